@@ -1,0 +1,239 @@
+"""Everything that can go wrong, under one root.
+
+    UsageError
+    ├── InputError (ValueError)          what was asked cannot be asked
+    │   ├── QueryError                   a parameter of the endpoint
+    │   ├── PeriodError                  a period
+    │   ├── IntegrationUnknownError      an account whose integration nobody can tell
+    │   ├── FrameError                   a frame that lacks what a helper needs
+    │   │   ├── MixedCurrencyError       a total over several currencies
+    │   │   ├── OverlapError             one measure stated by two series
+    │   │   ├── DuplicateError           one record twice
+    │   │   └── OverhangError            records that stick out of the period
+    │   └── LoopThreadError              a blocking call from the loop's own thread
+    ├── ServiceError                     the service, or the provider behind it, said no
+    │   ├── AuthenticationError          401
+    │   ├── ForbiddenError               403
+    │   ├── NotFoundError                404
+    │   ├── InvalidRequestError          400, 422 and other 4xx
+    │   ├── CursorExpiredError           410
+    │   ├── RateLimitError               429
+    │   └── ServiceUnavailableError      5xx, 408, 409, 425
+    ├── ConnectionFailedError            the line broke, or nobody answered in time
+    ├── ProtocolError                    an answer that is not what the service documents
+    │   └── CursorLoopError              the same cursor a second time
+    ├── UnreadableValueError             a value that cannot be held without changing it
+    ├── PartialLoadError                 some accounts failed; `.result` has the rest
+    ├── DatasetError                     a directory that is not, or no longer, a dataset of ours
+    └── MissingExtraError (ImportError)  an optional part is not installed
+
+Warnings are one class, `UsageWarning`: something a reader of the figures should know.
+Every error survives pickling, and none ever holds a token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import Any
+
+__all__ = [
+    "AuthenticationError",
+    "ConnectionFailedError",
+    "CursorExpiredError",
+    "CursorLoopError",
+    "DatasetError",
+    "DuplicateError",
+    "ForbiddenError",
+    "FrameError",
+    "InputError",
+    "IntegrationUnknownError",
+    "InvalidRequestError",
+    "LoopThreadError",
+    "MissingExtraError",
+    "MixedCurrencyError",
+    "NotFoundError",
+    "OverhangError",
+    "OverlapError",
+    "PartialLoadError",
+    "PeriodError",
+    "ProtocolError",
+    "QueryError",
+    "RateLimitError",
+    "ServiceError",
+    "ServiceUnavailableError",
+    "UnreadableValueError",
+    "UsageError",
+    "UsageWarning",
+    "did_you_mean",
+]
+
+
+class UsageWarning(UserWarning):
+    """Say something that a reader of the figures should know."""
+
+
+class UsageError(Exception):
+    """Stand at the root of every error of this library.
+
+    Attributes, None where they do not apply: `status` (HTTP), `retryable` (the same request may succeed later),
+    `is_remote` (the provider behind the service failed), `raw_response` (the provider's own body),
+    `details` (the service's, or ours), `pages` (pages already had when it happened).
+    """
+
+    retryable: bool = False
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        retryable: bool | None = None,
+        is_remote: bool = False,
+        raw_response: Any = None,
+        details: Any = None,
+        pages: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.status = status
+        if retryable is not None:
+            self.retryable = retryable
+        self.is_remote = is_remote
+        self.raw_response = raw_response
+        self.details = details
+        self.pages = pages
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self.message, self.__dict__.copy())
+
+
+def _rebuild(kind: type[UsageError], message: str, state: dict[str, Any]) -> UsageError:
+    error = kind.__new__(kind)
+    Exception.__init__(error, message)
+    error.__dict__.update(state)
+    return error
+
+
+class InputError(UsageError, ValueError):
+    """Refuse what was asked; nothing was sent."""
+
+
+class QueryError(InputError):
+    """Refuse a parameter: names it, the value, and what is allowed."""
+
+
+class PeriodError(InputError):
+    """Refuse a period."""
+
+
+class IntegrationUnknownError(InputError):
+    """Say that an account's integration could not be looked up."""
+
+
+class FrameError(InputError):
+    """Refuse a frame that lacks, or misstates, what a helper needs."""
+
+
+class MixedCurrencyError(FrameError):
+    """Refuse to add amounts of several currencies."""
+
+
+class OverlapError(FrameError):
+    """Refuse to add one measure that two series state."""
+
+
+class DuplicateError(FrameError):
+    """Refuse a frame that holds one record twice."""
+
+
+class OverhangError(FrameError):
+    """Refuse records that stick out of the loaded period until told what to do with them."""
+
+
+class LoopThreadError(InputError, RuntimeError):
+    """Refuse a blocking call from the thread that would have to do the work."""
+
+
+class ServiceError(UsageError):
+    """Carry what the service answered instead of records."""
+
+
+class AuthenticationError(ServiceError):
+    """401: the token is missing or not accepted."""
+
+
+class ForbiddenError(ServiceError):
+    """403: the token may not do this."""
+
+
+class NotFoundError(ServiceError):
+    """404: there is no such account or resource."""
+
+
+class InvalidRequestError(ServiceError):
+    """400 or 422: the service, or the provider, does not accept the request."""
+
+
+class CursorExpiredError(ServiceError):
+    """410: the bookmark is no longer good; the walk must start again."""
+
+
+class RateLimitError(ServiceError):
+    """429: too many requests, also after waiting as told."""
+
+    retryable = True
+
+
+class ServiceUnavailableError(ServiceError):
+    """5xx and the like: the service could not answer just now."""
+
+    retryable = True
+
+
+class ConnectionFailedError(UsageError):
+    """Say that the line broke or nobody answered in time."""
+
+    retryable = True
+
+
+class ProtocolError(UsageError):
+    """Say that an answer is not what the service documents."""
+
+
+class CursorLoopError(ProtocolError):
+    """Say that the service handed out the same cursor twice."""
+
+
+class UnreadableValueError(UsageError, ValueError):
+    """Name a value that cannot be held in its column without changing it.
+
+    `details` holds `record_id`, `path` and `value`.
+    """
+
+
+class PartialLoadError(UsageError):
+    """Say which accounts failed; `result` is a `UsageResult` of those that loaded, `errors` the reasons by label."""
+
+    def __init__(self, message: str, *, result: Any = None, errors: dict[str, UsageError] | None = None) -> None:
+        super().__init__(message)
+        self.result = result
+        self.errors = errors or {}
+
+
+class DatasetError(UsageError):
+    """Refuse a directory that is not a usable dataset of ours."""
+
+
+class MissingExtraError(UsageError, ImportError):
+    """Name the optional part that is missing, and the line that installs it."""
+
+
+def did_you_mean(wrong: object, known: Iterable[str]) -> str:
+    """Give ` Did you mean 'x'?` for a near miss, else an empty text.
+
+    >>> did_you_mean("modle_ids", ["model_ids", "user_ids"])
+    " Did you mean 'model_ids'?"
+    """
+    close = get_close_matches(str(wrong), list(known), n=1, cutoff=0.6)
+    return f" Did you mean {close[0]!r}?" if close else ""
