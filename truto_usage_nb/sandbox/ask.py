@@ -1,0 +1,144 @@
+"""What passes between the service and a vendor: a typed question, raw rows, a refusal, an answer key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Protocol
+
+from truto_usage_nb.sandbox.company import Account
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """The state of everything: seed, the moment the service believes it is (UTC), and how large the company is."""
+
+    seed: int
+    now: datetime
+    scale: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One question to a vendor, already typed by the service; dates are as sent.
+
+    A vendor reads what it honours and applies its own defaults, windows and refusals. `limit` is the page size asked
+    for, for a vendor that echoes it in `request`; paging itself is the service's.
+    """
+
+    world: World
+    account: Account
+    report_type: str | None = None
+    start_date: str | None = None
+    end_date: str | None = None
+    date: str | None = None
+    product_ids: tuple[str, ...] = ()
+    user_ids: tuple[str, ...] = ()
+    model_ids: tuple[str, ...] = ()
+    surfaces: tuple[str, ...] = ()
+    group_by: tuple[str, ...] = ()
+    granularity: str | None = None
+    sort_by: str | None = None
+    sort_order: str | None = None
+    include_deleted_users: bool | None = None
+    user_id: str | None = None
+    api_key_id: str | None = None
+    limit: int | None = None
+    remote_query: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """One object as the vendor's API returns it, the endpoint it came from, and what its envelope states.
+
+    `context` holds facts outside the object: bucket times, organisation id, the requested day.
+    """
+
+    row: dict[str, Any]
+    endpoint: str
+    context: dict[str, Any] = field(default_factory=dict)
+
+
+class Refused(Exception):
+    """The provider itself says no: its HTTP status and its body, in its own error shape."""
+
+    def __init__(self, status: int, body: dict[str, Any]) -> None:
+        super().__init__(f"the provider answered {status}")
+        self.status = status
+        self.body = body
+
+
+@dataclass(frozen=True, slots=True)
+class MoneyAnswer:
+    """What one account comes to in one currency.
+
+    `billed` is what is charged for usage after discounts, before credits and tax; `listed` the same at list price;
+    `credit` is 0 or negative; `payable` = billed + tax + credit; `vendor_estimate` is money the vendor only estimates
+    and bills elsewhere. `records` counts the unified records that state an amount in this currency.
+    """
+
+    currency: str
+    billed: Decimal = Decimal(0)
+    listed: Decimal = Decimal(0)
+    credit: Decimal = Decimal(0)
+    tax: Decimal = Decimal(0)
+    payable: Decimal = Decimal(0)
+    vendor_estimate: Decimal = Decimal(0)
+    records: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class VendorAnswer:
+    """What one account really did in a period, summed from the generator's own facts.
+
+    `tokens` has the kinds input, output, cache_read, cache_write_5m and cache_write_1h, disjoint; `cost_by_model` is
+    keyed by (model, currency); people are e-mails; `gaps` are days the feed was down.
+    """
+
+    money: list[MoneyAnswer] = field(default_factory=list)
+    tokens: dict[str, int] = field(default_factory=dict)
+    tokens_by_model: dict[str, dict[str, int]] = field(default_factory=dict)
+    cost_by_model: dict[tuple[str, str], Decimal] = field(default_factory=dict)
+    requests: int = 0
+    active_people: list[str] = field(default_factory=list)
+    idle_people: list[str] = field(default_factory=list)
+    unusual_days: list[tuple[date, str]] = field(default_factory=list)
+    gaps: list[date] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+class Vendor(Protocol):
+    """What every package in `vendors/` offers at its top level."""
+
+    @property
+    def NAME(self) -> str:
+        """The integration's name."""
+
+    @property
+    def MAX_PAGE(self) -> int:
+        """The largest page the provider gives, in raw rows."""
+
+    @property
+    def DEFAULT_PAGE(self) -> int:
+        """The page size when none is asked for, in raw rows."""
+
+    @property
+    def RATE_LIMIT(self) -> str:
+        """The `ratelimit-limit` value: requests, and the window in seconds, such as `60;w=60`."""
+
+    def products(self, account: Account) -> list[dict[str, Any]]:
+        """Return the unified products of an account: id, name, description, created_at, updated_at."""
+
+    def collect(self, ask: Ask) -> Iterable[Raw]:
+        """Yield the raw rows lazily, in the provider's order; raise `Refused` as the provider would."""
+
+    def unify(self, raw: Raw, ask: Ask) -> list[dict[str, Any]]:
+        """Map one raw row to its unified records, none to many, without `remote_data`."""
+
+    def request(self, ask: Ask) -> dict[str, Any]:
+        """Return the provider request as `url`, `method`, `headers` (no secret) and `body`."""
+
+    def answer(self, account: Account, start: date, end: date, world: World) -> VendorAnswer:
+        """Return what the account did from start up to, not including, end, in days UTC."""
