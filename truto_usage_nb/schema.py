@@ -160,7 +160,7 @@ _BY_COLUMN = {
 
 
 def columns(*, remote_data: bool = False, excluded: tuple[str, ...] = ()) -> tuple[Field, ...]:
-    """Give the documented columns of a frame in their order, provenance first, list columns followed by their wide form.
+    """Give the documented columns of a frame in order: provenance first, list columns followed by their wide form.
 
     `excluded` are API paths left out by `truto_exclude_fields`; a parent takes its children with it.
 
