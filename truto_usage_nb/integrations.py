@@ -22,13 +22,14 @@ _ENVELOPE = frozenset({
 class Window:
     """State how a period becomes requests.
 
-    `grain` is the longest stretch one request may ask for: so many `days`, one calendar `month`, or one `day` named by
-    the parameter `date`. `end_inclusive` says that the provider counts `end_date` itself (an instant: the end of the
-    window goes over as its last millisecond). `instants` says that time of day goes over, not only the day.
+    One request asks for at most `days` days and never reaches past a calendar month. `grain` says in which words:
+    a `range` of start and end, `one day` named by the parameter `date`, or `whole months`. `end_inclusive` says that
+    the provider counts `end_date` itself (the end of a window goes over as its last millisecond), `instants` that the
+    time of day goes over, not only the day.
     """
 
-    grain: Literal["days", "month", "day"]
-    days: int = 0
+    grain: Literal["range", "one day", "whole months"]
+    days: int = 31
     end_inclusive: bool = False
     instants: bool = False
 
@@ -86,7 +87,7 @@ INTEGRATIONS: dict[str, Integration] = {
                 "report_type", "start_date", "end_date", "product_ids", "user_ids", "model_ids", "surfaces", "group_by",
                 "granularity", "sort_by", "sort_order", "include_deleted_users",
             },
-            window=Window("days", days=31, instants=True),
+            window=Window("range", instants=True),
             keeps_days=365,
             late=timedelta(days=30),
             default_views=(("usage", _GROUPED), ("cost", _GROUPED)),
@@ -96,7 +97,7 @@ INTEGRATIONS: dict[str, Integration] = {
             name="openai_codex",
             label="OpenAI Codex",
             honours=_ENVELOPE | {"date", "start_date", "user_id", "api_key_id"},
-            window=Window("day"),
+            window=Window("one day", days=1),
             keeps_days=90,
             late=timedelta(hours=12),
         ),
@@ -104,7 +105,7 @@ INTEGRATIONS: dict[str, Integration] = {
             name="confluent",
             label="Confluent",
             honours=_ENVELOPE | {"start_date", "end_date"},
-            window=Window("month"),
+            window=Window("range"),
             keeps_days=365,
             late=timedelta(hours=72),
         ),
@@ -112,7 +113,7 @@ INTEGRATIONS: dict[str, Integration] = {
             name="cursor",
             label="Cursor",
             honours=_ENVELOPE | {"start_date", "end_date", "page", "page_size"},
-            window=Window("days", days=30, end_inclusive=True, instants=True),
+            window=Window("range", days=30, end_inclusive=True, instants=True),
             keeps_days=None,
             late=timedelta(hours=1),
         ),
@@ -120,7 +121,7 @@ INTEGRATIONS: dict[str, Integration] = {
             name="datadog",
             label="Datadog",
             honours=_ENVELOPE | {"start_date", "end_date"},
-            window=Window("month"),
+            window=Window("whole months"),
             keeps_days=456,
             late=timedelta(hours=72),
             settle_day=16,

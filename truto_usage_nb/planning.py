@@ -1,0 +1,227 @@
+"""From a period to requests: pure, no I/O.
+
+A period means the same for every account: half-open, UTC. Each integration has its own longest request, its own
+resolution and its own idea of an end; its `Window` says so, and this room turns one query and one period into the
+exact list of queries to send. Windows never overlap, and a record belongs to the window that holds its start.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+from truto_usage_nb.errors import PeriodError
+from truto_usage_nb.integrations import Integration
+from truto_usage_nb.query import UsageQuery
+
+__all__ = ["Period", "Plan", "PlannedQuery", "plan", "views"]
+
+_DAY = timedelta(days=1)
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """Hold a half-open stretch of time, `[start, end)`, in UTC.
+
+    >>> print(Period.parse("2026-10"))
+    2026-10-01 to 2026-11-01 (UTC, end excluded)
+    >>> Period.parse("2026-13")
+    Traceback (most recent call last):
+    ...
+    truto_usage_nb.errors.PeriodError: period='2026-13' is not a period: month must be in 1..12
+    """
+
+    start: datetime
+    end: datetime
+
+    @classmethod
+    def parse(cls, what: Any) -> Period:
+        """Read "2026", "2026-10", "2026-10-05" or a pair of dates, datetimes or texts.
+
+        A pair is `(start, end)` with the end excluded. Raises `PeriodError`, which says what is allowed.
+        """
+        if isinstance(what, Period):
+            return what
+        if isinstance(what, str):
+            return _named(what)
+        if isinstance(what, date) and not isinstance(what, datetime):
+            return cls(_midnight(what), _midnight(what) + _DAY)
+        if isinstance(what, list | tuple) and len(what) == 2:
+            return _pair(what[0], what[1])
+        raise PeriodError(f"period={what!r} is not a period; {_ALLOWED}")
+
+    def __str__(self) -> str:
+        return f"{_moment(self.start)} to {_moment(self.end)} (UTC, end excluded)"
+
+
+_ALLOWED = "give '2026', '2026-10', '2026-10-05', or a pair of dates such as ('2026-10-01', '2026-10-15'), end excluded"
+
+
+def _named(text: str) -> Period:
+    parts = re.fullmatch(r"(\d{4})(?:-(\d\d))?(?:-(\d\d))?", text.strip())
+    if parts is None:
+        raise PeriodError(f"period={text!r} is not a period; {_ALLOWED}")
+    year, month, day = (None if part is None else int(part) for part in parts.groups())
+    assert year is not None
+    try:
+        start = (
+            _midnight(date(year, month or 1, day or 1)) if (month, day).count(0) == 0 else _midnight(date(year, 0, 1))
+        )
+        if day is not None:
+            return Period(start, start + _DAY)
+        return Period(start, _next_month(start) if month is not None else _midnight(date(year + 1, 1, 1)))
+    except (ValueError, OverflowError) as problem:
+        raise PeriodError(f"period={text!r} is not a period: {problem}") from None
+
+
+def _pair(start: Any, end: Any) -> Period:
+    period = Period(_bound(start), _bound(end))
+    if period.end <= period.start:
+        raise PeriodError(f"period=({start!r}, {end!r}) is empty: its end, which is excluded, must lie after its start")
+    return period
+
+
+def _bound(value: Any) -> datetime:
+    if isinstance(value, datetime):
+        if value.tzinfo is None:
+            raise PeriodError(f"period bound {value!r} has no time zone; add one, such as tzinfo=datetime.UTC")
+        return value.astimezone(UTC)
+    if isinstance(value, date):
+        return _midnight(value)
+    if isinstance(value, str):
+        text = UsageQuery(start_date=value).start_date  # the same texts are dates everywhere
+        assert text is not None
+        moment = datetime.fromisoformat(text.upper())
+        return moment.astimezone(UTC) if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    raise PeriodError(f"period bound {value!r} is not a date; {_ALLOWED}")
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)
+
+
+def _next_month(moment: datetime) -> datetime:
+    first = moment.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    return (first + timedelta(days=32)).replace(day=1)
+
+
+def _moment(moment: datetime) -> str:
+    """Write a bound as a date where it is a midnight, else as RFC 3339 in UTC."""
+    if moment.time() == time():
+        return moment.date().isoformat()
+    text = moment.isoformat(timespec="milliseconds" if moment.microsecond else "seconds")
+    return text.replace("+00:00", "Z")
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedQuery:
+    """Hold one query to send, and the window it answers for (None: whatever comes back)."""
+
+    query: UsageQuery
+    window: Period | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Hold the queries of one account and period, in order; what the user must be told, and what he may read."""
+
+    queries: tuple[PlannedQuery, ...]
+    told: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def views(query: UsageQuery, integration: Integration, *, users: bool = False) -> tuple[UsageQuery, ...]:
+    """Give the views that a period asks for: the query itself, or the integration's default pair when it names none."""
+    chosen = integration.user_views if users else integration.default_views
+    if not chosen or query.report_type is not None or query.group_by is not None:
+        return (query,)
+    return tuple(query.replace(report_type=report_type, group_by=group_by) for report_type, group_by in chosen)
+
+
+def plan(query: UsageQuery, integration: Integration, period: Period, *, now: datetime, users: bool = False) -> Plan:
+    """Turn a query without dates and a period into the exact list of queries, view by view, oldest window first.
+
+    `now` (UTC) is the clock. A period wholly in the future is a `PeriodError`; one that reaches past `now` is cut and
+    told; one that begins before the vendor's memory is a note.
+    """
+    _refuse_dates(query, period)
+    if period.start >= now:
+        raise PeriodError(f"period {period} lies in the future (it is {_moment(now)} UTC); ask for one that has begun")
+    late = period.end > now
+    told = (f"the period ends {_moment(period.end)}, after now: figures reach to {_moment(now)} UTC",) if late else ()
+    reach = Period(period.start, min(period.end, now))
+    windows = tuple(_windows(integration, reach, query.granularity))
+    planned = tuple(
+        PlannedQuery(_dated(view, integration, window), window)
+        for view in views(query, integration, users=users)
+        for window in windows
+    )
+    return Plan(planned, told, _memory(integration, period, now))
+
+
+def _refuse_dates(query: UsageQuery, period: Period) -> None:
+    for name in ("start_date", "end_date", "date", "cursor", "page"):
+        if (value := getattr(query, name)) is not None:
+            raise PeriodError(
+                f"period ({period}) and {name}={value!r} are both given; keep one: a period is planned, dates go verbatim"
+            )
+
+
+def _memory(integration: Integration, period: Period, now: datetime) -> tuple[str, ...]:
+    oldest = integration.oldest_day(now)
+    if oldest is None or period.start.date() >= oldest:
+        return ()
+    return (f"{integration.label} keeps {integration.keeps_days} days: nothing is expected before {oldest}",)
+
+
+def _windows(integration: Integration, reach: Period, granularity: str | None) -> Iterator[Period]:
+    """Cut what is reached at calendar months, then at the integration's longest request."""
+    rule = integration.window
+    if rule.grain == "whole months":
+        yield from _months(_whole_months(reach))
+        return
+    fine = rule.end_inclusive or granularity in {"hour", "minute"}
+    for month in _months(reach if fine and rule.instants else _whole_days(reach)):
+        yield from _pieces(month, timedelta(days=1 if granularity == "minute" else rule.days))
+
+
+def _months(reach: Period) -> Iterator[Period]:
+    start = reach.start
+    while start < reach.end:
+        end = min(_next_month(start), reach.end)
+        yield Period(start, end)
+        start = end
+
+
+def _pieces(reach: Period, longest: timedelta) -> Iterator[Period]:
+    start = reach.start
+    while start < reach.end:
+        end = min(start + longest, reach.end)
+        yield Period(start, end)
+        start = end
+
+
+def _whole_days(reach: Period) -> Period:
+    start, end = _midnight(reach.start.date()), _midnight(reach.end.date())
+    return Period(start, end if end == reach.end else end + _DAY)
+
+
+def _whole_months(reach: Period) -> Period:
+    start = reach.start.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    return Period(start, _next_month(reach.end - timedelta(microseconds=1)))
+
+
+def _dated(query: UsageQuery, integration: Integration, window: Period) -> UsageQuery:
+    """Write a window into a query, in the words of its integration."""
+    grain = integration.window.grain
+    if grain == "one day":
+        return query.replace(date=window.start.date().isoformat())
+    if integration.name == "datadog":  # months on both sides: the last day names the month alone
+        return query.replace(start_date=_moment(window.start), end_date=_moment(window.end - _DAY))
+    if integration.window.end_inclusive:
+        return query.replace(start_date=_moment(window.start), end_date=_moment(window.end - _MILLISECOND))
+    return query.replace(start_date=_moment(window.start), end_date=_moment(window.end))
