@@ -1,0 +1,1 @@
+"""Cursor: the usage events of a team."""

@@ -1,0 +1,82 @@
+"""Small conversions that every Cursor mapping needs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from hashlib import blake2b
+from typing import Any
+
+PRODUCT = {"id": "cursor", "name": "Cursor"}
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_PROVIDERS = (
+    ("claude", "anthropic"),
+    ("gpt", "openai"),
+    ("o3", "openai"),
+    ("o4", "openai"),
+    ("gemini", "google"),
+    ("grok", "xai"),
+    ("deepseek", "deepseek"),
+    ("kimi", "moonshotai"),
+    ("auto", "cursor"),
+    ("composer", "cursor"),
+    ("default", "cursor"),
+    ("cursor", "cursor"),
+)
+
+
+def compact(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields without nulls and without objects and lists left empty by that; zero and false stay.
+
+    >>> compact({"a": 0, "b": None, "c": {"d": None}})
+    {'a': 0}
+    """
+    kept = {name: compact(value) if isinstance(value, Mapping) else value for name, value in fields.items()}
+    return {name: value for name, value in kept.items() if value not in (None, {}, [])}
+
+
+def stable_id(prefix: str, *keys: object) -> str:
+    """Return an id that depends on the keys alone: Cursor gives its rows none."""
+    return f"{prefix}_{blake2b(json.dumps(keys, default=str).encode(), digest_size=12).hexdigest()}"
+
+
+def instant(moment: datetime) -> str:
+    """Write a moment as RFC 3339 in UTC with milliseconds."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def moment_of(milliseconds: int | str) -> datetime:
+    """Return the moment of epoch milliseconds, sent as a number or as a string.
+
+    >>> instant(moment_of("1750979225854"))
+    '2025-06-26T23:07:05.854Z'
+    """
+    return _EPOCH + timedelta(milliseconds=int(milliseconds))
+
+
+def milliseconds_of(moment: datetime) -> int:
+    """Return the epoch milliseconds of a moment, cut down to the millisecond."""
+    return (moment - _EPOCH) // timedelta(milliseconds=1)
+
+
+def dollars(cents: object) -> Decimal:
+    """Read cents, a JSON number, exactly and return dollars.
+
+    >>> dollars(21.36232)
+    Decimal('0.2136232')
+    """
+    return Decimal(str(cents)).scaleb(-2)
+
+
+def model_named(name: str | None) -> dict[str, str] | None:
+    """Return the model with the provider that its name gives away; an unfamiliar name has none.
+
+    >>> model_named("claude-4.5-sonnet")
+    {'id': 'claude-4.5-sonnet', 'provider': 'anthropic'}
+    """
+    if name is None:
+        return None
+    provider = next((provider for start, provider in _PROVIDERS if name.lower().startswith(start)), None)
+    return {"id": name} if provider is None else {"id": name, "provider": provider}

@@ -1,0 +1,67 @@
+"""Small conversions that every mapping of this vendor needs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from hashlib import blake2b
+from typing import Any
+
+API_PRODUCT = {"id": "openai_api", "name": "OpenAI API"}
+CODEX_PRODUCT = {"id": "codex", "name": "Codex"}
+
+
+def compact(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields without nulls and without objects and lists left empty by that; zero and false stay.
+
+    >>> compact({"a": 0, "b": None, "c": {"d": None}})
+    {'a': 0}
+    """
+    kept = {name: compact(value) if isinstance(value, Mapping) else value for name, value in fields.items()}
+    return {name: value for name, value in kept.items() if value not in (None, {}, [])}
+
+
+def stable_id(prefix: str, *keys: object) -> str:
+    """Return an id that depends on the keys alone, for rows to which the vendor gives none.
+
+    >>> stable_id("costs", 1730419200, "proj_abc") == stable_id("costs", 1730419200, "proj_abc")
+    True
+    """
+    return f"{prefix}_{blake2b(json.dumps(keys, default=str).encode(), digest_size=12).hexdigest()}"
+
+
+def instant(moment: datetime) -> str:
+    """Write a moment as RFC 3339 in UTC with milliseconds.
+
+    >>> instant(datetime(2026, 10, 1, tzinfo=UTC))
+    '2026-10-01T00:00:00.000Z'
+    """
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def from_unix(seconds: int | None) -> str | None:
+    """Write Unix seconds as RFC 3339 in UTC; null stays null."""
+    return None if seconds is None else instant(datetime.fromtimestamp(seconds, UTC))
+
+
+def decimal(value: object) -> Decimal:
+    """Read an amount exactly, whether the vendor sent a JSON number or a string.
+
+    >>> decimal("0.06") == decimal(0.06)
+    True
+    """
+    return Decimal(str(value))
+
+
+def key_resource(row: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the API key as a resource inside its project; either may be unknown, both unknown is no resource."""
+    project = {"id": row.get("project_id"), "name": row.get("project_name")}
+    resource = compact({"id": row.get("api_key_id"), "name": row.get("api_key_name"), "workspace": project})
+    return [resource] if resource else []
+
+
+def openai_model(name: str | None) -> dict[str, str] | None:
+    """Return a model hosted by OpenAI, or null when the row names none."""
+    return None if name is None else {"id": name, "provider": "openai"}

@@ -1,0 +1,97 @@
+"""Codex Enterprise analytics `/usage`: a user's day to one unified record per model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from truto_usage_nb.sandbox.vendors.openai_codex.fields import (
+    CODEX_PRODUCT,
+    compact,
+    decimal,
+    from_unix,
+    openai_model,
+    stable_id,
+)
+
+UNKNOWN_CLIENT = "CODEX_UNKNOWN_DEFAULT"
+UNKNOWN_MODEL = "other"
+
+
+def codex_records(row: Mapping[str, Any], context: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Map a user's day: one record per entry of `models`, or a single one from `totals` where `models` is null.
+
+    `clients` breaks the same totals down a second time, so it is never used beside `models`. Threads, turns, lines
+    and commits are known for the day alone and stand on the first record only. Credits are a quantity; `cost_usd`,
+    where stated, is money.
+    """
+    totals = row.get("totals") or {}
+    parts = row.get("models") or [totals]
+    records = [_record(row, part, context) for part in parts]
+    for name, counters in _activity(row, totals).items():
+        records[0]["usage"].setdefault(name, {}).update(counters)
+    return [compact(record) for record in records]
+
+
+def _record(row: Mapping[str, Any], part: Mapping[str, Any], context: Mapping[str, Any]) -> dict[str, Any]:
+    actor, model = row.get("actor") or {}, part.get("model")
+    start, end, recorded = row.get("start_time"), row.get("end_time"), context.get("recorded_at")
+    return {
+        "id": stable_id("codex", start, end, row.get("user_id"), model, part.get("speed")),
+        "product": CODEX_PRODUCT,
+        "user": {"id": row.get("user_id", actor.get("user_id")), "email": actor.get("email")},
+        "model": openai_model(model),
+        "charges": _charges(row, part),
+        "usage": {"quantity": part.get("credits"), "unit": _unit(part), "tokens": _tokens(part)},
+        "start_date": from_unix(start),
+        "end_date": from_unix(end),
+        "created_at": recorded,
+        "updated_at": recorded,
+    }
+
+
+def _unit(part: Mapping[str, Any]) -> str | None:
+    return None if part.get("credits") is None else "credits"
+
+
+def _charges(row: Mapping[str, Any], part: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the money of a part: USD where stated; credits as they are where the client is unknown.
+
+    For an unknown client no contract rate applies, so the credits stand as a charge in the virtual currency, and with
+    an unknown model as well, in none.
+    """
+    charges = []
+    if part.get("cost_usd") is not None:
+        charges.append({"amount": float(decimal(part["cost_usd"])), "currency": "USD", "type": "total"})
+    if part.get("credits") is not None and _all_unknown(row):
+        charge = {"amount": float(decimal(part["credits"])), "type": "usage_based"}
+        charges.append(charge if part.get("model") == UNKNOWN_MODEL else {**charge, "currency": "CREDITS"})
+    return charges
+
+
+def _all_unknown(row: Mapping[str, Any]) -> bool:
+    return {client.get("client_id") for client in row.get("clients") or []} == {UNKNOWN_CLIENT}
+
+
+def _tokens(part: Mapping[str, Any]) -> dict[str, int | None]:
+    return {
+        "input": part.get("uncached_text_input_tokens"),
+        "output": part.get("text_output_tokens"),
+        "cache_read": part.get("cached_text_input_tokens"),
+        "total": part.get("text_total_tokens"),
+    }
+
+
+def _activity(row: Mapping[str, Any], totals: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    attribution = row.get("code_attribution") or {}
+    lines, commits = attribution.get("lines_of_code") or {}, attribution.get("commits") or {}
+    turns = totals.get("turns")
+    return {
+        "requests": {"total": turns, "agent": turns},
+        "conversations": {"thread_count": totals.get("threads")},
+        "code": {
+            "lines_accepted_added": lines.get("added"),
+            "lines_removed": lines.get("removed"),
+            "commits": commits.get("with_codex_contribution"),
+        },
+    }
