@@ -7,11 +7,10 @@ Source: the query parameters of `GET /unified/usage-metering/usage`.
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, get_args
 
@@ -19,6 +18,16 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from truto_usage_nb.errors import QueryError, did_you_mean
 from truto_usage_nb.integrations import INTEGRATIONS
+from truto_usage_nb.values import (
+    as_code,
+    as_pairs,
+    instant,
+    read_day,
+    read_moment,
+    read_object,
+    read_text,
+    read_texts,
+)
 
 __all__ = ["PARAMETERS", "Parameter", "UsageQuery"]
 
@@ -30,101 +39,14 @@ Granularity = Literal["day", "hour", "minute"]
 SortOrder = Literal["asc", "desc"]
 
 
-def _strict_text(value: Any) -> Any:
-    if isinstance(value, str) and not value.strip():
-        raise ValueError("is empty")
-    return value
-
-
-def _moment(value: Any) -> Any:
-    """Read a date or an instant, and keep it as the text that goes over the wire."""
-    if isinstance(value, datetime):
-        if value.tzinfo is None:
-            raise ValueError("is a datetime without a time zone; add one, such as tzinfo=datetime.UTC")
-        return value.astimezone(UTC).isoformat(timespec="auto").replace("+00:00", "Z")
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, str):
-        _instant(value)
-    return value
-
-
-def _day(value: Any) -> Any:
-    if isinstance(value, date) and not isinstance(value, datetime):
-        return value.isoformat()
-    if not isinstance(value, str) or _DAY.fullmatch(value) is None:
-        raise ValueError("is not a day; give YYYY-MM-DD")
-    _instant(value)
-    return value
-
-
-_DAY = re.compile(r"\d{4}-\d\d-\d\d")
-_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?([Zz]|[+-]\d\d:\d\d)?")
-
-
-def _instant(text: str) -> datetime:
-    """Read a date (its midnight, UTC) or an instant with its zone."""
-    is_day = _DAY.fullmatch(text) is not None
-    if not is_day and _RFC_3339.fullmatch(text) is None:
-        raise ValueError("is not a date; give YYYY-MM-DD or RFC 3339, such as 2026-10-01T00:00:00Z")
-    try:
-        moment = datetime.fromisoformat(text.upper())
-    except ValueError as problem:
-        raise ValueError(f"is not a date: {problem}") from None
-    if not is_day and moment.tzinfo is None:
-        raise ValueError("has a time of day without a time zone; add Z or an offset")
-    return moment.replace(tzinfo=UTC) if is_day else moment
-
-
-def _texts(value: Any) -> Any:
-    if isinstance(value, str):
-        raise ValueError(f"is a bare text; give a list, such as [{value!r}]")
-    if isinstance(value, list | set | frozenset):
-        return tuple(sorted(value) if isinstance(value, set | frozenset) else value)
-    return value
-
-
-class _Frozen(dict[str, Any]):
-    """A dict that hashes by content; its values are frozen too."""
-
-    def __hash__(self) -> int:
-        return hash(json.dumps(self, sort_keys=True, default=str))
-
-    def _refuse(self, *_: Any, **__: Any) -> Any:
-        raise TypeError("a query is a frozen value; make another with replace()")
-
-    __setitem__ = __delitem__ = clear = pop = popitem = setdefault = update = __ior__ = _refuse  # type: ignore[assignment]
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _freeze, (dict(self),)
-
-
-def _freeze(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        for key in value:
-            if not isinstance(key, str) or not key or "[" in key or "]" in key:
-                raise ValueError(f"has the key {key!r}; keys are texts without brackets")
-        return _Frozen({key: _freeze(inner) for key, inner in value.items()})
-    if isinstance(value, list | tuple):
-        return tuple(_freeze(inner) for inner in value)
-    if isinstance(value, str | int | float | bool):
-        return value
-    raise ValueError(f"holds {value!r}; values are texts, numbers, booleans, lists or objects of these")
-
-
-def _object(value: Any) -> Any:
-    if not isinstance(value, Mapping):
-        raise ValueError(f"is {value!r}; give a dict, such as {{'foo': 'bar'}}")
-    return _freeze(value)
-
-
-Text = Annotated[str, BeforeValidator(_strict_text)]
-Texts = Annotated[tuple[Text, ...], BeforeValidator(_texts)]
-Moment = Annotated[str, BeforeValidator(_moment)]
-Day = Annotated[str, BeforeValidator(_day)]
+Text = Annotated[str, BeforeValidator(read_text)]
+Texts = Annotated[tuple[Text, ...], BeforeValidator(read_texts)]
+Filter = Annotated[Texts, Field(min_length=1)]  # none at all would ask for everything
+Moment = Annotated[str, BeforeValidator(read_moment)]
+Day = Annotated[str, BeforeValidator(read_day)]
 Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
-Object = Annotated[Any, BeforeValidator(_object)]  # Any: a dict type would be copied, and thawed
+Object = Annotated[Any, BeforeValidator(read_object)]  # Any: a dict type would be copied, and thawed
 
 
 def _p(help_text: str) -> Any:
@@ -157,10 +79,10 @@ class UsageQuery(BaseModel):
     report_type: ReportType | None = _p("The view to retrieve.")
     start_date: Moment | None = _p("Start, inclusive: a date or an instant.")
     end_date: Moment | None = _p("End; exclusive or inclusive as the provider has it: a date or an instant.")
-    product_ids: Texts | None = _p("Only these products.")
-    user_ids: Texts | None = _p("Only these users, by the source's own ids.")
-    model_ids: Texts | None = _p("Only these models.")
-    surfaces: Texts | None = _p("Only these surfaces, such as chat, api, cli, composer or code.")
+    product_ids: Filter | None = _p("Only these products.")
+    user_ids: Filter | None = _p("Only these users, by the source's own ids.")
+    model_ids: Filter | None = _p("Only these models.")
+    surfaces: Filter | None = _p("Only these surfaces, such as chat, api, cli, composer or code.")
     group_by: Texts | None = _p(
         "Dimensions to group by, such as product, surface, model, user, charge_type, token_type."
     )
@@ -180,50 +102,92 @@ class UsageQuery(BaseModel):
         try:
             super().__init__(**parameters)
         except ValidationError as problem:
-            raise QueryError(_sentence(problem, parameters)) from None
+            raise QueryError("; ".join(map(_complaint, problem.errors()))) from None
+
+    @classmethod
+    def model_validate(cls, obj: Any, **_: Any) -> UsageQuery:
+        """Read a query from a mapping, with our own errors.
+
+        >>> UsageQuery.model_validate({"limit": 10})
+        UsageQuery(limit=10)
+        """
+        if not isinstance(obj, Mapping | UsageQuery):
+            raise QueryError(f"a query is read from a dict of parameters, not from {obj!r}")
+        return cls(**dict(obj))
+
+    @classmethod
+    def model_validate_json(cls, json_data: str | bytes | bytearray, **_: Any) -> UsageQuery:
+        """Read a query from the JSON object that `model_dump_json` writes."""
+        return cls.model_validate(json.loads(json_data))
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> UsageQuery:  # noqa: ARG002  values are frozen: every copy is deep
+        """Give a copy with some parameters changed, checked as ever."""
+        return self.replace(**(update or {}))
 
     @model_validator(mode="after")
     def _in_order(self) -> UsageQuery:
-        if (
-            self.start_date is not None
-            and self.end_date is not None
-            and _instant(self.end_date) < _instant(self.start_date)
-        ):
-            raise ValueError(
-                f"end_date={self.end_date!r} lies before start_date={self.start_date!r}; ask for a later end"
-            )
+        start, end = self.start_date, self.end_date
+        if start is not None and end is not None and instant(end) < instant(start):
+            raise ValueError(f"end_date={end!r} lies before start_date={start!r}; ask for a later end")
         return self
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise QueryError(f"a query is a frozen value; make another: query.replace({name}={value!r})")
 
+    def __delattr__(self, name: str) -> None:
+        raise QueryError(f"a query is a frozen value; make another: query.replace({name}=None)")
+
     def replace(self, **changes: Any) -> UsageQuery:
-        """Give a query with some parameters changed; None takes one out."""
+        """Give a query with some parameters changed; None takes one out.
+
+        >>> UsageQuery(limit=10, page=2).replace(limit=0, page=None)
+        UsageQuery(limit=0)
+        """
         return UsageQuery(**{**self.given(), **changes})
 
     def given(self) -> dict[str, Any]:
-        """Give the parameters that are set, by name, in the endpoint's order."""
-        return {name: value for name in PARAMETERS if (value := getattr(self, name)) is not None}
+        """Give the parameters that are set, by name, in the endpoint's order.
+
+        >>> UsageQuery(limit=0, user_ids=["u1"]).given()
+        {'user_ids': ('u1',), 'limit': 0}
+        """
+        return {name: value for name in UsageQuery.model_fields if (value := getattr(self, name)) is not None}
 
     def to_params(self) -> list[tuple[str, str]]:
-        """Give the wire form: `name[]=` for lists, `name[a][b]=` for objects, `true`/`false`, ISO dates."""
-        return [pair for name, value in self.given().items() for pair in _wire(name, value)]
+        """Give the wire form: `name[]=` for lists, `name[a][b]=` for objects, `true`/`false`, ISO dates.
+
+        >>> UsageQuery(truto_ignore_limit=True, remote_query={"a": {"b": 1}}).to_params()
+        [('truto_ignore_limit', 'true'), ('remote_query[a][b]', '1')]
+        """
+        return [pair for name, value in self.given().items() for pair in as_pairs(name, value)]
 
     @property
     def query_id(self) -> str:
         """Give 8 hex digits of the parameters that change what a row means.
 
         These are report type, grouping, granularity, filters and remote query; not account, dates, paging or format.
+        The order in which filters or dimensions are named changes nothing.
+
+        >>> UsageQuery(model_ids=["a", "b"]).query_id == UsageQuery(model_ids=["b", "a"], limit=5).query_id
+        True
         """
-        said = {name: value for name, value in self.given().items() if name in _MEANING}
-        text = json.dumps([pair for name, value in sorted(said.items()) for pair in _wire(name, value)])
+        said = {name: list(as_pairs(name, value)) for name, value in self.given().items() if name in _MEANING}
+        for name, pairs in said.items():
+            pairs.sort(key=_key_only if name == "remote_query" else None)
+        text = json.dumps([pair for name in sorted(said) for pair in said[name]])
         return hashlib.blake2b(text.encode(), digest_size=4).hexdigest()
 
+    def _content(self) -> str:
+        return json.dumps(self.given(), sort_keys=True)  # tells 1 from True and from 1.0, which == does not
+
+    def __eq__(self, other: object) -> bool:
+        return self._content() == other._content() if isinstance(other, UsageQuery) else NotImplemented
+
     def __hash__(self) -> int:
-        return hash(tuple(self.to_params()))
+        return hash(self._content())
 
     def __repr__(self) -> str:
-        said = (f"{name}={_code(value)}" for name, value in self.given().items())
+        said = (f"{name}={as_code(value)}" for name, value in self.given().items())
         return f"UsageQuery({', '.join(said)})"
 
     __str__ = __repr__
@@ -235,23 +199,8 @@ _MEANING = frozenset({
 })  # fmt: skip
 
 
-def _wire(name: str, value: Any) -> Iterator[tuple[str, str]]:
-    if isinstance(value, Mapping):
-        for key, inner in value.items():
-            yield from _wire(f"{name}[{key}]", inner)
-    elif isinstance(value, tuple | list):
-        for inner in value:
-            yield from _wire(f"{name}[]", inner)
-    else:
-        yield name, {True: "true", False: "false"}[value] if isinstance(value, bool) else str(value)
-
-
-def _code(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{key!r}: {_code(inner)}" for key, inner in value.items()) + "}"
-    if isinstance(value, tuple | list):
-        return "[" + ", ".join(_code(inner) for inner in value) + "]"
-    return repr(value)
+def _key_only(pair: tuple[str, str]) -> str:
+    return pair[0]  # a stable sort: what a provider reads in order stays in order
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,31 +239,56 @@ def _parameter(name: str) -> Parameter:
 PARAMETERS: Mapping[str, Parameter] = MappingProxyType({name: _parameter(name) for name in UsageQuery.model_fields})
 """Every parameter of the endpoint by name, in the order of the API's reference."""
 
+_SAYS = {
+    "text": "str", "texts": "list[str]", "flag": "bool", "number": "int", "moment": "str | date | datetime",
+    "day": "str | date", "object": "dict[str, Any]",
+}  # fmt: skip
 
-def _sentence(problem: ValidationError, given: Mapping[str, Any]) -> str:
-    return "; ".join(_complaint(error, given) for error in problem.errors())
+
+def _signature() -> inspect.Signature:
+    """Make the signature that a notebook shows: pydantic's own spells out every validator."""
+    keywords = [
+        inspect.Parameter(
+            each.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=None,
+            annotation=f"{_SAYS.get(each.kind) or ' | '.join(map(repr, each.allowed))} | None",
+        )
+        for each in PARAMETERS.values()
+    ]
+    return inspect.Signature(keywords)
 
 
-def _complaint(error: Any, given: Mapping[str, Any]) -> str:
+UsageQuery.__signature__ = _signature()
+
+
+def _complaint(error: Any) -> str:
     if not error["loc"]:
         return str(error["ctx"]["error"])
     name = str(error["loc"][0])
     if error["type"] == "extra_forbidden":
         return f"there is no parameter {name!r}.{did_you_mean(name, PARAMETERS)} Known: {', '.join(PARAMETERS)}"
-    value = given.get(name)
+    value = error["input"]
+    said = name + "".join(f"[{index}]" for index in error["loc"][1:]) + f"={_short(value)}"
     if error["type"] == "literal_error":
         allowed = PARAMETERS[name].allowed
-        return f"{name}={value!r} is not allowed.{did_you_mean(value, allowed)} Allowed: {', '.join(allowed)}"
-    if "ctx" in error and "error" in error["ctx"]:
-        return f"{name}={value!r} {error['ctx']['error']}"
-    return f"{name}={value!r} is not allowed; {_EXPECTED.get(PARAMETERS[name].kind, 'give a text')}"
+        return f"{said} is not allowed.{did_you_mean(value, allowed)} Allowed: {', '.join(allowed)}"
+    if error["type"] == "value_error":
+        return f"{said} {error['ctx']['error']}"
+    if error["type"] == "too_short":
+        return f"{said} is empty and would ask for everything; leave it out to do that"
+    return f"{said} is not allowed; give {_expected(PARAMETERS[name], error)}"
 
 
-_EXPECTED = {
-    "texts": "give a list of texts",
-    "flag": "give True or False",
-    "number": "give a whole number, 0 or more (1 or more for pages)",
-    "moment": "give YYYY-MM-DD or RFC 3339",
-    "day": "give YYYY-MM-DD",
-    "object": "give a dict",
-}
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 120 else f"{text[:117]}..."
+
+
+def _expected(parameter: Parameter, error: Any) -> str:
+    if parameter.kind == "number":
+        return f"a whole number, {0 if parameter.name == 'limit' else 1} or more"
+    return {
+        "text": "a text", "texts": "a list of texts" if len(error["loc"]) == 1 else "a text", "flag": "True or False",
+        "moment": "YYYY-MM-DD or RFC 3339, such as 2026-10-01T00:00:00Z",
+    }[parameter.kind]  # fmt: skip
