@@ -1,0 +1,150 @@
+"""The walk over a query's pages: a generator of requests that is sent pages. No I/O.
+
+    walking = walk(query)
+    request = next(walking)                    # the first request
+    request = walking.send(page)               # the next one, or StopIteration at the end
+
+Whoever drives it decides how a request travels. The walk knows cursors and the cap on records, and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Any
+
+from truto_usage_nb.envelope import read_envelope
+from truto_usage_nb.errors import CursorLoopError
+from truto_usage_nb.query import UsageQuery
+
+__all__ = ["USAGE_PATH", "Page", "PageRequest", "read_page", "walk"]
+
+USAGE_PATH = "/unified/usage-metering/usage"
+"""Where the endpoint lies under the service's URL."""
+
+
+@dataclass(frozen=True, slots=True)
+class PageRequest:
+    """Ask for one page.
+
+    `number` counts from 1 in this walk; `cursor` is the bookmark asked with (None on a first page); `keep` is how many
+    more records the query's cap lets in (None: all); `stream` says that lines were asked for.
+    """
+
+    path: str
+    params: tuple[tuple[str, str], ...]
+    number: int
+    cursor: str | None = None
+    keep: int | None = None
+    stream: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Hold one answer: its bytes, unparsed, and the small facts of its envelope.
+
+    `records` is how many it holds, `keep` how many of them, from the first on, lie within the query's cap;
+    `result_count` is what the service states (None: nothing). `cursor` is what was asked with, `next_cursor` what the
+    next page is asked with (None: this is the last).
+    """
+
+    content: bytes
+    number: int
+    cursor: str | None
+    next_cursor: str | None
+    is_partial: bool
+    result_count: int | None
+    records: int
+    keep: int
+    debug: dict[str, Any] | None
+    content_type: str
+
+    def __repr__(self) -> str:
+        return f"Page(number={self.number}, records={self.records}, next_cursor={self.next_cursor!r})"
+
+
+def read_page(request: PageRequest, content: bytes, content_type: str = "") -> Page:
+    """Make a page of an answer's body.
+
+    Raises `ConnectionFailedError` for a body that ends early, `ProtocolError` for one that is not a page.
+
+    >>> from truto_usage_nb.query import UsageQuery
+    >>> request = next(walk(UsageQuery(integrated_account_id="cursor")))
+    >>> read_page(request, b'{"result": [], "next_cursor": "abc"}')
+    Page(number=1, records=0, next_cursor='abc')
+    """
+    said = read_envelope(content, content_type, stream=request.stream)
+    return Page(
+        content=content,
+        number=request.number,
+        cursor=request.cursor,
+        next_cursor=said.next_cursor,
+        is_partial=said.is_partial,
+        result_count=said.result_count,
+        records=said.records,
+        keep=said.records if request.keep is None else min(said.records, request.keep),
+        debug=said.debug,
+        content_type=content_type,
+    )
+
+
+def walk(
+    query: UsageQuery, *, records_per_page: int | None = None, cursor: str | None = None
+) -> Generator[PageRequest, Page, None]:
+    """Yield a query's requests one by one, being sent the page of each; end where the service's cursors end.
+
+    `records_per_page` is the size of page asked for where the query names none. `cursor` starts in the middle, before
+    the query's own `cursor`. The query's `limit` caps the records of the whole walk, unless `truto_ignore_limit`.
+    An empty page with a cursor goes on; a cursor that comes a second time is a `CursorLoopError`.
+
+    >>> walking = walk(UsageQuery(integrated_account_id="cursor"), records_per_page=100)
+    >>> first = next(walking); first.params
+    (('integrated_account_id', 'cursor'), ('limit', '100'))
+    >>> walking.send(read_page(first, b'{"result": [{"id": "1"}], "next_cursor": "abc"}')).params
+    (('integrated_account_id', 'cursor'), ('limit', '100'), ('next_cursor', 'abc'))
+    """
+    left = None if query.truto_ignore_limit else query.limit
+    cursor = query.cursor if cursor is None else cursor
+    asked: set[str] = set()
+    number = 1
+    while left is None or left > 0:
+        page = yield _request(query, records_per_page, cursor or None, number, left)
+        if page.next_cursor is None:
+            return
+        asked.add(page.cursor or "")
+        if page.next_cursor in asked:
+            raise _loop(page)
+        left = None if left is None else left - page.keep
+        cursor, number = page.next_cursor, number + 1
+
+
+def _request(
+    query: UsageQuery, records_per_page: int | None, cursor: str | None, number: int, left: int | None
+) -> PageRequest:
+    params = _first_params(query, records_per_page)
+    if cursor is not None:
+        params = [pair for pair in params if pair[0] not in _OUTRANKED_BY_CURSOR]
+        params.append(("next_cursor", cursor))
+    stream = query.truto_response_format == "stream"
+    return PageRequest(USAGE_PATH, tuple(params), number, cursor, left, stream)
+
+
+_OUTRANKED_BY_CURSOR = ("cursor", "page")
+
+
+def _first_params(query: UsageQuery, records_per_page: int | None) -> list[tuple[str, str]]:
+    """Give the query's parameters with the size of a page: the same on every page, for cursors may depend on it."""
+    params = query.to_params()
+    if records_per_page is None or query.truto_ignore_limit or query.page_size is not None:
+        return params
+    size = records_per_page if query.limit is None else min(query.limit, records_per_page)
+    return [*(pair for pair in params if pair[0] != "limit"), ("limit", str(size))]
+
+
+def _loop(page: Page) -> CursorLoopError:
+    return CursorLoopError(
+        f"page {page.number} points to the cursor {page.next_cursor!r}, which was asked for before: the service would "
+        f"go in circles. {page.number} pages were had; ask again, or for a shorter period",
+        pages=page.number,
+        details={"cursor": page.next_cursor},
+    )
