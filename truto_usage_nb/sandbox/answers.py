@@ -1,0 +1,164 @@
+"""The answer key: what a load of the sandbox should come to, summed by the generator and by no client code."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+from truto_usage_nb.sandbox.ask import MoneyAnswer, VendorAnswer, World
+from truto_usage_nb.sandbox.company import ACCOUNTS, Account
+from truto_usage_nb.sandbox.vendors import VENDORS
+
+TOKEN_KINDS = ("input", "output", "cache_read", "cache_write_5m", "cache_write_1h")
+Row = dict[str, Any]
+_AMOUNTS = tuple(one.name for one in fields(MoneyAnswer) if one.name not in ("currency", "records"))
+
+
+def period_days(period: str | tuple[date | str, date | str]) -> tuple[date, date]:
+    """Return the half-open days of "2026", "2026-10", "2026-10-05" or a pair of dates.
+
+    >>> period_days("2026-12")
+    (datetime.date(2026, 12, 1), datetime.date(2027, 1, 1))
+    """
+    if not isinstance(period, str):
+        start, end = (one if isinstance(one, date) else date.fromisoformat(one) for one in period)
+    elif re.fullmatch(r"\d{4}", period):
+        start, end = date(int(period), 1, 1), date(int(period) + 1, 1, 1)
+    elif re.fullmatch(r"\d{4}-\d\d", period):
+        start = date.fromisoformat(f"{period}-01")
+        end = (start + timedelta(days=31)).replace(day=1)
+    else:
+        start = date.fromisoformat(period)
+        end = start + timedelta(days=1)
+    if end <= start:
+        raise ValueError(f"a period is half-open and must end after it starts, not {start} to {end}")
+    return start, end
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerKey:
+    """The answers of each account for the days from `start` up to, not including, `end` (UTC).
+
+    An account linked a second time (`twin_of`) is left out: what it says has been said.
+    """
+
+    start: date
+    end: date
+    accounts: Mapping[Account, VendorAnswer]
+
+    @classmethod
+    def build(
+        cls,
+        period: str | tuple[date | str, date | str],
+        world: World,
+        account_ids: Iterable[str] | None = None,
+    ) -> AnswerKey:
+        """Ask every account's generator, or those named, for a period; an unknown id is a `KeyError`."""
+        start, end = period_days(period)
+        accounts = _accounts(account_ids)
+        answers = {one: VENDORS[one.integration].answer(one, start, end, world) for one in accounts}
+        return cls(start, end, answers)
+
+    def of(self, account_id: str) -> VendorAnswer:
+        """Return one account's answer; `KeyError` when it is not in the key."""
+        for account, answer in self.accounts.items():
+            if account.id == account_id:
+                return answer
+        raise KeyError(f"no answer for {account_id!r}; there are {', '.join(one.id for one in self.accounts)}")
+
+    def money(self) -> list[Row]:
+        """Return a row per account and currency: billed, listed, credit, tax, payable, vendor_estimate, records."""
+        return [
+            {**_names(account), **{one.name: getattr(money, one.name) for one in fields(money)}}
+            for account, answer in self.accounts.items()
+            for money in answer.money
+        ]
+
+    def totals(self) -> list[Row]:
+        """Return the same per integration and currency: currencies are never added."""
+        sums: dict[tuple[str, str], Row] = {}
+        for row in self.money():
+            key = (row["integration"], row["currency"])
+            total = sums.setdefault(key, {"integration": key[0], "currency": key[1], **_no_money()})
+            for name in (*_AMOUNTS, "records"):
+                total[name] += row[name]
+        return list(sums.values())
+
+    def tokens(self) -> list[Row]:
+        """Return a row per account that counts tokens, a column per kind (disjoint), and their total."""
+        return [
+            {**_names(account), **_kinds(answer.tokens)} for account, answer in self.accounts.items() if answer.tokens
+        ]
+
+    def models(self) -> list[Row]:
+        """Return a row per account, model and currency: tokens by kind beside cost; null where one has no other."""
+        return [row for account, answer in self.accounts.items() for row in _models(account, answer)]
+
+    def requests(self) -> list[Row]:
+        """Return the number of requests per account."""
+        return [{**_names(account), "requests": answer.requests} for account, answer in self.accounts.items()]
+
+    def idle(self) -> list[Row]:
+        """Return a row per account and person who has a seat and did nothing with it."""
+        return [
+            {**_names(account), "email": email}
+            for account, answer in self.accounts.items()
+            for email in answer.idle_people
+        ]
+
+    def unusual(self) -> list[Row]:
+        """Return a row per account and day on which something happened, with what it was, in the order of days."""
+        rows = [
+            {"day": day, **_names(account), "what": what}
+            for account, answer in self.accounts.items()
+            for day, what in answer.unusual_days
+        ]
+        return sorted(rows, key=lambda row: (row["day"], row["account"]))
+
+    def gaps(self) -> list[Row]:
+        """Return a row per account and day whose feed was down."""
+        return [{**_names(account), "day": day} for account, answer in self.accounts.items() for day in answer.gaps]
+
+    def rows(self) -> list[Row]:
+        """Return the key at a glance: money per integration and currency."""
+        return self.totals()
+
+
+def _accounts(account_ids: Iterable[str] | None) -> list[Account]:
+    if account_ids is None:
+        return [account for account in ACCOUNTS if account.twin_of is None]
+    by_id = {account.id: account for account in ACCOUNTS}
+    chosen = {by_id[account_id].twin_of or account_id for account_id in account_ids}
+    return [account for account in ACCOUNTS if account.id in chosen]
+
+
+def _names(account: Account) -> Row:
+    return {"integration": account.integration, "account": account.id}
+
+
+def _no_money() -> Row:
+    return {**{name: Decimal(0) for name in _AMOUNTS}, "records": 0}
+
+
+def _kinds(tokens: Mapping[str, int]) -> Row:
+    kinds = {kind: tokens.get(kind, 0) for kind in TOKEN_KINDS}
+    return {**kinds, "total": sum(kinds.values())}
+
+
+def _models(account: Account, answer: VendorAnswer) -> list[Row]:
+    """Join tokens and cost on the model; a model billed in two currencies has a row for each, tokens in the first."""
+    currencies: dict[str, list[str | None]] = {model: [] for model in answer.tokens_by_model}
+    for model, currency in answer.cost_by_model:
+        currencies.setdefault(model, []).append(currency)
+    rows = []
+    for model, found in currencies.items():
+        for place, paid_in in enumerate(found or [None]):
+            tokens = answer.tokens_by_model.get(model) if place == 0 else None
+            kinds = _kinds(tokens) if tokens is not None else dict.fromkeys((*TOKEN_KINDS, "total"))
+            cost = None if paid_in is None else answer.cost_by_model[model, paid_in]
+            rows.append({**_names(account), "model": model, "currency": paid_in, "cost": cost, **kinds})
+    return rows

@@ -1,0 +1,134 @@
+"""How the sandbox misbehaves, on request: a list of faults, each with where, how often and to whom."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from threading import Lock
+
+STATUSES = (401, 403, 404, 408, 409, 410, 422, 425, 429, 500, 502, 503, 504)
+BREAKS = ("cut_body", "reset", "stall", "connect")
+PAGE_FAULTS = ("empty_page", "partial", "repeated_cursor")
+KINDS = (*map(str, STATUSES), "latency", "expired_cursor", "garbage", *PAGE_FAULTS, *BREAKS)
+ENDPOINTS = ("usage", "products", "accounts", "any")
+HINTS = ("both", "ratelimit-reset", "retry-after", "retry-after-date", "none")
+
+_NEEDS_CURSOR = ("expired_cursor", "repeated_cursor")
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One way to misbehave.
+
+    `kind`: a status (401, 403, 404, 408, 409, 410, 422 as the provider's own refusal, 425, 429, 500, 502, 503, 504) or
+    `latency` (answer after `seconds`), `empty_page` (no records, yet a cursor), `partial` (half the page, and saying
+    so), `repeated_cursor` (the cursor that was sent comes back), `garbage` (HTML in the place of JSON),
+    `expired_cursor` (410 to a request with a cursor), `cut_body` (the line closes inside the body), `reset` (the line
+    breaks before any answer), `stall` (half a body, then silence for `seconds`), `connect` (no connection; over a real
+    socket a reset).
+
+    `at` is the page's index in its walk, 0 the first; `request` the index of the account's request at the endpoint
+    since the faults were made; None is any. It fires `times` times (None: always). `seconds` is also what a 429 or a
+    503 tells the client to wait, by the headers that `hint` names.
+
+    >>> Fault(429, at=1, seconds=2).kind
+    '429'
+    """
+
+    kind: str | int
+    at: int | None = None
+    request: int | None = None
+    times: int | None = 1
+    account: str | None = None
+    endpoint: str = "usage"
+    seconds: float = 0.0
+    hint: str = "both"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "kind", str(self.kind))
+        _check("kind", self.kind, KINDS)
+        _check("endpoint", self.endpoint, ENDPOINTS)
+        _check("hint", self.hint, HINTS)
+
+    @property
+    def status(self) -> int | None:
+        """Return the HTTP status it answers with, or None when it is no status."""
+        if self.kind == "expired_cursor":
+            return 410
+        return int(self.kind) if str(self.kind).isdigit() else None
+
+    @property
+    def is_break(self) -> bool:
+        """Say whether it breaks the connection instead of answering."""
+        return self.kind in BREAKS
+
+
+def _check(name: str, value: object, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise ValueError(f"{name} is {value!r}; allowed are {', '.join(allowed)}")
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A request as the faults see it."""
+
+    endpoint: str
+    account: str | None
+    page: int = 0
+    has_cursor: bool = False
+
+
+class Faults:
+    """The faults of one sandbox and how often each has fired; safe to share between threads.
+
+    `budget` makes the rate limit real: True counts against each vendor's own, a text such as `"3;w=1"` (requests,
+    seconds) against that. Without it the headers are there and nothing is ever refused.
+    """
+
+    def __init__(self, *faults: Fault, budget: bool | str = False) -> None:
+        self.faults = faults
+        self.budget = budget
+        self.fired = [0] * len(faults)
+        self._requests: dict[tuple[str, str | None], int] = {}
+        self._lock = Lock()
+
+    @classmethod
+    def of(cls, faults: Faults | Iterable[Fault] | None) -> Faults:
+        """Return faults as given, or made of single ones; none at all is a sandbox that behaves."""
+        return faults if isinstance(faults, Faults) else cls(*(faults or ()))
+
+    def take(self, moment: Moment) -> list[Fault]:
+        """Return what befalls this request, and count it as fired.
+
+        All latencies, then one fault that answers or breaks in the place of the page, or else all that change the page.
+        """
+        with self._lock:
+            number = self._count(moment)
+            due = [index for index, fault in enumerate(self.faults) if self._is_due(index, fault, moment, number)]
+            return list(self._fire(due))
+
+    def _count(self, moment: Moment) -> int:
+        key = (moment.endpoint, moment.account)
+        self._requests[key] = self._requests.get(key, -1) + 1
+        return self._requests[key]
+
+    def _is_due(self, index: int, fault: Fault, moment: Moment, number: int) -> bool:
+        return (
+            (fault.times is None or self.fired[index] < fault.times)
+            and fault.endpoint in ("any", moment.endpoint)
+            and fault.account in (None, moment.account)
+            and fault.at in (None, moment.page)
+            and fault.request in (None, number)
+            and (moment.has_cursor or fault.kind not in _NEEDS_CURSOR)
+        )
+
+    def _fire(self, due: list[int]) -> Iterator[Fault]:
+        late = self._pick(due, lambda fault: fault.kind == "latency")
+        stopping = self._pick(due, lambda fault: fault.kind != "latency" and fault.kind not in PAGE_FAULTS)[:1]
+        changing = self._pick(due, lambda fault: fault.kind in PAGE_FAULTS)
+        for index in late + (stopping or changing):
+            self.fired[index] += 1
+            yield self.faults[index]
+
+    def _pick(self, due: list[int], test: Callable[[Fault], bool]) -> list[int]:
+        return [index for index in due if test(self.faults[index])]
