@@ -1,0 +1,45 @@
+# One door for everything: each target makes .venv when it is missing or older than pyproject.toml.
+# Another Python: make test PYTHON=python3.12
+
+SHELL  := /bin/sh
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+REPORT := october.html
+export PYTHONNOUSERSITE = 1
+
+.PHONY: help report test lab lint clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo 'make report   October of five vendors as one HTML page, on the embedded sandbox'
+	@echo 'make test     the tests'
+	@echo 'make lab      JupyterLab on the first notebook'
+	@echo 'make lint     format, lint, types and layers'
+
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo 'Python 3.11 or newer is needed; name one: make PYTHON=python3.12' >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+report: $(READY)
+	$(BIN)/truto-usage report ai_spend --sandbox --period 2026-10 -o $(REPORT)
+	@echo "$(CURDIR)/$(REPORT)"
+
+test: $(READY)
+	$(BIN)/python -m pytest
+
+lab: $(READY)
+	$(BIN)/jupyter lab notebooks/01_load.ipynb
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache --no-logo
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .import_linter_cache .hypothesis $(REPORT)
