@@ -85,7 +85,7 @@ def test_dates_have_month_resolution(dates, expected):
 
 
 def test_what_datadog_refuses():
-    assert "before start_month" in refusal(start_date="2026-10-01", end_date="2026-09-01")
+    assert "'2026-09-01' is before start_month 2026-10" in refusal(start_date="2026-10-01", end_date="2026-09-01")
     assert "YYYY-MM" in refusal(start_date="last month")
     assert "view must be one of" in refusal(remote_query={"view": "connected"})
 

@@ -22,7 +22,16 @@ _LINE_ID_LENGTH = 16
 
 
 def collect(ask: Ask) -> Iterator[Raw]:
-    """Yield the rows of the window, day by day; a window Confluent refuses is refused before the first row."""
+    """Yield the rows of the window, day by day; a window Confluent refuses is refused before the first row.
+
+    >>> from datetime import UTC, datetime
+    >>> from truto_usage_nb.sandbox.company import ACCOUNTS
+    >>> account = next(one for one in ACCOUNTS if one.id == "confluent")
+    >>> world = World(7, datetime(2026, 11, 23, tzinfo=UTC))
+    >>> first = next(iter(collect(Ask(world, account, start_date="2026-10-01"))))
+    >>> first.row["line_type"], first.row["quantity"], first.row["unit"]
+    ('KAFKA_NUM_CKUS', 144.0, 'CKU-hour')
+    """
     start, end = window(ask)
     return _rows(ask.world, start, end)
 

@@ -14,7 +14,15 @@ _NOTES = ["a month is billed as a whole: one that begins outside the period is n
 
 
 def answer(account: Account, start: date, end: date, world: World) -> VendorAnswer:  # noqa: ARG001  # one parent
-    """Return what the sub-organisations owe for the months that begin from start up to, not including, end."""
+    """Return what the sub-organisations owe for the months that begin from start up to, not including, end.
+
+    >>> from datetime import UTC, datetime
+    >>> from truto_usage_nb.sandbox.company import ACCOUNTS
+    >>> account = next(one for one in ACCOUNTS if one.id == "datadog")
+    >>> world = World(7, datetime(2026, 11, 23, tzinfo=UTC))
+    >>> answer(account, date(2026, 10, 1), date(2026, 11, 1), world).money[0].records
+    30
+    """
     first = Month.of(start) if start.day == 1 else Month.of(start).next
     covered = list(months(first, Month.of(end - timedelta(days=1)), world))
     owed = [fact for month in covered for fact in facts(world, month)]

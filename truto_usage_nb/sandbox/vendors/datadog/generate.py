@@ -27,6 +27,13 @@ def collect(ask: Ask) -> Iterator[Raw]:
     """Yield a row per sub-organisation and month, oldest month first; `remote_query[view]=summary` asks for the parent.
 
     The parent's row says again what its sub-organisations say, so the two views are never served together.
+
+    >>> from datetime import UTC, datetime
+    >>> from truto_usage_nb.sandbox.company import ACCOUNTS
+    >>> account = next(one for one in ACCOUNTS if one.id == "datadog")
+    >>> world = World(7, datetime(2026, 11, 23, tzinfo=UTC))
+    >>> [raw.row["attributes"]["org_name"] for raw in collect(Ask(world, account, start_date="2026-10-01"))]
+    ['Tidewheel Production', 'Tidewheel Data Platform', 'Tidewheel Internal Tools']
     """
     first, last = asked(ask)
     if _view(ask) not in _VIEWS:

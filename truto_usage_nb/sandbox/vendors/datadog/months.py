@@ -66,7 +66,7 @@ def asked(ask: Ask) -> tuple[Month, Month]:
     first = Month.of(_day("start_month", start)) if start is not None else Month.of(ask.world.now.date())
     last = first if end is None else _last(first, end)
     if last < first:
-        raise refused(f"end_month {last} is before start_month {first}")
+        raise refused(f"the end {end!r} is before start_month {first}")
     return first, last
 
 
