@@ -1,0 +1,173 @@
+"""The usage and cost reports, `analytics/usage` and `analytics/cost`: a row a bucket and group."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from truto_usage_nb.sandbox.ask import Ask, Raw
+from truto_usage_nb.sandbox.vendors.claude import facts
+from truto_usage_nb.sandbox.vendors.claude.dimensions import COST_DIMENSIONS, USAGE_DIMENSIONS
+from truto_usage_nb.sandbox.vendors.claude.directory import ACTOR_TYPES, actor_object, deleted
+from truto_usage_nb.sandbox.vendors.claude.line import NOTHING, Counts, Line, add
+from truto_usage_nb.sandbox.vendors.claude.money import parts, plain
+from truto_usage_nb.sandbox.vendors.claude.question import Question
+
+Key = tuple[datetime, tuple[Any, ...]]
+
+
+class Cents(NamedTuple):
+    """Money of a group, exact: charged, at list price, and the requests it came from."""
+
+    amount: Decimal
+    listed: Decimal
+    requests: int
+
+
+def stamp(moment: datetime) -> str:
+    """Write an instant as the vendor does."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def rows(ask: Ask, question: Question) -> Iterator[Raw]:
+    """Yield the report's rows by time, or all of them in the order asked for."""
+    daily = (row for day in question.days() for row in _day(ask, question, day))
+    measure = question.order_by
+    if measure is not None and measure != "time":
+        yield from sorted(daily, key=lambda raw: _measure(raw, measure), reverse=question.descending)
+    elif question.descending:
+        yield from sorted(daily, key=lambda raw: str(raw.row["starting_at"]), reverse=True)
+    else:
+        yield from daily
+
+
+def _measure(raw: Raw, name: str) -> Decimal:
+    return Decimal((raw.row.get("usage") or raw.row.get("cost") or {}).get(name) or 0)
+
+
+def _day(ask: Ask, question: Question, day: date) -> Iterator[Raw]:
+    kept = [line for line in facts.published(ask.world, ask.account, day) if wanted(ask, question, line)]
+    make = _usage_rows if question.endpoint == "analytics/usage" else _cost_rows
+    refreshed = stamp(facts.updated_at(ask.world, ask.account, day))
+    context = {"organization_id": ask.account.organization_id, "data_refreshed_at": refreshed}
+    for row in make(ask, question, kept):
+        yield Raw(row, question.endpoint, context)
+
+
+def wanted(ask: Ask, question: Question, line: Line) -> bool:
+    """Say whether a line passes the filters; a filter on what a line does not have drops it."""
+    tests = {
+        "products": line.product,
+        "surfaces": line.product,
+        "actor_ids": line.actor.id if line.actor else None,
+        "models": line.model,
+        "api_key_ids": line.api_key,
+        "workspace_ids": line.workspace,
+        "service_tiers": line.tier,
+    }
+    if question.with_actor and line.actor is None:
+        return False
+    person = line.actor.person if line.actor else None
+    if not question.include_deleted and person is not None and deleted(person, ask.world.now):
+        return False
+    return all(tests[name] in allowed for name, allowed in question.filters.items())
+
+
+def _buckets(ask: Ask, question: Question, lines: Iterable[Line]) -> Iterator[tuple[datetime, Line, Counts]]:
+    until = facts.refreshed_until(ask.world, ask.account)
+    for line in lines:
+        for at, counts in facts.slices(line, question.width, until):
+            if question.start <= at < question.end:
+                yield at, line, counts
+
+
+def _usage_rows(ask: Ask, question: Question, lines: Iterable[Line]) -> Iterator[dict[str, Any]]:
+    groups: dict[Key, Counts] = {}
+    for at, line, counts in _buckets(ask, question, lines):
+        if counts.tokens or counts.requests or counts.searches:
+            for values in _values(ask, question, line):
+                groups[at, values] = add(groups.get((at, values), NOTHING), counts)
+    for (at, values), counts in _in_order(groups):
+        yield {**_head(ask, question, at, values, USAGE_DIMENSIONS), "usage": _usage(counts)}
+
+
+def _cost_rows(ask: Ask, question: Question, lines: Iterable[Line]) -> Iterator[dict[str, Any]]:
+    groups: dict[Key, Cents] = {}
+    models = question.filters.get("models")
+    for at, line, counts in _buckets(ask, question, lines):
+        for part in parts(line, counts, ask.account.kind):
+            if models is not None and part.model not in models:
+                continue
+            own = {"cost_type": part.cost_type, "token_type": part.token_type, "model": part.model}
+            for key in ((at, values) for values in _values(ask, question, line, own)):
+                old = groups.get(key, Cents(Decimal(0), Decimal(0), 0))
+                groups[key] = Cents(old[0] + part.cents, old[1] + part.list_cents, old[2] + part.requests)
+    for (at, values), cents in _in_order(groups):
+        yield {**_head(ask, question, at, values, COST_DIMENSIONS), "cost": _cost(ask, question, cents)}
+
+
+def _values(
+    ask: Ask, question: Question, line: Line, own: dict[str, str | None] | None = None
+) -> Iterator[tuple[Any, ...]]:
+    """Yield a line's group values, once per access group of its user where groups are asked for."""
+    found: dict[str, Any] = {
+        "actor": line.actor,
+        "actor_type": None if line.actor is None else ACTOR_TYPES[line.actor.kind],
+        "agent_id": line.agent,
+        "api_key_id": line.api_key,
+        "context_window": line.context if line.model else None,
+        "inference_geo": "global" if line.model else None,
+        "model": line.model,
+        "organization_id": ask.account.organization_id,
+        "product": line.product,
+        "service_tier": line.tier if line.model else None,
+        "session_id": line.session,
+        "slack_channel_id": line.slack_channel,
+        "speed": "standard" if line.model else None,
+        "workspace_id": line.workspace,
+        **(own or {}),
+    }
+    for group in (line.groups or (None,)) if "rbac_group_id" in question.group_by else (None,):
+        found["rbac_group_id"] = group
+        yield tuple(found.get(name) for name in question.group_by)
+
+
+def _in_order(groups: dict[Key, Any]) -> list[tuple[Key, Any]]:
+    """Return the groups by time, then by their values as text: a stable order."""
+    return sorted(groups.items(), key=lambda item: (item[0][0], str([getattr(v, "id", v) for v in item[0][1]])))
+
+
+def _head(
+    ask: Ask, question: Question, at: datetime, values: tuple[Any, ...], names: tuple[str, ...]
+) -> dict[str, Any]:
+    group: dict[str, Any] = dict.fromkeys(names)
+    group.update(zip(question.group_by, values, strict=True))
+    group["actor"] = actor_object(group["actor"], ask.world.now)
+    return {"starting_at": stamp(at), "ending_at": stamp(at + question.width), "group": group}
+
+
+def _usage(counts: Counts) -> dict[str, Any]:
+    return {
+        "uncached_input_tokens": counts.input,
+        "cache_creation": {
+            "ephemeral_5m_input_tokens": counts.cache_write_5m,
+            "ephemeral_1h_input_tokens": counts.cache_write_1h,
+        },
+        "cache_read_input_tokens": counts.cache_read,
+        "output_tokens": counts.output,
+        "total_tokens": counts.tokens,
+        "server_tool_use": {"web_search_requests": counts.searches},
+        "requests": counts.requests,
+    }
+
+
+def _cost(ask: Ask, question: Question, cents: Cents) -> dict[str, Any]:
+    split = {"cost_type", "token_type"}.intersection(question.group_by)
+    return {
+        "amount": plain(cents.amount),
+        "list_amount": plain(cents.listed),
+        "currency": ask.account.currency,
+        "requests": None if split else cents.requests,
+    }

@@ -1,0 +1,214 @@
+"""What the vendor is really asked: endpoint, window, buckets, dimensions, filters and order, checked as it would."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from truto_usage_nb.sandbox.ask import Ask
+from truto_usage_nb.sandbox.vendors.claude import dimensions
+from truto_usage_nb.sandbox.vendors.claude.directory import API_PRODUCTS
+from truto_usage_nb.sandbox.vendors.claude.facts import DAY, HOUR, MINUTE, is_console, midnight
+from truto_usage_nb.sandbox.vendors.claude.refusal import invalid
+
+_ENDPOINTS = {
+    "usage": "analytics/usage",
+    "user_usage": "analytics/usage",
+    "cost": "analytics/cost",
+    "user_cost": "analytics/cost",
+    "skill_usage": "analytics/skills",
+    "connector_usage": "analytics/connectors",
+    "project_usage": "analytics/apps/chat/projects",
+    "summary": "analytics/summaries",
+}
+_WIDTHS = {"day": DAY, "hour": HOUR, "minute": MINUTE}
+WIDTH_NAMES = {DAY: "1d", HOUR: "1h", MINUTE: "1m"}
+_ORDERS = {
+    "analytics/usage": ("total_tokens", "output_tokens", "uncached_input_tokens", "requests", "time"),
+    "analytics/cost": ("amount", "list_amount", "time"),
+}
+_USUAL_ORDER: dict[str | None, str] = {None: "asc", "time": "asc"}
+_GENERIC_ORDERS = {
+    "tokens": "total_tokens",
+    "input_tokens": "uncached_input_tokens",
+    "cost": "amount",
+    "date": "time",
+    "start_date": "time",
+}
+_REPORTS_SPAN, _ENGAGEMENT_SPAN, _MINUTES_SPAN = timedelta(days=31), timedelta(days=366), timedelta(hours=24)
+_LOOK_BACK = timedelta(days=365)
+_DEFAULT_DAYS = 7
+_SOON = (*_ORDERS, "usage_report/claude_code")
+ENGAGEMENT_LAG = DAY  # beside the day itself
+_SURFACES = {
+    "api": API_PRODUCTS,
+    "claude_api": API_PRODUCTS,
+    "code": ("claude_code",),
+    "cli": ("claude_code",),
+    "slack": ("claude_tag",),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A request to one of the vendor's endpoints; times are UTC, `end` is exclusive, both on bucket borders.
+
+    `with_actor` leaves out what no actor is known for: the vendor's user reports.
+    """
+
+    endpoint: str
+    report_type: str
+    start: datetime
+    end: datetime
+    width: timedelta
+    group_by: tuple[str, ...]
+    filters: Mapping[str, frozenset[str]]
+    order_by: str | None
+    descending: bool
+    with_actor: bool
+    include_deleted: bool
+
+    def days(self) -> Iterator[date]:
+        """Yield the UTC days the window touches, oldest first."""
+        day = self.start.date()
+        while midnight(day) < self.end:
+            yield day
+            day += DAY
+
+
+def report_type(ask: Ask) -> str:
+    """Return the report asked for: `activity`, unless dates are given, then `usage`."""
+    dated = ask.start_date is not None or ask.end_date is not None
+    return ask.report_type or ("usage" if dated else "activity")
+
+
+def endpoint(ask: Ask) -> str:
+    """Return the path that answers: activity is Claude Code's report on Console, the user report on Enterprise."""
+    kind = report_type(ask)
+    if kind == "activity":
+        return "usage_report/claude_code" if is_console(ask.account) else "analytics/users"
+    if kind not in _ENDPOINTS:
+        raise invalid(f"report_type: '{kind}' is not one of activity, {', '.join(sorted(_ENDPOINTS))}")
+    return _ENDPOINTS[kind]
+
+
+def read(ask: Ask) -> Question:
+    """Turn an ask into the vendor's own question, or raise `Refused` as the vendor would."""
+    path, kind, extra = endpoint(ask), report_type(ask), ask.remote_query
+    width = _width(ask, path)
+    start, end = _window(ask, path, width)
+    actor = ("actor",) if kind in ("user_usage", "user_cost") else ()
+    asked = (*actor, *ask.group_by, *_texts(extra.get("group_by")))
+    order = _order(path, ask.sort_by or extra.get("order_by"))
+    return Question(
+        endpoint=path,
+        report_type=kind,
+        start=start,
+        end=end,
+        width=width,
+        group_by=dimensions.columns(path, _kept(path, asked)),
+        filters=_filters(ask),
+        order_by=order,
+        descending=(ask.sort_order or extra.get("order") or _USUAL_ORDER.get(order, "desc")) == "desc",
+        with_actor=bool(actor),
+        include_deleted=ask.include_deleted_users is not False,
+    )
+
+
+def _kept(path: str, asked: tuple[str, ...]) -> tuple[str, ...]:
+    """Leave out the user where every row is a user's already."""
+    by_user = ("analytics/users", "usage_report/claude_code")
+    return tuple(name for name in asked if path not in by_user or name not in ("user", "actor"))
+
+
+def _width(ask: Ask, path: str) -> timedelta:
+    """Return the bucket: what granularity says, else one day, which the rows of all other endpoints are."""
+    if path not in _ORDERS:
+        return DAY
+    words = {word: width for width, word in WIDTH_NAMES.items()} | _WIDTHS
+    asked = ask.granularity or ask.remote_query.get("time_bucket_width") or "day"
+    if asked not in words:
+        raise invalid(f"time_bucket_width: '{asked}' is not one of 1d, 1h, 1m")
+    return words[asked]
+
+
+def instant(name: str, text: str) -> datetime:
+    """Read a date or an RFC 3339 instant as UTC, or refuse."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise invalid(f"{name}: '{text}' is not a date or an RFC 3339 time") from None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _window(ask: Ask, path: str, width: timedelta) -> tuple[datetime, datetime]:
+    """Return the whole buckets that the asked range touches; by default the latest completed days."""
+    today, engaged = midnight(ask.world.now.date()), path not in _ORDERS
+    newest = today if path in _SOON else today - ENGAGEMENT_LAG
+    span = _ENGAGEMENT_SPAN if engaged else _REPORTS_SPAN if width != MINUTE else _MINUTES_SPAN
+    start = None if ask.start_date is None else instant("starting_at", ask.start_date)
+    end = None if ask.end_date is None else instant("ending_at", ask.end_date)
+    if start is None:
+        latest = newest if end is None else end
+        start = latest - (DAY if engaged or width == MINUTE else min(span, _DEFAULT_DAYS * DAY))
+    if end is None:
+        end = min(start + span, max(today + DAY, start + width))
+    _check(ask, start, end, span)
+    return _floor(start, width), -((_EPOCH - end) // width) * width + _EPOCH
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _floor(moment: datetime, width: timedelta) -> datetime:
+    return _EPOCH + (moment - _EPOCH) // width * width
+
+
+def _check(ask: Ask, start: datetime, end: datetime, span: timedelta) -> None:
+    if end <= start:
+        raise invalid(f"ending_at must be after starting_at, got {end:%Y-%m-%dT%H:%M:%SZ}")
+    if end - start > span:
+        raise invalid(f"the range from starting_at to ending_at must be at most {_words(span)}")
+    if start < midnight(ask.world.now.date()) - _LOOK_BACK:
+        raise invalid(f"starting_at must be within the last {_LOOK_BACK.days} days, got {start:%Y-%m-%dT%H:%M:%SZ}")
+
+
+def _words(span: timedelta) -> str:
+    return f"{span.days} days" if span.days > 1 else "24 hours"
+
+
+def _order(path: str, asked: str | None) -> str | None:
+    if asked is None or path not in _ORDERS:
+        return None
+    order = _GENERIC_ORDERS.get(asked, asked)
+    if order not in _ORDERS[path]:
+        raise invalid(f"order_by: '{asked}' is not one of {', '.join(_ORDERS[path])}")
+    return order
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    values = value if isinstance(value, list | tuple) else [value]
+    return tuple(str(item) for item in values)
+
+
+def _filters(ask: Ask) -> dict[str, frozenset[str]]:
+    """Return the filters by the vendor's names; only those that were given."""
+    extra = ask.remote_query
+    given = {
+        "products": _products(ask.product_ids),
+        "surfaces": _products(ask.surfaces),
+        "actor_ids": (*ask.user_ids, *_texts(extra.get("actor_ids"))),
+        "models": (*ask.model_ids, *_texts(extra.get("models"))),
+        "api_key_ids": _texts(extra.get("api_key_ids")),
+        "workspace_ids": _texts(extra.get("workspace_ids")),
+        "service_tiers": _texts(extra.get("service_tiers")),
+    }
+    return {name: frozenset(values) for name, values in given.items() if values}
+
+
+def _products(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(product for name in names for product in _SURFACES.get(name, (name,)))

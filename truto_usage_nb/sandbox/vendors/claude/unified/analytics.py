@@ -1,0 +1,85 @@
+"""`analytics/usage`, `analytics/cost` and the four older Enterprise reports, which say the same without a `group`."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from truto_usage_nb.sandbox.ask import Ask, Raw
+from truto_usage_nb.sandbox.vendors.claude.unified import fields
+
+_KEYS = ("api_key_id", "session_id", "agent_id")
+_MEASURES = frozenset(
+    {
+        "uncached_input_tokens",
+        "cache_creation",
+        "cache_read_input_tokens",
+        "output_tokens",
+        "total_tokens",
+        "server_tool_use",
+        "requests",
+        "amount",
+        "list_amount",
+        "starting_at",
+        "ending_at",
+        "currency",
+    }
+)
+
+
+def unify(raw: Raw, ask: Ask) -> list[dict[str, Any]]:
+    """Map one row; what it is grouped by becomes user, model, surface and resources."""
+    row = raw.row
+    group = row["group"] if "group" in row else {k: v for k, v in row.items() if k not in _MEASURES}
+    measures = row.get("cost") or row.get("usage") or row
+    record = {
+        **_head(raw, ask, group),
+        **(_cost(group, measures) if "amount" in measures else _usage(measures)),
+    }
+    return [fields.compact(record)]
+
+
+def _head(raw: Raw, ask: Ask, group: dict[str, Any]) -> dict[str, Any]:
+    start = raw.row.get("starting_at") or raw.context.get("starting_at")
+    end = raw.row.get("ending_at") or raw.context.get("ending_at")
+    actor = group.get("actor")
+    named = {name: value for name, value in group.items() if value is not None and name != "actor"}
+    return {
+        "id": fields.stable_id(raw, ask, start, end, named, fields.actor_id(actor)),
+        "product": fields.product(group.get("product")),
+        "surface": group.get("product"),
+        "model": fields.model(group.get("model")),
+        "user": fields.user(actor),
+        "resources": fields.resources(_resource_ids(group, actor), group.get("workspace_id")),
+        "organization": fields.organization(raw, ask, group.get("organization_id")),
+        "start_date": start,
+        "end_date": end,
+        "updated_at": raw.context.get("data_refreshed_at"),
+    }
+
+
+def _resource_ids(group: dict[str, Any], actor: dict[str, Any] | None) -> list[str]:
+    """Return keys, sessions and agents, each once; an actor that is no user is a resource too."""
+    ids = [group.get(name) for name in _KEYS]
+    if actor is not None and actor.get("type") != "user_actor":
+        ids.append(fields.actor_id(actor))
+    return list(dict.fromkeys(one for one in ids if one is not None))
+
+
+def _usage(measures: dict[str, Any]) -> dict[str, Any]:
+    return {"metric_name": "tokens", "usage": fields.token_usage(measures)}
+
+
+def _cost(group: dict[str, Any], measures: dict[str, Any]) -> dict[str, Any]:
+    """Return net, the discount between list and net (negative on a refund), and the list amount as total."""
+    net, listed = Decimal(measures["amount"]), measures.get("list_amount")
+    currency = measures.get("currency")
+    charges = [fields.charge("net", net, currency)]
+    if listed is not None:
+        charges.append(fields.charge("discount", Decimal(listed) - net, currency))
+        charges.append(fields.charge("total", listed, currency))
+    return {
+        "metric_name": group.get("token_type") or group.get("cost_type") or "cost",
+        "charges": charges,
+        "usage": {"requests": {"total": measures.get("requests")}},
+    }

@@ -1,0 +1,124 @@
+"""Small pieces that every mapping of this vendor needs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import date, timedelta
+from decimal import Decimal
+from hashlib import blake2b
+from typing import Any
+
+from truto_usage_nb.sandbox.ask import Ask, Raw
+from truto_usage_nb.sandbox.vendors.claude.directory import PRODUCTS, WORKSPACES
+from truto_usage_nb.sandbox.vendors.claude.question import report_type
+
+Json = Mapping[str, Any]
+TOKEN_KINDS = ("input", "output", "cache_read", "cache_write_ephemeral_5m", "cache_write_ephemeral_1h")
+
+
+def compact(fields: Json) -> dict[str, Any]:
+    """Return the fields without nulls and what they leave empty; zero and false stay.
+
+    >>> compact({"a": 0, "b": None, "c": {"d": None}})
+    {'a': 0}
+    """
+    kept = {name: compact(value) if isinstance(value, Mapping) else value for name, value in fields.items()}
+    return {name: value for name, value in kept.items() if value is not None and value not in ({}, [])}
+
+
+def dollars(cents: str | int | float | Decimal) -> float:
+    """Turn cents into dollars by way of Decimal, so that no digit of a decimal string is lost on the way.
+
+    >>> dollars("123.78912")
+    1.2378912
+    """
+    return float(Decimal(str(cents)) / 100)
+
+
+def charge(kind: str, cents: str | int | float | Decimal, currency: str | None) -> dict[str, Any]:
+    """Return one charge from an amount in cents."""
+    return compact({"amount": dollars(cents), "currency": currency, "type": kind})
+
+
+def stable_id(raw: Raw, ask: Ask, *keys: object) -> str:
+    """Return an id from account, report, and what tells a row from its neighbours: the vendor gives its rows none."""
+    text = json.dumps([ask.account.id, report_type(ask), raw.endpoint, *keys], sort_keys=True, default=str)
+    return f"claude_{blake2b(text.encode(), digest_size=12).hexdigest()}"
+
+
+def product(name: str | None, default: str = "claude_api") -> dict[str, Any]:
+    """Return the product of a row by its surface, or the default where the row states none."""
+    known = name or default
+    return compact({"id": known, "name": PRODUCTS.get(known)})
+
+
+def organization(raw: Raw, ask: Ask, stated: str | None = None) -> dict[str, Any]:
+    """Return the organisation a row or its envelope states, else the account's; named where it is the account's."""
+    found = stated or raw.context.get("organization_id") or ask.account.organization_id
+    own = found == ask.account.organization_id
+    return compact({"id": found, "name": ask.account.organization_name if own else None})
+
+
+def workspace(workspace_id: str | None) -> dict[str, Any]:
+    """Return a workspace with its name where the directory has it."""
+    return compact({"id": workspace_id, "name": WORKSPACES.get(workspace_id or "")})
+
+
+def resources(ids: Iterable[str | None], workspace_id: str | None) -> list[dict[str, Any]]:
+    """Return a resource for each id, in the workspace; a workspace alone is a resource without an id."""
+    place = workspace(workspace_id)
+    found = [compact({"id": one, "workspace": place}) for one in ids if one is not None]
+    return found or ([{"workspace": place}] if place else [])
+
+
+def user(actor: Json | None) -> dict[str, Any]:
+    """Return the user of a `user_actor`; the address goes by `email_address` or by `email`, as sent."""
+    if actor is None or actor.get("type") != "user_actor":
+        return {}
+    email = actor.get("email_address") or actor.get("email")
+    return compact({"id": actor.get("user_id"), "email": email, "name": actor.get("name")})
+
+
+def actor_id(actor: Json | None) -> str | None:
+    """Return the one id an actor of any type has; its name may change, its id does not."""
+    names = ("user_id", "service_account_id", "api_key_id", "subject", "email_address", "api_key_name")
+    found = (actor or {}).get
+    return next((str(found(name)) for name in names if found(name) is not None), None)
+
+
+def tokens(row: Json) -> dict[str, Any]:
+    """Return the five disjoint token kinds, cache writes together, and all of them."""
+    written = row.get("cache_creation") or {}
+    five, hour = written.get("ephemeral_5m_input_tokens"), written.get("ephemeral_1h_input_tokens")
+    kinds = (row.get("uncached_input_tokens"), row.get("output_tokens"), row.get("cache_read_input_tokens"), five, hour)
+    named = dict(zip(TOKEN_KINDS, kinds, strict=True))
+    return {**named, "cache_write": added([five, hour]), "total": added(kinds)}
+
+
+def token_usage(row: Json) -> dict[str, Any]:
+    """Return the usage of a token row: tokens, the same as quantity, searches and requests."""
+    found = tokens(row)
+    return {
+        "quantity": found["total"],
+        "unit": "tokens",
+        "requests": {"total": row.get("requests")},
+        "tokens": found,
+        "tools": {"web_search_count": (row.get("server_tool_use") or {}).get("web_search_requests")},
+    }
+
+
+def added(values: Iterable[int | None]) -> int | None:
+    """Add what is there; null where nothing is: not available is not zero."""
+    there = [value for value in values if value is not None]
+    return sum(there) if there else None
+
+
+def model(name: str | None) -> dict[str, Any] | None:
+    """Return the model, which this vendor hosts itself."""
+    return None if name is None else {"id": name, "provider": "anthropic"}
+
+
+def day_after(day: str) -> str:
+    """Return the day after the date that starts a text."""
+    return (date.fromisoformat(day[:10]) + timedelta(days=1)).isoformat()
