@@ -1,0 +1,134 @@
+"""How fast an account may be asked: follow the rate-limit headers before a 429 comes.
+
+Every call is a live call to the provider, so the budget is the customer's own there, per account. Source: the headers
+`ratelimit-limit` (`110;w=10`), `ratelimit-remaining` and `ratelimit-reset` (seconds), on successes as well.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+from truto_usage_nb.clock import Clock
+from truto_usage_nb.errors import RateLimitError
+
+__all__ = ["AccountLimit", "RateLimit", "read_rate_limit"]
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimit:
+    """State a budget as last heard: `remaining` of `limit` calls, anew `reset_seconds` after `seen_at`."""
+
+    limit: int | None
+    window_seconds: int | None
+    remaining: int | None
+    reset_seconds: float | None
+    seen_at: datetime
+
+
+def read_rate_limit(headers: Mapping[str, str], now: datetime) -> RateLimit | None:
+    """Read the rate-limit headers of an answer, None if there are none.
+
+    >>> from datetime import UTC
+    >>> headers = {"ratelimit-limit": "110;w=10", "ratelimit-remaining": "7"}
+    >>> seen = read_rate_limit(headers, datetime(2026, 10, 1, tzinfo=UTC))
+    >>> seen.limit, seen.window_seconds, seen.remaining, seen.reset_seconds
+    (110, 10, 7, None)
+    """
+    limit, remaining = _whole(headers.get("ratelimit-limit")), _whole(headers.get("ratelimit-remaining"))
+    reset = _number(headers.get("ratelimit-reset"))
+    if limit is None and remaining is None and reset is None:
+        return None
+    window = re.search(r";\s*w=(\d+)", headers.get("ratelimit-limit", ""))
+    return RateLimit(limit, int(window[1]) if window else None, remaining, reset, now)
+
+
+def _whole(text: str | None) -> int | None:
+    found = re.match(r"\s*(\d+)", text or "")
+    return int(found[1]) if found else None
+
+
+def _number(text: str | None) -> float | None:
+    found = re.match(r"\s*(\d+(?:\.\d+)?)\s*$", text or "")
+    return float(found[1]) if found else None
+
+
+class AccountLimit:
+    """Let requests of one account through as its budget allows, in one event loop.
+
+    The first request goes alone, for only its answer tells the budget. After it, each request takes one off what was
+    last heard to remain. When nothing remains, a request waits for those under way to answer, and when there are none,
+    for the budget to open again.
+    """
+
+    def __init__(self, clock: Clock, longest_wait_seconds: float) -> None:
+        self._clock = clock
+        self._longest = longest_wait_seconds
+        self._changed = asyncio.Event()
+        self._under_way = 0
+        self._known = False
+        self._limit: int | None = None
+        self._remaining: int | None = None
+        self._opens = 0.0
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Wait for this request's turn and hold it; raises `RateLimitError` when that would take too long."""
+        while not self._may_pass():
+            await (self._changed.wait() if self._under_way else self._until_open())
+        self._under_way += 1
+        if self._remaining is not None:
+            self._remaining -= 1
+        try:
+            yield
+        finally:
+            self._under_way -= 1
+            self._wake()
+
+    def heard(self, seen: RateLimit | None) -> None:
+        """Take in what an answer says; called while its turn is held."""
+        self._known = True
+        if seen is None:
+            return
+        opens = self._clock.monotonic() + (seen.reset_seconds or 0.0)
+        if self._remaining is None or seen.remaining is None or self._is_new_window(opens):
+            self._remaining = None if seen.remaining is None else seen.remaining - (self._under_way - 1)
+        else:
+            self._remaining = min(self._remaining, seen.remaining)  # answers may overtake each other
+        self._limit, self._opens = seen.limit, opens
+
+    def shut(self, seconds: float) -> None:
+        """Let nothing through for that many seconds, because a refusal said so."""
+        self._known, self._remaining = True, 0
+        self._opens = self._clock.monotonic() + seconds
+
+    def _is_new_window(self, opens: float) -> bool:
+        return self._clock.monotonic() >= self._opens or opens > self._opens + _ROUNDING_SECONDS
+
+    def _may_pass(self) -> bool:
+        if self._remaining is not None and self._remaining <= 0 and self._clock.monotonic() >= self._opens:
+            self._known, self._remaining = self._limit is not None, self._limit
+        if not self._known:
+            return self._under_way == 0
+        return self._remaining is None or self._remaining > 0
+
+    def _wake(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    async def _until_open(self) -> None:
+        seconds = self._opens - self._clock.monotonic()
+        if seconds > self._longest:
+            raise RateLimitError(
+                f"the provider's budget for this account is used up and opens again in {seconds:,.0f} seconds, more "
+                f"than the {self._longest:,.0f} that are waited for; ask again then",
+                details={"opens_in_seconds": seconds},
+            )
+        await self._clock.sleep(max(0.0, seconds))
+
+
+_ROUNDING_SECONDS = 1.0  # `ratelimit-reset` is in whole seconds
