@@ -13,7 +13,8 @@ from truto_usage_nb.sandbox.ask import MoneyAnswer, VendorAnswer, World
 from truto_usage_nb.sandbox.company import ACCOUNTS, Account
 from truto_usage_nb.sandbox.vendors import VENDORS
 
-TOKEN_KINDS = ("input", "output", "cache_read", "cache_write_5m", "cache_write_1h")
+TOKEN_KINDS = ("input", "output", "cache_read", "cache_write_5m", "cache_write_1h", "cache_write")
+"""The disjoint kinds; `cache_write` is what a vendor does not tell apart by lifetime."""
 Row = dict[str, Any]
 _AMOUNTS = tuple(one.name for one in fields(MoneyAnswer) if one.name not in ("currency", "records"))
 
@@ -145,6 +146,8 @@ def _no_money() -> Row:
 
 
 def _kinds(tokens: Mapping[str, int]) -> Row:
+    if strange := tokens.keys() - set(TOKEN_KINDS):
+        raise ValueError(f"an answer counts tokens of a kind that has no column: {', '.join(sorted(strange))}")
     kinds = {kind: tokens.get(kind, 0) for kind in TOKEN_KINDS}
     return {**kinds, "total": sum(kinds.values())}
 

@@ -93,8 +93,9 @@ class MoneyAnswer:
 class VendorAnswer:
     """What one account really did in a period, summed from the generator's own facts.
 
-    `tokens` has the kinds input, output, cache_read, cache_write_5m and cache_write_1h, disjoint; `cost_by_model` is
-    keyed by (model, currency); people are e-mails; `gaps` are days the feed was down.
+    `tokens` has the disjoint kinds input, output, cache_read, cache_write_5m, cache_write_1h, and cache_write for what
+    the vendor does not tell apart by lifetime; `cost_by_model` is keyed by (model, currency); people are e-mails;
+    `gaps` are days the feed was down.
     """
 
     money: list[MoneyAnswer] = field(default_factory=list)

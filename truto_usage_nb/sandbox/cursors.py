@@ -45,4 +45,6 @@ def read(cursor: str, query_mark: str) -> Place:
     if bound_to != query_mark:
         message = "The cursor belongs to another query: send it with the parameters it came from"
         raise Problem(422, message, {"parameter": "next_cursor"})
+    if place.offset < 0:
+        raise Problem(422, "The cursor is not one of this service's", {"parameter": "next_cursor"})
     return place
