@@ -3,6 +3,8 @@
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from truto_usage_nb.sandbox.app import create_app
 from truto_usage_nb.sandbox.cursors import Place, write
@@ -318,6 +320,13 @@ class TestListing:
         assert len(made) == 40_001
         assert listing.slice(0, 1)[0][0].value["n"] == 0
         assert listing.slice(49_990, 100)[1] is False
+
+    @given(st.integers(0, 60), st.lists(st.tuples(st.integers(0, 70), st.integers(1, 30)), max_size=12))
+    def test_any_slices_in_any_order_are_those_of_a_list(self, length, slices):
+        whole = [Item({"n": number}, None) for number in range(length)]
+        listing = Listing(lambda: iter(whole))
+        for offset, size in slices:
+            assert listing.slice(offset, size) == (whole[offset : offset + size], length > offset + size)
 
     def test_old_lists_make_room(self):
         lists = Listings()
