@@ -34,6 +34,10 @@ class Secret:
         """Give `content` with every occurrence of the secret masked."""
         return content.replace(self._text.encode(), _MASK.encode()) if self._text else content
 
+    def is_in(self, content: bytes) -> bool:
+        """Say whether `content` shows the secret."""
+        return bool(self._text) and self._text.encode() in content
+
     def __repr__(self) -> str:
         return f"Secret({_MASK!r})"
 

@@ -1,0 +1,210 @@
+"""The only room that knows httpx: a request goes out, its whole answer comes back, or an error that says why not.
+
+What is tried again and after how long: `retry`. The pace of an account: `limits`. The walk over pages: `paging`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+import httpx
+
+from truto_usage_nb.address import checked_token, checked_url
+from truto_usage_nb.clock import Clock
+from truto_usage_nb.errors import InputError, UsageError
+from truto_usage_nb.limits import RateLimit, read_rate_limit
+from truto_usage_nb.paging import Page, PageRequest, read_page, walk
+from truto_usage_nb.query import UsageQuery
+from truto_usage_nb.retry import Backoff, told_wait
+from truto_usage_nb.secret import Secret
+from truto_usage_nb.transport.errand import Errand, Failed, Reply, given_up, read_json
+from truto_usage_nb.transport.line import Line, Settings
+
+__all__ = ["Reply", "Transport"]
+
+T = TypeVar("T")
+
+
+class Transport:
+    """Ask the service: authenticated, paced, patient.
+
+    Works from several event loops at once, each with connections of its own that close when the loop ends or `aclose`
+    is called. `timeout` is in seconds for connecting and for each wait for bytes, or an `httpx.Timeout`; `retries`
+    counts the tries after the first (or is a `Backoff`); `concurrency` is the most requests under way in a loop.
+    Raises `InputError` for a URL that a token must not be sent to: anything but https, save http on loopback.
+    """
+
+    def __init__(
+        self,
+        *,
+        token: str | Secret | None,
+        base_url: str,
+        timeout: float | httpx.Timeout = 60.0,
+        retries: int | Backoff = 5,
+        concurrency: int = 8,
+        transport: httpx.AsyncBaseTransport | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self._backoff = retries if isinstance(retries, Backoff) else Backoff(retries=_whole("retries", retries, 0))
+        self._clock = clock or Clock()
+        self._token = None if token is None else checked_token(token)
+        self._settings = Settings(
+            base_url=checked_url(base_url),
+            token=self._token,
+            timeout=timeout if isinstance(timeout, httpx.Timeout) else httpx.Timeout(timeout),
+            concurrency=_whole("concurrency", concurrency, 1),
+            longest_wait_seconds=self._backoff.longest_told_seconds,
+            transport=transport,
+            clock=self._clock,
+        )
+        self._lines: dict[asyncio.AbstractEventLoop, Line] = {}
+        self._rate_limits: dict[str | None, RateLimit] = {}
+
+    @property
+    def base_url(self) -> str:
+        """Give the service's URL."""
+        return self._settings.base_url
+
+    @property
+    def rate_limits(self) -> Mapping[str | None, RateLimit]:
+        """Give the budget last heard of each account; None stands for requests that name no account."""
+        return MappingProxyType(self._rate_limits)
+
+    async def get(
+        self,
+        path: str,
+        params: Sequence[tuple[str, str]] = (),
+        *,
+        account: str | None = None,
+        pages: int | None = None,
+    ) -> Reply:
+        """Get one JSON answer, whole.
+
+        `account` is whose budget the request counts on, `pages` how many were had before (an error says so). Raises
+        `ServiceError` and its kin, `ConnectionFailedError`, `ProtocolError`.
+        """
+        return await self._run(Errand(path, tuple(params), read_json, account=account, pages=pages))
+
+    async def pages(
+        self,
+        query: UsageQuery,
+        *,
+        records_per_page: int | None = None,
+        cursor: str | None = None,
+        on_page: Callable[[Page], object] | None = None,
+    ) -> AsyncGenerator[Page, None]:
+        """Yield a query's pages in order; while the caller works on one, the next is on its way.
+
+        See `paging.walk` for the arguments. `on_page` is called with each page before it is yielded. A caller who
+        stops early closes the generator (`contextlib.aclosing`), which calls the request under way off.
+        """
+        walking = walk(query, records_per_page=records_per_page, cursor=cursor)
+        ahead = self._set_out(next(walking, None), query)
+        try:
+            while ahead is not None:
+                page = await ahead
+                ahead = self._set_out(_following(walking, page), query)
+                if on_page is not None:
+                    on_page(page)
+                yield page
+        finally:
+            await _call_off(ahead)
+
+    async def aclose(self) -> None:
+        """Close the connections of every loop; a later request opens new ones."""
+        here = asyncio.get_running_loop()
+        for loop, line in list(self._lines.items()):
+            self._lines.pop(loop, None)
+            if loop is here:
+                await line.aclose()
+            elif loop.is_running():
+                await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(line.aclose(), loop))
+
+    def __repr__(self) -> str:
+        return f"Transport(base_url={self.base_url!r})"
+
+    def _set_out(self, request: PageRequest | None, query: UsageQuery) -> asyncio.Task[Page] | None:
+        if request is None:
+            return None
+        errand = Errand(
+            path=request.path,
+            params=request.params,
+            read=lambda reply: read_page(request, reply.content, reply.content_type),
+            account=query.integrated_account_id,
+            pages=request.number - 1,
+            cursor=request.cursor,
+        )
+        return asyncio.create_task(self._run(errand))
+
+    async def _run(self, errand: Errand[T]) -> T:
+        """Try until it succeeds, until trying again would not help, or until there were enough tries."""
+        line = await self._line()
+        tries = 0
+        while True:
+            tries += 1
+            outcome = await self._try(line, errand)
+            if not isinstance(outcome, Failed):
+                return outcome
+            error, told = outcome.error, outcome.told
+            if not error.retryable or tries > self._backoff.retries or self._too_long(told):
+                raise given_up(error, errand, tries, told if self._too_long(told) else None)
+            await self._clock.sleep(self._backoff.wait(tries, told, self._clock.jitter()))
+
+    def _too_long(self, told: float | None) -> bool:
+        return told is not None and told > self._backoff.longest_told_seconds
+
+    async def _try(self, line: Line, errand: Errand[T]) -> T | Failed:
+        """Try once, in the account's turn and one of the slots."""
+        limit = line.limit(errand.account)
+        async with limit.turn(), line.slots:
+            answer = await line.send(errand.path, errand.params)
+            if isinstance(answer, UsageError):
+                return Failed(answer)
+            now = self._clock.now()
+            seen = read_rate_limit(answer.headers, now)
+            limit.heard(seen)
+            if seen is not None:
+                self._rate_limits[errand.account] = seen
+            told = told_wait(answer.status, answer.headers, now)
+            if answer.status == 429:
+                limit.shut(told if told is not None else 0.0)
+        return errand.outcome(answer, seen, told, self._token)
+
+    async def _line(self) -> Line:
+        loop = asyncio.get_running_loop()
+        line = self._lines.get(loop)
+        if line is None:
+            for other in [each for each in list(self._lines) if each.is_closed()]:
+                self._lines.pop(other, None)
+            line = self._lines[loop] = Line(self._settings, self._forget)
+            await line.open()
+        return line
+
+    def _forget(self, line: Line) -> None:
+        for loop in [loop for loop, one in self._lines.items() if one is line]:
+            del self._lines[loop]
+
+
+def _following(walking: Generator[PageRequest, Page, None], page: Page) -> PageRequest | None:
+    try:
+        return walking.send(page)
+    except StopIteration:
+        return None
+
+
+async def _call_off(ahead: asyncio.Task[Any] | None) -> None:
+    if ahead is None:
+        return
+    ahead.cancel()
+    await asyncio.wait([ahead])
+    if not ahead.cancelled():
+        ahead.exception()  # taken note of: nobody waits for this page any more
+
+
+def _whole(name: str, value: int, least: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise InputError(f"{name}={value!r} is not allowed; give a whole number, {least} or more")
+    return value

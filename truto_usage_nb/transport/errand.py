@@ -1,0 +1,117 @@
+"""One thing to fetch, how its answer is read, and what is said when it cannot be had."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+from urllib.parse import urlsplit
+
+from truto_usage_nb.envelope import check_json
+from truto_usage_nb.errors import ProtocolError, UsageError
+from truto_usage_nb.limits import RateLimit
+from truto_usage_nb.refusal import refusal
+from truto_usage_nb.secret import Secret
+from truto_usage_nb.transport.line import Answer
+
+__all__ = ["Errand", "Failed", "Reply", "given_up", "read_json"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Hold a successful answer: its bytes, what they are, and the budget it told of."""
+
+    content: bytes = field(repr=False)
+    content_type: str
+    status: int
+    rate_limit: RateLimit | None
+
+    def json(self) -> Any:
+        """Give the body's JSON value."""
+        return json.loads(self.content)
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Hold the error that a try came to, and the seconds the answer asked to wait (None: it asked nothing)."""
+
+    error: UsageError
+    told: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Errand(Generic[T]):
+    """Say what to fetch and how to read it; `read` raises a `UsageError` for a body that is not what it should be.
+
+    `account` is whose budget it counts on; `pages` were had before it (None: it is no page), `cursor` leads to it.
+    """
+
+    path: str
+    params: tuple[tuple[str, str], ...]
+    read: Callable[[Reply], T]
+    account: str | None = None
+    pages: int | None = None
+    cursor: str | None = None
+
+    def outcome(self, answer: Answer, seen: RateLimit | None, told: float | None, token: Secret | None) -> T | Failed:
+        """Give what was read from an answer, or the error it comes to; neither shows the token."""
+        if 300 <= answer.status < 400:
+            return Failed(_redirected(answer))
+        if not 200 <= answer.status < 300:
+            content = answer.content if token is None else token.hide_bytes(answer.content)
+            return Failed(refusal(answer.status, content), told)
+        try:
+            return self.read(Reply(answer.content, answer.headers.get("content-type", ""), answer.status, seen))
+        except UsageError as problem:
+            error = problem.with_traceback(None)
+        if token is not None and token.is_in(answer.content):
+            error = ProtocolError("the answer repeats the token, so it is not shown", retryable=error.retryable)
+        return Failed(error)
+
+
+def read_json(reply: Reply) -> Reply:
+    """Give the reply back once its body is known to be whole JSON."""
+    check_json(reply.content)
+    return reply
+
+
+def given_up(error: UsageError, errand: Errand[Any], tries: int, told: float | None) -> UsageError:
+    """Make the error that the caller sees: what happened, how often it was tried, what was had, how to go on.
+
+    `told` are the seconds that the answer asked to wait, when that was too long to wait.
+    """
+    said = [error.message]
+    if told is not None:
+        said.append(f"it asks to wait {told:,.0f} seconds, which is longer than is waited for")
+    if tries > 1:
+        said.append(f"tried {tries} times")
+    if errand.pages is not None and (errand.pages or tries > 1):
+        said.append(_how_to_go_on(errand.pages, errand.cursor))
+    details = {"cursor": errand.cursor, "tries": tries} if error.details is None else error.details
+    return type(error)(
+        "; ".join(said),
+        status=error.status,
+        retryable=error.retryable,
+        is_remote=error.is_remote,
+        raw_response=error.raw_response,
+        details=details,
+        pages=errand.pages,
+    )
+
+
+def _how_to_go_on(pages: int, cursor: str | None) -> str:
+    had = "no page was" if pages == 0 else "1 page was" if pages == 1 else f"{pages:,} pages were"
+    return f"{had} had" + ("; ask again later" if cursor is None else f"; to go on from there, ask with {cursor=}")
+
+
+def _redirected(answer: Answer) -> ProtocolError:
+    where = urlsplit(answer.headers.get("location", ""))
+    to = f"{where.scheme}://{where.hostname}" if where.hostname else "another place"
+    return ProtocolError(
+        f"the service answered {answer.status} and points to {to}; a token is not carried along a redirect: if that "
+        "is where the service lives, pass it as base_url",
+        status=answer.status,
+    )

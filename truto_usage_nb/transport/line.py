@@ -1,0 +1,157 @@
+"""One event loop's line to the service: pooled connections, a number of slots, a pace for each account.
+
+A try ends in a value, an answer or the error it comes to, never in an exception of httpx: those hold the request, and
+the frames of their tracebacks the token.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import traceback
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache, partial
+
+import httpx
+
+from truto_usage_nb.clock import Clock
+from truto_usage_nb.errors import ConnectionFailedError, ProtocolError, UsageError
+from truto_usage_nb.limits import AccountLimit
+from truto_usage_nb.secret import Secret
+
+__all__ = ["Answer", "Line", "Settings"]
+
+_KEEPALIVE_SECONDS = 15.0
+_HEADERS = {"Accept": "application/json, application/x-ndjson", "User-Agent": "truto-usage-nb"}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Say how lines are laid: where to, with what token, how patient, how many at once."""
+
+    base_url: str
+    token: Secret | None
+    timeout: httpx.Timeout
+    concurrency: int
+    longest_wait_seconds: float
+    transport: httpx.AsyncBaseTransport | None
+    clock: Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Hold a whole answer; header names are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes = field(repr=False)
+
+
+class Line:
+    """Send requests from one event loop, and close with it."""
+
+    def __init__(self, settings: Settings, on_close: Callable[[Line], object]) -> None:
+        self.slots = asyncio.Semaphore(settings.concurrency)
+        self._settings = settings
+        self._client = _client(settings)
+        self._limits: dict[str | None, AccountLimit] = {}
+        self._life = _life(self._client, partial(on_close, self))
+
+    async def open(self) -> None:
+        """Bind the connections to the running loop: `asyncio.run` closes them when it ends."""
+        await anext(self._life)
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._life.aclose()
+
+    def limit(self, account: str | None) -> AccountLimit:
+        """Give the pace of an account."""
+        if account not in self._limits:
+            self._limits[account] = AccountLimit(self._settings.clock, self._settings.longest_wait_seconds)
+        return self._limits[account]
+
+    async def send(self, path: str, params: Sequence[tuple[str, str]]) -> Answer | UsageError:
+        """Try once; gives the answer, whatever its status, or the error of a line that broke."""
+        try:
+            response = await self._client.get(path, params=list(params))
+        except httpx.HTTPError as fault:
+            problem = _broken(fault, self._settings.token)
+        except BaseException as fault:
+            _forget_locals(fault)
+            raise
+        else:
+            return Answer(response.status_code, response.headers, response.content)
+        return problem
+
+
+async def _life(client: httpx.AsyncClient, on_close: Callable[[], object]) -> AsyncGenerator[None, None]:
+    """Live as long as the loop: a loop that shuts down closes the generators that were started in it."""
+    try:
+        yield
+    finally:
+        on_close()
+        await client.aclose()
+
+
+def _client(settings: Settings) -> httpx.AsyncClient:
+    encrypted = settings.base_url.lower().startswith("https")
+    most = settings.concurrency
+    return httpx.AsyncClient(
+        base_url=settings.base_url,
+        auth=None if settings.token is None else _Bearer(settings.token),
+        headers=_HEADERS,
+        timeout=settings.timeout,
+        limits=httpx.Limits(max_connections=most, max_keepalive_connections=most, keepalive_expiry=_KEEPALIVE_SECONDS),
+        follow_redirects=False,  # a token is not carried elsewhere
+        trust_env=encrypted,  # plain http stays on this machine: no proxy may see it
+        verify=_certificates() if encrypted else False,  # where nothing is encrypted nothing is verified
+        transport=settings.transport,
+    )
+
+
+@cache
+def _certificates() -> ssl.SSLContext:
+    """Read the certificates once: it takes longer than many a request."""
+    return httpx.create_ssl_context()
+
+
+class _Bearer(httpx.Auth):
+    """Put the token on a request at the last moment."""
+
+    def __init__(self, token: Secret) -> None:
+        self._token = token
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        request.headers["Authorization"] = f"Bearer {self._token.reveal()}"
+        yield request
+
+
+def _broken(fault: httpx.HTTPError, token: Secret | None) -> UsageError:
+    said = str(fault) or type(fault).__name__
+    said = token.hide(said) if token is not None else said
+    if isinstance(fault, httpx.UnsupportedProtocol | httpx.LocalProtocolError):
+        return ProtocolError(f"the request could not be sent: {said}")
+    retryable = "CERTIFICATE_VERIFY_FAILED" not in said
+    return ConnectionFailedError(f"{_what_happened(fault)} ({said})", retryable=retryable)
+
+
+def _what_happened(fault: httpx.HTTPError) -> str:
+    if isinstance(fault, httpx.ConnectError | httpx.ConnectTimeout | httpx.ProxyError):
+        return "the service could not be reached"
+    if isinstance(fault, httpx.TimeoutException):
+        return "the service did not answer in time"
+    if isinstance(fault, httpx.DecodingError):
+        return "the answer could not be decompressed"
+    return "the connection broke"
+
+
+def _forget_locals(fault: BaseException) -> None:
+    """Clear what the frames of an error held, the header with the token among it; the lines stay."""
+    seen: set[int] = set()
+    link: BaseException | None = fault
+    while link is not None and id(link) not in seen:
+        seen.add(id(link))
+        traceback.clear_frames(link.__traceback__)
+        link = link.__cause__ or link.__context__
