@@ -1,0 +1,22 @@
+"""The only room that turns bytes into frames.
+
+    parse_page    a body to columns by path, page by page, in threads: `bodies` cuts out the records, `fast` infers a
+                  page whole and proves by `census` that nothing was lost, `exact` reads what `fast` cannot prove
+    build_frame   pages to one frame: `columns` gives dtypes, `lists` and `wide` take charges and resources apart,
+                  `openmaps` and `naming` place and name what is not documented
+    to_pandas     the frame as pandas holds it without loss
+
+Nothing is lost or changed on the way in; what cannot be held is an error with record id, path and value.
+
+>>> source, layout = Source("62f44730", "cursor", None, "0f0f0f0f"), Layout()
+>>> page = parse_page(b'{"result": [{"id": "1", "usage": {"tokens": {"input": 12}}}]}', source, layout)
+>>> build_frame([page], layout).frame.select("integration", "id", "usage_tokens_input").rows()
+[('cursor', '1', 12)]
+"""
+
+from truto_usage_nb.frames.arrow import to_pandas
+from truto_usage_nb.frames.assemble import BuiltFrame, build_frame
+from truto_usage_nb.frames.page import parse_page
+from truto_usage_nb.frames.parts import Layout, ParsedPage, Source
+
+__all__ = ["BuiltFrame", "Layout", "ParsedPage", "Source", "build_frame", "parse_page", "to_pandas"]

@@ -1,0 +1,115 @@
+"""From parsed pages to one frame: every column over all pages, each given its dtype, its name and its place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import polars as pl
+
+from truto_usage_nb.frames import columns as read
+from truto_usage_nb.frames.book import Book
+from truto_usage_nb.frames.lists import list_column
+from truto_usage_nb.frames.naming import Names
+from truto_usage_nb.frames.openmaps import MAPS, MOST_PATHS, fold, map_of
+from truto_usage_nb.frames.parts import Layout, ParsedPage, Path, dotted
+from truto_usage_nb.frames.wide import Wide, wide_charges, wide_resources
+from truto_usage_nb.schema import EXPANDED, PROVENANCE, columns
+
+_WIDE = {"charges": wide_charges, "resources": wide_resources}
+_Named = dict[str, pl.Series]
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltFrame:
+    """Hold a frame, and what a reader of it should be told."""
+
+    frame: pl.DataFrame
+    notes: tuple[str, ...] = ()
+
+
+def build_frame(pages: Iterable[ParsedPage], layout: Layout) -> BuiltFrame:
+    """Set pages below each other in one frame, a row a record, in the order of the pages.
+
+    Provenance comes first, then the documented columns, always all there and in one order, then the paths of the open
+    maps, sorted, then what the documentation does not name. Raises `UnreadableValueError` for a value that its column
+    cannot hold without changing it.
+    """
+    book = Book(pages)
+    made: _Named = {field.column: _provenance(book, field.column, layout) for field in PROVENANCE}
+    notes: list[str] = []
+    if layout.documented:
+        made |= _documented(book, layout, notes)
+    made |= _others(book, Names(made), layout, notes)
+    return BuiltFrame(pl.DataFrame([series.alias(name) for name, series in made.items()]), tuple(notes))
+
+
+def _provenance(book: Book, name: str, layout: Layout) -> pl.Series:
+    """State where each record came from; what the service says of it counts where nothing is known."""
+    known = book.stated(name)
+    path = (name,)
+    if not (layout.documented and path in book):
+        return known
+    served = read.texts(book.look(path))
+    filled = known.fill_null(served)
+    if (filled == served).all():  # nulls aside: nothing else is served, so the column says it all
+        book.take(path)
+    return filled
+
+
+def _documented(book: Book, layout: Layout, notes: list[str]) -> _Named:
+    made: _Named = {}
+    wide: Wide = {}
+    for field in columns(remote_data=layout.remote_data, excluded=layout.excluded)[len(PROVENANCE) :]:
+        path = tuple(field.path.split("."))
+        if field.path in EXPANDED:
+            items = list_column(field.path, book.tables, book.owner)
+            wide |= _WIDE[field.path](items)
+            made[field.column] = items.series()
+        elif path in wide:
+            made[field.column] = wide.pop(path)
+        else:
+            made[field.column] = read.documented(book.take(path), field.dtype)
+    return made | _new_charge_types(wide, Names(made), notes)
+
+
+def _new_charge_types(wide: Wide, names: Names, notes: list[str]) -> _Named:
+    """Give a column to each type of charge that the documentation does not name."""
+    if wide:
+        kinds = ", ".join(path[-1] for path in wide)
+        notes.append(f"charge types that the documentation does not name became columns: {kinds}")
+    return {names.give(path): series for path, series in wide.items()}
+
+
+def _others(book: Book, names: Names, layout: Layout, notes: list[str]) -> _Named:
+    """Give a column to each path that is left: first those of the open maps, sorted, then all others."""
+    rest = list(book.rest())
+    folded: _Named = {}
+    for open_map in MAPS if layout.documented else ():
+        inside = [path for path in rest if map_of(path) == open_map]
+        if len(inside) > MOST_PATHS:
+            beyond = inside[MOST_PATHS:]
+            rest = [path for path in rest if path not in set(beyond)]
+            folded[names.give((*open_map, "other"))] = fold([book.take(path) for path in beyond], open_map)
+            notes.append(
+                f"{dotted(open_map)} has {len(inside)} paths; {MOST_PATHS} became columns, the other {len(beyond)} "
+                f"stand in {next(reversed(folded))} as JSON text"
+            )
+    named = {names.give(path): path for path in rest}
+    return _sorted(book, named, folded, layout) | _undocumented(book, named, layout, notes)
+
+
+def _sorted(book: Book, named: dict[str, Path], folded: _Named, layout: Layout) -> _Named:
+    """Give the columns of the open maps, by name."""
+    inside = {name: path for name, path in named.items() if layout.documented and map_of(path)}
+    made = folded | {name: read.open_values(book.take(path)) for name, path in inside.items()}
+    return dict(sorted(made.items()))
+
+
+def _undocumented(book: Book, named: dict[str, Path], layout: Layout, notes: list[str]) -> _Named:
+    """Give the columns that the documentation does not name, in document order."""
+    outside = {name: path for name, path in named.items() if not (layout.documented and map_of(path))}
+    if outside and layout.documented:
+        fields = ", ".join(dotted(path) for path in outside.values())
+        notes.append(f"fields that the documentation does not name became columns: {fields}")
+    return {name: read.free(book.take(path)) for name, path in outside.items()}

@@ -1,0 +1,60 @@
+"""The pages of one frame, open side by side: each column is taken out once, so that its parts can go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import polars as pl
+
+from truto_usage_nb.frames.parts import ParsedPage, Part, Path, document_order
+from truto_usage_nb.frames.stack import Stack
+
+
+class Book:
+    """Hold the columns of several pages until each is taken."""
+
+    def __init__(self, pages: Iterable[ParsedPage]) -> None:
+        pages = list(pages)
+        self.tables = [page.table for page in pages]
+        self.heights = [page.height for page in pages]
+        self._sources = [page.source for page in pages]
+        self._order = document_order(self.tables)
+        self._objects: set[Path] = set().union(*(table.objects for table in self.tables))
+        self._columns: list[dict[Path, Part]] = [dict(table.columns) for table in self.tables]
+        self._ids = [table.columns.get(("id",)) for table in self.tables]
+
+    def __contains__(self, path: Path) -> bool:
+        return any(columns.get(path) is not None for columns in self._columns)
+
+    def look(self, path: Path) -> Stack:
+        """Give a column, and keep it."""
+        return Stack(path, [columns.get(path) for columns in self._columns], self.heights, self.owner)
+
+    def take(self, path: Path) -> Stack:
+        """Give a column, and let go of it."""
+        return Stack(path, [columns.pop(path, None) for columns in self._columns], self.heights, self.owner)
+
+    def rest(self) -> Iterator[Path]:
+        """Give the paths that nobody took, in document order, without those that hold objects and no value."""
+        left = set().union(*self._columns)
+        for path in self._order:
+            if path in left and (path not in self._objects or path in self):
+                yield path
+
+    def stated(self, name: str) -> pl.Series:
+        """Give a provenance column as the sources of the pages state it."""
+        parts = [
+            pl.repeat(getattr(source, name), height, dtype=pl.String, eager=True)
+            for source, height in zip(self._sources, self.heights, strict=True)
+        ]
+        return pl.concat(parts, rechunk=True) if parts else pl.Series([], dtype=pl.String)
+
+    def owner(self, row: int) -> object:
+        """Give the id of the record in a row, or, where it has none, its number."""
+        number = row + 1
+        for ids, height in zip(self._ids, self.heights, strict=True):
+            if row < height:
+                found = None if ids is None else ids[row]
+                return f"number {number}" if found is None else found
+            row -= height
+        return f"number {number}"

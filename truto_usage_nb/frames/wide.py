@@ -1,0 +1,70 @@
+"""The wide columns of `charges` and `resources`, by path."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import polars as pl
+
+from truto_usage_nb.frames.lists import ListColumn
+from truto_usage_nb.frames.parts import Path
+from truto_usage_nb.schema import CHARGE_TYPES
+
+Wide = dict[Path, pl.Series]
+
+_STATED_ONCE = ("total", "net")
+"""Two identical statements of these on one record are one statement, repeated."""
+
+
+def wide_charges(charges: ListColumn) -> Wide:
+    """Give the sum of each type of charge, the currency, and the number of charges.
+
+    A record with amounts in several currencies has neither amounts nor a currency; an amount without a currency is
+    in another one than an amount with.
+    """
+    amounts = _amounts(charges)
+    currencies = amounts.group_by("row").agg(pl.col("currency").first(), several=pl.col("currency").n_unique() > 1)
+    typed = amounts.filter(pl.col("type") != "")
+    kinds = [*CHARGE_TYPES, *sorted(set(typed["type"].unique()) - set(CHARGE_TYPES))]
+    mixed = currencies.filter("several")["row"]
+    if mixed.len():
+        typed = typed.filter(~pl.col("row").is_in(mixed.implode()))
+    by_kind = typed.partition_by("type", as_dict=True, include_key=False)
+    wide: Wide = {("charges", kind): _summed(charges, by_kind.get((kind,)), kind) for kind in kinds}
+    single = currencies.filter(~pl.col("several"))
+    wide["charges", "currency"] = charges.spread(single["row"], single["currency"])
+    wide["charges", "count"] = charges.lengths.fill_null(0)
+    return wide
+
+
+def _amounts(charges: ListColumn) -> pl.DataFrame:
+    fields = [charges.leaves[key,].alias(key) for key in ("amount", "currency", "type")]
+    return pl.DataFrame([charges.rows.alias("row"), *fields]).filter(pl.col("amount").is_not_null())
+
+
+def _summed(charges: ListColumn, found: pl.DataFrame | None, kind: str) -> pl.Series:
+    """Add up the amounts of one type, record by record."""
+    if found is None:
+        return charges.spread(pl.Series([], dtype=pl.Int64), pl.Series([], dtype=pl.Float64))
+    if found["row"].is_unique().all():
+        return charges.spread(found["row"], found["amount"])
+    if kind in _STATED_ONCE:
+        found = found.unique(["row", "currency", "amount"], maintain_order=True)
+    several = found.filter(pl.col("row").is_duplicated())
+    single = found.filter(pl.col("row").is_unique())
+    sums: dict[int, Decimal] = {}
+    for row, amount in several.select("row", "amount").iter_rows():
+        sums[row] = sums.get(row, Decimal(0)) + Decimal(repr(amount))  # as written: 0.1 + 0.2 is 0.3
+    rows = pl.concat([single["row"], pl.Series("row", list(sums), dtype=pl.Int64)])
+    values = pl.concat([single["amount"], pl.Series("amount", list(map(float, sums.values())), dtype=pl.Float64)])
+    return charges.spread(rows, values)
+
+
+def wide_resources(resources: ListColumn) -> Wide:
+    """Give the number of resources, and the fields of the resource where there is exactly one."""
+    alone = resources.lengths.gather(resources.rows) == 1
+    rows = resources.rows.filter(alone)
+    wide: Wide = {("resources", "count"): resources.lengths.fill_null(0)}
+    for path in (("id",), ("name",), ("workspace", "id"), ("workspace", "name")):
+        wide["resources", *path] = resources.spread(rows, resources.leaves[path].filter(alone))
+    return wide
