@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 
 from truto_usage_nb.sandbox import calendar
 from truto_usage_nb.sandbox.ask import Ask, MoneyAnswer, VendorAnswer, World
 from truto_usage_nb.sandbox.company import Account
 from truto_usage_nb.sandbox.vendors.claude import claude_code, facts, question
-from truto_usage_nb.sandbox.vendors.claude.directory import crew, email
+from truto_usage_nb.sandbox.vendors.claude.directory import crew, deleted, email
 from truto_usage_nb.sandbox.vendors.claude.engagement import skills
 from truto_usage_nb.sandbox.vendors.claude.engagement.tally import tally
 from truto_usage_nb.sandbox.vendors.claude.line import NOTHING, Counts, Line, add
@@ -106,18 +106,18 @@ def _cost_by_model(account: Account, metered: Metered) -> dict[tuple[str, str], 
 
 
 def _people(world: World, account: Account, days: list[date], *, active: bool) -> list[str]:
-    """Return who used the account, or who holds a seat in it all the while and did not; the deleted have no e-mail."""
+    """Return who used the account, or who holds a seat in it all the while and did not.
+
+    Enterprise has forgotten the e-mail of deleted users, so they are in neither list.
+    """
     used = set()
     for day in days:
         if facts.midnight(day) < facts.refreshed_until(world, account):
             lines = facts.settled_lines(world, account, day)
             used |= {line.actor.person for line in lines if line.actor is not None and line.actor.person is not None}
     seats = [] if facts.is_console(account) and not active else crew(account.kind, world.scale)
-    return [email(one) for one in seats if (one in used) == active and not _gone(one.left, world.now)]
-
-
-def _gone(left: date | None, now: datetime) -> bool:
-    return left is not None and now.date() > left
+    known = (one for one in seats if facts.is_console(account) or not deleted(one, world.now))
+    return [email(one) for one in known if (one in used) == active]
 
 
 def _stories(world: World, account: Account, day: date) -> Iterator[str]:

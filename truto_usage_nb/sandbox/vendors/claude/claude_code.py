@@ -3,30 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import date, timedelta
+from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal
 from random import Random
 from typing import Any, NamedTuple
 
 from truto_usage_nb.sandbox.ask import Ask, Raw, World
-from truto_usage_nb.sandbox.company import Account, Person
+from truto_usage_nb.sandbox.company import Account
 from truto_usage_nb.sandbox.seeds import choose, integer, rng, uniform
 from truto_usage_nb.sandbox.vendors.claude import facts, prices
 from truto_usage_nb.sandbox.vendors.claude.analytics import stamp, wanted
-from truto_usage_nb.sandbox.vendors.claude.directory import deleted, email
-from truto_usage_nb.sandbox.vendors.claude.line import Line
-from truto_usage_nb.sandbox.vendors.claude.question import Question
+from truto_usage_nb.sandbox.vendors.claude.directory import email
+from truto_usage_nb.sandbox.vendors.claude.line import Actor, Line
+from truto_usage_nb.sandbox.vendors.claude.question import CODE_LAG, Question
 
 _TERMINALS = ("iTerm.app", "vscode", "tmux", "WarpTerminal", "cursor", "Apple_Terminal")
 _OFF_THE_BILL = 0.04  # the vendor's estimate is this much above what it bills
-_LAG = timedelta(hours=1)
-_CI = "ci"
 
 
 class Session(NamedTuple):
-    """What belongs in one row: a person (or the CI key) on a day, on the spot or remote, and the lines of it."""
+    """What belongs in one row: a person (or a CI key) on a day, on the spot or remote, and the lines of it."""
 
-    person: Person | None
+    actor: Actor
     remote: bool
     lines: tuple[Line, ...]
 
@@ -42,16 +40,14 @@ def rows(ask: Ask, question: Question) -> Iterator[Raw]:
 
 def sessions(world: World, account: Account, day: date) -> Iterator[Session]:
     """Yield a day's coding, billed or by subscription; the report has a day about an hour after its end."""
-    if facts.midnight(day) + facts.DAY + _LAG > world.now:
+    if facts.midnight(day) + facts.DAY + CODE_LAG > world.now:
         return
-    found: dict[tuple[str, bool], list[Line]] = {}
+    found: dict[tuple[Actor, bool], list[Line]] = {}
     for line in facts.settled_lines(world, account, day):
-        person = line.actor.person if line.actor else None
-        if line.product == "claude_code" and person is not None:
-            found.setdefault((person.key, line.remote), []).append(line)
-    for (_, remote), lines in sorted(found.items(), key=lambda item: item[0]):
-        actor = lines[0].actor
-        yield Session(actor.person if actor else None, remote, tuple(lines))
+        if line.product == "claude_code" and line.actor is not None:
+            found.setdefault((line.actor, line.remote), []).append(line)
+    for (actor, remote), lines in sorted(found.items(), key=lambda item: (item[0][0].id, item[0][1])):
+        yield Session(actor, remote, tuple(lines))
 
 
 def estimate_cents(world: World, account: Account, line: Line) -> int:
@@ -67,9 +63,9 @@ def estimate_cents(world: World, account: Account, line: Line) -> int:
 
 def _row(ask: Ask, day: date, session: Session) -> dict[str, Any]:
     subscribed = session.lines[0].subscription
-    r = rng(ask.world.seed, "claude code", day, _key(session.person), session.remote)
+    r = rng(ask.world.seed, "claude code", day, session.actor.id, session.remote)
     return {
-        "actor": _actor(ask, session.person),
+        "actor": _actor(session.actor),
         "core_metrics": _core(r, session.lines),
         "customer_type": "subscription" if subscribed else "api",
         "date": stamp(facts.midnight(day)),
@@ -77,24 +73,19 @@ def _row(ask: Ask, day: date, session: Session) -> dict[str, Any]:
         "model_breakdown": [_model(ask, line) for line in session.lines],
         "organization_id": ask.account.organization_id,
         "subscription_type": "team" if subscribed else None,
-        "terminal_type": None if session.remote else _terminal(ask.world, session.person),
+        "terminal_type": None if session.remote else _terminal(ask.world, session.actor),
         "tool_actions": _tools(r),
     }
 
 
-def _key(person: Person | None) -> str:
-    return _CI if person is None else person.key
+def _actor(actor: Actor) -> dict[str, Any]:
+    if actor.person is None:
+        return {"type": "api_actor", "api_key_name": actor.name}
+    return {"type": "user_actor", "email_address": email(actor.person)}
 
 
-def _actor(ask: Ask, person: Person | None) -> dict[str, Any]:
-    if person is None:
-        return {"type": "api_actor", "api_key_name": _CI}
-    address = None if deleted(person, ask.world.now) else email(person)
-    return {"type": "user_actor", "email_address": address}
-
-
-def _terminal(world: World, person: Person | None) -> str:
-    return choose(rng(world.seed, "terminal", _key(person)), _TERMINALS)
+def _terminal(world: World, actor: Actor) -> str | None:
+    return choose(rng(world.seed, "terminal", actor.id), _TERMINALS) if actor.kind == "user" else None
 
 
 def _core(r: Random, lines: Iterable[Line]) -> dict[str, Any]:

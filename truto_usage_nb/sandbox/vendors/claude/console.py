@@ -54,11 +54,11 @@ STREAMS: tuple[Stream, ...] = (
     Stream("evals", "claude-haiku-4-5", 18e6, 1.1e6, workspace=DATA, owner="pipelines", tier="flex"),
     Stream("long-docs", "claude-sonnet-4-5", 9e6, 0.2e6, workspace=DATA, owner="pipelines", context="200k-1M", hit=0.3),
     Stream(RUNAWAY_KEY, RUNAWAY_MODEL, 5e6, 0.16e6, workspace=PLATFORM, hit=0.2),
+    Stream("ci-review", "claude-sonnet-5-5", 4e6, 0.09e6, "claude_code", PLATFORM),
     Stream("legacy", "claude-opus-5", 6e6, 0.2e6),
     Stream("agents", "claude-sonnet-5-5", 22e6, 0.7e6, "managed_agents_api", PRODUCTION, "agents", searches=60),
 )
 _KEYLESS_ACTOR = frozenset({"legacy"})  # a key from before owners were recorded
-_RUNS_ON_ITS_OWN = frozenset({RUNAWAY_KEY})
 
 
 def lines(seed: int, day: date, scale: float) -> Iterator[Line]:
@@ -83,12 +83,12 @@ def _owner(seed: int, stream: Stream) -> Actor | None:
         return service(seed, stream.owner)
     if stream.key.partition("-")[0] in _KEYLESS_ACTOR:
         return None
-    return Actor("api", key_id(seed, stream.key))
+    return Actor("api", key_id(seed, stream.key), name=stream.key)
 
 
 def _factor(stream: Stream, day: date) -> float:
     """Return how busy a stream is: what serves customers rests less at weekends, a forgotten loop never."""
-    if calendar.runaway(day) and stream.key.partition("-")[0] == RUNAWAY_KEY:
+    if calendar.runaway(day) and stream.model == RUNAWAY_MODEL and stream.workspace == PLATFORM:
         return _RUNAWAY_FACTOR * calendar.growth(day)
     base = calendar.weekday_factor(day) ** 0.5 if stream.owner else calendar.weekday_factor(day)
     return base * calendar.growth(day)
@@ -148,14 +148,14 @@ def _without_tokens(seed: int, day: date, again: int) -> Iterator[Line]:
 
 def _health_check(seed: int, day: date) -> Line:
     """Return the smallest line there is: 375 cached tokens of a probe in the default workspace, $0.0000375 at list."""
-    actor = Actor("api", key_id(seed, "probe"))
+    actor = Actor("api", key_id(seed, "probe"), name="probe")
     return Line(day, Counts(cache_read=375, requests=1), "messages_api", "claude-haiku-4-5", actor, api_key=actor.id)
 
 
 def _refund(seed: int, day: date) -> Iterator[Line]:
     """Yield the vendor's refund for the runaway key: one negative amount, no tokens."""
     if calendar.refund_day(day):
-        actor = Actor("api", key_id(seed, RUNAWAY_KEY))
+        actor = Actor("api", key_id(seed, RUNAWAY_KEY), name=RUNAWAY_KEY)
         yield Line(
             day,
             Counts(units=1),

@@ -44,11 +44,12 @@ def scaled(counts: Counts, parts: int, of: int) -> Counts:
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who used it: a `user` (then `person` is set), a `service` account, or an `api` key on its own."""
+    """Who used it: a `user` (then `person` is set), a `service` account, or an `api` key on its own, by its name."""
 
     kind: str
     id: str
     person: Person | None = None
+    name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

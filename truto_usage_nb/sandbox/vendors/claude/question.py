@@ -40,8 +40,9 @@ _GENERIC_ORDERS = {
 _REPORTS_SPAN, _ENGAGEMENT_SPAN, _MINUTES_SPAN = timedelta(days=31), timedelta(days=366), timedelta(hours=24)
 _LOOK_BACK = timedelta(days=365)
 _DEFAULT_DAYS = 7
-_SOON = (*_ORDERS, "usage_report/claude_code")
-ENGAGEMENT_LAG = DAY  # beside the day itself
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+CODE_LAG, ENGAGEMENT_LAG = HOUR, DAY  # how long after its end a day is there
+_LAGS = {"analytics/usage": timedelta(0), "analytics/cost": timedelta(0), "usage_report/claude_code": CODE_LAG}
 _SURFACES = {
     "api": API_PRODUCTS,
     "claude_api": API_PRODUCTS,
@@ -144,22 +145,17 @@ def instant(name: str, text: str) -> datetime:
 
 
 def _window(ask: Ask, path: str, width: timedelta) -> tuple[datetime, datetime]:
-    """Return the whole buckets that the asked range touches; by default the latest completed days."""
-    today, engaged = midnight(ask.world.now.date()), path not in _ORDERS
-    newest = today if path in _SOON else today - ENGAGEMENT_LAG
-    span = _ENGAGEMENT_SPAN if engaged else _REPORTS_SPAN if width != MINUTE else _MINUTES_SPAN
+    """Return the whole buckets that the asked range touches; with no dates, the latest completed days."""
+    span = _ENGAGEMENT_SPAN if path not in _ORDERS else _REPORTS_SPAN if width != MINUTE else _MINUTES_SPAN
     start = None if ask.start_date is None else instant("starting_at", ask.start_date)
     end = None if ask.end_date is None else instant("ending_at", ask.end_date)
     if start is None:
-        latest = newest if end is None else end
-        start = latest - (DAY if engaged or width == MINUTE else min(span, _DEFAULT_DAYS * DAY))
+        end = end or midnight((ask.world.now - _LAGS.get(path, ENGAGEMENT_LAG)).date())
+        start = end - (_DEFAULT_DAYS * DAY if path in _ORDERS and width != MINUTE else DAY)
     if end is None:
-        end = min(start + span, max(today + DAY, start + width))
+        end = min(start + span, max(midnight(ask.world.now.date()) + DAY, start + width))
     _check(ask, start, end, span)
-    return _floor(start, width), -((_EPOCH - end) // width) * width + _EPOCH
-
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+    return _floor(start, width), _EPOCH - (_EPOCH - end) // width * width
 
 
 def _floor(moment: datetime, width: timedelta) -> datetime:
