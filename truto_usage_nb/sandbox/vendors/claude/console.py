@@ -100,6 +100,7 @@ def _metered(seed: int, day: date, stream: Stream, number: int, share: float) ->
     size = _factor(stream, day) * share
     hit = _HIT_BROKEN if stream.hit == _HIT and calendar.cache_broken(day) else stream.hit
     counts = prompted(r, stream.prompt * size, stream.output * size, hit)
+    agents = stream.product == "managed_agents_api"
     return Line(
         day,
         counts._replace(searches=int(spread(r, stream.searches * size))),
@@ -110,8 +111,8 @@ def _metered(seed: int, day: date, stream: Stream, number: int, share: float) ->
         stream.context,
         stream.workspace,
         key_id(seed, stream.key),
-        session=token_id(seed, "sesn_01", day, stream.key) if stream.key == "agents" else None,
-        agent=token_id(seed, "agent_01", stream.key) if stream.key == "agents" else None,
+        session=token_id(seed, "sesn_01", day, stream.key) if agents else None,
+        agent=token_id(seed, "agent_01", stream.key) if agents else None,
         billable=stream.tier in prices.TIER_FACTOR,
     )
 
