@@ -1,4 +1,4 @@
-"""The fault drill: whatever breaks, and wherever, every record arrives exactly once, in order. Real HTTP on loopback."""
+"""The fault drill: whatever breaks, and wherever, every record arrives once, in order. Real HTTP on loopback."""
 
 from __future__ import annotations
 
