@@ -15,6 +15,8 @@ from truto_usage_nb.sandbox.vendors.claude.prices import CUT_MODEL
 WORLD = World(7, datetime(2026, 11, 23, 15, 20, tzinfo=UTC))
 ACCOUNT = {account.id: account for account in ACCOUNTS if account.integration == "claude"}
 CONSOLE, ENTERPRISE, SEATS = (ACCOUNT[f"claude-{kind}"] for kind in ("console", "enterprise", "enterprise-seats"))
+OCTOBER = {"start_date": "2026-10-01", "end_date": "2026-11-01"}
+ONE_DAY = {"start_date": "2026-10-28", "end_date": "2026-10-29"}
 
 
 def rows(account, report_type, world=WORLD, **more):
