@@ -1,0 +1,231 @@
+"""The cost rule, row by row: what each vendor charges and what it comes to, worked by hand."""
+# ruff: noqa: E501  # a row of the table stays on its line
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+import pytest
+
+from tests.frames_for_tests import charge, charged, frame_of
+from truto_usage_nb.costs.lines import cost_lines, with_costs
+from truto_usage_nb.costs.reasons import REASONS, cost_rule
+from truto_usage_nb.errors import FrameError
+
+C3_ROW_1 = charged(usage_based=0.2018232, platform_fee=0.0118, total=0.2136232)
+C3_ROW_2 = charged(usage_based=0.40167, discount=-0.040167, platform_fee=0.0118, total=0.3733)
+
+# name, record, charges, billed, list, payable, flag
+VENDOR_ROWS: list[tuple[str, dict[str, Any], list[dict[str, Any]], Any, Any, Any, str | None]] = [
+    ("Cursor spend C2: 18.755 + 13.2525 = 32.0075", {"integration": "cursor"},
+     charged(on_demand=18.755, included=13.2525, total=32.0075), 18.755, 32.0075, 18.755, "included_in_total;running_total"),
+    ("Cursor included event, token based", {"integration": "cursor"}, charged(included=1.20, total=1.20), 0, 1.20, 0, None),
+    ("Cursor included event with fee and discount: 0.40167 + 0.0118", {"integration": "cursor"},
+     charged(included=0.40167, discount=-0.040167, platform_fee=0.0118, total=0.3733), 0, 0.41347, 0, None),
+    ("Cursor C3 row 3 as mapped: not chargeable", {"integration": "cursor"}, charged(included=0.08, total=0), 0, 0.08, 0, None),
+    ("Cursor errored, not charged", {"integration": "cursor"}, charged(usage_based=0.20, total=0), 0, 0, 0, "not_charged"),
+    ("Claude Code estimate A3", {"integration": "claude", "report_type": "activity"},
+     charged(usage_based=1.86), None, None, None, "estimate"),
+    ("Claude skill A8", {"integration": "claude", "report_type": "skill_usage"},
+     charged(on_demand=12.504375, total=88.219), None, 88.219, None, "estimate"),
+    ("Confluent promotion as total, net and credit", {}, charged(total=-50, net=-50, credit=-50), 0, 0, -50, None),
+    ("the same, sign positive", {}, charged(total=50, net=50, credit=50), 0, 0, -50, "credit_sign"),
+    ("Confluent promotion as total and net only", {}, charged(total=-50, net=-50), -50, -50, -50, None),
+    ("refund in parts: -12.50 + 2.50", {}, charged(usage_based=-12.50, discount=2.50), -10.0, -12.50, -10.0, None),
+    ("refund, net and discount", {}, charged(net=-10, discount=-2.50), -10, -12.50, -10, None),
+    ("Datadog D2", {"integration": "datadog"}, charged(committed=2500, on_demand=100, total=2600), 2600, 2600, 2600, "list_assumed"),
+    ("Claude analytics cost A5: 2.58 - 0.3875", {"integration": "claude", "report_type": "cost"},
+     charged(net=2.1925, discount=0.3875, total=2.58), 2.1925, 2.58, 2.1925, None),
+    ("Confluent F1 row 2: 18.7 - 1.496", {"integration": "confluent"},
+     charged(total=18.7, discount=1.496, net=17.204), 17.204, 18.7, 17.204, None),
+    ("Cursor C3 row 1: 0.2018232 + 0.0118", {"integration": "cursor"}, C3_ROW_1, 0.2136232, 0.2136232, 0.2136232, "list_assumed"),
+    ("Cursor C3 row 2: the vendor rounds 0.373303 to 0.3733", {"integration": "cursor"}, C3_ROW_2, 0.3733, 0.413467, 0.3733, None),
+]  # fmt: skip
+
+# name, charges, billed, list, tax, credit, payable, flag
+WORKED = [
+    ("committed and on demand", charged(committed=40, on_demand=60, total=100), 100, 100, 0, 0, 100, "list_assumed"),
+    ("list and net", charged(total=12.50, net=10), 10, 12.50, 0, 0, 10, None),
+    ("credit, sign positive", charged(total=100, discount=10, net=90, credit=5), 90, 100, 0, -5, 85, "credit_sign"),
+    ("the same and tax", charged(total=100, discount=10, net=90, credit=5, tax=17), 90, 100, 17, -5, 102, "credit_sign"),
+    ("use and fee", charged(usage_based=0.84, platform_fee=0.06, total=0.90), 0.90, 0.90, 0, 0, 0.90, "list_assumed"),
+    ("included, total 0", charged(included=1.20, total=0), 0, 1.20, 0, 0, 0, None),
+    ("included, total the same", charged(included=1.20, total=1.20), 0, 1.20, 0, 0, 0, None),
+    ("included only", charged(included=1.20), 0, 1.20, 0, 0, 0, None),
+    ("parts: 40 + 60 + 3 - 8", charged(committed=40, on_demand=60, platform_fee=3, discount=-8, tax=19), 95, 103, 19, 0, 114, None),
+    ("parts miss the total", charged(committed=40, on_demand=60, total=120), 120, 120, 0, 0, 120, "list_assumed;total_mismatch"),
+    ("credit only", charged(credit=-25), 0, 0, 0, -25, -25, None),
+    ("tax only", charged(tax=19), 0, 0, 19, 0, 19, None),
+    ("refund", charged(total=-12.50, net=-10), -10, -12.50, 0, 0, -10, None),
+    ("small", charged(total=0.000375, discount=0.000075, net=0.0003), 0.0003, 0.000375, 0, 0, 0.0003, None),
+    ("nothing at all is unknown, not zero", [], None, None, None, None, None, "no_charges"),
+]  # fmt: skip
+
+
+def near(value: float | None) -> Any:
+    return None if value is None else pytest.approx(value, rel=1e-9, abs=1e-12)
+
+
+def payable(row: dict[str, Any]) -> float | None:
+    return None if row["cost_billed"] is None else row["cost_billed"] + row["cost_tax"] + row["cost_credit"]
+
+
+def cost_of(record: dict[str, Any], charges: list[dict[str, Any]]) -> dict[str, Any]:
+    return with_costs(frame_of([record | {"charges": charges}])).row(0, named=True)
+
+
+@pytest.mark.parametrize(("name", "record", "charges", "billed", "listed", "due", "flag"), VENDOR_ROWS)
+def test_a_vendors_row(name, record, charges, billed, listed, due, flag):  # noqa: PLR0917  # a row of the table
+    row = cost_of(record, charges)
+    assert row["cost_billed"] == near(billed)
+    assert row["cost_list"] == near(listed)
+    assert payable(row) == near(due)
+    assert row["cost_flag"] == flag
+
+
+@pytest.mark.parametrize(("name", "charges", "billed", "listed", "tax", "credit", "due", "flag"), WORKED)
+def test_a_worked_row(name, charges, billed, listed, tax, credit, due, flag):  # noqa: PLR0917  # likewise
+    row = cost_of({}, charges)
+    found = [row["cost_billed"], row["cost_list"], row["cost_tax"], row["cost_credit"], payable(row)]
+    assert found == [near(value) for value in (billed, listed, tax, credit, due)]
+    assert row["cost_flag"] == flag
+
+
+@pytest.mark.parametrize(("name", "charges"), [(row[0], row[1]) for row in WORKED])
+def test_the_order_of_charges_does_not_matter(name, charges):
+    assert cost_of({}, charges[::-1]) | {"charges": None} == cost_of({}, charges) | {"charges": None}
+
+
+def test_estimates_stand_beside_the_bill():
+    assert cost_of({"integration": "claude", "report_type": "activity"}, charged(usage_based=1.86))[
+        "cost_vendor_estimate"
+    ] == near(1.86)
+    skill = cost_of({"integration": "claude", "report_type": "skill_usage"}, charged(on_demand=12.504375, total=88.219))
+    assert skill["cost_vendor_estimate"] == near(12.504375)
+    # A view that nobody named counts as a bill, and so do other vendors' views of that name.
+    assert cost_of({"integration": "claude"}, charged(usage_based=1.86))["cost_billed"] == near(1.86)
+    assert cost_of({"integration": "cursor", "report_type": "activity"}, charged(usage_based=1.86))[
+        "cost_billed"
+    ] == near(1.86)
+
+
+def test_what_a_discount_was():
+    assert cost_of({}, charged(total=12.5, net=10))["cost_discount"] == near(2.5)
+    assert cost_of({}, charged(usage_based=-12.5, discount=2.5))["cost_discount"] == near(-2.5)
+    assert cost_of({}, charged(total=10))["cost_discount"] is None  # nobody said what it would have been
+    assert cost_of({}, charged(total=10, discount=0))["cost_discount"] == 0
+
+
+def test_a_credit_that_covers_the_use_is_no_credit_record():
+    row = cost_of({}, charged(net=5, credit=-5))
+    assert (row["cost_billed"], row["cost_credit"]) == (5, -5)
+
+
+def test_nothing_included_covers_nothing():
+    assert cost_of({"integration": "cursor"}, charged(included=0, total=5))["cost_billed"] == 5
+
+
+def test_no_negative_zero():
+    assert str(cost_of({}, charged(total=5))["cost_credit"]) == "0.0"
+
+
+def test_currencies():
+    assert cost_of({}, charged("usd", total=5))["cost_currency"] == "USD"
+    nameless = cost_of({}, charged(None, total=5))
+    assert (nameless["cost_currency"], nameless["cost_billed"], nameless["cost_flag"]) == (
+        "XXX",
+        5,
+        "list_assumed;no_currency",
+    )
+    credits = cost_of({}, charged("CREDITS", usage_based=12.5))
+    assert (credits["cost_currency"], credits["cost_billed"], credits["cost_flag"]) == (
+        "CREDITS",
+        None,
+        "virtual_currency",
+    )
+
+
+def test_repeats_of_a_total_count_once_and_of_a_part_each():
+    assert cost_of({}, [charge("total", 5), charge("total", 5)])["cost_billed"] == 5
+    assert cost_of({}, [charge("on_demand", 5), charge("on_demand", 5)])["cost_billed"] == 10
+
+
+def test_an_unknown_type_is_told_and_not_counted():
+    row = cost_of({}, charged(total=5, surcharge=2))
+    assert (row["cost_billed"], row["cost_flag"]) == (5, "list_assumed;unknown_type")
+
+
+def test_a_record_in_several_currencies():
+    frame = frame_of(
+        [{"id": "a", "charges": charged(total=100) + charged("EUR", tax=19), "usage": {"tokens": {"total": 7}}}]
+    )
+    row = with_costs(frame).row(0, named=True)
+    assert (row["cost_billed"], row["cost_currency"], row["cost_flag"]) == (None, None, "mixed_currency")
+    lines = cost_lines(frame).select(
+        "id", "cost_currency", "cost_billed", "cost_tax", "usage_tokens_total", "cost_flag"
+    )
+    assert lines.rows() == [
+        ("a", "USD", 100.0, 0.0, 7, "list_assumed;mixed_currency"),
+        ("a", "EUR", 0.0, 19.0, None, "mixed_currency"),
+    ]
+
+
+def test_one_charge_stated_twice():
+    twice = charged(total=100, net=90) + charged("EUR", total=92, net=82.8)  # both at 0.92
+    frame = frame_of([{"charges": twice}])
+    lines = cost_lines(frame)
+    assert lines["cost_billed"].to_list() == [None, None]
+    assert lines["cost_flag"].unique().to_list() == ["dual_currency;mixed_currency"]
+    picked = cost_lines(frame, billing_currency="EUR")
+    assert picked.select("cost_currency", "cost_billed", "cost_list").rows() == [
+        ("USD", None, None),
+        ("EUR", 82.8, 92.0),
+    ]
+
+
+def test_money_beside_a_virtual_currency():
+    lines = cost_lines(frame_of([{"charges": charged(total=490) + charged("CREDITS", total=245)}]))
+    assert lines.select("cost_currency", "cost_billed").rows() == [("USD", 490.0), ("CREDITS", None)]
+
+
+def test_lines_keep_the_order_and_every_column():
+    records = [{"id": str(i), "charges": charged(total=i)} for i in range(3)]
+    records.insert(1, {"id": "m", "charges": charged(total=1) + charged("EUR", total=2, net=1)})
+    lines = cost_lines(frame_of(records))
+    assert lines["id"].to_list() == ["0", "m", "m", "1", "2"]
+    assert lines.columns[: len(frame_of(records).columns)] == frame_of(records).columns
+
+
+def test_a_lazy_frame_stays_lazy_and_a_second_call_changes_nothing():
+    lazy = with_costs(frame_of([{"charges": charged(total=5)}]).lazy())
+    assert isinstance(lazy, pl.LazyFrame)
+    assert with_costs(lazy).collect().columns == lazy.collect().columns
+
+
+def test_empty_and_all_null_frames():
+    assert with_costs(frame_of([])).height == 0
+    assert cost_lines(frame_of([])).height == 0
+    assert with_costs(frame_of([{}]))["cost_flag"].to_list() == ["no_charges"]
+
+
+def test_a_frame_that_is_none_of_ours():
+    with pytest.raises(FrameError, match=r"charges_total.*Did you mean 'charge_total'"):
+        with_costs(frame_of([]).rename({"charges_total": "charge_total"}))
+    with pytest.raises(FrameError, match="charges_total holds String, not numbers"):
+        with_costs(frame_of([{}]).with_columns(charges_total=pl.lit("12.50")))
+    with pytest.raises(FrameError, match="not a polars"):
+        with_costs([1, 2])
+
+
+def test_several_currencies_without_the_list_are_refused_with_their_count():
+    frame = frame_of([{"charges": charged(total=100) + charged("EUR", tax=19)}]).drop("charges")
+    with pytest.raises(FrameError, match="1 record is charged in several currencies"):
+        cost_lines(frame)
+
+
+def test_the_card_explains_every_word():
+    card = cost_rule()
+    assert all(f"`{reason}`" in card for reason in REASONS)
+    assert card._repr_markdown_() == str(card)
+    assert list(REASONS) == sorted(REASONS)

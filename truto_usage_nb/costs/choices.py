@@ -1,0 +1,62 @@
+"""What a caller may decide about a cost table, in one place: every table takes the same words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, TypedDict
+
+from truto_usage_nb.errors import InputError, did_you_mean
+
+__all__ = ["MEASURES", "Choices", "Measure", "check_choices"]
+
+Measure = Literal["billed", "list", "payable"]
+MEASURES = ("billed", "list", "payable")
+CONTRACTS = ("arrears", "prepaid", "seat_overage")
+
+
+class Choices(TypedDict, total=False):
+    """Decide what the rule leaves open.
+
+    `keep`: which series counts, by integration and measure, such as `{"claude": {"money": "user_cost"}}`.
+    `keep_account`: which of two accounts that serve the same records counts. `granularity`: which length of record
+    counts where one series holds several ("minute", "hour", "day", "month"). `overlap="allow"` skips these checks.
+    `overhang`: "include" or "drop" records that stick out of the loaded period. `contract`: by account, "arrears",
+    "prepaid" or "seat_overage"; the tokens of a seat_overage account have no price. `billing_currency`: which currency
+    counts where one charge is stated in two.
+    """
+
+    keep: Mapping[str, Mapping[str, str]] | None
+    keep_account: str | None
+    granularity: str | None
+    overlap: Literal["check", "allow"]
+    overhang: Literal["include", "drop"] | None
+    contract: Mapping[str, str] | None
+    billing_currency: str | None
+
+
+def check_choices(choices: Mapping[str, Any], measure: str) -> None:
+    """Refuse words that mean nothing, naming what is allowed."""
+    _one_of("measure", measure, MEASURES)
+    _one_of("overlap", choices.get("overlap", "check"), ("check", "allow"))
+    if choices.get("overhang") is not None:
+        _one_of(
+            "overhang",
+            choices["overhang"],
+            ("include", "drop"),
+            " overhang='prorate' is load_usage's, which knows the period.",
+        )
+    if choices.get("granularity") is not None:
+        _one_of("granularity", choices["granularity"], ("minute", "hour", "day", "month", "longer"))
+    for contract in (choices.get("contract") or {}).values():
+        _one_of("contract", contract, CONTRACTS)
+    unknown = set(choices) - set(Choices.__annotations__)
+    if unknown:
+        name = sorted(unknown)[0]
+        raise InputError(f"{name} is not a choice of a cost table.{did_you_mean(name, Choices.__annotations__)}")
+
+
+def _one_of(name: str, value: object, allowed: tuple[str, ...], more: str = "") -> None:
+    if value not in allowed:
+        raise InputError(
+            f"{name}={value!r} is not allowed.{did_you_mean(value, allowed)} Allowed: {', '.join(allowed)}.{more}"
+        )

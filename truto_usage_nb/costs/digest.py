@@ -1,0 +1,221 @@
+"""One pass over a frame, from which every cost table is made: the digest.
+
+A row of the digest holds the sums of all records that agree in account, series, query, day, model, currency and the
+dimensions asked for. It is small, whatever the frame's size, and it is polars, whatever the frame's kind: the checks,
+the meeting of tokens and money, calendar buckets and the final table are computed on it alone, and so are the same on
+every backend. Only sums and counts are asked of the caller's own engine.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import narwhals.stable.v2 as nw
+import polars as pl
+
+from truto_usage_nb.costs.choices import Measure
+from truto_usage_nb.costs.facts import NEEDED, look
+from truto_usage_nb.costs.lines import rule_lines, split_lines
+from truto_usage_nb.costs.shapes import DAY, SHAPE_COLUMNS, is_by_report_type, length, series
+from truto_usage_nb.costs.split import split_currencies
+from truto_usage_nb.costs.tokens import KINDS, TOKEN_COLUMNS, with_tokens
+from truto_usage_nb.errors import FrameError
+from truto_usage_nb.native import Frame, Native, collect, enter, require
+
+__all__ = ["DAY", "SOURCE", "Digest", "check_dims", "digest"]
+
+SOURCE = ("integrated_account_id", "integration", "report_type", "query_id")
+QUARTER_HOUR = DAY // 96
+_MONEY = {"billed": ("cost_billed",), "list": ("cost_list",), "payable": ("cost_billed", "cost_tax", "cost_credit")}
+_RUNNING = ("cursor", "datadog")
+_CYCLE = ("organization_id", "user_id", "user_email", "product_id", "metric_name")
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """Hold the digest and what its columns are.
+
+    `rows` has SOURCE, `series`, `length`, `start` and `end` (bins of `bin` microseconds since 1970, UTC), `model`,
+    `currency`, the dimensions as `dim_0`, `dim_1`, …; `money` and `money_n` (how many records state it), `charged_n`
+    (billed, not covered by a plan, not zero), `tokens`, `covered_tokens`, `byok_tokens`, `records`; with kinds a column
+    a kind and `covered_<kind>`; for running totals `cycle` and `seen`.
+    """
+
+    rows: pl.DataFrame
+    by: tuple[str, ...]
+    bin: int
+    measure: Measure
+    kinds: tuple[str, ...] = ()
+    told: tuple[str, ...] = ()
+    sources: pl.DataFrame = field(default_factory=pl.DataFrame)
+
+    @property
+    def dims(self) -> list[str]:
+        return [f"dim_{i}" for i in range(len(self.by))]
+
+    @property
+    def amounts(self) -> list[str]:
+        """The columns that add up."""
+        kinds = [*self.kinds, *(f"covered_{kind}" for kind in self.kinds)]
+        return ["money", "money_n", "charged_n", "tokens", "covered_tokens", "byok_tokens", "records", *kinds]
+
+    def with_rows(self, rows: pl.DataFrame, *told: str) -> Digest:
+        return replace(self, rows=rows, told=(*self.told, *told))
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What is asked of one pass."""
+
+    by: tuple[str, ...]
+    measure: Measure
+    bin: int
+    kinds: tuple[str, ...]
+    sources: pl.DataFrame
+
+    @property
+    def integrations(self) -> set[str | None]:
+        return set(self.sources["integration"])
+
+    @property
+    def constant(self) -> dict[str, Any]:
+        """Provenance that is the same on every record: known without grouping by it."""
+        return {c: self.sources[c][0] for c in SOURCE if self.sources.height and self.sources[c].n_unique() == 1}
+
+
+def digest(
+    native: Native,
+    by: tuple[str, ...],
+    *,
+    measure: Measure = "billed",
+    fine: bool = False,
+    kinds: bool = False,
+    billing_currency: str | None = None,
+) -> Digest:
+    """Read a frame once and give its digest; `fine` keeps quarters of an hour where days would do."""
+    require(native, (*NEEDED, *SOURCE, *TOKEN_COLUMNS, *SHAPE_COLUMNS), "A cost table")
+    require(native, by, "by=")
+    sources = collect(native.frame.select(*SOURCE).unique())
+    plan = _Plan(by, measure, QUARTER_HOUR if fine else DAY, KINDS if kinds else (), sources)
+    facts = look(native)
+    parts = [_digest_of(rule_lines(native.frame, facts, native), plan)]
+    split = split_currencies(native) if None in (facts.currencies or {None}) else None
+    if split is not None:
+        # The records in several currencies were counted above without money; their lines take over.
+        parts[0] = _digest_of(rule_lines(_without_mixed(native).frame, facts, native), plan)
+        lines = enter(split)
+        parts.append(_digest_of(split_lines(lines, billing_currency), plan))
+    rows = pl.concat(parts, how="vertical_relaxed") if len(parts) > 1 else parts[0]
+    return Digest(rows, by, plan.bin, measure, plan.kinds, sources=sources)
+
+
+def _without_mixed(native: Native) -> Native:
+    from truto_usage_nb.costs.facts import mixed
+
+    return replace(native, frame=native.frame.filter(~mixed()))
+
+
+def _digest_of(lines: Frame, plan: _Plan) -> pl.DataFrame:
+    lines = with_tokens(lines, kinds=bool(plan.kinds))
+    lines = lines.with_columns(__charged=nw.col("charges_count").fill_null(0) > 0)
+    lines = lines.with_columns(**_values(plan))
+    keys = _keys(plan)
+    lines = lines.with_columns(**keys)
+    sums = ["money", "charged_n", "tokens", "covered_tokens", "byok_tokens", *plan.kinds]
+    sums += [f"covered_{kind}" for kind in plan.kinds]
+    grouped = lines.group_by(*keys).agg(
+        *(nw.col(f"s_{name}").sum().alias(name) for name in sums),
+        nw.col("s_money").count().alias("money_n"),
+        nw.len().alias("records"),
+    )
+    return _typed(collect(grouped), plan)
+
+
+def _values(plan: _Plan) -> dict[str, nw.Expr]:
+    """What is added up, each null or 0 where it does not count."""
+    money = [nw.col(column) for column in _MONEY[plan.measure]]
+    bill = ~nw.col("cost_billed").is_null()
+    value = money[0] if len(money) == 1 else money[0] + money[1] + money[2]
+    basis = "cost_list" if plan.measure == "list" else "cost_billed"
+    covered = nw.lit(False) if plan.measure == "list" else nw.col("__covered")
+    charged = bill & ~covered & (nw.col(basis).fill_null(0.0) != 0)
+    own_key = _byok(plan)
+    counted = nw.col("__tokens").fill_null(0)
+    free = counted * 0
+    values = {
+        "s_money": nw.when(bill).then(value),
+        "s_charged_n": charged.cast(nw.Int64),
+        "s_tokens": nw.when(covered | own_key).then(free).otherwise(counted),
+        "s_covered_tokens": nw.when(covered & ~own_key).then(counted).otherwise(free),
+        "s_byok_tokens": nw.when(own_key).then(counted).otherwise(free),
+    }
+    for kind in plan.kinds:
+        part = nw.col(f"__{kind}")
+        values[f"s_{kind}"] = nw.when(covered | own_key).then(part * 0).otherwise(part)
+        values[f"s_covered_{kind}"] = nw.when(covered & ~own_key).then(part).otherwise(part * 0)
+    return values
+
+
+def _byok(plan: _Plan) -> nw.Expr:
+    """Requests made with the customer's own key, where the vendor whose key it is is loaded too."""
+    if "cursor" not in plan.integrations or not plan.integrations & {"claude", "openai_codex"}:
+        return nw.lit(False)
+    return ((nw.col("integration") == "cursor") & (nw.col("usage_requests_api_key").fill_null(0) > 0)).fill_null(False)
+
+
+def _keys(plan: _Plan) -> dict[str, nw.Expr]:
+    keys = {f"k_{name}": nw.col(name) for name in SOURCE if name not in plan.constant}
+    if not is_by_report_type(plan.integrations):
+        keys["k_series"] = series(plan.integrations)
+    keys |= {
+        "k_start": nw.col("__start") // plan.bin,
+        "k_end": (nw.col("__end") + (plan.bin - 1)) // plan.bin,
+        "k_length": length(),
+        "k_model": nw.col("model_id"),
+        "k_currency": nw.col("cost_currency"),
+    }
+    keys |= {f"k_dim_{i}": nw.col(name) for i, name in enumerate(plan.by)}
+    if plan.integrations & set(_RUNNING):
+        running = nw.col("__is_running_total")
+        cycle = nw.concat_str(*(nw.col(name).fill_null("") for name in _CYCLE), separator="\x1f")
+        keys["k_cycle"] = nw.when(running).then(cycle)
+        keys["k_seen"] = nw.when(running).then(nw.col("__end"))
+    return keys
+
+
+def _typed(rows: pl.DataFrame, plan: _Plan) -> pl.DataFrame:
+    """The same columns and dtypes whatever the backend and whatever was constant."""
+    rows = rows.rename({name: name.removeprefix("k_") for name in rows.columns if name.startswith("k_")})
+    rows = rows.with_columns(**{name: pl.lit(value) for name, value in plan.constant.items()})
+    if "series" not in rows.columns:
+        rows = rows.with_columns(series=pl.col("report_type"))
+    missing = {"cycle": pl.String, "seen": pl.Int64}
+    rows = rows.with_columns(**{n: pl.lit(None, dtype=d) for n, d in missing.items() if n not in rows.columns})
+    text = (*SOURCE, "series", "model", "currency", "cycle")
+    whole = ("start", "end", "length", "seen", "money_n", "charged_n", "records")
+    counts = ["tokens", "covered_tokens", "byok_tokens", *plan.kinds, *(f"covered_{kind}" for kind in plan.kinds)]
+    return rows.with_columns(
+        pl.col(text).cast(pl.String),
+        pl.col(whole).cast(pl.Int64),
+        pl.col("money").cast(pl.Float64),
+        _counts(rows, counts),
+    ).select(
+        *SOURCE, "series", "length", "start", "end", "model", "currency", *(f"dim_{i}" for i in range(len(plan.by))),
+        "cycle", "seen", "money", "money_n", "charged_n", *counts, "records",
+    )  # fmt: skip
+
+
+def _counts(rows: pl.DataFrame, names: list[str]) -> pl.Expr:
+    """Whole numbers, unless a vendor really stated fractions of a token."""
+    fractions = any(rows[name].dtype.is_float() and (rows[name] % 1 != 0).any() for name in names)
+    return pl.col(names).cast(pl.Float64 if fractions else pl.Int64)
+
+
+def check_dims(by: tuple[str, ...], reserved: tuple[str, ...]) -> None:
+    """Refuse a dimension twice, or one named like a column of the table."""
+    for name in by:
+        if by.count(name) > 1:
+            raise FrameError(f"by= names {name!r} twice.")
+        if name in reserved:
+            raise FrameError(f"by={name!r} is also a column of the table; rename the column first.")

@@ -1,0 +1,64 @@
+"""Look at a frame once, before anything is computed: which charge types, currencies and integrations it holds."""
+
+from __future__ import annotations
+
+import narwhals.stable.v2 as nw
+
+from truto_usage_nb.costs.rule import ESTIMATES, Facts
+from truto_usage_nb.errors import FrameError
+from truto_usage_nb.native import Frame, Native, collect, require
+from truto_usage_nb.schema import CHARGE_TYPES
+
+__all__ = ["AMOUNTS", "check_amounts", "look", "mixed"]
+
+AMOUNTS = tuple(f"charges_{kind}" for kind in CHARGE_TYPES)
+NEEDED = (
+    *AMOUNTS,
+    "charges_currency",
+    "charges_count",
+    "integration",
+    "report_type",
+    "start_date",
+    "end_date",
+    "model_id",
+)
+_NUMBERS = (nw.Float64, nw.Float32, nw.Int64, nw.Int32, nw.Int16, nw.Int8, nw.UInt64, nw.UInt32, nw.UInt16, nw.UInt8)
+
+
+def mixed() -> nw.Expr:
+    """Tell the records charged in several currencies: several charges, no one currency, and no wide amount."""
+    silent = nw.all_horizontal(*(nw.col(column).is_null() for column in AMOUNTS), ignore_nulls=False)
+    return (nw.col("charges_count").fill_null(0) > 1) & nw.col("charges_currency").is_null() & silent
+
+
+def unknown_amounts(native: Native) -> tuple[str, ...]:
+    """The wide amounts of charge types that the documentation does not name."""
+    known = {*AMOUNTS, "charges_currency", "charges_count"}
+    return tuple(c for c in native.columns if c.startswith("charges_") and c not in known)
+
+
+def look(native: Native, frame: Frame | None = None) -> Facts:
+    """Look at the amounts and currencies of a frame: one light pass, of columns that the tables read anyway."""
+    require(native, NEEDED, "The cost rule")
+    seen = native.frame if frame is None else frame
+    unknown = unknown_amounts(native)
+    counts = collect(seen.select(*(nw.col(column).count() for column in (*AMOUNTS, *unknown))))
+    stated = counts.row(0, named=True) if counts.height else {}
+    types = frozenset(kind for kind in CHARGE_TYPES if stated.get(f"charges_{kind}"))
+    check_amounts(native, types)
+    currencies = collect(seen.select("charges_currency").unique())["charges_currency"].to_list()
+    views = collect(seen.select("integration", "report_type").unique())
+    estimates = any(view in ESTIMATES.get(name, ()) for name, view in views.iter_rows())
+    return Facts(types, tuple(c for c in unknown if stated.get(c)), frozenset(currencies), estimates)
+
+
+def check_amounts(native: Native, types: frozenset[str]) -> None:
+    """Refuse amounts that are not numbers."""
+    dtypes = native.frame.collect_schema()
+    for kind in sorted(types):
+        dtype = dtypes[f"charges_{kind}"]
+        if not dtype.is_numeric():
+            raise FrameError(
+                f"charges_{kind} holds {dtype}, not numbers. Amounts are read as numbers when a frame is loaded; "
+                f"cast the column before asking for costs."
+            )

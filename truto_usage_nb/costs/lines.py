@@ -1,0 +1,136 @@
+"""A record's cost beside the record: `cost_lines` (a row per record and currency) and `with_costs` (a row a record)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import narwhals.stable.v2 as nw
+import polars as pl
+
+from truto_usage_nb.costs.facts import NEEDED, check_amounts, look, mixed, unknown_amounts
+from truto_usage_nb.costs.reasons import REASONS
+from truto_usage_nb.costs.rule import OUTPUTS, Facts, apply, flag_text
+from truto_usage_nb.costs.split import split_currencies
+from truto_usage_nb.costs.totals import is_running_total
+from truto_usage_nb.errors import FrameError
+from truto_usage_nb.native import Frame, Native, enter, require, to_polars, with_instants
+from truto_usage_nb.schema import SCHEMA
+
+__all__ = ["cost_lines", "rule_lines", "with_costs"]
+
+MEASURES = tuple(f.column for f in SCHEMA if f.column.startswith("usage_") and f.dtype in ("Int64", "Float64"))
+
+
+def with_costs(frame: Any) -> Any:
+    """Add what each record costs: one row a record, in the order and of the kind of the frame that came in.
+
+    Adds `cost_currency`, `cost_billed`, `cost_list`, `cost_discount`, `cost_tax`, `cost_credit`, `cost_included`,
+    `cost_vendor_estimate` (amounts in `cost_currency`, null where a record states no charge) and `cost_flag`, the
+    reasons of `cost_rule` joined by `;`. A record in several currencies has null costs and the flag `mixed_currency`:
+    `cost_lines` takes it apart. Lazy frames stay lazy. Raises FrameError for a frame without the needed columns.
+
+    >>> import polars as pl
+    >>> from truto_usage_nb import schema
+    >>> row = {f.column: None for f in schema.columns()} | {"charges_total": 12.5, "charges_net": 10.0}
+    >>> record = pl.DataFrame([row | {"charges_currency": "USD", "charges_count": 2}])
+    >>> with_costs(record).select("cost_billed", "cost_list", "cost_discount").row(0)
+    (10.0, 12.5, 2.5)
+    """
+    native = enter(frame)
+    require(native, NEEDED, "with_costs")
+    facts = _facts_of_schema(native)
+    return native.leave(_finish(rule_lines(native.frame, facts, native), native.columns))
+
+
+def _facts_of_schema(native: Native) -> Facts:
+    """What is known without reading a lazy frame: it has every type, but for local columns that hold nothing."""
+    schema = native.frame.collect_schema()
+    types = frozenset(k for k in Facts().types if not _is_empty(native, f"charges_{k}", schema[f"charges_{k}"]))
+    check_amounts(native, types)
+    return Facts(types=types, unknown=unknown_amounts(native))
+
+
+def _is_empty(native: Native, column: str, dtype: Any) -> bool:
+    """Whether a local column holds nothing at all: its dtype then says nothing (pandas calls it object)."""
+    if dtype.is_numeric() or not (native.is_local or dtype == nw.Unknown):
+        return False
+    counted = native.frame.select(nw.col(column).count())
+    local = counted.collect() if isinstance(counted, nw.LazyFrame) else counted
+    return int(local.item()) == 0
+
+
+def rule_lines(frame: Frame, facts: Facts, native: Native) -> Frame:
+    """Apply the rule to records in one currency; those in several get null and `__is_mixed_currency`."""
+    frame = with_instants(native, frame, {"__start": "start_date", "__end": "end_date"})
+    ready = apply(frame.with_columns(__is_mixed_currency=mixed()), facts)
+    return ready.with_columns(
+        __is_no_charges=nw.col("__is_no_charges") & ~nw.col("__is_mixed_currency"),
+        __is_running_total=is_running_total(),
+    )
+
+
+def _finish(frame: Frame, columns: list[str]) -> Frame:
+    reasons = [reason for reason in REASONS if f"__is_{reason}" in frame.collect_schema().names()]
+    flagged = frame.with_columns(cost_flag=flag_text(reasons))
+    text = nw.col("cost_flag")
+    flagged = flagged.with_columns(cost_flag=nw.when(text != "").then(text))
+    return flagged.select(*(c for c in columns if c not in OUTPUTS), *OUTPUTS)
+
+
+def cost_lines(frame: Any, *, billing_currency: str | None = None) -> Any:
+    """Give a row per record and currency, with the columns of `with_costs`: what the cost tables are made of.
+
+    A record's tokens and other counts stand on its first row only, so that sums over lines are sums over records. A
+    record in several currencies has a row for each, flagged `mixed_currency`; where its currencies state one charge
+    twice they are flagged `dual_currency` and billed null, until `billing_currency` (ISO 4217) picks the billed one.
+    Raises FrameError where such records are there and the frame has no list of charges (Dask).
+    """
+    native = enter(frame)
+    facts = look(native)
+    split = split_currencies(native)
+    whole = _finish_lines(native, facts)
+    if split is None:
+        return native.leave(whole)
+    return native.leave(_joined(native, split, billing_currency))
+
+
+def _finish_lines(native: Native, facts: Facts) -> Frame:
+    return _finish(rule_lines(native.frame, facts, native), native.columns)
+
+
+def _joined(native: Native, split: pl.DataFrame, billing_currency: str | None) -> pl.DataFrame:
+    """Both kinds of records through polars, in the order served."""
+    if native.kind == "pyspark":
+        raise FrameError(
+            f"{split.filter(pl.col('__line') == 0).height} records are charged in several currencies; on PySpark "
+            f"cost_lines cannot take them apart. Ask for a cost table, or use with_costs, which flags them."
+        )
+    records = enter(to_polars(native).lazy().with_row_index("__order"))
+    singles = enter(records.frame.filter(~mixed()).to_native())
+    parts = enter(split_currencies(records))
+    lines = [
+        _finish(rule_lines(singles.frame, look(singles), singles), singles.columns),
+        _finish(split_lines(parts, billing_currency), [c for c in parts.columns if not c.startswith("__is")]),
+    ]
+    tables = [_polars(line) for line in lines]
+    return pl.concat(tables, how="diagonal_relaxed").sort("__order", maintain_order=True).drop("__order", "__line")
+
+
+def _polars(frame: Frame) -> pl.DataFrame:
+    lazy: pl.LazyFrame = frame.to_native()
+    return lazy.collect()
+
+
+def split_lines(parts: Native, billing_currency: str | None) -> Frame:
+    """Apply the rule to lines of `split_currencies`: counts on the first line, dual charges settled or null."""
+    counts = [c for c in MEASURES if c in parts.columns]
+    first = nw.col("__line") == 0
+    frame = parts.frame.with_columns(*(nw.when(first).then(nw.col(c)).alias(c) for c in counts))
+    frame = with_instants(parts, frame, {"__start": "start_date", "__end": "end_date"})
+    ready = apply(frame, look(parts)).with_columns(
+        __is_mixed_currency=nw.lit(True), __is_running_total=is_running_total()
+    )
+    wanted = nw.col("cost_currency") == (billing_currency or "").upper()
+    open_ = nw.col("__is_dual_currency") & ~wanted
+    amounts = [c for c in OUTPUTS if c not in ("cost_currency", "cost_flag")]
+    return ready.with_columns(*(nw.when(~open_).then(nw.col(c)).alias(c) for c in amounts))

@@ -1,0 +1,239 @@
+"""The cost rule, as expressions over the wide amounts of a record in one currency.
+
+Nothing here touches data: `apply` adds columns to any narwhals frame. It does so in steps, each using the columns of
+the one before, because a backend without a query planner would compute a shared sub-expression once a use. The rule
+itself is on the card (`cost_rule`); the rows that decided it are in the tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import narwhals.stable.v2 as nw
+
+from truto_usage_nb.costs.currencies import ISO_4217, UNSTATED, is_virtual
+from truto_usage_nb.costs.reasons import REASONS
+from truto_usage_nb.native import Frame
+from truto_usage_nb.schema import CHARGE_TYPES
+
+__all__ = ["ESTIMATES", "OUTPUTS", "PARTS", "Facts", "apply"]
+
+PARTS = ("on_demand", "committed", "usage_based", "platform_fee")
+ESTIMATES = {"claude": ("activity", "skill_usage")}
+"""The views that estimate what another view bills, by integration."""
+
+OUTPUTS = (
+    "cost_currency", "cost_billed", "cost_list", "cost_discount", "cost_tax", "cost_credit", "cost_included",
+    "cost_vendor_estimate", "cost_flag",
+)  # fmt: skip
+"""The columns that `with_costs` and `cost_lines` add, in order."""
+
+Expr = nw.Expr
+Step = dict[str, Expr]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Say what is known of a frame before the rule is written, so that the rule is no longer than it must be.
+
+    `types`: charge types with at least one amount. `unknown`: wide amounts of undocumented types.
+    `currencies`: as stated, or None when nobody looked. `estimates`: whether some record can be a vendor's estimate.
+    """
+
+    types: frozenset[str] = frozenset(CHARGE_TYPES)
+    unknown: tuple[str, ...] = ()
+    currencies: frozenset[str | None] | None = None
+    estimates: bool = True
+
+    @property
+    def virtual(self) -> frozenset[str]:
+        return frozenset(c for c in self.currencies or () if c is not None and is_virtual(c))
+
+
+class _Rule:
+    """Write the rule for one frame's facts: a method an idea, each an expression."""
+
+    def __init__(self, facts: Facts) -> None:
+        self.facts = facts
+
+    def amount(self, kind: str) -> Expr:
+        return nw.col(f"charges_{kind}") if kind in self.facts.types else nw.lit(None, dtype=nw.Float64())
+
+    def zero(self, kind: str) -> Expr:
+        """The amount, 0 where it is not stated."""
+        return self.amount(kind).fill_null(0.0) if kind in self.facts.types else nw.lit(0.0)
+
+    def given(self, kind: str) -> Expr:
+        return ~self.amount(kind).is_null() if kind in self.facts.types else nw.lit(False)
+
+    def some(self, kinds: Iterable[str]) -> Expr:
+        known = [self.given(kind) for kind in kinds if kind in self.facts.types]
+        return nw.any_horizontal(*known, ignore_nulls=False) if known else nw.lit(False)
+
+    def first(self, *candidates: tuple[str, Expr] | Expr) -> Expr:
+        """The first that is stated; pairs of a charge type and its amount are left out when no record has the type."""
+        known = [
+            c if isinstance(c, Expr) else c[1] for c in candidates if isinstance(c, Expr) or c[0] in self.facts.types
+        ]
+        return nw.coalesce(*known) if len(known) > 1 else known[0]
+
+    # steps, in order --------------------------------------------------------------------------------------------------
+
+    def parts(self) -> Step:
+        known = [self.zero(kind) for kind in PARTS if kind in self.facts.types]
+        return {
+            "__gross": nw.sum_horizontal(*known) if known else nw.lit(0.0),
+            "__parts": self.some(PARTS),
+            "__stated": self.some(CHARGE_TYPES),
+        }
+
+    def sign(self) -> Step:
+        leading = self.first(("net", self.amount("net")), ("total", self.amount("total")), nw.col("__gross"))
+        return {"__sign": nw.when(leading < 0).then(nw.lit(-1.0)).otherwise(nw.lit(1.0))}
+
+    def own(self) -> Step:
+        off = self.zero("discount").abs() * nw.col("__sign")
+        return {"__off": off, "__own": nw.col("__gross") - off}
+
+    def kind_of_record(self) -> Step:
+        included, total = self.zero("included"), self.zero("total")
+        others = self.some(("on_demand", "committed", "usage_based", "net"))
+        covered = (included != 0) & ~others
+        contains = (included != 0) & others & self.given("total") & ~self.given("net")
+        return {
+            "__covered": covered,
+            "__contains": contains & _close(nw.col("__own") + included, total),
+            "__credit_record": self.repeats_credit(),
+        }
+
+    def repeats_credit(self) -> Expr:
+        """A record whose only other amounts, net or total, say the same number as its credit."""
+        credit = self.zero("credit")
+        same = [~self.given(kind) | (self.zero(kind) == credit) for kind in ("net", "total")]
+        return (credit != 0) & self.some(("net", "total")) & same[0] & same[1] & ~self.some((*PARTS, "included"))
+
+    def billed(self) -> Step:
+        nothing = nw.col("__covered") | nw.col("__credit_record")
+        plain = self.first(("net", self.amount("net")), ("total", self.amount("total")), nw.col("__own"))
+        without_plan = nw.when(nw.col("__contains")).then(self.zero("total") - self.zero("included")).otherwise(plain)
+        value = nw.when(nothing).then(nw.lit(0.0)).otherwise(without_plan)
+        return {"__billed": nw.when(nw.col("__stated")).then(value)}
+
+    def listed(self) -> Step:
+        pair = self.given("net") & self.given("total")
+        computed = nw.col("__billed") + nw.col("__off") + self.zero("included")
+        value: Expr = nw.when(pair).then(self.zero("total")).otherwise(computed)
+        covered = self.zero("included") + self.zero("platform_fee")
+        value = nw.when(nw.col("__covered")).then(covered).otherwise(value)
+        value = nw.when(nw.col("__credit_record")).then(nw.lit(0.0)).otherwise(value)
+        off = nw.when(pair).then(self.zero("total") - self.zero("net")).otherwise(nw.col("__off"))
+        nothing = nw.col("__covered") | nw.col("__credit_record")
+        return {
+            "__discount": nw.when(nothing).then(nw.lit(0.0)).otherwise(off),
+            "__list": nw.when(nw.col("__stated")).then(value),
+            "__included": nw.when(nw.col("__covered")).then(covered).otherwise(self.zero("included")),
+        }
+
+    def estimate(self) -> Step:
+        views = nw.lit(False)
+        for integration, names in ESTIMATES.items():
+            views = views | ((nw.col("integration") == integration) & nw.col("report_type").is_in(names))
+        is_estimate = nw.col("__stated") & views.fill_null(False) if self.facts.estimates else nw.lit(False)
+        parts = nw.when(nw.col("__parts")).then(nw.col("__gross"))
+        return {
+            "__is_estimate": is_estimate,
+            "__estimate": self.first(("net", self.amount("net")), parts, ("total", self.amount("total"))),
+        }
+
+    def flags(self) -> Step:
+        """A boolean a reason, named `__is_<reason>`; `mixed_currency` and `dual_currency` come with the lines."""
+        total, net = self.given("total"), self.given("net")
+        off_net = net & nw.col("__parts") & ~_close(nw.col("__own"), self.zero("net"))
+        off_pair = net & total & ~nw.col("__parts") & self.given("discount")
+        off_pair = off_pair & ~_close(self.zero("total") - nw.col("__off"), self.zero("net"))
+        off_total = total & ~net & nw.col("__parts") & ~nw.col("__covered") & ~nw.col("__contains")
+        off_total = off_total & ~_close(nw.col("__own"), self.zero("total"))
+        misses = (off_net | off_pair | off_total) & ~nw.col("__credit_record") & ~nw.col("__is_estimate")
+        free = (nw.col("integration") == "cursor").fill_null(False) & total & (self.zero("total") == 0)
+        shows_list = self.given("discount") | self.given("included") | (net & total)
+        bills = (net | total | nw.col("__parts")) & ~nw.col("__credit_record") & ~self.virtual()
+        return {
+            "__is_credit_sign": self.zero("credit") > 0,
+            "__is_included_in_total": nw.col("__contains"),
+            "__is_not_charged": misses & free,
+            "__is_total_mismatch": misses & ~free,
+            "__is_list_assumed": bills & ~shows_list & ~nw.col("__is_estimate") & ~(misses & free),
+            "__is_no_charges": ~nw.col("__stated"),
+            "__is_no_currency": nw.col("__stated") & nw.col("charges_currency").is_null(),
+            "__is_unknown_type": self.unknown_type(),
+            "__is_virtual_currency": nw.col("__stated") & self.virtual(),
+        }
+
+    def reduction(self) -> Expr:
+        """The credit as a reduction, at most 0; a plain minus would make a negative zero of nothing."""
+        credit = self.zero("credit")
+        return nw.when(credit != 0).then(-credit.abs()).otherwise(nw.lit(0.0))
+
+    def unknown_type(self) -> Expr:
+        stated = [~nw.col(column).is_null() for column in self.facts.unknown]
+        return nw.any_horizontal(*stated, ignore_nulls=False) if stated else nw.lit(False)
+
+    def virtual(self) -> Expr:
+        currency = nw.col("charges_currency")
+        if self.facts.currencies is None:
+            known = currency.str.to_uppercase().is_in([*sorted(ISO_4217), UNSTATED]).fill_null(True)
+            return ~(known | currency.is_null())
+        names = sorted(self.facts.virtual)
+        return currency.is_in(names).fill_null(False) if names else nw.lit(False)
+
+    def currency(self) -> Expr:
+        stated = nw.col("charges_currency")
+        if self.facts.currencies is None or any(c != c.upper() for c in self.facts.currencies if c is not None):
+            stated = stated.str.to_uppercase()
+        return nw.when(nw.col("__stated")).then(stated.fill_null(UNSTATED))
+
+    def outputs(self) -> Step:
+        """Null where there is no charge, where the vendor only estimates, and where the currency is not money."""
+        counts = nw.col("__stated") & ~nw.col("__is_estimate") & ~nw.col("__is_virtual_currency")
+        estimate = nw.col("__is_estimate") & ~nw.col("__is_virtual_currency")
+        # An estimate has a list price only where it states one beside the estimate.
+        priced = estimate & self.given("total") & (nw.col("__parts") | self.given("net"))
+        listed: Expr = nw.when(counts).then(nw.col("__list"))
+        if self.facts.estimates:
+            listed = nw.when(priced).then(self.zero("total")).otherwise(listed)
+        return {
+            "cost_currency": self.currency(),
+            "cost_billed": nw.when(counts).then(nw.col("__billed")),
+            "cost_list": listed,
+            "cost_discount": nw.when(counts & ~nw.col("__is_list_assumed")).then(nw.col("__discount")),
+            "cost_tax": nw.when(counts).then(self.zero("tax")),
+            "cost_credit": nw.when(counts).then(self.reduction()),
+            "cost_included": nw.when(counts).then(nw.col("__included")),
+            "cost_vendor_estimate": nw.when(estimate).then(nw.col("__estimate")),
+        }
+
+
+def _close(left: Expr, right: Expr) -> Expr:
+    """Whether two amounts agree within 0.00001 or 0.01 %, whichever is more."""
+    gap = (left - right).abs()
+    return (gap <= 0.00001) | (gap <= right.abs() * 0.0001)
+
+
+def apply(frame: Frame, facts: Facts) -> Frame:
+    """Add the eight cost columns and a boolean column `__is_<reason>` for each reason the rule itself can give."""
+    rule = _Rule(facts)
+    steps: tuple[Callable[[], Step], ...] = (
+        rule.parts, rule.sign, rule.own, rule.kind_of_record, rule.billed, rule.listed, rule.estimate, rule.flags,
+        rule.outputs,
+    )  # fmt: skip
+    for step in steps:
+        frame = frame.with_columns(**step())
+    return frame
+
+
+def flag_text(reasons: Iterable[str]) -> Expr:
+    """Join the reasons whose boolean column is true, sorted, by `;`; null where there is none."""
+    order = [reason for reason in REASONS if reason in set(reasons)]
+    words = [nw.when(nw.col(f"__is_{reason}")).then(nw.lit(reason)) for reason in order]
+    return nw.concat_str(words, separator=";", ignore_nulls=True)

@@ -1,0 +1,60 @@
+"""Money, numbers and HTML, written for people. Rounding happens here and nowhere else."""
+
+from __future__ import annotations
+
+from html import escape
+
+__all__ = ["escape", "money", "number", "percent"]
+
+_SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
+_DIGITS = {"JPY": 0, "KRW": 0, "VND": 0, "CLP": 0, "ISK": 0, "BHD": 3, "KWD": 3, "OMR": 3, "JOD": 3, "TND": 3}
+
+
+def money(amount: float | None, currency: str | None, *, digits: int | None = None) -> str:
+    """Write an amount with its currency: to the currency's own decimals, cents left off from a thousand on.
+
+    >>> money(6250.4, "USD"), money(-3.5, "EUR"), money(0.00021, "USD"), money(12, "CHF"), money(None, "USD")
+    ('$6,250', '-€3.50', '$0.00021', 'CHF 12.00', '–')
+    """
+    if amount is None:
+        return "–"
+    if digits is None:
+        digits = _digits(abs(amount), currency)
+    text = f"{abs(amount):,.{digits}f}"
+    sign = "-" if amount < 0 and text.strip("0.,") else ""
+    return f"{sign}{_SYMBOLS[currency]}{text}" if currency in _SYMBOLS else f"{sign}{currency or 'XXX'} {text}"
+
+
+def _digits(size: float, currency: str | None) -> int:
+    usual = _DIGITS.get(currency or "", 2)
+    if size >= 1000:
+        return 0
+    if usual == 0 or size == 0 or size >= 0.01:
+        return usual
+    return min(10, next(d for d in range(3, 400) if size >= 10.0 ** -(d - 1) or d >= 10))
+
+
+def number(value: float | None) -> str:
+    """Write a count with thousands marked.
+
+    >>> number(1234567), number(None)
+    ('1,234,567', '–')
+    """
+    if value is None:
+        return "–"
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.2f}"
+
+
+def percent(share: float | None) -> str:
+    """Write a share; what is neither nothing nor everything never reads as 0 % or 100 %.
+
+    >>> percent(0.714), percent(0.0004), percent(0.9999), percent(1.0), percent(None)
+    ('71 %', '<1 %', '>99 %', '100 %', '–')
+    """
+    if share is None:
+        return "–"
+    if 0 < share < 0.01:
+        return "<1 %"
+    if 0.99 < share < 1:
+        return ">99 %"
+    return f"{share * 100:.0f} %"

@@ -1,0 +1,200 @@
+"""The one door by which a caller's frame enters and leaves.
+
+What comes in goes out: polars eager and lazy, pandas with NumPy or Arrow dtypes, PyArrow tables, DuckDB relations,
+Dask and PySpark frames. Everything between is narwhals; this is the only room that knows what a backend cannot do:
+
+- the calendar: DuckDB and Spark cut a time by the zone of their *session*, so a UTC day would move with the machine it
+  runs on. Times therefore become numbers since 1970 (`with_instants`), which have no zone;
+- lists: pandas, PyArrow and Dask cannot explode, so their lists go through polars (`to_polars`);
+- integer sums of DuckDB come back as decimals: `collect` makes them integers again;
+- polars frames are computed lazily, which is two to four times faster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import narwhals.stable.v2 as nw
+import polars as pl
+
+from truto_usage_nb.errors import FrameError, MissingExtraError, did_you_mean
+
+Kind = Literal["polars", "polars_lazy", "pandas", "pandas_arrow", "pyarrow", "duckdb", "dask", "pyspark"]
+Frame = nw.LazyFrame[Any] | nw.DataFrame[Any]
+
+__all__ = ["Frame", "Kind", "Native", "collect", "enter", "require", "to_polars", "with_instants"]
+
+KINDS = "a polars, pandas, PyArrow, DuckDB, Dask or PySpark frame"
+
+
+@dataclass(frozen=True, slots=True)
+class Native:
+    """Hold a caller's frame: what it is, the frame itself, and narwhals' view of it."""
+
+    kind: Kind
+    original: Any
+    frame: Frame
+
+    @property
+    def columns(self) -> list[str]:
+        return self.frame.collect_schema().names()
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the rows are in this process's memory, so that looking twice costs little."""
+        return self.kind in ("polars", "pandas", "pandas_arrow", "pyarrow")
+
+    def leave(self, frame: Frame | pl.DataFrame) -> Any:
+        """Give a result back as the kind that came in; a polars frame is converted, a narwhals one unwrapped."""
+        if isinstance(frame, pl.DataFrame):
+            return _from_polars(frame, self)
+        native = frame.to_native()
+        return native.collect() if self.kind == "polars" and isinstance(native, pl.LazyFrame) else native
+
+
+def enter(frame: Any) -> Native:
+    """Take a caller's frame in.
+
+    Raises FrameError for anything that is not a frame narwhals knows.
+    """
+    if isinstance(frame, Native):
+        return frame
+    kind = _kind_of(frame)
+    seen = frame.lazy() if kind == "polars" else frame
+    return Native(kind, frame, _seen(seen))
+
+
+def _seen(native: Any) -> Frame:
+    seen: Frame = nw.from_native(native)
+    return seen
+
+
+def _kind_of(frame: Any) -> Kind:
+    if isinstance(frame, pl.DataFrame):
+        return "polars"
+    try:
+        seen = nw.from_native(frame)
+    except TypeError as error:
+        raise FrameError(f"This is not {KINDS}: {type(frame).__name__}.") from error
+    return _KIND_OF.get(seen.implementation.name.lower(), _unknown)(seen)
+
+
+def _unknown(seen: Frame) -> Kind:
+    raise FrameError(f"This is not {KINDS}: {seen.implementation.name.lower()}.")
+
+
+def _pandas_kind(seen: Frame) -> Kind:
+    dtypes = getattr(seen.to_native(), "dtypes", ())
+    return "pandas_arrow" if any("pyarrow" in str(dtype) for dtype in dtypes) else "pandas"
+
+
+def _always(kind: Kind) -> Callable[[Frame], Kind]:
+    return lambda _: kind
+
+
+_KIND_OF: dict[str, Callable[[Frame], Kind]] = {
+    "polars": _always("polars_lazy"),
+    "pandas": _pandas_kind,
+    "pyarrow": _always("pyarrow"),
+    "duckdb": _always("duckdb"),
+    "dask": _always("dask"),
+    "pyspark": _always("pyspark"),
+    "pyspark_connect": _always("pyspark"),
+}
+
+
+def require(native: Native, columns: tuple[str, ...], purpose: str) -> None:
+    """Refuse a frame that lacks columns, naming them and what they are needed for."""
+    have = native.columns
+    missing = [column for column in columns if column not in have]
+    if missing:
+        hint = did_you_mean(missing[0], have)
+        raise FrameError(
+            f"{purpose} needs the column{'s' if len(missing) > 1 else ''} {', '.join(missing)}, "
+            f"which this frame does not have.{hint} Load it with load_usage, or rename its columns back."
+        )
+
+
+def with_instants(native: Native, frame: Frame, columns: Mapping[str, str]) -> Frame:
+    """Add microseconds since 1970-01-01T00:00Z: new name by the name of a column of times."""
+    if native.kind == "duckdb":
+        parts = ", ".join(f'epoch_us("{column}") AS "{name}"' for name, column in columns.items())
+        relation: Any = frame.to_native()
+        return _seen(relation.project(f"*, {parts}"))
+    if native.kind == "pyspark":
+        from pyspark.sql import functions as f
+
+        spark: Any = frame.to_native()
+        return _seen(spark.withColumns({n: f.unix_micros(f.col(c)) for n, c in columns.items()}))
+    return frame.with_columns(**{name: nw.col(column).dt.timestamp("us") for name, column in columns.items()})
+
+
+def collect(frame: Frame) -> pl.DataFrame:
+    """Bring a result into polars: integers again where a backend made them decimals, floats where numbers had gaps."""
+    local = frame.collect("polars") if isinstance(frame, nw.LazyFrame) else frame
+    table = local.to_native() if local.implementation.is_polars() else _arrow_or_pandas(local)
+    decimals = [name for name, dtype in table.schema.items() if isinstance(dtype, pl.Decimal)]
+    return table.with_columns(pl.col(decimals).cast(pl.Int64)) if decimals else table
+
+
+def _arrow_or_pandas(local: nw.DataFrame[Any]) -> pl.DataFrame:
+    return local.to_polars()
+
+
+def to_polars(native: Native) -> pl.DataFrame | pl.LazyFrame:
+    """Give the whole frame as polars, lazily where it was lazy; lists stay lists.
+
+    Raises FrameError for Dask, whose lists do not survive the way.
+    """
+    if native.kind in ("polars", "polars_lazy"):
+        held: pl.DataFrame | pl.LazyFrame = native.original
+        return held
+    if native.kind == "dask":
+        raise FrameError("Dask cannot hold lists of charges; use the wide columns charges_total, charges_net, … .")
+    return collect(native.frame)
+
+
+def _from_polars(table: pl.DataFrame, native: Native) -> Any:
+    return _LEAVE[native.kind](table, native.original)
+
+
+def _to_pandas(table: pl.DataFrame, _: Any) -> Any:
+    return table.to_pandas()
+
+
+def _to_pandas_arrow(table: pl.DataFrame, _: Any) -> Any:
+    return table.to_pandas(use_pyarrow_extension_array=True)
+
+
+def _to_duckdb(table: pl.DataFrame, _: Any) -> Any:
+    import duckdb
+
+    return duckdb.from_arrow(table.to_arrow())
+
+
+def _to_dask(table: pl.DataFrame, original: Any) -> Any:
+    try:
+        import dask.dataframe as dd
+    except ImportError as error:  # pragma: no cover - the caller holds a Dask frame
+        raise MissingExtraError("Dask is not installed. Run: pip install 'truto-usage-nb[cluster]'") from error
+    return dd.from_pandas(  # type: ignore[no-untyped-call]
+        _to_pandas_arrow(table, original), npartitions=1
+    )
+
+
+def _to_spark(table: pl.DataFrame, original: Any) -> Any:
+    return original.sparkSession.createDataFrame(table.to_arrow())
+
+
+_LEAVE: dict[Kind, Any] = {
+    "polars": lambda table, _: table,
+    "polars_lazy": lambda table, _: table.lazy(),
+    "pandas": _to_pandas,
+    "pandas_arrow": _to_pandas_arrow,
+    "pyarrow": lambda table, _: table.to_arrow(),
+    "duckdb": _to_duckdb,
+    "dask": _to_dask,
+    "pyspark": _to_spark,
+}
