@@ -1,1 +1,68 @@
-"""Usage and cost of five services as dataframes."""
+"""Usage and cost of Claude, OpenAI Codex, Confluent, Cursor and Datadog as dataframes, in a notebook.
+
+    import truto_usage_nb as tu
+
+    client = tu.sandbox()  # the whole service embedded; tu.Client() asks the real one
+    usage = tu.load_usage("cursor", period="2026-10", client=client)
+    tu.cost_per_model(usage)
+
+Names are imported when they are first used, so `import truto_usage_nb` costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "bridge": ("allow_nested_asyncio",),
+    "client": ("Client", "afetch_usage", "aload_usage", "fetch_usage", "load_usage"),
+    "errors": ("UsageError", "UsageWarning"),
+    "planning": ("Period",),
+    "query": ("PARAMETERS", "UsageQuery"),
+    "reading": ("read_usage",),
+    "result": ("UsageResult", "read_result"),
+    "sandbox": ("sandbox",),
+    "schema": ("SCHEMA", "data_dictionary"),
+}
+_MODULES = ("errors",)
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = ["__version__", *sorted(_HOME_OF), *_MODULES]  # noqa: PLE0604  (names, all of them)
+
+if TYPE_CHECKING:
+    from truto_usage_nb import errors as errors
+    from truto_usage_nb.bridge import allow_nested_asyncio as allow_nested_asyncio
+    from truto_usage_nb.client import Client as Client
+    from truto_usage_nb.client import afetch_usage as afetch_usage
+    from truto_usage_nb.client import aload_usage as aload_usage
+    from truto_usage_nb.client import fetch_usage as fetch_usage
+    from truto_usage_nb.client import load_usage as load_usage
+    from truto_usage_nb.errors import UsageError as UsageError
+    from truto_usage_nb.errors import UsageWarning as UsageWarning
+    from truto_usage_nb.planning import Period as Period
+    from truto_usage_nb.query import PARAMETERS as PARAMETERS
+    from truto_usage_nb.query import UsageQuery as UsageQuery
+    from truto_usage_nb.result import UsageResult as UsageResult
+    from truto_usage_nb.result import read_result as read_result
+    from truto_usage_nb.sandbox import sandbox as sandbox
+    from truto_usage_nb.schema import SCHEMA as SCHEMA
+    from truto_usage_nb.schema import data_dictionary as data_dictionary
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f"{__name__}.{name}")
+    if name not in _HOME_OF:
+        from truto_usage_nb.errors import did_you_mean
+
+        raise AttributeError(f"truto_usage_nb has no {name!r}.{did_you_mean(name, __all__)}")
+    value = getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

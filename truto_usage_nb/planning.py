@@ -167,7 +167,7 @@ def _refuse_dates(query: UsageQuery, period: Period) -> None:
     for name in ("start_date", "end_date", "date", "cursor", "page"):
         if (value := getattr(query, name)) is not None:
             raise PeriodError(
-                f"period ({period}) and {name}={value!r} are both given; keep one: a period is planned, dates go verbatim"
+                f"period ({period}) and {name}={value!r} are both given; keep one: a period is planned, a date is not"
             )
 
 

@@ -1,0 +1,266 @@
+"""A load from end to end, against a service of the test's own: what is asked, what is told, what is kept."""
+
+import json
+from datetime import UTC, datetime
+
+import httpx
+import polars as pl
+import pytest
+
+import truto_usage_nb as tu
+from truto_usage_nb.errors import (
+    InputError,
+    IntegrationUnknownError,
+    InvalidRequestError,
+    PartialLoadError,
+    PeriodError,
+    QueryError,
+    UsageWarning,
+)
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+class Service(httpx.AsyncBaseTransport):
+    """Answer from a table of pages by account; write down what was asked."""
+
+    def __init__(self, pages, integrations=None, refuse=()):
+        self.pages, self.integrations, self.refuse = pages, integrations or {}, refuse
+        self.asked = []
+
+    async def handle_async_request(self, request):
+        path, params = request.url.path, dict(request.url.params.multi_items())
+        if path.startswith("/integrated-account/"):
+            name = self.integrations.get(path.rsplit("/", 1)[1])
+            if name is None:
+                return httpx.Response(403, json={"statusCode": 403, "error": "Forbidden", "message": "scoped token"})
+            return httpx.Response(200, json={"id": "x", "integration": {"id": "i", "name": name}})
+        self.asked.append(params)
+        account = params.get("integrated_account_id")
+        if account in self.refuse:
+            return httpx.Response(422, json={"statusCode": 422, "error": "Unprocessable Entity", "message": "no range"})
+        found = self.pages[account]
+        pages = found(params) if callable(found) else found
+        number = int(params.get("next_cursor", "0"))
+        following = str(number + 1) if number + 1 < len(pages) else None
+        return httpx.Response(200, content=json.dumps({"result": pages[number], "next_cursor": following}))
+
+
+def client(service, **options):
+    return tu.Client("secret-token", transport=service, clock=lambda: NOW, **options)
+
+
+def record(number, start, end=None, **more):
+    return {"id": str(number), "start_date": start, "end_date": end or start, **more}
+
+
+def test_records_come_in_the_order_served_with_provenance_in_front():
+    service = Service({"a": [[record(1, "2026-10-01")], [], [record(2, "2026-10-02")]]}, {"a": "cursor"})
+    frame = client(service).load_usage("a")
+    assert frame["id"].to_list() == ["1", "2"]
+    assert frame.columns[:4] == ["integrated_account_id", "integration", "report_type", "query_id"]
+    assert frame["integration"].to_list() == ["cursor", "cursor"]
+
+
+def test_remote_data_is_left_out_unless_asked_for():
+    service = Service({"a": [[record(1, "2026-10-01", remote_data={"k": 1})]]}, {"a": "cursor"})
+    assert "remote_data" not in client(service).load_usage("a").columns
+    assert service.asked[-1]["truto_ignore_remote_data"] == "true"
+    kept = client(service).load_usage("a", truto_ignore_remote_data=False)
+    assert json.loads(kept["remote_data"][0]) == {"k": 1}
+
+
+def test_report_type_stands_only_where_it_is_honoured():
+    service = Service(
+        {"a": [[record(1, "2026-10-01")]], "b": [[record(2, "2026-10-01")]]}, {"a": "claude", "b": "cursor"}
+    )
+    frame = client(service).load_usage(["a", "b"], report_type="cost")
+    assert frame["report_type"].to_list() == ["cost", None]
+
+
+def test_a_parameter_that_nobody_honours_is_told_once():
+    service = Service({"a": [[record(1, "2026-10-01")]]}, {"a": "cursor"})
+    with pytest.warns(UsageWarning, match="granularity is not honoured by Cursor"):
+        client(service).load_usage("a", granularity="day")
+
+
+def test_a_period_asks_claude_for_usage_and_cost_and_the_others_for_their_view():
+    service = Service({"a": [[]], "d": [[]]}, {"a": "claude", "d": "datadog"})
+    result = client(service).fetch_usage(["a", "d"], period="2026-10")
+    assert [(q.integrated_account_id, q.report_type, q.start_date, q.end_date) for q in result.queries] == [
+        ("a", "usage", "2026-10-01", "2026-11-01"),
+        ("a", "cost", "2026-10-01", "2026-11-01"),
+        ("d", None, "2026-10-01", "2026-10-31"),
+    ]
+    assert result.frame.height == 0
+    assert "charges_net" in result.frame.columns
+
+
+def test_records_outside_the_period_are_cut_and_those_that_stick_out_are_marked():
+    rows = [
+        record(1, "2026-10-01", "2026-11-01"),  # the whole month: sticks out of the week
+        record(2, "2026-09-30", "2026-10-01"),  # belongs to no window of the month
+        record(3, None),
+    ]
+    service = Service({"d": [rows]}, {"d": "datadog"})
+    with pytest.warns(UsageWarning) as told:
+        frame = client(service).load_usage("d", period=("2026-10-05", "2026-10-12"))
+    assert frame["id"].to_list() == ["1", "3"]
+    assert frame["overhangs_period"].to_list() == [True, False]
+    words = " ".join(str(each.message) for each in told)
+    assert "1 records of d stick out of the period" in words
+    assert "1 records have no start_date" in words
+
+
+def test_overhang_is_settled_as_told():
+    # October's $31 over 31 days; seven of them lie inside: 31 x 7 / 31 = 7
+    row = record(1, "2026-10-01", "2026-11-01", charges=[{"type": "total", "amount": 31.0, "currency": "USD"}])
+    service = Service({"d": [[row]]}, {"d": "datadog"})
+    week = ("2026-10-05", "2026-10-12")
+    shared = client(service).load_usage("d", period=week, overhang="prorate")
+    assert shared["charges_total"].to_list() == [pytest.approx(7.0)]
+    assert shared["charges"][0][0]["amount"] == pytest.approx(7.0)
+    assert shared["start_date"][0] == datetime(2026, 10, 5, tzinfo=UTC)
+    assert client(service).load_usage("d", period=week, overhang="include")["charges_total"].to_list() == [31.0]
+    assert client(service).load_usage("d", period=week, overhang="drop").height == 0
+    with pytest.raises(InputError, match=r"overhang='prorated' is not allowed\. Did you mean 'prorate'"):
+        client(service).load_usage("d", period=week, overhang="prorated")
+
+
+def test_an_instant_belongs_to_the_window_that_holds_it():
+    days = {"2026-10-01": [record(1, "2026-10-30T23:59:59.999Z")], "2026-10-31": [record(2, "2026-10-31T00:00:00Z")]}
+    service = Service({"c": lambda params: [days[params["start_date"]]]}, {"c": "cursor"})
+    assert client(service).load_usage("c", period="2026-10")["id"].to_list() == ["1", "2"]
+    assert [each["end_date"] for each in service.asked] == ["2026-10-30T23:59:59.999Z", "2026-10-31T23:59:59.999Z"]
+
+
+def test_the_same_record_from_two_queries_counts_once_and_the_newest_stays():
+    older = record(1, "2026-10-01", "2026-10-02", updated_at="2026-10-03", metric_name="old")
+    newer = {**older, "updated_at": "2026-10-04", "metric_name": "new"}
+    service = Service({"a": lambda p: [[newer if p["report_type"] == "cost" else older]]}, {"a": "confluent"})
+    with pytest.warns(UsageWarning) as told:
+        frame = client(service).load_usage("a", report_type=["usage", "cost"])
+    assert frame["metric_name"].to_list() == ["new"]
+    assert any("1 records came from more than one query" in str(each.message) for each in told)
+
+
+def test_equal_records_of_one_query_are_not_duplicates():
+    row = record(1, "2026-10-01")
+    assert client(Service({"a": [[row, row]]}, {"a": "cursor"})).load_usage("a").height == 2
+
+
+def test_limit_caps_the_records_and_truto_ignore_limit_lifts_it():
+    rows = [[record(n, "2026-10-01") for n in range(page * 3, page * 3 + 3)] for page in range(3)]
+    service = Service({"a": rows}, {"a": "cursor"})
+    assert client(service).load_usage("a", limit=4).height == 4
+    assert client(service).load_usage("a", limit=4, truto_ignore_limit=True).height == 9
+    assert client(service).load_usage("a", limit=0).height == 0
+
+
+def test_one_failing_account_does_not_lose_the_others():
+    service = Service({"a": [[record(1, "2026-10-01")]], "b": [[]]}, {"a": "cursor", "b": "cursor"}, refuse={"b"})
+    with pytest.raises(PartialLoadError, match="1 of 2 accounts failed") as failed:
+        client(service).load_usage(["a", "b"])
+    assert failed.value.result.frame["id"].to_list() == ["1"]
+    assert isinstance(failed.value.errors["b"], InvalidRequestError)
+    with pytest.warns(UsageWarning, match="b: .* failed: .*no range"):
+        result = client(service).fetch_usage(["a", "b"], on_error="warn")
+    assert result.frame.height == 1
+    assert result.partial
+    assert len(result.gaps) == 1
+
+
+def test_nothing_loaded_is_an_error_and_never_an_empty_frame():
+    service = Service({"b": [[]]}, {"b": "cursor"}, refuse={"b"})
+    for on_error in ("raise", "warn"):
+        with pytest.raises(InvalidRequestError, match="no range"):
+            client(service).load_usage("b", on_error=on_error)
+
+
+def test_an_integration_that_may_not_be_looked_up_is_said():
+    service = Service({"a": [[record(1, "2026-10-01")]]})
+    assert client(service).load_usage("a")["integration"].to_list() == [None]
+    with pytest.raises(IntegrationUnknownError, match=r"integration=\{'a': 'claude'\}"):
+        client(service).load_usage("a", period="2026-10")
+    assert client(service).load_usage("a", period="2026-10-01", integration="cursor")["integration"].to_list() == [
+        "cursor"
+    ]
+    assert client(service).load_usage("a", integration={"a": "confluent"})["integration"].to_list() == ["confluent"]
+
+
+@pytest.mark.parametrize(
+    ("what", "options", "error", "words"),
+    [
+        ([], {}, QueryError, "nothing to load"),
+        (7, {}, QueryError, r"7 \(int\) cannot be loaded"),
+        (["a", "a"], {}, QueryError, "asked twice"),
+        ("a", {"perod": "2026-10"}, QueryError, "no parameter 'perod'"),
+        ("a", {"period": "2026-10", "start_date": "2026-10-01"}, PeriodError, "both given"),
+        ("a", {"period": "2026-12"}, PeriodError, "lies in the future"),
+        ("a", {"period": "October"}, PeriodError, "is not a period"),
+        ("a", {"backend": "panda"}, InputError, "Did you mean 'pandas'"),
+        ("a", {"on_error": "ignore"}, InputError, "Allowed: raise, warn"),
+    ],
+)
+def test_bad_input_is_refused_before_anything_is_loaded(what, options, error, words):
+    service = Service({"a": [[]]}, {"a": "cursor"})
+    with pytest.raises(error, match=words):
+        client(service).load_usage(what, **options)
+    assert service.asked == []
+
+
+def test_a_period_past_now_is_cut_and_told():
+    service = Service({"a": [[]]}, {"a": "confluent"})
+    with pytest.warns(UsageWarning, match="after now: figures reach to 2026-11-23T12:00:00Z"):
+        client(service).load_usage("a", period="2026-11")
+    assert service.asked[-1]["end_date"] == "2026-11-24"
+
+
+def test_pandas_keeps_integers_beside_nulls():
+    rows = [record(1, "2026-10-01", usage={"tokens": {"input": 2**60}}), record(2, "2026-10-01")]
+    frame = client(Service({"a": [rows]}, {"a": "cursor"})).load_usage("a", backend="pandas")
+    assert frame["usage_tokens_input"].iloc[0] == 2**60
+    assert str(frame["usage_tokens_input"].dtype) == "int64[pyarrow]"
+
+
+def test_a_snapshot_comes_back_equal_and_a_changed_one_is_refused(tmp_path):
+    service = Service({"a": [[record(1, "2026-10-01", charges=[{"type": "net", "amount": 1.5}])]]}, {"a": "cursor"})
+    result = client(service).fetch_usage("a", period="2026-10-01")
+    path = result.save(tmp_path / "one.parquet")
+    again = tu.read_result(path)
+    assert again.frame.equals(result.frame)
+    assert again.queries == result.queries
+    assert again.period == result.period
+    assert tu.read_usage(path).equals(result.frame)
+    metadata = pl.read_parquet_metadata(path)["truto_usage_nb"]
+    pl.read_parquet(path).with_columns(id=pl.lit("2")).write_parquet(path, metadata={"truto_usage_nb": metadata})
+    with pytest.raises(tu.errors.DatasetError, match="was changed after it was saved"):
+        tu.read_usage(path)
+
+
+def test_the_token_is_nowhere_to_be_seen():
+    asking = client(Service({"a": [[]]}, {"a": "cursor"}))
+    assert "secret-token" not in repr(asking)
+    assert "secret-token" not in asking.fetch_usage("a")._repr_html_()
+
+
+def test_html_escapes_what_came_from_outside():
+    service = Service({"<b>": [[record(1, "2026-10-01")]]}, {"%3Cb%3E": "cursor", "<b>": "cursor"})
+    html = client(service).fetch_usage("<b>")._repr_html_()
+    assert "<b>" not in html
+    assert "&lt;b&gt;" in html
+
+
+def test_progress_counts_queries_pages_and_records():
+    seen = []
+    rows = [[record(1, "2026-10-01")], [record(2, "2026-10-01")]]
+    client(Service({"a": rows}, {"a": "cursor"})).load_usage("a", progress=seen.append)
+    assert (seen[-1].done, seen[-1].total, seen[-1].pages, seen[-1].records) == (1, 1, 2, 2)
+
+
+def test_accounts_and_products_of_the_sandbox():
+    asking = tu.sandbox()
+    accounts = asking.list_accounts()
+    assert {"id", "name", "integration"} <= set(accounts.columns)
+    assert set(accounts["integration"]) == {"claude", "openai_codex", "confluent", "cursor", "datadog"}
+    assert asking.list_products("datadog").height > 0

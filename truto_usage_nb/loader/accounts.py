@@ -1,0 +1,148 @@
+"""Which accounts there are, which integration stands behind one, and which products it has."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+import polars as pl
+
+from truto_usage_nb.errors import (
+    CursorLoopError,
+    ForbiddenError,
+    IntegrationUnknownError,
+    NotFoundError,
+    ProtocolError,
+    did_you_mean,
+)
+from truto_usage_nb.integrations import INTEGRATIONS, Integration, integration_named
+from truto_usage_nb.transport import Transport
+
+__all__ = ["accounts", "integration_given", "integration_of", "products"]
+
+_ACCOUNTS = "/integrated-account"
+_PRODUCTS = "/unified/usage-metering/products"
+
+
+async def accounts(transport: Transport) -> pl.DataFrame:
+    """Give every connected account, a row each.
+
+    Columns: `id`, `name`, `integration`, `label`, `tenant_id`, `status`, `is_sandbox`, `created_at`.
+    `integration` is our word for it (`claude`, ...), null for what this endpoint does not cover.
+    """
+    rows = [_account(row) for row in await _listing(transport, _ACCOUNTS, [])]
+    schema = {
+        "id": pl.String, "name": pl.String, "integration": pl.String, "label": pl.String, "tenant_id": pl.String,
+        "status": pl.String, "is_sandbox": pl.Boolean, "created_at": pl.String,
+    }  # fmt: skip
+    return pl.DataFrame(rows, schema=schema, strict=False, orient="row")
+
+
+def _account(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    behind = row.get("integration") or {}
+    known = _recognised(behind)
+    name = row.get("name") or row.get("tenant_id") or row.get("id")
+    return (
+        row.get("id"), name, known.name if known else None, behind.get("name"), row.get("tenant_id"),
+        row.get("status"), row.get("is_sandbox"), row.get("created_at"),
+    )  # fmt: skip
+
+
+async def products(transport: Transport, account: str) -> pl.DataFrame:
+    """Give an account's products: `id`, `name`, `integration`, `description`, `integrated_account_id`."""
+    rows = await _listing(transport, _PRODUCTS, [("integrated_account_id", account)], account=account)
+    try:
+        integration = (await integration_of(transport, account)).name
+    except IntegrationUnknownError:
+        integration = None
+    data = [(row.get("id"), row.get("name"), integration, row.get("description"), account) for row in rows]
+    schema = dict.fromkeys(("id", "name", "integration", "description", "integrated_account_id"), pl.String)
+    return pl.DataFrame(data, schema=schema, strict=False, orient="row")
+
+
+async def integration_of(transport: Transport, account: str | None) -> Integration:
+    """Look up the integration behind an account.
+
+    Raises `IntegrationUnknownError` where the token may not look it up or the integration is not one of the five.
+    """
+    if account is None:
+        raise IntegrationUnknownError(
+            f"the query names no account, so its integration cannot be looked up; {_remedy(None)}"
+        )
+    try:
+        reply = await transport.get(f"{_ACCOUNTS}/{quote(account, safe='')}", [], account=account)
+    except ForbiddenError as problem:
+        raise IntegrationUnknownError(
+            f"the token may not look up account {account!r} ({problem.message}); {_remedy(account)}", status=403
+        ) from None
+    except NotFoundError as problem:
+        raise NotFoundError(
+            f"there is no account {account!r} ({problem.message}); `list_accounts()` shows those of this token",
+            status=404,
+        ) from None
+    body = _json(reply.content, _ACCOUNTS)
+    behind = body.get("integration") or (body.get("result") or {}).get("integration") or {}
+    known = _recognised(behind)
+    if known is None:
+        raise IntegrationUnknownError(
+            f"account {account!r} belongs to {behind.get('name')!r}, which this endpoint is not documented to cover; "
+            f"{_remedy(account)}"
+        )
+    return known
+
+
+def integration_given(integration: Any, account: str | None) -> Integration | None:
+    """Read the caller's `integration=`: one name for all accounts, or a mapping of account ids to names."""
+    name = integration.get(account) if isinstance(integration, Mapping) else integration
+    if name is None:
+        return None
+    known = integration_named(str(name))
+    if known is None:
+        raise IntegrationUnknownError(
+            f"integration={name!r} is not known.{did_you_mean(name, INTEGRATIONS)} Known: {', '.join(INTEGRATIONS)}"
+        )
+    return known
+
+
+def _recognised(behind: Mapping[str, Any]) -> Integration | None:
+    for key in ("name", "id", "label"):
+        if behind.get(key) and (known := integration_named(str(behind[key]))) is not None:
+            return known
+    return None
+
+
+def _remedy(account: str | None) -> str:
+    example = "integration='claude'" if account is None else f"integration={{{account!r}: 'claude'}}"
+    return f"say it yourself: {example} (one of {', '.join(INTEGRATIONS)})"
+
+
+async def _listing(
+    transport: Transport, path: str, params: list[tuple[str, str]], *, account: str | None = None
+) -> list[Any]:
+    rows: list[Any] = []
+    seen: set[str] = set()
+    cursor: str | None = None
+    while True:
+        asked = params if cursor is None else [*params, ("next_cursor", cursor)]
+        body = _json((await transport.get(path, asked, account=account)).content, path)
+        if not isinstance(body.get("result"), list):
+            raise ProtocolError(f"{path} answered without a list under 'result'; it holds {', '.join(map(repr, body))}")
+        rows += body["result"]
+        cursor = body.get("next_cursor") or None
+        if cursor is None:
+            return rows
+        if cursor in seen:
+            raise CursorLoopError(f"{path} handed out the cursor {cursor!r} twice after {len(rows)} rows")
+        seen.add(cursor)
+
+
+def _json(content: bytes, path: str) -> dict[str, Any]:
+    try:
+        body = json.loads(content)
+    except ValueError as problem:
+        raise ProtocolError(f"{path} answered with something that is not JSON: {problem}") from None
+    if not isinstance(body, dict):
+        raise ProtocolError(f"{path} answered with a {type(body).__name__} instead of an object")
+    return body

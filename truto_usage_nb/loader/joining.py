@@ -1,0 +1,132 @@
+"""From outcomes to one frame: caps, windows, duplicates and what sticks out of the period."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from truto_usage_nb.frames import build_frame
+from truto_usage_nb.loader.overhang import settle_overhang
+from truto_usage_nb.loader.running import Outcome
+from truto_usage_nb.planning import Period
+
+__all__ = ["Joined", "join"]
+
+_JOB = "__job"  # the number of the query a record came from; never leaves this room
+_KEY = ["integrated_account_id", "report_type", "id", "start_date", "end_date"]
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """Hold the frame, and what the user must be told about how it came together."""
+
+    frame: pl.DataFrame
+    told: tuple[str, ...]
+
+
+def join(outcomes: Sequence[Outcome], period: Period | None, overhang: str | None = None) -> Joined:
+    """Join what was loaded, in the order of the queries, into one frame.
+
+    A query's `limit` caps its records. With a period, a record is kept by the window that holds its start, records
+    wholly outside the period are cut, and `overhangs_period` marks those that stick out of it. A duplicate is the same
+    account, report type, id, start and end from different queries: the newest `updated_at` stays.
+    """
+    frame, told = _built(outcomes)
+    frame = _capped(frame, outcomes)
+    if period is not None:
+        frame, cut = _in_period(frame, outcomes, period)
+        told += cut
+        if overhang is None:
+            told += _overhang_told(frame, period)
+        frame = settle_overhang(frame, period, overhang)
+    frame, dropped = _without_duplicates(frame)
+    told += dropped
+    return Joined(frame.drop(_JOB), tuple(told))
+
+
+def _built(outcomes: Sequence[Outcome]) -> tuple[pl.DataFrame, list[str]]:
+    """Build one frame a layout, and set them below each other."""
+    frames: list[pl.DataFrame] = []
+    told: list[str] = []
+    for layout in dict.fromkeys(outcome.job.layout for outcome in outcomes):
+        same = [(number, each) for number, each in enumerate(outcomes) if each.job.layout == layout]
+        built = build_frame([page for _, each in same for page in each.pages], layout)
+        numbers = [
+            pl.repeat(number, page.height, dtype=pl.UInt32, eager=True) for number, each in same for page in each.pages
+        ]
+        job = pl.concat(numbers) if numbers else pl.Series(dtype=pl.UInt32)
+        frames.append(built.frame.with_columns(job.alias(_JOB)))
+        told += [note for note in built.notes if note not in told]
+    frame = frames[0] if len(frames) == 1 else pl.concat(frames, how="diagonal_relaxed").sort(_JOB, maintain_order=True)
+    return frame, told
+
+
+def _capped(frame: pl.DataFrame, outcomes: Sequence[Outcome]) -> pl.DataFrame:
+    caps = {
+        number: each.job.query.limit
+        for number, each in enumerate(outcomes)
+        if each.job.query.limit is not None and each.job.query.truto_ignore_limit is not True
+    }
+    if not caps:
+        return frame
+    asked: dict[object, int] = {}
+    groups = [asked.setdefault((each.job.label, each.job.source), number) for number, each in enumerate(outcomes)]
+    group = pl.col(_JOB).replace_strict(list(range(len(groups))), groups, return_dtype=pl.UInt32)
+    cap = group.replace_strict(list(caps), list(caps.values()), default=None, return_dtype=pl.Int64)
+    return frame.filter((pl.int_range(pl.len()).over(group) < cap) | cap.is_null())
+
+
+def _in_period(frame: pl.DataFrame, outcomes: Sequence[Outcome], period: Period) -> tuple[pl.DataFrame, list[str]]:
+    if not {"start_date", "end_date"} <= set(frame.columns):
+        return frame, ["start_date or end_date is not among the columns: records outside the period are not cut"]
+    start, end = pl.col("start_date"), pl.coalesce("end_date", "start_date")
+    windows = [each.job.window for each in outcomes]
+    opens, shuts = (_bounds(windows, side) for side in ("start", "end"))
+    held = (start >= opens) & (start < shuts)
+    inside = (start < period.end) & ((end > period.start) | (start >= period.start))
+    kept = frame.filter(start.is_null() | (held & inside)).with_columns(
+        overhangs_period=((start < period.start) | (end > period.end)).fill_null(value=False)
+    )
+    return kept, _dateless_told(kept)
+
+
+def _bounds(windows: Sequence[Period | None], side: str) -> pl.Expr:
+    """Give the bound of each record's own window, as an expression over the job number."""
+    bounds = pl.Series(
+        [None if each is None else getattr(each, side) for each in windows], dtype=pl.Datetime("us", "UTC")
+    )
+    return pl.lit(bounds).gather(pl.col(_JOB))
+
+
+def _overhang_told(frame: pl.DataFrame, period: Period) -> list[str]:
+    if "overhangs_period" not in frame.columns:
+        return []
+    out = frame.filter("overhangs_period")
+    if out.is_empty():
+        return []
+    names = ", ".join(sorted(map(str, out["integrated_account_id"].unique())))
+    return [
+        f"{out.height:,} records of {names} stick out of the period ({period}); they are whole, marked "
+        "overhangs_period: say overhang='prorate', 'include' or 'drop' before their cost is tabled"
+    ]
+
+
+def _dateless_told(frame: pl.DataFrame) -> list[str]:
+    count = frame["start_date"].null_count()
+    return (
+        [f"{count:,} records have no start_date; they are kept, though the period cannot be checked"] if count else []
+    )
+
+
+def _without_duplicates(frame: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
+    if frame[_JOB].n_unique() < 2 or not set(_KEY) <= set(frame.columns):
+        return frame, []
+    known = pl.col("id").is_not_null() & pl.col("start_date").is_not_null()
+    newest = ["updated_at", _JOB] if "updated_at" in frame.columns else [_JOB]
+    chosen = pl.col(_JOB).sort_by(newest, descending=True, nulls_last=True).first().over(_KEY)
+    kept = frame.filter(~known | (pl.col(_JOB) == chosen))
+    if (count := frame.height - kept.height) == 0:
+        return frame, []
+    return kept, [f"{count:,} records came from more than one query; the newest of each is kept"]

@@ -1,0 +1,86 @@
+"""How far a load has come: a value, and a bar that shows it where a person looks on."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["Progress", "Show", "progress_shown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Say how far a load has come: queries done of all, pages and records so far, and the account at work."""
+
+    done: int
+    total: int
+    pages: int
+    records: int
+    label: str
+
+
+Show = Callable[[Progress], None]
+
+
+@contextmanager
+def progress_shown(progress: bool | Show | None) -> Iterator[Show]:
+    """Give what to call with each `Progress`.
+
+    None shows a bar in notebooks and terminals and is quiet elsewhere (pipes, reports); True and False decide; a
+    callable is called itself.
+    """
+    if callable(progress):
+        yield progress
+        return
+    if not (_somebody_looks_on() if progress is None else progress):
+        yield _ignore
+        return
+    with _Bar() as bar:
+        yield bar
+
+
+def _ignore(_: Progress) -> None:
+    return None
+
+
+def _somebody_looks_on() -> bool:
+    if os.environ.get("TRUTO_USAGE_PROGRESS", "").lower() in {"0", "false", "off"}:
+        return False
+    shell = sys.modules.get("IPython")
+    if shell is not None and getattr(shell.get_ipython(), "kernel", None) is not None:
+        return True
+    return sys.stderr is not None and sys.stderr.isatty()
+
+
+class _Bar:
+    """Draw with tqdm, which knows notebook from terminal; imported when the first progress arrives."""
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+
+    def __enter__(self) -> _Bar:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def __call__(self, now: Progress) -> None:
+        if self._bar is None:
+            self._bar = _tqdm()(total=now.total, unit="query", leave=False)
+        self._bar.total = now.total
+        self._bar.set_postfix_str(f"{now.label} · {now.pages} pages · {now.records:,} records", refresh=False)
+        self._bar.update(now.done - self._bar.n)
+
+
+def _tqdm() -> Any:
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # tqdm's own: it falls back to text where widgets are missing
+        from tqdm.auto import tqdm
+    return tqdm

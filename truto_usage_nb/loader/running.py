@@ -1,0 +1,129 @@
+"""Run planned queries side by side, each page parsed in a thread while the next one travels."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from truto_usage_nb.errors import UsageError
+from truto_usage_nb.frames import Layout, ParsedPage, Source, parse_page
+from truto_usage_nb.loader.progress import Progress, Show
+from truto_usage_nb.paging import Page
+from truto_usage_nb.planning import Period
+from truto_usage_nb.query import UsageQuery
+from truto_usage_nb.transport import Transport
+
+__all__ = ["Job", "Outcome", "run"]
+
+_PARSERS = 4  # threads: parsing leaves the interpreter's lock most of the time
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Hold one query to run: what it is called, the window it answers for, and how its pages are read."""
+
+    label: str
+    query: UsageQuery
+    window: Period | None
+    source: Source
+    layout: Layout
+
+
+@dataclass(slots=True)
+class Outcome:
+    """Hold what came of a job: parsed pages in the order served, or the error that ended it."""
+
+    job: Job
+    pages: list[ParsedPage] = field(default_factory=list)
+    partial: bool = False
+    debug: list[Any] = field(default_factory=list)
+    error: UsageError | None = None
+
+
+async def run(
+    transport: Transport, jobs: Sequence[Job], *, records_per_page: int | None, show: Show, stop_at_first: bool
+) -> list[Outcome]:
+    """Run all jobs side by side; outcomes come back in the order of the jobs, whatever arrived first.
+
+    An error ends its own job. With `stop_at_first` it ends the others too. Cancelling this coroutine cancels every
+    request on its way.
+    """
+    outcomes = [Outcome(job) for job in jobs]
+    tally = _Tally(len(jobs), show)
+    with ThreadPoolExecutor(_PARSERS, thread_name_prefix="truto-parse") as parsers:
+        tasks = [
+            asyncio.ensure_future(_run_one(transport, outcome, records_per_page, tally, parsers))
+            for outcome in outcomes
+        ]
+        try:
+            await _all(tasks, outcomes, stop_at_first)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+    return outcomes
+
+
+async def _all(tasks: Sequence[asyncio.Future[None]], outcomes: list[Outcome], stop_at_first: bool) -> None:
+    pending = set(tasks)
+    while pending:
+        done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+        if stop_at_first and any(outcome.error is not None for outcome in outcomes):
+            return
+
+
+async def _run_one(
+    transport: Transport,
+    outcome: Outcome,
+    records_per_page: int | None,
+    tally: _Tally,
+    parsers: ThreadPoolExecutor,
+) -> None:
+    job = outcome.job
+    parsing: list[asyncio.Future[ParsedPage]] = []
+    try:
+        async for page in transport.pages(job.query, records_per_page=records_per_page):
+            parsing.append(asyncio.ensure_future(_parse(page, job, parsers, tally)))
+            outcome.partial = outcome.partial or page.is_partial
+            if page.debug is not None:
+                outcome.debug.append(page.debug)
+        outcome.pages = list(await asyncio.gather(*parsing))
+    except UsageError as error:
+        outcome.error = error
+    finally:
+        for one in parsing:
+            one.cancel()
+        await asyncio.gather(*parsing, return_exceptions=True)
+    tally.query_done(job.label)
+
+
+async def _parse(page: Page, job: Job, parsers: ThreadPoolExecutor, tally: _Tally) -> ParsedPage:
+    loop = asyncio.get_running_loop()
+    parsed = await loop.run_in_executor(parsers, parse_page, page.content, job.source, job.layout)
+    tally.page_done(job.label, parsed.height)
+    return parsed
+
+
+class _Tally:
+    """Count queries, pages and records, and show them."""
+
+    def __init__(self, total: int, show: Show) -> None:
+        self._total, self._show = total, show
+        self._done = self._pages = self._records = 0
+
+    def page_done(self, label: str, records: int) -> None:
+        self._pages += 1
+        self._records += records
+        self._tell(label)
+
+    def query_done(self, label: str) -> None:
+        self._done += 1
+        self._tell(label)
+
+    def _tell(self, label: str) -> None:
+        self._show(Progress(self._done, self._total, self._pages, self._records, label))

@@ -1,0 +1,77 @@
+"""The face of the sandbox: a client mounted on the embedded service."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, date, datetime
+from typing import Any
+
+from truto_usage_nb.client import Client
+from truto_usage_nb.errors import InputError
+from truto_usage_nb.sandbox.answers import AnswerKey
+from truto_usage_nb.sandbox.app import DEFAULT_TOKEN, DEFAULT_WORLD, create_app
+from truto_usage_nb.sandbox.ask import World
+from truto_usage_nb.sandbox.faults import Fault, Faults
+from truto_usage_nb.sandbox.mount import BASE_URL, SandboxTransport
+
+__all__ = ["SandboxClient", "make"]
+
+
+class SandboxClient(Client):
+    """A `Client` whose service is embedded: the same requests, the same bytes, seeded data of five integrations.
+
+    `world` holds the seed, the moment at which both clocks stand, and the size of the company.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        *,
+        faults: Faults | Iterable[Fault] | None = None,
+        token: str = DEFAULT_TOKEN,
+        **options: Any,
+    ) -> None:
+        self.world = world
+        app = create_app(world, DEFAULT_TOKEN, faults=faults)
+        super().__init__(token, base_url=BASE_URL, transport=SandboxTransport(app), clock=lambda: world.now, **options)
+
+    def answers(self, period: str | tuple[date | str, date | str], accounts: Iterable[str] | None = None) -> AnswerKey:
+        """Give the generator's own answer key of a period: what a load of these accounts should come to.
+
+        >>> import truto_usage_nb as tu
+        >>> [row["currency"] for row in tu.sandbox().answers("2026-09", ["datadog"]).totals()]
+        ['USD']
+        """
+        return AnswerKey.build(period, self.world, accounts)
+
+    def __repr__(self) -> str:
+        return f"sandbox(seed={self.world.seed}, now={self.world.now:%Y-%m-%dT%H:%M:%SZ}, scale={self.world.scale:g})"
+
+
+def make(
+    seed: int | None = None,
+    now: datetime | date | str | None = None,
+    scale: float | None = None,
+    *,
+    faults: Faults | Iterable[Fault] | None = None,
+    **options: Any,
+) -> SandboxClient:
+    """Mount a client on the embedded service; see `truto_usage_nb.sandbox`."""
+    if scale is not None and not scale > 0:
+        raise InputError(f"scale={scale!r} is not allowed; give a number above 0, 1 is the company as it is")
+    world = World(
+        seed=DEFAULT_WORLD.seed if seed is None else seed,
+        now=DEFAULT_WORLD.now if now is None else _moment(now),
+        scale=DEFAULT_WORLD.scale if scale is None else float(scale),
+    )
+    return SandboxClient(world, faults=faults, **options)
+
+
+def _moment(now: datetime | date | str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(now) if isinstance(now, str) else now
+    except ValueError as problem:
+        raise InputError(f"now={now!r} is not a moment: {problem}") from None
+    if not isinstance(moment, datetime):
+        moment = datetime(moment.year, moment.month, moment.day, tzinfo=UTC)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
