@@ -53,11 +53,19 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def checked_token(token: str | Secret) -> Secret:
-    """Give a token as a secret, less white space around it; raises `InputError`, which never shows it."""
-    text = (token.reveal() if isinstance(token, Secret) else token).strip()
-    if not text:
+def checked_token(token: Secret) -> Secret:
+    """Give the token back if it can stand in a header; raises `InputError`, which never shows it."""
+    if _is_empty(token):
         raise InputError("the token is empty; pass the one the service gave you")
-    if not (text.isascii() and text.isprintable() and " " not in text):
+    if not _fits_a_header(token):
         raise InputError("the token holds a space, a control character or a letter beyond ASCII; copy it again")
-    return Secret(text)
+    return token
+
+
+def _is_empty(token: Secret) -> bool:
+    return not token.reveal()
+
+
+def _fits_a_header(token: Secret) -> bool:
+    text = token.reveal()
+    return text.isascii() and text.isprintable() and " " not in text

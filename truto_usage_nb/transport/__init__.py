@@ -6,7 +6,9 @@ What is tried again and after how long: `retry`. The pace of an account: `limits
 from __future__ import annotations
 
 import asyncio
+import weakref
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -37,6 +39,8 @@ class Transport:
     Raises `InputError` for a URL that a token must not be sent to: anything but https, save http on loopback.
     """
 
+    base_url: str = ""  # a repr is also asked of a transport that was refused half made
+
     def __init__(
         self,
         *,
@@ -48,11 +52,13 @@ class Transport:
         transport: httpx.AsyncBaseTransport | None = None,
         clock: Clock | None = None,
     ) -> None:
+        token = Secret(token.strip()) if isinstance(token, str) else token  # from here on no frame holds it bare
         self._backoff = retries if isinstance(retries, Backoff) else Backoff(retries=_whole("retries", retries, 0))
         self._clock = clock or Clock()
         self._token = None if token is None else checked_token(token)
+        self.base_url = checked_url(base_url)
         self._settings = Settings(
-            base_url=checked_url(base_url),
+            base_url=self.base_url,
             token=self._token,
             timeout=timeout if isinstance(timeout, httpx.Timeout) else httpx.Timeout(timeout),
             concurrency=_whole("concurrency", concurrency, 1),
@@ -62,11 +68,7 @@ class Transport:
         )
         self._lines: dict[asyncio.AbstractEventLoop, Line] = {}
         self._rate_limits: dict[str | None, RateLimit] = {}
-
-    @property
-    def base_url(self) -> str:
-        """Give the service's URL."""
-        return self._settings.base_url
+        weakref.finalize(self, _close_all, self._lines).atexit = False  # at exit the loops close what is theirs
 
     @property
     def rate_limits(self) -> Mapping[str | None, RateLimit]:
@@ -179,13 +181,20 @@ class Transport:
         if line is None:
             for other in [each for each in list(self._lines) if each.is_closed()]:
                 self._lines.pop(other, None)
-            line = self._lines[loop] = Line(self._settings, self._forget)
+            line = self._lines[loop] = Line(self._settings, partial(self._lines.pop, loop, None))
             await line.open()
         return line
 
-    def _forget(self, line: Line) -> None:
-        for loop in [loop for loop, one in self._lines.items() if one is line]:
-            del self._lines[loop]
+
+def _close_all(lines: dict[asyncio.AbstractEventLoop, Line]) -> None:
+    """Have each loop close its line, once nobody holds the transport any more."""
+    for loop, line in list(lines.items()):
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(_close, loop, line)
+
+
+def _close(loop: asyncio.AbstractEventLoop, line: Line) -> None:
+    loop.create_task(line.aclose())
 
 
 def _following(walking: Generator[PageRequest, Page, None], page: Page) -> PageRequest | None:

@@ -11,7 +11,7 @@ import ssl
 import traceback
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache, partial
+from functools import cache
 
 import httpx
 
@@ -51,12 +51,12 @@ class Answer:
 class Line:
     """Send requests from one event loop, and close with it."""
 
-    def __init__(self, settings: Settings, on_close: Callable[[Line], object]) -> None:
+    def __init__(self, settings: Settings, on_close: Callable[[], object]) -> None:
         self.slots = asyncio.Semaphore(settings.concurrency)
         self._settings = settings
         self._client = _client(settings)
         self._limits: dict[str | None, AccountLimit] = {}
-        self._life = _life(self._client, partial(on_close, self))
+        self._life = _life(self._client, on_close)
 
     async def open(self) -> None:
         """Bind the connections to the running loop: `asyncio.run` closes them when it ends."""

@@ -1,0 +1,100 @@
+"""The pace of an account: its budget is followed before a 429 comes."""
+
+from __future__ import annotations
+
+import asyncio
+
+import httpx
+import pytest
+
+from tests.loopback import FlyingClock
+from tests.stand_in import GOOD, answers, transport_of
+from truto_usage_nb import errors
+
+
+def test_the_budget_is_followed_before_a_429_comes():
+    """A window of five calls: the first tells, four follow, and the rest wait for the next window."""
+    clock = FlyingClock()
+    window = {"began": clock.monotonic(), "used": 0}
+
+    def handler(request):
+        if clock.monotonic() >= window["began"] + 10:
+            window.update(began=clock.monotonic(), used=0)
+        window["used"] += 1
+        reset = window["began"] + 10 - clock.monotonic()
+        headers = {"ratelimit-limit": "5;w=10", "ratelimit-remaining": str(max(0, 5 - window["used"]))}
+        status = 200 if window["used"] <= 5 else 429
+        handler.statuses.append(status)
+        return httpx.Response(status, headers={**headers, "ratelimit-reset": f"{reset + 0.01:.3f}"}, json=[])
+
+    handler.statuses = []
+    transport, _ = transport_of(handler, clock=clock)
+
+    async def work():
+        await asyncio.gather(*(transport.get("/x", account="acc") for _ in range(23)))
+
+    asyncio.run(work())
+    assert handler.statuses == [200] * 23
+    seen = transport.rate_limits["acc"]
+    assert (seen.limit, seen.window_seconds, seen.remaining) == (5, 10, 2)  # 23 = 4 windows of 5, and 3
+
+
+def test_one_account_waits_and_the_other_does_not():
+    def handler(request):
+        used_up = {"ratelimit-limit": "1;w=60", "ratelimit-remaining": "0", "ratelimit-reset": "60"}
+        return httpx.Response(200, headers=used_up if request.url.path == "/slow" else {}, json=[])
+
+    transport, clock = transport_of(handler)
+
+    async def work():
+        for _ in range(3):
+            await transport.get("/slow", account="slow")
+            await transport.get("/quick", account="quick")
+
+    asyncio.run(work())
+    assert [round(wait) for wait in clock.waits] == [60, 60]
+    assert set(transport.rate_limits) == {"slow"}
+
+
+def test_a_budget_that_opens_too_late_is_an_error_before_anything_is_sent():
+    handler = answers(httpx.Response(200, headers={"ratelimit-remaining": "0", "ratelimit-reset": "3600"}, json=[]))
+    transport, clock = transport_of(handler)
+
+    async def work():
+        await transport.get("/x", account="acc")
+        with pytest.raises(errors.RateLimitError, match="opens again in 3,600 seconds"):
+            await transport.get("/x", account="acc")
+
+    asyncio.run(work())
+    assert (handler.asked, clock.waits) == (1, [])
+
+
+def test_a_429_holds_back_the_account_s_other_requests():
+    handler = answers(httpx.Response(429, headers={"retry-after": "20"}), GOOD)
+    transport, clock = transport_of(handler)
+
+    async def work():
+        await asyncio.gather(*(transport.get("/x", account="acc") for _ in range(3)))
+
+    asyncio.run(work())
+    assert handler.asked == 4
+    assert max(clock.waits) >= 20
+
+
+def test_no_more_requests_are_under_way_than_concurrency_allows():
+    most = {"now": 0, "most": 0}
+
+    async def handler(request):
+        most["now"] += 1
+        most["most"] = max(most["most"], most["now"])
+        await asyncio.sleep(0.002)
+        most["now"] -= 1
+        return GOOD
+
+    transport, _ = transport_of(handler, concurrency=3)
+
+    async def work():
+        await asyncio.gather(*(transport.get("/x", account=str(n)) for n in range(20)))
+
+    asyncio.run(work())
+    assert most["most"] == 3
