@@ -19,6 +19,16 @@ __version__ = "0.1.0"
 _HOMES = {
     "bridge": ("allow_nested_asyncio",),
     "client": ("Client", "afetch_usage", "aload_usage", "fetch_usage", "load_usage"),
+    "costs": (
+        "closing_line",
+        "cost_lines",
+        "cost_per",
+        "cost_per_model",
+        "cost_per_surface",
+        "cost_per_token",
+        "cost_rule",
+        "with_costs",
+    ),
     "errors": ("UsageError", "UsageWarning"),
     "planning": ("Period",),
     "query": ("PARAMETERS", "UsageQuery"),
@@ -40,6 +50,14 @@ if TYPE_CHECKING:
     from truto_usage_nb.client import aload_usage as aload_usage
     from truto_usage_nb.client import fetch_usage as fetch_usage
     from truto_usage_nb.client import load_usage as load_usage
+    from truto_usage_nb.costs import closing_line as closing_line
+    from truto_usage_nb.costs import cost_lines as cost_lines
+    from truto_usage_nb.costs import cost_per as cost_per
+    from truto_usage_nb.costs import cost_per_model as cost_per_model
+    from truto_usage_nb.costs import cost_per_surface as cost_per_surface
+    from truto_usage_nb.costs import cost_per_token as cost_per_token
+    from truto_usage_nb.costs import cost_rule as cost_rule
+    from truto_usage_nb.costs import with_costs as with_costs
     from truto_usage_nb.errors import UsageError as UsageError
     from truto_usage_nb.errors import UsageWarning as UsageWarning
     from truto_usage_nb.planning import Period as Period
