@@ -9,7 +9,6 @@ from typing import Any
 
 import polars as pl
 
-from truto_usage_nb.frames.bodies import careful_cut
 from truto_usage_nb.frames.jsontext import Scanner, Verbatim, dumps, invalid, state
 from truto_usage_nb.frames.parts import Items, Layout, Path, Table, document_order, pack, unreadable
 from truto_usage_nb.schema import EXPANDED
@@ -18,12 +17,12 @@ _REMOTE = "remote_data"
 
 
 def walk(content: bytes, layout: Layout) -> Table:
-    """Give the columns of a body's records.
+    """Give the columns of a JSON array of records.
 
     Raises `ProtocolError` for a body that is not JSON as documented, `UnreadableValueError` for a documented list
     that is none.
     """
-    scanner = Scanner(careful_cut(content).decode("utf-8", "surrogatepass"))
+    scanner = Scanner(content.decode("utf-8", "surrogatepass"))
     records: list[dict[str, Any]] = []
 
     def record(start: int) -> int:
