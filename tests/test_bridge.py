@@ -217,9 +217,9 @@ def test_a_forked_child_gets_a_loop_of_its_own_and_the_parent_keeps_its():
 def test_a_child_forked_before_the_first_call_works_too():
     said, _, code, _ = script("""
     child = os.fork()
-    print(bridge.run(asyncio.sleep(0, "works")), flush=True)
     if child:
         os.waitpid(child, 0)
+    print(bridge.run(asyncio.sleep(0, "works")), flush=True)
     """)
     assert (said, code) == (["works", "works"], 0)
 
