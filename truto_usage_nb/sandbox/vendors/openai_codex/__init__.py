@@ -1,1 +1,54 @@
-"""OpenAI: Codex analytics of a workspace, and usage and costs of an API organisation, one UTC day an ask."""
+"""OpenAI: one UTC day an ask, whatever report type is asked for.
+
+A `codex` account serves the Codex analytics of a workspace, a record per user and model. An `api` account serves the
+day's usage of every kind and then its costs by line item. `user_id` and `api_key_id` narrow both: a row that does not
+state the one asked for is left out, so costs, which name no user, vanish under `user_id`. Legacy usage and the
+compliance log are mapped, but not served.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from truto_usage_nb.sandbox.ask import Ask, Raw, VendorAnswer, World
+from truto_usage_nb.sandbox.company import Account
+from truto_usage_nb.sandbox.vendors.openai_codex import api_rows, codex_rows
+from truto_usage_nb.sandbox.vendors.openai_codex.answer_api import api_answer
+from truto_usage_nb.sandbox.vendors.openai_codex.answer_codex import codex_answer
+from truto_usage_nb.sandbox.vendors.openai_codex.collect import collect, request
+from truto_usage_nb.sandbox.vendors.openai_codex.fields import API_PRODUCT, CODEX_PRODUCT
+from truto_usage_nb.sandbox.vendors.openai_codex.unify_codex import codex_records
+from truto_usage_nb.sandbox.vendors.openai_codex.unify_costs import cost_record
+from truto_usage_nb.sandbox.vendors.openai_codex.unify_usage import usage_record
+
+__all__ = ["DEFAULT_PAGE", "MAX_PAGE", "NAME", "RATE_LIMIT", "answer", "collect", "products", "request", "unify"]
+
+NAME = "openai_codex"
+MAX_PAGE = 30_000
+DEFAULT_PAGE = 1000
+RATE_LIMIT = "600;w=60"  # the vendor publishes none
+
+
+def products(account: Account) -> list[dict[str, Any]]:
+    """Return the one product of an account: Codex, or the API."""
+    codex = account.kind == "codex"
+    product = CODEX_PRODUCT if codex else API_PRODUCT
+    described = {**product, "description": "Coding agent" if codex else "Models and tools of the OpenAI platform"}
+    return [{**described, "created_at": account.created_at, "updated_at": account.created_at}]
+
+
+def unify(raw: Raw, ask: Ask) -> list[dict[str, Any]]:  # noqa: ARG001  # the endpoint decides the mapping
+    """Map one raw row to its records: several for a Codex user of several models, else one."""
+    if raw.endpoint == codex_rows.ENDPOINT:
+        return codex_records(raw.row, raw.context)
+    if raw.endpoint == api_rows.COSTS_ENDPOINT:
+        return [cost_record(raw.row, raw.context)]
+    return [usage_record(raw.row, raw.context)]
+
+
+def answer(account: Account, start: date, end: date, world: World) -> VendorAnswer:
+    """Return what an account did from start up to, not including, end, in days UTC."""
+    if account.kind == "codex":
+        return codex_answer(start, end, world)
+    return api_answer(account.id, start, end, world)
