@@ -81,7 +81,7 @@ SERIES: dict[str, tuple[Series, ...]] = {
     "openai_codex": (
         *_of(
             "bill",
-            ("cost", "money", "The bill by line item; tokens where its quantity was copied there."),
+            ("cost", "money tokens", "The bill by line item; tokens where its quantity was copied there."),
         ),
         *_of(
             "none",

@@ -47,7 +47,11 @@ def with_buckets(digest: Digest, every: str, time_zone: str) -> pl.DataFrame:
     long = ((pl.col("end") - pl.col("start")) * digest.bin > EVERY[every]).fill_null(False) & (pl.col("length") > 0)
     short = rows.filter(~long).with_columns(_bucket("begin", every, time_zone).alias(BUCKET))
     spread = _spread(rows.filter(long), every, time_zone)
-    return pl.concat([short, spread.select(short.columns)], how="vertical_relaxed")
+    return pl.concat([short, _aligned(spread, short)], how="vertical_relaxed")
+
+
+def _aligned(rows: pl.DataFrame, like: pl.DataFrame) -> pl.DataFrame:
+    return rows.select(pl.col(c).cast(like.schema[c]) for c in like.columns)
 
 
 def _instant(column: str, bin_: int) -> pl.Expr:
@@ -67,36 +71,33 @@ def _at_midnight(wall: pl.Expr, time_zone: str) -> pl.Expr:
 
 def _spread(rows: pl.DataFrame, every: str, time_zone: str) -> pl.DataFrame:
     """One row per bucket that a record touches, with its share of every figure."""
+    rows = _edges(rows, every, time_zone)
+    share = pl.col("until") - pl.col("before")
+    parted = [c for c in ("money", "other") if c in rows.columns]
+    rows = rows.with_columns(
+        *((pl.col(c) * share).alias(c) for c in parted),
+        *(_whole_share(c, rows) for c in rows.columns if c.split("_")[0] in ("priced", "unpriced", "included")),
+    )
+    # A record that lies in one bucket after all is not spread.
+    return rows.with_columns(spread=pl.when(share < 1).then(pl.col("money").fill_null(0.0)).otherwise(0.0))
+
+
+def _edges(rows: pl.DataFrame, every: str, time_zone: str) -> pl.DataFrame:
+    """Add the bucket's start, and the share of the record's time before it (`before`) and before its end (`until`)."""
+    if every == "1h":
+        rows = rows.with_columns(pl.col("begin", "finish").dt.convert_time_zone(time_zone))
     first = pl.col("begin").dt.truncate(every)
     rows = rows.with_row_index("record").with_columns(edge=pl.datetime_ranges(first, "finish", every, closed="left"))
     rows = rows.explode("edge")
     ends = pl.min_horizontal(pl.col("edge").dt.offset_by(every), "finish")
     total = (pl.col("finish") - pl.col("begin")).dt.total_microseconds()
     rows = rows.with_columns(until=(ends - pl.col("begin")).dt.total_microseconds() / total)
-    before = pl.col("until").shift(1).over("record").fill_null(0.0)
-    rows = rows.with_columns(before=before)
-    floats = [c for c in ("money", "other") if c in rows.columns]
-    whole = [c for c in digest_counts(rows) if c not in floats]
-    share = pl.col("until") - pl.col("before")
-    rows = rows.with_columns(
-        *((pl.col(c) * share).alias(c) for c in floats),
-        # Whole numbers stay whole, and add up: each bucket takes what the running share rounds to.
-        *(
-            ((pl.col(c) * pl.col("until")).round() - (pl.col(c) * pl.col("before")).round())
-            .cast(rows.schema[c])
-            .alias(c)
-            for c in whole
-        ),
-    )
-    edge = _at_midnight(pl.col("edge").dt.replace_time_zone(None), time_zone)
-    if every == "1h":
-        edge = pl.col("edge").dt.convert_time_zone(time_zone)
-    return rows.with_columns(edge.alias(BUCKET), spread=pl.col("money").fill_null(0.0)).drop(
-        "record", "edge", "until", "before"
-    )
+    rows = rows.with_columns(before=pl.col("until").shift(1).over("record").fill_null(0.0))
+    dated = _at_midnight(pl.col("edge").dt.replace_time_zone(None), time_zone)
+    return rows.with_columns((pl.col("edge") if every == "1h" else dated).alias(BUCKET))
 
 
-def digest_counts(rows: pl.DataFrame) -> list[str]:
-    """The whole numbers that are shared out; that a record states money is as true of each of its buckets."""
-    heads = ("priced", "unpriced", "included")
-    return [c for c in rows.columns if c.split("_")[0] in heads]
+def _whole_share(column: str, rows: pl.DataFrame) -> pl.Expr:
+    """Whole numbers stay whole, and add up: each bucket takes what the running share rounds to."""
+    taken = (pl.col(column) * pl.col("until")).round() - (pl.col(column) * pl.col("before")).round()
+    return taken.cast(rows.schema[column]).alias(column)

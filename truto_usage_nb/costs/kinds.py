@@ -22,6 +22,7 @@ _WORDS = (
     ("cache write", "cache_write"),
     ("cache_read", "cache_read"),
     ("cache read", "cache_read"),
+    ("uncached", "input"),
     ("cached", "cache_read"),
     ("output", "output"),
     ("input", "input"),

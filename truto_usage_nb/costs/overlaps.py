@@ -1,8 +1,8 @@
 """Which series counts where two state one measure of one account and day.
 
 The question is not which report types are in a frame. `usage` beside `cost` is no overlap: together they are the cost
-of a token. Where one side contains the other the table in `truto_usage_nb.series` chooses, and the choice is told with the
-money concerned; where neither does, an error names both and the argument that picks.
+of a token. Where one side contains the other the table in `truto_usage_nb.series` chooses, and the choice is told with
+the money concerned; where neither does, an error names both and the argument that picks.
 """
 
 from __future__ import annotations

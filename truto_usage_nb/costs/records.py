@@ -115,5 +115,5 @@ def _refuse_totals_beside_parts(native: Native) -> None:
         account, organization, product, *_ = both.row(0)
         raise OverlapError(
             f"{account} states {product} of {organization} twice for one period: a record with a total alone beside "
-            f"one with its parts. Leave the totals out: frame.filter(charges_committed or charges_on_demand is not null)."
+            f"one with its parts. Leave out the records with neither committed nor on_demand."
         )

@@ -41,8 +41,8 @@ def cost_per(
     `every` ("1h", "1d", "1w" from Monday, "1mo", "1q", "1y") adds `period_start` in `time_zone`, and `spread_cost`,
     the part of the cost that was spread evenly because its record is longer than the bucket; records of a day or longer
     keep their UTC date in every zone. `measure`: "billed", "list" (before discounts; usage that a plan covers counts at
-    its list price) or "payable" (after credits and tax). `exchange_rates`, such as {("EUR", "USD"): 1.08}, adds converted
-    columns that name rate and source. The other arguments settle what the checks find: see `Choices`.
+    its list price) or "payable" (after credits and tax). `exchange_rates`, such as {("EUR", "USD"): 1.08}, adds
+    converted columns that name rate and source. The other arguments settle what the checks find: see `Choices`.
 
     Raises FrameError (a column is missing), OverlapError (two series state one measure), DuplicateError (one record
     twice), OverhangError (records stick out of the loaded period). Warns with UsageWarning where a choice was taken.
@@ -120,7 +120,8 @@ def cost_per_token(
 
     A blended price moves with the share of cache reads as much as with the rate card, so the share (of the priced
     tokens, 0 to 1) stands beside it. With `kind=True` a line per `kind` of token instead (input, cache_read,
-    cache_write_5m, cache_write_1h, cache_write, output): priced where the vendor bills by kind; other money has a null kind.
+    cache_write_5m, cache_write_1h, cache_write, output): priced where the vendor bills by kind; other money
+    has a null kind.
 
     >>> import truto_usage_nb as tu
     >>> usage = tu.sandbox().load_usage("cursor", period="2026-10-05")
