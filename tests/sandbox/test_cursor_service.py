@@ -168,6 +168,8 @@ def test_the_window_by_default():
         ("2026-10-01", "2026-10-31T00:00:00.001Z", "exceed 30 days"),
         ("2026-10-05", "2026-10-04", "before"),
         ("last week", None, "startDate is not a valid date: 'last week'"),
+        (None, "0001-01-02", "endDate is out of range: '0001-01-02'"),
+        ("9999-12-30", None, "startDate is out of range"),
     ],
 )
 def test_what_cursor_refuses(start, end, says):

@@ -243,7 +243,8 @@ def test_api_costs_come_after_usage_and_the_future_is_empty():
     assert endpoints(datetime(2026, 10, 21, 0, 10, tzinfo=UTC)) == set()
     assert endpoints(datetime(2026, 10, 21, 1, tzinfo=UTC)) == {"usage"}
     assert endpoints(datetime(2026, 10, 21, 6, tzinfo=UTC)) == {"usage", "costs"}
-    assert all(raws(account, "2027-03-01") == [] for account in OPENAI)
+    assert all(raws(account, day) == [] for account in OPENAI for day in ("2026-11-23", "2027-03-01", "9999-12-31"))
+    assert all(raws(account, "0001-01-01") for account in OPENAI)
 
 
 @pytest.mark.parametrize("account", OPENAI)

@@ -9,6 +9,7 @@ from truto_usage_nb.sandbox.ask import Ask, Refused
 from truto_usage_nb.sandbox.vendors.cursor.fields import milliseconds_of, moment_of
 
 _LONGEST = timedelta(days=30)
+_YEARS = range(1971, 9999)  # epoch milliseconds are not negative, and a calendar ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,8 @@ def _instant(name: str, text: str | None) -> datetime | None:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise _bad_request(f"{name} is not a valid date: {text!r}") from None
+    if moment.year not in _YEARS:
+        raise _bad_request(f"{name} is out of range: {text!r}")
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 

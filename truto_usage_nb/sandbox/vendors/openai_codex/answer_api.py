@@ -24,7 +24,7 @@ def api_answer(account_id: str, start: date, end: date, world: World) -> VendorA
     Cost by model has an entry for what is charged by the piece too, under its line item. Requests are those of
     models: searches and sessions belong to requests that are counted already.
     """
-    period = list(days(start, end))
+    period = [day for day in days(start, end) if day < world.now.date()]
     by_day = {day: day_meters(world.seed, account_id, day, world.scale) for day in period}
     used = [meter for day in period if shown_at(day, USAGE_LAG) <= world.now for meter in by_day[day]]
     paid = [(day, line) for day in period if shown_at(day, COSTS_LAG) <= world.now for line in day_lines(by_day[day])]

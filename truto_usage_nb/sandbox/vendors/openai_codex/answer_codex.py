@@ -23,7 +23,7 @@ def codex_answer(start: date, end: date, world: World) -> VendorAnswer:
     Money is what the report states in USD; the credits of all other use are in the notes. Use whose model the report
     leaves out is in no entry by model.
     """
-    period = list(days(start, end))
+    period = [day for day in days(start, end) if day < world.now.date()]
     users = [
         user for day in period for user in day_users(world.seed, day, world.scale) if user.recorded_at <= world.now
     ]

@@ -28,6 +28,8 @@ def collect(ask: Ask) -> Iterator[Raw]:
     Raises `Refused` at once for a day that is none. `report_type` makes no difference.
     """
     day = requested_day(ask)
+    if day >= ask.world.now.date():
+        return iter(())  # a day shows when it is over
     rows = _codex(ask, day) if ask.account.kind == "codex" else _api(ask, day)
     wanted = {"user_id": ask.user_id, "api_key_id": ask.api_key_id}
     filters = {name: value for name, value in wanted.items() if value is not None}
