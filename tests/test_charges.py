@@ -15,7 +15,8 @@ FRAME = frame_of([
      "charges": [charge("total", 12.5), charge("tax", 2, "EUR"), charge("total", 12.5)]},
     {"id": "b", "charges": []},
     {"id": "c", "charges": charged("CREDITS", usage_based=7), "resources": [
-        {"id": "r1", "name": "one", "workspace": {"id": "w", "name": "here"}}, {"id": "r2", "name": None, "workspace": None},
+        {"id": "r1", "name": "one", "workspace": {"id": "w", "name": "here"}},
+        {"id": "r2", "name": None, "workspace": None},
     ]},
 ])  # fmt: skip
 
@@ -41,7 +42,7 @@ def test_a_row_a_resource(kind):
 
 def test_what_the_documentation_does_not_name_stays():
     frame = pl.DataFrame(
-        {"id": ["a"], "charges": [[{"amount": 1.0, "currency": "USD", "type": "total", "tier": 3, "id": "ch"}]]}
+        {"id": ["a"], "charges": [[{"amount": 1.0, "currency": "USD", "type": "net", "tier": 3, "id": "ch"}]]}
     )
     assert charges(frame).row(0, named=True) == {
         "id": "a", "amount": 1.0, "currency": "USD", "type": "net", "tier": 3, "charge_id": "ch",
