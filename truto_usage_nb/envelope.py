@@ -15,9 +15,9 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
 from truto_usage_nb.errors import ConnectionFailedError, ProtocolError
@@ -34,7 +34,7 @@ class _Record(TypedDict):
 
 
 class _Body(TypedDict, total=False):
-    result: list[_Record] | dict[str, _Record]
+    result: Annotated[list[_Record] | dict[str, _Record], Field(union_mode="left_to_right")]
     next_cursor: str | int | None
     result_count: Any
     is_partial_response: Any
@@ -73,7 +73,7 @@ def read_envelope(content: bytes, content_type: str = "", *, stream: bool = Fals
     if lines and not content.strip():
         return Envelope(records=0)
     try:
-        body = _parse("body", content)
+        body = _parse("list" if content.lstrip()[:1] == b"[" else "body", content)
     except _SeveralDocuments:
         return _read_lines(content)
     if isinstance(body, list):
@@ -150,7 +150,7 @@ def _sum(parts: Iterable[Envelope]) -> Envelope:
 
 @cache
 def _reader(shape: str) -> TypeAdapter[Any]:
-    shapes: dict[str, Any] = {"body": _Body | list[_Record], "record": _Record, "any": Any}
+    shapes: dict[str, Any] = {"body": _Body, "list": list[_Record], "record": _Record, "any": Any}
     return TypeAdapter(shapes[shape])
 
 
