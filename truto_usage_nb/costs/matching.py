@@ -95,7 +95,7 @@ def _tokens(rows: pl.DataFrame, digest: Digest) -> pl.DataFrame:
 
 
 def _shared(digest: Digest) -> list[str]:
-    return ["integrated_account_id", "integration", "length", "start", "end", *digest.dims]
+    return ["integrated_account_id", "integration", "length", "start", "end", "model", *digest.dims]
 
 
 def _told(keys: pl.DataFrame) -> list[str]:

@@ -1,0 +1,109 @@
+"""Our estimate beside the bill: tokens times the list price of their day."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Unpack
+
+import polars as pl
+
+from truto_usage_nb.costs.building import Question, matched
+from truto_usage_nb.costs.choices import Choices
+from truto_usage_nb.costs.digest import Digest, check_dims
+from truto_usage_nb.costs.pricing import PROVIDER, with_unit_prices
+from truto_usage_nb.costs.tokens import KINDS
+from truto_usage_nb.native import enter
+from truto_usage_nb.prices import CURRENCY, price_source
+
+__all__ = ["estimate_costs"]
+
+COLUMNS = (
+    "currency", "cost", "other_cost", "estimate_currency", "estimated_cost", "estimated_tokens", "unknown_tokens",
+    "cost_to_estimate", "price_source",
+)  # fmt: skip
+_HEADS = ("priced", "unpriced", "included")
+
+
+def estimate_costs(frame: Any, by: str | Sequence[str] | None = None, **choices: Unpack[Choices]) -> Any:
+    """Put what the tokens would cost at list price beside what was billed; the two are never mixed.
+
+    Comes back as the kind of frame that came in, a row per value of `by` and currency: `cost` and `other_cost` as
+    `cost_per` has them, `estimated_cost` in `estimate_currency` (USD), of `estimated_tokens`; `unknown_tokens` are those
+    of models that the list does not know, or whose kind is not stated: unpriced, never $0. `cost_to_estimate` is
+    (cost - other_cost) over the estimate of the same tokens: 1 is list price, 0.85 a discount of 15 %, about 100 cents
+    taken for dollars, and well below that a sign of tokens that somebody else paid for; null in other currencies.
+
+    Prices are those of the usage date and of the base tier, writes of an hour at their own price; `price_source` names
+    list and version. Unknown spellings (Cursor's) are looked up under the maker's own.
+
+    >>> import truto_usage_nb as tu
+    >>> usage = tu.sandbox().load_usage("cursor", period="2026-10-05")
+    >>> estimate_costs(usage, "model_id").columns[:4]
+    ['model_id', 'currency', 'cost', 'other_cost']
+    """
+    names = (by,) if isinstance(by, str) else tuple(by or ())
+    check_dims(names, COLUMNS)
+    native = enter(frame)
+    asked = tuple(dict.fromkeys((*names, PROVIDER)))
+    read = matched(native, Question.of(asked, None, "UTC", "billed", choices, kinds=True))
+    table = _table(_estimated(read), read, names)
+    return native.leave(table)
+
+
+def _estimated(read: Digest) -> pl.DataFrame:
+    """What each row's tokens would cost, those with a price (`of_priced`) also by themselves."""
+    rows = with_unit_prices(read.rows, read)
+    known = pl.col("price_input").is_not_null()
+    worth = {head: _worth(head) for head in _HEADS}
+    counted = pl.sum_horizontal(*(f"{head}_{kind}" for head in _HEADS for kind in KINDS))
+    every = pl.sum_horizontal(*_HEADS)
+    return rows.with_columns(
+        estimate=pl.when(known).then(pl.sum_horizontal(*worth.values())),
+        of_priced=pl.when(known).then(worth["priced"]).otherwise(0.0),
+        estimated_tokens=pl.when(known).then(counted).otherwise(0),
+        unknown_tokens=every - pl.when(known).then(counted).otherwise(0),
+        unknown_priced=pl.col("priced").fill_null(0) - pl.when(known).then(_count("priced")).otherwise(0),
+        known_n=(known & (counted != 0)).cast(pl.Int64),
+    )
+
+
+def _worth(head: str) -> pl.Expr:
+    return pl.sum_horizontal(*(pl.col(f"{head}_{kind}").fill_null(0) * pl.col(f"price_{kind}") for kind in KINDS))
+
+
+def _count(head: str) -> pl.Expr:
+    return pl.sum_horizontal(*(f"{head}_{kind}" for kind in KINDS))
+
+
+def _table(rows: pl.DataFrame, read: Digest, names: tuple[str, ...]) -> pl.DataFrame:
+    dims = {f"dim_{read.by.index(name)}": name for name in names}
+    sums = [
+        "money",
+        "money_n",
+        "other",
+        "estimate",
+        "of_priced",
+        "estimated_tokens",
+        "unknown_tokens",
+        "unknown_priced",
+    ]
+    table = rows.group_by(*dims, "currency").agg(pl.col(*sums, "known_n").sum()).rename(dims)
+    stated, comparable = pl.col("money_n") > 0, (pl.col("currency") == CURRENCY) & (pl.col("unknown_priced") == 0)
+    cost, other = pl.when(stated).then(pl.col("money")), pl.when(stated).then(pl.col("other"))
+    ratio = pl.when(comparable & (pl.col("of_priced") > 0)).then((cost - other) / pl.col("of_priced"))
+    table = table.select(
+        *names,
+        "currency",
+        cost.alias("cost"),
+        other.alias("other_cost"),
+        pl.lit(CURRENCY).alias("estimate_currency"),
+        pl.when(pl.col("known_n") > 0).then(pl.col("estimate")).alias("estimated_cost"),
+        "estimated_tokens",
+        "unknown_tokens",
+        ratio.alias("cost_to_estimate"),
+        pl.lit(price_source()).alias("price_source"),
+    )
+    says = pl.col("cost").is_not_null() | (pl.sum_horizontal("estimated_tokens", "unknown_tokens") != 0)
+    order = ["currency", "cost", "estimated_cost", *names]
+    down = [False, True, True, *[False] * len(names)]
+    return table.filter(says).sort(order, descending=down, nulls_last=True)
