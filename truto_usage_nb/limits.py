@@ -71,43 +71,44 @@ class AccountLimit:
         self._changed = asyncio.Event()
         self._under_way = 0
         self._known = False
+        self._sent = 0
+        self._newest = 0
         self._limit: int | None = None
         self._remaining: int | None = None
-        self._opens = 0.0
+        self._opens = self._refused_until = 0.0
 
     @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        """Wait for this request's turn and hold it; raises `RateLimitError` when that would take too long."""
+    async def turn(self) -> AsyncIterator[int]:
+        """Wait for this request's turn and hold it: its number. Raises `RateLimitError` when that takes too long."""
         while not self._may_pass():
             await (self._changed.wait() if self._under_way else self._until_open())
         self._under_way += 1
+        self._sent += 1
         if self._remaining is not None:
             self._remaining -= 1
         try:
-            yield
+            yield self._sent
         finally:
             self._under_way -= 1
             self._wake()
 
-    def heard(self, seen: RateLimit | None) -> None:
-        """Take in what an answer says; called while its turn is held."""
+    def heard(self, seen: RateLimit | None, number: int) -> None:
+        """Take in what the answer to request `number` says; called while its turn is held.
+
+        The service has counted that request and those before it; those sent since come off what it says remains.
+        Answers may overtake each other: only the newest request's counts.
+        """
         self._known = True
-        if seen is None:
+        if seen is None or number < self._newest or self._clock.monotonic() < self._refused_until:
             return
-        opens = self._clock.monotonic() + (seen.reset_seconds or 0.0)
-        if self._remaining is None or seen.remaining is None or self._is_new_window(opens):
-            self._remaining = None if seen.remaining is None else seen.remaining - (self._under_way - 1)
-        else:
-            self._remaining = min(self._remaining, seen.remaining)  # answers may overtake each other
-        self._limit, self._opens = seen.limit, opens
+        self._newest = number
+        self._remaining = None if seen.remaining is None else seen.remaining - (self._sent - number)
+        self._limit, self._opens = seen.limit, self._clock.monotonic() + (seen.reset_seconds or 0.0)
 
     def shut(self, seconds: float) -> None:
         """Let nothing through for that many seconds, because a refusal said so."""
         self._known, self._remaining = True, 0
-        self._opens = self._clock.monotonic() + seconds
-
-    def _is_new_window(self, opens: float) -> bool:
-        return self._clock.monotonic() >= self._opens or opens > self._opens + _ROUNDING_SECONDS
+        self._opens = self._refused_until = self._clock.monotonic() + seconds
 
     def _may_pass(self) -> bool:
         if self._remaining is not None and self._remaining <= 0 and self._clock.monotonic() >= self._opens:
@@ -129,6 +130,3 @@ class AccountLimit:
                 details={"opens_in_seconds": seconds},
             )
         await self._clock.sleep(max(0.0, seconds))
-
-
-_ROUNDING_SECONDS = 1.0  # `ratelimit-reset` is in whole seconds

@@ -17,6 +17,7 @@ LENGTHS = ("instant", "minute", "hour", "day", "month", "longer")
 SHAPE_COLUMNS = (
     "report_type", "integration", "model_id", "surface", "usage_unit", "usage_requests_composer", "usage_requests_chat",
     "usage_requests_agent", "usage_requests_cmdk", "usage_requests_tab_shown", "usage_conversations_thread_count",
+    "user_id", "user_email",
 )  # fmt: skip
 
 _DAILY = ("composer", "chat", "agent", "cmdk", "tab_shown")
@@ -40,7 +41,10 @@ def is_by_report_type(integrations: Iterable[str | None]) -> bool:
 
 def _openai() -> nw.Expr:
     codex = (nw.col("usage_unit") == "credits").fill_null(False) | ~nw.col("usage_conversations_thread_count").is_null()
-    by_model = nw.when(~nw.col("model_id").is_null()).then(nw.lit("codex_model"))
+    person = ~nw.col("user_id").is_null() | ~nw.col("user_email").is_null()
+    # a person's day whose models the vendor left out stands among those by model: nothing else states it
+    whole = person & nw.col("surface").is_null()
+    by_model = nw.when(~nw.col("model_id").is_null() | whole).then(nw.lit("codex_model"))
     by_client = by_model.otherwise(
         nw.when(~nw.col("surface").is_null()).then(nw.lit("codex_client")).otherwise(nw.lit("codex_totals"))
     )

@@ -161,13 +161,13 @@ class Transport:
     async def _try(self, line: Line, errand: Errand[T]) -> T | Failed:
         """Try once, in the account's turn and one of the slots."""
         limit = line.limit(errand.account)
-        async with limit.turn(), line.slots:
+        async with limit.turn() as number, line.slots:
             answer = await line.send(errand.path, errand.params)
             if isinstance(answer, UsageError):
                 return Failed(answer)
             now = self._clock.now()
             seen = read_rate_limit(answer.headers, now)
-            limit.heard(seen)
+            limit.heard(seen, number)
             if seen is not None:
                 self._rate_limits[errand.account] = seen
             told = told_wait(answer.status, answer.headers, now)
