@@ -28,8 +28,8 @@ def estimate_costs(frame: Any, by: str | Sequence[str] | None = None, **choices:
     """Put what the tokens would cost at list price beside what was billed; the two are never mixed.
 
     Comes back as the kind of frame that came in, a row per value of `by` and currency: `cost` and `other_cost` as
-    `cost_per` has them, `estimated_cost` in `estimate_currency` (USD), of `estimated_tokens`; `unknown_tokens` are those
-    of models that the list does not know, or whose kind is not stated: unpriced, never $0. `cost_to_estimate` is
+    `cost_per` has them, `estimated_cost` in `estimate_currency` (USD), of `estimated_tokens`; `unknown_tokens` are
+    those of models that the list does not know, or whose kind is not stated: unpriced, never $0. `cost_to_estimate` is
     (cost - other_cost) over the estimate of the same tokens: 1 is list price, 0.85 a discount of 15 %, about 100 cents
     taken for dollars, and well below that a sign of tokens that somebody else paid for; null in other currencies.
 

@@ -66,7 +66,8 @@ def cache_savings(frame: Any, by: By = None, **choices: Unpack[Choices]) -> Any:
 
     `cost_without_cache` prices all input as fresh input, `cost_with_cache` as it was: fresh, written (at the price of
     its lifetime) and read; `cache_savings` is the difference, `cache_write_premium` what the writes cost above fresh
-    input. Output is in neither. `unpriced_tokens` is the input of models that the list does not know, in no other column;
+    input. Output is in neither. `unpriced_tokens` is the input of models that the list does not know, in no other
+    column;
     `price_source` names the list. Ours, not the vendor's: an estimate. Comes back as the kind of frame that came in.
 
     >>> import truto_usage_nb as tu
