@@ -1,4 +1,4 @@
-"""What every test stands on: nothing leaves the machine, nothing of the developer's is read, and in CI nothing skips."""
+"""What every test stands on: nothing leaves the machine, nothing of the user is read, and in CI nothing skips."""
 
 from __future__ import annotations
 
