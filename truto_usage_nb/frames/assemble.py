@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 
 import polars as pl
 
@@ -13,8 +14,9 @@ from truto_usage_nb.frames.lists import list_column
 from truto_usage_nb.frames.naming import Names
 from truto_usage_nb.frames.openmaps import MAPS, MOST_PATHS, fold, map_of
 from truto_usage_nb.frames.parts import Layout, ParsedPage, Path, dotted
+from truto_usage_nb.frames.threads import side_by_side
 from truto_usage_nb.frames.wide import Wide, wide_charges, wide_resources
-from truto_usage_nb.schema import EXPANDED, PROVENANCE, columns
+from truto_usage_nb.schema import EXPANDED, PROVENANCE, Field, columns
 
 _WIDE = {"charges": wide_charges, "resources": wide_resources}
 _Named = dict[str, pl.Series]
@@ -58,19 +60,30 @@ def _provenance(book: Book, name: str, layout: Layout) -> pl.Series:
 
 
 def _documented(book: Book, layout: Layout, notes: list[str]) -> _Named:
-    made: _Named = {}
+    fields = columns(remote_data=layout.remote_data, excluded=layout.excluded)[len(PROVENANCE) :]
+    names = {field.column for field in fields}
+    derived = {field.column for wide in EXPANDED.values() for field in wide}
+    lists = side_by_side({name: partial(_list, book, name) for name in EXPANDED if name in names})
+    plain = {field.column: partial(_plain, book, field) for field in fields if field.column not in {*lists, *derived}}
+    found = side_by_side(plain)
     wide: Wide = {}
-    for field in columns(remote_data=layout.remote_data, excluded=layout.excluded)[len(PROVENANCE) :]:
-        path = tuple(field.path.split("."))
-        if field.path in EXPANDED:
-            items = list_column(field.path, book.tables, book.owner)
-            wide |= _WIDE[field.path](items)
-            made[field.column] = items.series()
-        elif path in wide:
-            made[field.column] = wide.pop(path)
-        else:
-            made[field.column] = read.documented(book.take(path), field.dtype)
+    for name, (series, expanded) in lists.items():
+        found[name] = series
+        wide |= expanded
+    for field in fields:
+        if field.column in derived:
+            found[field.column] = wide.pop(tuple(field.path.split(".")))
+    made = {field.column: found[field.column] for field in fields}
     return made | _new_charge_types(wide, Names(made), notes)
+
+
+def _list(book: Book, name: str) -> tuple[pl.Series, Wide]:
+    items = list_column(name, book.tables, book.owner)
+    return items.series(), _WIDE[name](items)
+
+
+def _plain(book: Book, field: Field) -> pl.Series:
+    return read.documented(book.take(tuple(field.path.split("."))), field.dtype)
 
 
 def _new_charge_types(wide: Wide, names: Names, notes: list[str]) -> _Named:
@@ -83,10 +96,10 @@ def _new_charge_types(wide: Wide, names: Names, notes: list[str]) -> _Named:
 
 def _others(book: Book, names: Names, layout: Layout, notes: list[str]) -> _Named:
     """Give a column to each path that is left: first those of the open maps, sorted, then all others."""
-    rest = list(book.rest())
+    rest = list(book.rest(also_empty=not layout.documented))
     folded: _Named = {}
     for open_map in MAPS if layout.documented else ():
-        inside = [path for path in rest if map_of(path) == open_map]
+        inside = sorted(path for path in rest if map_of(path) == open_map)
         if len(inside) > MOST_PATHS:
             beyond = inside[MOST_PATHS:]
             rest = [path for path in rest if path not in set(beyond)]
@@ -102,8 +115,12 @@ def _others(book: Book, names: Names, layout: Layout, notes: list[str]) -> _Name
 def _sorted(book: Book, named: dict[str, Path], folded: _Named, layout: Layout) -> _Named:
     """Give the columns of the open maps, by name."""
     inside = {name: path for name, path in named.items() if layout.documented and map_of(path)}
-    made = folded | {name: read.open_values(book.take(path)) for name, path in inside.items()}
-    return dict(sorted(made.items()))
+    made = side_by_side({name: partial(_open, book, path) for name, path in inside.items()})
+    return dict(sorted((folded | made).items()))
+
+
+def _open(book: Book, path: Path) -> pl.Series:
+    return read.open_values(book.take(path))
 
 
 def _undocumented(book: Book, named: dict[str, Path], layout: Layout, notes: list[str]) -> _Named:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import groupby
+from operator import itemgetter
 
 import polars as pl
 
@@ -34,18 +36,23 @@ class Book:
         """Give a column, and let go of it."""
         return Stack(path, [columns.pop(path, None) for columns in self._columns], self.heights, self.owner)
 
-    def rest(self) -> Iterator[Path]:
-        """Give the paths that nobody took, in document order, without those that hold objects and no value."""
+    def rest(self, *, also_empty: bool) -> Iterator[Path]:
+        """Give the paths that nobody took, in document order.
+
+        `also_empty`: a path that has nothing but nulls is one too, unless it holds objects elsewhere.
+        """
         left = set().union(*self._columns)
         for path in self._order:
-            if path in left and (path not in self._objects or path in self):
+            if path in left and (path in self or (also_empty and path not in self._objects)):
                 yield path
 
     def stated(self, name: str) -> pl.Series:
         """Give a provenance column as the sources of the pages state it."""
+        sources = zip(self._sources, self.heights, strict=True)
+        stated = [(getattr(source, name), height) for source, height in sources]
         parts = [
-            pl.repeat(getattr(source, name), height, dtype=pl.String, eager=True)
-            for source, height in zip(self._sources, self.heights, strict=True)
+            pl.repeat(value, sum(height for _, height in same), dtype=pl.String, eager=True)
+            for value, same in groupby(stated, key=itemgetter(0))
         ]
         return pl.concat(parts, rechunk=True) if parts else pl.Series([], dtype=pl.String)
 

@@ -27,18 +27,17 @@ _KINDS = {
 
 def count_values(content: bytes) -> Counter[str]:
     """Count the values that follow a key, by kind. `null` is left out: a frame cannot tell it from an absent value."""
-    letters = np.frombuffer(b"  " + content + b"  ", np.uint8)
+    letters = np.frombuffer(content, np.uint8)
     colons = np.flatnonzero(letters == _COLON)
     before = letters[colons - 1]
     keys = colons[before == _QUOTE]
-    first = letters[keys + 1]
-    spaced = first == _SPACE
-    if spaced.any():
-        first = np.where(spaced, letters[keys + 2], first)
+    first = letters.take(keys + 1, mode="clip")
+    if (first == _SPACE).any():
+        first = np.where(first == _SPACE, letters.take(keys + 2, mode="clip"), first)
+    numbers = np.bincount(first, minlength=256)
     found: Counter[str] = Counter()
-    for letter, number in enumerate(np.bincount(first, minlength=256)):
-        if number:
-            found[_KINDS.get(letter, "unknown")] += int(number)
+    for letter in np.flatnonzero(numbers):
+        found[_KINDS.get(int(letter), "unknown")] += int(numbers[letter])
     found["unknown"] += _blind_spots(letters, keys, before)
     del found["null"]
     return +found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import polars as pl
 
@@ -31,9 +31,7 @@ def counts(stack: Stack) -> pl.Series:
     if stack.holds_only(pl.Int64, pl.Boolean):
         return stack.joined(pl.Int64)
     if stack.holds_only(pl.Int64, pl.Boolean, pl.Float64) and is_safe(stack):
-        floats = [part for part in stack.parts if isinstance(part, pl.Series) and part.dtype == pl.Float64]
-        whole = all(is_whole(part) for part in floats)
-        return stack.joined(pl.Int64 if whole else pl.Float64)
+        return _whole_if_possible(stack.joined(pl.Float64))
     return exact_counts(stack, read_count)
 
 
@@ -80,12 +78,14 @@ def is_safe(stack: Stack) -> bool:
 
 def is_below(series: pl.Series, bound: int) -> bool:
     """Tell whether every value is nearer to zero than the bound."""
-    return bool(series.is_between(-bound, bound, closed="none").all())
+    low, high = cast("float | None", series.min()), cast("float | None", series.max())
+    return low is None or high is None or (-bound < low and high < bound)
 
 
-def is_whole(series: pl.Series) -> bool:
-    """Tell whether no value has a fraction."""
-    return bool((series == series.floor()).all())
+def _whole_if_possible(floats: pl.Series) -> pl.Series:
+    """Give counts without a fraction as whole numbers; all are small enough for that."""
+    whole = floats.cast(pl.Int64)
+    return whole if (whole.cast(pl.Float64) == floats).all() else floats
 
 
 def fits_float(number: int) -> bool:

@@ -14,7 +14,7 @@ from truto_usage_nb.schema import SCHEMA
 
 MAPS: tuple[Path, ...] = tuple(tuple(field.path.split(".")) for field in SCHEMA if field.open)
 MOST_PATHS = 200
-"""How many paths of one map become columns: the first ones, so that more records never take a column away."""
+"""How many paths of one map become columns: the first ones by name."""
 
 
 def map_of(path: Path) -> Path | None:
@@ -28,7 +28,7 @@ def map_of(path: Path) -> Path | None:
 
 def fold(stacks: Sequence[Stack], open_map: Path) -> pl.Series:
     """Give what the paths hold as one JSON object a record, nested as it was sent; null where it would be empty."""
-    height = stacks[0].height
+    height = sum(stacks[0].heights)
     rows: list[dict[str, Any]] = [{} for _ in range(height)]
     for stack in stacks:
         keys = stack.path[len(open_map) :]

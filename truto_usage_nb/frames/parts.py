@@ -112,7 +112,7 @@ def _packed(kind: type, values: list[Any]) -> Part:
 
 def nulls(height: int, dtype: Any) -> pl.Series:
     """Give a column of nulls."""
-    return pl.repeat(None, height, dtype=dtype, eager=True)
+    return pl.Series([], dtype=dtype).extend_constant(None, height)
 
 
 def document_order(tables: Iterable[Table]) -> list[Path]:

@@ -7,7 +7,7 @@ import re
 import polars as pl
 
 from truto_usage_nb.frames.jsontext import Scanner
-from truto_usage_nb.frames.parts import Path, Table
+from truto_usage_nb.frames.parts import Path, Table, nulls
 
 REMOTE: Path = ("remote_data",)
 
@@ -34,15 +34,21 @@ def cut_remote(text: str) -> tuple[str, list[str]]:
     return "".join(kept), cut
 
 
+def is_nested(table: Table) -> bool:
+    """Tell whether something of the same name stands inside an object or a list: then more was cut than should be."""
+    tables = (table, *(items.table for items in table.lists.values()))
+    return any(path[-1] == REMOTE[0] and path != REMOTE for each in tables for path in each.columns) or any(
+        REMOTE in each.columns for each in tables[1:]
+    )
+
+
 def put_back(table: Table, cut: list[str]) -> bool:
-    """Put what was cut out into its column; False where some of it did not stand in a record of its own."""
+    """Put what was cut out into its column; False where that does not come out even."""
     mark = table.columns.get(REMOTE)
-    if any(path[-1] == REMOTE[0] and path != REMOTE for path in table.columns):
-        return False
     if mark is None:
         return not cut
     if not isinstance(mark, pl.Series) or mark.dtype != pl.Boolean or mark.len() - mark.null_count() != len(cut):
         return False
     rows = mark.is_not_null().arg_true()
-    table.columns[REMOTE] = pl.repeat(None, mark.len(), dtype=pl.String, eager=True).scatter(rows, pl.Series(cut))
+    table.columns[REMOTE] = nulls(mark.len(), pl.String).scatter(rows, pl.Series(cut))
     return True

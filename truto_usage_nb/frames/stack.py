@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
@@ -15,44 +14,37 @@ Owner = Callable[[int], object]
 """Gives the id of the record that a row belongs to."""
 
 
-@dataclass(slots=True)
 class Stack:
     """Hold the parts of one column, a part a page, and the heights of the pages."""
 
-    path: Path
-    parts: Sequence[Part]
-    heights: Sequence[int]
-    owner: Owner
-
-    @property
-    def height(self) -> int:
-        """Give the number of rows."""
-        return sum(self.heights)
-
-    @property
-    def is_mixed(self) -> bool:
-        """Tell whether some part holds what no Series holds."""
-        return any(isinstance(part, list) for part in self.parts)
-
-    @property
-    def dtypes(self) -> set[Any]:
-        """Give the dtypes of the parts that are Series."""
-        return {part.dtype for part in self.parts if isinstance(part, pl.Series)}
-
-    @property
-    def is_empty(self) -> bool:
-        """Tell whether there is nothing but nulls."""
-        return all(part is None for part in self.parts)
+    def __init__(self, path: Path, parts: Sequence[Part], heights: Sequence[int], owner: Owner) -> None:
+        self.path = path
+        self.parts = parts
+        self.heights = heights
+        self.owner = owner
+        self.is_empty = all(part is None for part in parts)
+        self._is_mixed = any(isinstance(part, list) for part in parts)
+        self._dtypes = {part.dtype for part in parts if isinstance(part, pl.Series)}
 
     def holds_only(self, *dtypes: Any) -> bool:
         """Tell whether every part is a Series of one of these dtypes."""
-        return not self.is_mixed and self.dtypes <= set(dtypes)
+        return not self._is_mixed and self._dtypes <= set(dtypes)
 
     def joined(self, dtype: Any) -> pl.Series:
         """Give the whole column, each part cast; the caller knows that no cast loses anything."""
-        if self.is_empty:
-            return nulls(self.height, dtype)
-        return pl.concat([_cast(part, height, dtype) for part, height in self._rows()], rechunk=True)
+        pieces: list[pl.Series] = []
+        gap = 0
+        for part, height in self._rows():
+            if part is None:
+                gap += height
+                continue
+            if gap:
+                pieces.append(nulls(gap, dtype))
+                gap = 0
+            pieces.append(_cast(part, dtype))
+        if gap or not pieces:
+            pieces.append(nulls(gap, dtype))
+        return pl.concat(pieces, rechunk=True)
 
     def values(self) -> Iterator[Any]:
         """Give every value of the column, from the first row to the last."""
@@ -67,8 +59,6 @@ class Stack:
         return zip(self.parts, self.heights, strict=True)
 
 
-def _cast(part: Part, height: int, dtype: Any) -> pl.Series:
-    if part is None:
-        return nulls(height, dtype)
+def _cast(part: pl.Series | list[Any], dtype: Any) -> pl.Series:
     series = part if isinstance(part, pl.Series) else pl.Series(part)
     return series if series.dtype == dtype else series.cast(dtype)
