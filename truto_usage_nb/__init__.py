@@ -33,6 +33,7 @@ _HOMES = {
     "planning": ("Period",),
     "query": ("PARAMETERS", "UsageQuery"),
     "reading": ("read_usage",),
+    "reports": ("list_reports", "render_report"),
     "result": ("UsageResult", "read_result"),
     "sandbox": ("sandbox",),
     "schema": ("SCHEMA", "data_dictionary"),
@@ -63,6 +64,8 @@ if TYPE_CHECKING:
     from truto_usage_nb.planning import Period as Period
     from truto_usage_nb.query import PARAMETERS as PARAMETERS
     from truto_usage_nb.query import UsageQuery as UsageQuery
+    from truto_usage_nb.reports import list_reports as list_reports
+    from truto_usage_nb.reports import render_report as render_report
     from truto_usage_nb.result import UsageResult as UsageResult
     from truto_usage_nb.result import read_result as read_result
     from truto_usage_nb.sandbox import sandbox as sandbox

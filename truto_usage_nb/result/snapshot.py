@@ -40,7 +40,7 @@ def write_snapshot(result: UsageResult, path: Path) -> Path:
         "notes": list(result.notes),
         "gaps": list(result.gaps),
         "versions": {name: version(name) for name in ("truto-usage-nb", "polars")},
-        "content_hash": content_hash(result.polars),
+        "content_hash": content_hash(_as_read(result.polars)),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     half = path.with_name(f".{path.name}.part")
@@ -49,8 +49,16 @@ def write_snapshot(result: UsageResult, path: Path) -> Path:
     return path
 
 
+def _as_read(frame: pl.DataFrame) -> pl.DataFrame:
+    """Give the frame as a reader will hold it: the memory layout of nested nulls is not part of the content."""
+    held = io.BytesIO()
+    frame.write_parquet(held)
+    held.seek(0)
+    return pl.read_parquet(held)
+
+
 def content_hash(frame: pl.DataFrame) -> str:
-    """Give a hash of a frame's columns, dtypes and values; the same for equal frames, whatever their memory layout."""
+    """Give a hash of the columns, dtypes and values of a frame that was read from a snapshot."""
     digest = hashlib.sha256()
     for column in frame.get_columns():
         held = io.BytesIO()
