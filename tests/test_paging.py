@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from truto_usage_nb.envelope import Envelope, read_envelope
+from truto_usage_nb.envelope import Envelope, hinted_cursor, read_envelope
 from truto_usage_nb.errors import ConnectionFailedError, CursorLoopError, ProtocolError
 from truto_usage_nb.paging import read_page, walk
 from truto_usage_nb.query import UsageQuery
@@ -84,6 +84,19 @@ def test_a_body_cut_anywhere_is_told_from_a_whole_one(records, data):
     with pytest.raises((ConnectionFailedError, ProtocolError)) as caught:
         read_envelope(content[:end])
     assert caught.value.retryable
+
+
+@given(st.none() | st.text(), st.none() | st.booleans() | st.integers())
+def test_the_hint_is_right_for_a_body_as_the_service_sends_it(cursor, last):
+    content = json.dumps({"result": [{"next_cursor": "fake"}], "next_cursor": cursor, "last": last}).encode()
+    assert hinted_cursor(content) == (cursor or None)
+
+
+@pytest.mark.parametrize(("content", "_cursor"), LOOKALIKES)
+def test_the_hint_is_none_where_the_tail_says_nothing(content, _cursor):
+    assert hinted_cursor(content) in {None, read_envelope(content).next_cursor}
+    assert hinted_cursor(b"") is None
+    assert hinted_cursor(b'"next_cursor":"\\x"}') is None
 
 
 def test_a_cut_body_says_where_it_broke_off():

@@ -7,14 +7,16 @@ import json
 import pickle
 import subprocess
 import sys
+import time
 from contextlib import aclosing
 
 import httpx
 import pytest
 
-from tests.loopback import Service, answer, records
+from tests.loopback import FlyingClock, Service, answer, records
 from tests.stand_in import GOOD, answers, failure, get, transport_of
 from truto_usage_nb import errors
+from truto_usage_nb.paging import read_page
 from truto_usage_nb.query import UsageQuery
 from truto_usage_nb.retry import RETRYABLE_STATUSES
 from truto_usage_nb.transport import Transport
@@ -190,6 +192,51 @@ def test_the_next_page_is_on_its_way_while_this_one_is_worked_on():
     with Service(records(4)) as service:
         asyncio.run(work(service))
         assert len(service.requests) == 2  # closing called the walk off
+
+
+def test_the_next_request_is_on_the_wire_before_this_page_is_read(monkeypatch):
+    on_the_wire = []
+
+    def read_slowly(request, content, content_type):
+        for _ in range(300):  # the loop stands still here: what has not left by now cannot leave
+            if len(service.requests) > request.number:
+                break
+            time.sleep(0.01)
+        on_the_wire.append(len(service.requests))
+        return read_page(request, content, content_type)
+
+    monkeypatch.setattr("truto_usage_nb.transport.read_page", read_slowly)
+    with Service(records(4)) as service:
+        assert walked(service) == [record["id"] for page in records(4) for record in page]
+    assert on_the_wire == [2, 3, 4, 4]
+
+
+def test_a_wrong_hint_is_dropped_and_the_right_page_fetched():
+    cut = b'{"result":[{"id":"0-0"},{"id":"0-1","next_cursor":"c2"}'  # whole by its length, and cut where it misleads
+
+    def first_is_cut(path, params, headers):
+        return answer(cut) if len(service.requests) == 1 else None
+
+    with Service(records(3)) as service:
+        service.respond = first_is_cut
+        assert walked(service) == [record["id"] for page in records(3) for record in page]
+        assert {"integrated_account_id": "acc", "next_cursor": "c2"} in service.requests[1:3]  # the hint was followed
+
+
+def test_nothing_is_asked_early_when_the_cap_may_end_the_walk():
+    with Service(records(4)) as service:
+        assert walked(service, UsageQuery(integrated_account_id="acc", limit=3)) == ["0-0", "0-1", "0-2"]
+        assert len(service.requests) == 1
+
+
+def walked(service, query=QUERY):
+    async def work():
+        transport = Transport(token="tk", base_url=service.url, clock=FlyingClock())
+        pages = [page async for page in transport.pages(query)]
+        await transport.aclose()
+        return [record["id"] for page in pages for record in json.loads(page.content)["result"][: page.keep]]
+
+    return asyncio.run(work())
 
 
 def test_cancelling_a_walk_leaves_nothing_running():

@@ -1,9 +1,8 @@
 """The small facts of an answer's body: next cursor, partial or not, how many records. No I/O.
 
 A body is checked whole and exactly, but in native code and without building a single record: a page of 500 records
-takes under a millisecond, so the next request can leave before anybody parses this page. Reading the same facts off
-the tail of the text would be no proof: a body that was cut, or a record that holds the envelope's own words, can look
-the same there.
+takes about a millisecond. The cursor can be read off the tail of the text faster, but that is a hint and no proof: a
+body that was cut, or a record that holds the envelope's own words, can look the same there.
 
 Framing: one JSON envelope, a bare list, or lines (NDJSON) that are records or envelopes; the content type and the
 first document decide. Source: the endpoint's response section; the framing of `stream` is not documented.
@@ -12,6 +11,7 @@ first document decide. Source: the endpoint's response section; the framing of `
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -22,9 +22,11 @@ from typing_extensions import TypedDict
 
 from truto_usage_nb.errors import ConnectionFailedError, ProtocolError
 
-__all__ = ["Envelope", "check_json", "is_lines", "read_envelope"]
+__all__ = ["Envelope", "check_json", "hinted_cursor", "is_lines", "read_envelope"]
 
 _SHOWN_BYTES = 120
+_TAIL_BYTES = 1024
+_TAIL = re.compile(rb'(?s:.*)"next_cursor"\s*:\s*("(?:[^"\\]|\\.)*")(?:\s*,\s*"\w+"\s*:\s*[^,{}\[\]]+)*\s*\}\s*\Z')
 _LINE_TYPES = ("ndjson", "jsonl", "jsonlines", "json-lines", "stream+json")
 _KEYS = frozenset({"result", "next_cursor", "prev_cursor", "result_count", "is_partial_response", "debug"})
 
@@ -83,6 +85,19 @@ def read_envelope(content: bytes, content_type: str = "", *, stream: bool = Fals
     if lines:
         return _read_lines(content)
     raise _other_shape(content)
+
+
+def hinted_cursor(content: bytes) -> str | None:
+    """Give the cursor that the last bytes of a body hint at, in microseconds; None without a hint.
+
+    >>> hinted_cursor(b'{"result": [], "next_cursor": "abc", "is_partial_response": false}')
+    'abc'
+    """
+    found = _TAIL.match(content[-_TAIL_BYTES:])
+    try:
+        return str(json.loads(found[1])) or None if found else None
+    except ValueError:
+        return None
 
 
 def is_lines(content_type: str) -> bool:

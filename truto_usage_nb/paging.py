@@ -10,14 +10,14 @@ Whoever drives it decides how a request travels. The walk knows cursors and the 
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from truto_usage_nb.envelope import read_envelope
 from truto_usage_nb.errors import CursorLoopError
 from truto_usage_nb.query import UsageQuery
 
-__all__ = ["USAGE_PATH", "Page", "PageRequest", "read_page", "walk"]
+__all__ = ["USAGE_PATH", "Page", "PageRequest", "after", "read_page", "walk"]
 
 USAGE_PATH = "/unified/usage-metering/usage"
 """Where the endpoint lies under the service's URL."""
@@ -103,33 +103,40 @@ def walk(
     >>> walking.send(read_page(first, b'{"result": [{"id": "1"}], "next_cursor": "abc"}')).params
     (('integrated_account_id', 'cursor'), ('limit', '100'), ('next_cursor', 'abc'))
     """
-    left = None if query.truto_ignore_limit else query.limit
-    cursor = query.cursor if cursor is None else cursor
+    request = _first(query, records_per_page, query.cursor if cursor is None else cursor)
     asked: set[str] = set()
-    number = 1
-    while left is None or left > 0:
-        page = yield _request(query, records_per_page, cursor or None, number, left)
+    while request.keep is None or request.keep > 0:
+        page = yield request
         if page.next_cursor is None:
             return
         asked.add(page.cursor or "")
         if page.next_cursor in asked:
             raise _loop(page)
-        left = None if left is None else left - page.keep
-        cursor, number = page.next_cursor, number + 1
+        request = after(request, page.next_cursor, had=page.keep)
 
 
-def _request(
-    query: UsageQuery, records_per_page: int | None, cursor: str | None, number: int, left: int | None
-) -> PageRequest:
-    params = _first_params(query, records_per_page)
-    if cursor is not None:
-        params = [pair for pair in params if pair[0] not in _OUTRANKED_BY_CURSOR]
-        params.append(("next_cursor", cursor))
-    stream = query.truto_response_format == "stream"
-    return PageRequest(USAGE_PATH, tuple(params), number, cursor, left, stream)
+def after(request: PageRequest, cursor: str, *, had: int = 0) -> PageRequest:
+    """Give the request that follows another where the answer's cursor leads; `had` records come off the cap."""
+    keep = None if request.keep is None else request.keep - had
+    params = _with_cursor(request.params, cursor)
+    return replace(request, params=params, number=request.number + 1, cursor=cursor, keep=keep)
 
 
-_OUTRANKED_BY_CURSOR = ("cursor", "page")
+def _first(query: UsageQuery, records_per_page: int | None, cursor: str | None) -> PageRequest:
+    params = tuple(_first_params(query, records_per_page))
+    return PageRequest(
+        path=USAGE_PATH,
+        params=_with_cursor(params, cursor) if cursor else params,
+        number=1,
+        cursor=cursor or None,
+        keep=None if query.truto_ignore_limit else query.limit,
+        stream=query.truto_response_format == "stream",
+    )
+
+
+def _with_cursor(params: tuple[tuple[str, str], ...], cursor: str) -> tuple[tuple[str, str], ...]:
+    """Ask with a cursor; a page's number, and the cursor before, would contradict it."""
+    return (*(pair for pair in params if pair[0] not in ("cursor", "next_cursor", "page")), ("next_cursor", cursor))
 
 
 def _first_params(query: UsageQuery, records_per_page: int | None) -> list[tuple[str, str]]:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import httpx
 
@@ -23,6 +23,7 @@ from truto_usage_nb.query import UsageQuery
 from truto_usage_nb.retry import Backoff, told_wait
 from truto_usage_nb.secret import Secret
 from truto_usage_nb.transport.errand import Errand, Failed, Reply, given_up, read_json
+from truto_usage_nb.transport.legs import Leg, following
 from truto_usage_nb.transport.line import Line, Settings
 
 __all__ = ["Reply", "Transport"]
@@ -104,16 +105,19 @@ class Transport:
         stops early closes the generator (`contextlib.aclosing`), which calls the request under way off.
         """
         walking = walk(query, records_per_page=records_per_page, cursor=cursor)
-        ahead = self._set_out(next(walking, None), query)
+        fetch = partial(self._fetch, query.integrated_account_id)
+        request = next(walking, None)
+        leg = None if request is None else Leg(fetch, request)
         try:
-            while ahead is not None:
-                page = await ahead
-                ahead = self._set_out(_following(walking, page), query)
+            while leg is not None:
+                page = await leg.page()
+                leg = await leg.next(following(walking, page))
                 if on_page is not None:
                     on_page(page)
                 yield page
         finally:
-            await _call_off(ahead)
+            if leg is not None:
+                await leg.call_off()
 
     async def aclose(self) -> None:
         """Close the connections of every loop; a later request opens new ones."""
@@ -128,18 +132,17 @@ class Transport:
     def __repr__(self) -> str:
         return f"Transport(base_url={self.base_url!r})"
 
-    def _set_out(self, request: PageRequest | None, query: UsageQuery) -> asyncio.Task[Page] | None:
-        if request is None:
-            return None
+    async def _fetch(self, account: str | None, request: PageRequest, glance: Callable[[Reply], bool]) -> Page:
         errand = Errand(
             path=request.path,
             params=request.params,
             read=lambda reply: read_page(request, reply.content, reply.content_type),
-            account=query.integrated_account_id,
+            account=account,
             pages=request.number - 1,
             cursor=request.cursor,
+            glance=glance,
         )
-        return asyncio.create_task(self._run(errand))
+        return await self._run(errand)
 
     async def _run(self, errand: Errand[T]) -> T:
         """Try until it succeeds, until trying again would not help, or until there were enough tries."""
@@ -173,7 +176,7 @@ class Transport:
             told = told_wait(answer.status, answer.headers, now)
             if answer.status == 429:
                 limit.shut(told if told is not None else 0.0)
-        return errand.outcome(answer, seen, told, self._token)
+        return await errand.outcome(answer, seen, told, self._token)
 
     async def _line(self) -> Line:
         loop = asyncio.get_running_loop()
@@ -195,22 +198,6 @@ def _close_all(lines: dict[asyncio.AbstractEventLoop, Line]) -> None:
 
 def _close(loop: asyncio.AbstractEventLoop, line: Line) -> None:
     loop.create_task(line.aclose())
-
-
-def _following(walking: Generator[PageRequest, Page, None], page: Page) -> PageRequest | None:
-    try:
-        return walking.send(page)
-    except StopIteration:
-        return None
-
-
-async def _call_off(ahead: asyncio.Task[Any] | None) -> None:
-    if ahead is None:
-        return
-    ahead.cancel()
-    await asyncio.wait([ahead])
-    if not ahead.cancelled():
-        ahead.exception()  # taken note of: nobody waits for this page any more
 
 
 def _whole(name: str, value: int, least: int) -> int:

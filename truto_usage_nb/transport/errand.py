@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,6 +19,8 @@ from truto_usage_nb.transport.line import Answer
 __all__ = ["Errand", "Failed", "Reply", "given_up", "read_json"]
 
 T = TypeVar("T")
+
+_TURNS_TO_LEAVE = 5  # turns of the loop that a request needs to be on the wire; reading keeps the loop busy
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,7 @@ class Errand(Generic[T]):
     """Say what to fetch and how to read it; `read` raises a `UsageError` for a body that is not what it should be.
 
     `account` is whose budget it counts on; `pages` were had before it (None: it is no page), `cursor` leads to it.
+    `glance` is shown a successful answer before it is read, and says whether it sent something out.
     """
 
     path: str
@@ -55,16 +59,23 @@ class Errand(Generic[T]):
     account: str | None = None
     pages: int | None = None
     cursor: str | None = None
+    glance: Callable[[Reply], bool] | None = None
 
-    def outcome(self, answer: Answer, seen: RateLimit | None, told: float | None, token: Secret | None) -> T | Failed:
+    async def outcome(
+        self, answer: Answer, seen: RateLimit | None, told: float | None, token: Secret | None
+    ) -> T | Failed:
         """Give what was read from an answer, or the error it comes to; neither shows the token."""
         if 300 <= answer.status < 400:
             return Failed(_redirected(answer))
         if not 200 <= answer.status < 300:
             content = answer.content if token is None else token.hide_bytes(answer.content)
             return Failed(refusal(answer.status, content), told)
+        reply = Reply(answer.content, answer.headers.get("content-type", ""), answer.status, seen)
+        if self.glance is not None and self.glance(reply):
+            for _ in range(_TURNS_TO_LEAVE):
+                await asyncio.sleep(0)
         try:
-            return self.read(Reply(answer.content, answer.headers.get("content-type", ""), answer.status, seen))
+            return self.read(reply)
         except UsageError as problem:
             error = problem.with_traceback(None)
         if token is not None and token.is_in(answer.content):
