@@ -179,9 +179,7 @@ def _to_dask(table: pl.DataFrame, original: Any) -> Any:
         import dask.dataframe as dd
     except ImportError as error:  # pragma: no cover - the caller holds a Dask frame
         raise MissingExtraError("Dask is not installed. Run: pip install 'truto-usage-nb[cluster]'") from error
-    return dd.from_pandas(  # type: ignore[no-untyped-call]
-        _to_pandas_arrow(table, original), npartitions=1
-    )
+    return dd.from_pandas(_to_pandas_arrow(table, original), npartitions=1)
 
 
 def _to_spark(table: pl.DataFrame, original: Any) -> Any:

@@ -1,0 +1,111 @@
+"""The repository's own promises: imports, layers, dependencies, the record's fields, errors."""
+
+import pickle
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from truto_usage_nb import errors, schema
+from truto_usage_nb.integrations import INTEGRATIONS, integration_named
+
+ROOT = Path(__file__).parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+HEAVY = {"polars", "pandas", "pyarrow", "matplotlib", "ipywidgets", "IPython", "nbformat", "papermill", "narwhals"}
+
+
+def modules_after(code):
+    told = subprocess.run(
+        [sys.executable, "-c", f"import sys; before = set(sys.modules); {code}; print(*set(sys.modules) - before)"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return {name.partition(".")[0] for name in told.stdout.split()}
+
+
+def test_importing_the_library_imports_nothing_beyond_the_standard_library():
+    assert modules_after("import truto_usage_nb") - set(sys.stdlib_module_names) == {"truto_usage_nb"}
+
+
+def test_the_query_and_the_client_bring_in_no_dataframe_plot_widget_or_notebook_library():
+    assert not modules_after("import truto_usage_nb as tu; tu.UsageQuery; tu.Client") & HEAVY
+
+
+def test_every_name_of_the_face_is_there_and_documented():
+    import truto_usage_nb as tu
+
+    for name in tu.__all__:
+        assert getattr(tu, name) is not None, name
+    with pytest.raises(AttributeError, match="Did you mean 'load_usage'"):
+        tu.load_usages  # noqa: B018
+
+
+def test_the_layers_hold():
+    told = subprocess.run(
+        [Path(sys.executable).with_name("lint-imports"), "--no-cache", "--no-logo"],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert told.returncode == 0, told.stdout
+
+
+def _ranges(lines):
+    found = {}
+    for line in lines:
+        name, rest = re.match(r"([A-Za-z0-9_.-]+)(?:\[[^\]]*\])?\s*(.*)", line).groups()
+        found[name.lower().replace("_", "-")] = rest.replace(" ", "")
+    return found
+
+
+def test_environment_yml_mirrors_the_dependencies():
+    text = (ROOT / "environment.yml").read_text(encoding="utf-8")
+    listed = _ranges(re.findall(r"^\s+- ['\"]?([A-Za-z][^:#'\"\n]*?)['\"]?\s*(?:#.*)?$", text, re.MULTILINE))
+    for name, wanted in _ranges(PROJECT["dependencies"]).items():
+        found = {"matplotlib": listed.get("matplotlib", listed.get("matplotlib-base"))}.get(name, listed.get(name))
+        assert found == wanted, name
+
+
+def test_dependencies_are_ranges_and_each_has_its_reason():
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    for line in PROJECT["dependencies"]:
+        assert "==" not in line
+        assert re.search(re.escape(f'"{line}",') + r"\s*# \w", text), line
+
+
+def test_no_file_of_the_library_has_grown_beyond_a_page_one_can_hold():
+    for path in ROOT.glob("truto_usage_nb/**/*.py"):
+        assert len(path.read_text(encoding="utf-8").splitlines()) <= 350, path
+
+
+def test_column_names_are_unique_and_follow_their_paths():
+    columns = [each.column for each in schema.columns(remote_data=True)]
+    assert len(columns) == len(set(columns))
+    assert all(each.meaning.endswith(".") for each in schema.SCHEMA)
+    assert schema.field("usage_tokens_total").additivity == "sum"
+    assert schema.field("usage_conversations_distinct").additivity == "distinct"
+    assert schema.field("nonsense") is None
+    assert len(schema.data_dictionary().splitlines()) == len(columns) + 2
+
+
+def test_errors_survive_pickling_with_all_they_carry():
+    for name in errors.__all__:
+        kind = getattr(errors, name)
+        if not (isinstance(kind, type) and issubclass(kind, errors.UsageError)):
+            continue
+        if kind is errors.PartialLoadError:
+            error = kind("m", result=1, errors={"a": errors.ForbiddenError("no", status=403)})
+        else:
+            error = kind("m", status=422, is_remote=True, raw_response={"e": 1}, details=[1], pages=3)
+        again = pickle.loads(pickle.dumps(error))
+        assert type(again) is kind
+        assert str(again) == "m"
+        assert again.status == error.status
+        assert again.pages == error.pages
+        assert again.retryable == error.retryable
+
+
+def test_integrations_are_found_as_people_spell_them():
+    assert integration_named("OpenAI Codex") is INTEGRATIONS["openai_codex"]
+    assert integration_named(" Claude ") is INTEGRATIONS["claude"]
+    assert integration_named("stripe") is None
