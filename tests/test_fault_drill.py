@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import truto_usage_nb as tu
 from tests.loopback import DEATH, FAULTS, FlyingClock, Service, records
 from truto_usage_nb.query import UsageQuery
 from truto_usage_nb.transport import Transport
@@ -75,3 +76,12 @@ mixtures = st.dictionaries(
 @given(mixtures)
 def test_random_mixtures_lose_and_double_nothing(faults):
     drill(faults)
+
+
+def test_a_load_through_the_public_door_holds_every_record_once():
+    pages = [[{"id": record["id"]} for record in page] for page in records(PAGES)]
+    faults = {0: ["cut json"], 2: ["stalled body"], 4: ["reset", "garbage"]}
+    with Service(pages, faults) as service, tu.Client("tk", base_url=service.url, timeout=0.5) as client:
+        frame = client.load_usage("acc", integration="cursor")
+        assert not any(service.faults.values())
+    assert frame["id"].to_list() == [record["id"] for page in pages for record in page]
