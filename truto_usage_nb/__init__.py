@@ -11,15 +11,19 @@ Names are imported when they are first used, so `import truto_usage_nb` costs no
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "bridge": ("allow_nested_asyncio",),
+    "charges": ("charges", "resources"),
     "client": ("Client", "afetch_usage", "aload_usage", "fetch_usage", "load_usage"),
     "costs": (
+        "cache_savings",
         "closing_line",
         "cost_lines",
         "cost_per",
@@ -27,6 +31,11 @@ _HOMES = {
         "cost_per_surface",
         "cost_per_token",
         "cost_rule",
+        "coverage",
+        "deduplicate",
+        "estimate_costs",
+        "token_mix",
+        "total_cost",
         "with_costs",
     ),
     "errors": ("UsageError", "UsageWarning"),
@@ -46,11 +55,14 @@ __all__ = ["__version__", *sorted(_HOME_OF), *_MODULES]  # noqa: PLE0604  (names
 if TYPE_CHECKING:
     from truto_usage_nb import errors as errors
     from truto_usage_nb.bridge import allow_nested_asyncio as allow_nested_asyncio
+    from truto_usage_nb.charges import charges as charges
+    from truto_usage_nb.charges import resources as resources
     from truto_usage_nb.client import Client as Client
     from truto_usage_nb.client import afetch_usage as afetch_usage
     from truto_usage_nb.client import aload_usage as aload_usage
     from truto_usage_nb.client import fetch_usage as fetch_usage
     from truto_usage_nb.client import load_usage as load_usage
+    from truto_usage_nb.costs import cache_savings as cache_savings
     from truto_usage_nb.costs import closing_line as closing_line
     from truto_usage_nb.costs import cost_lines as cost_lines
     from truto_usage_nb.costs import cost_per as cost_per
@@ -58,12 +70,18 @@ if TYPE_CHECKING:
     from truto_usage_nb.costs import cost_per_surface as cost_per_surface
     from truto_usage_nb.costs import cost_per_token as cost_per_token
     from truto_usage_nb.costs import cost_rule as cost_rule
+    from truto_usage_nb.costs import coverage as coverage
+    from truto_usage_nb.costs import deduplicate as deduplicate
+    from truto_usage_nb.costs import estimate_costs as estimate_costs
+    from truto_usage_nb.costs import token_mix as token_mix
+    from truto_usage_nb.costs import total_cost as total_cost
     from truto_usage_nb.costs import with_costs as with_costs
     from truto_usage_nb.errors import UsageError as UsageError
     from truto_usage_nb.errors import UsageWarning as UsageWarning
     from truto_usage_nb.planning import Period as Period
     from truto_usage_nb.query import PARAMETERS as PARAMETERS
     from truto_usage_nb.query import UsageQuery as UsageQuery
+    from truto_usage_nb.reading import read_usage as read_usage
     from truto_usage_nb.reports import list_reports as list_reports
     from truto_usage_nb.reports import render_report as render_report
     from truto_usage_nb.result import UsageResult as UsageResult
@@ -87,3 +105,14 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return __all__
+
+
+class _Face(ModuleType):
+    """Keep a name that is on the face, though importing the room of the same name would put the module there."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (name in _HOME_OF and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Face

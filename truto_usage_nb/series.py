@@ -141,7 +141,7 @@ CHOICES: tuple[Choice, ...] = (
 )
 """Where one series contains another, the one that counts. Two series in none are refused, unless they are `apart`."""
 
-OTHERS_MONEY = r"^ccm_(anthropic|openai|confluent|cursor)_.*spend"
+OTHERS_MONEY = r"^ccm_(?:anthropic|openai|confluent|cursor)_.*spend"
 """Datadog metrics whose quantity is another vendor's dollars: never a quantity to add, never cost."""
 
 

@@ -5,7 +5,11 @@ divide. `cost_rule()` is the rule as a card.
 """
 
 from truto_usage_nb.costs.choices import Choices
+from truto_usage_nb.costs.coverage import Coverage, coverage
+from truto_usage_nb.costs.duplicates import deduplicate
+from truto_usage_nb.costs.estimates import estimate_costs
 from truto_usage_nb.costs.lines import cost_lines, with_costs
+from truto_usage_nb.costs.mix import cache_savings, token_mix
 from truto_usage_nb.costs.reasons import REASONS, cost_rule
 from truto_usage_nb.costs.tables import (
     closing_line,
@@ -19,6 +23,8 @@ from truto_usage_nb.costs.tables import (
 __all__ = [
     "REASONS",
     "Choices",
+    "Coverage",
+    "cache_savings",
     "closing_line",
     "cost_lines",
     "cost_per",
@@ -26,6 +32,10 @@ __all__ = [
     "cost_per_surface",
     "cost_per_token",
     "cost_rule",
+    "coverage",
+    "deduplicate",
+    "estimate_costs",
+    "token_mix",
     "total_cost",
     "with_costs",
 ]

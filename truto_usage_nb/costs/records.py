@@ -12,12 +12,13 @@ import polars as pl
 from truto_usage_nb.errors import DuplicateError, FrameError, OverhangError, OverlapError
 from truto_usage_nb.native import Native, collect, require
 
-__all__ = ["DUPLICATE_KEY", "check_records"]
+__all__ = ["DUPLICATE_KEY", "OVERHANG", "check_records"]
 
-DUPLICATE_KEY = ("integrated_account_id", "report_type", "id", "start_date", "end_date")
+DUPLICATE_KEY = ("integrated_account_id", "report_type", "id", "start_date", "end_date", "model_id", "user_id")
+"""What makes a record: the same id with other dates, another model or another person is another record."""
 LIMIT = 1_000_000
 """Up to so many records a table looks for repeated keys; beyond, loading has done it."""
-_OVERHANG = "overhangs_period"
+OVERHANG = "overhangs_period"
 
 
 def check_records(native: Native, choices: Mapping[str, Any]) -> tuple[Native, list[str]]:
@@ -41,9 +42,9 @@ def _count(native: Native) -> int:
 
 
 def _overhang(native: Native, decided: str | None) -> tuple[Native, list[str]]:
-    if _OVERHANG not in native.columns:
+    if OVERHANG not in native.columns:
         return native, []
-    out = nw.col(_OVERHANG).fill_null(False)
+    out = nw.col(OVERHANG).fill_null(False)
     found = collect(native.frame.filter(out).group_by("integrated_account_id").agg(nw.len().alias("n")))
     count = int(found["n"].sum() or 0)
     if not count or decided == "include":
@@ -68,7 +69,7 @@ def _refuse_duplicates(native: Native) -> None:
         account, _, first, start, *_ = found.sort(*DUPLICATE_KEY).row(0)
         raise DuplicateError(
             f"{extra} record{'s are' if extra > 1 else ' is'} here twice, such as {first!r} of {account} from {start}: "
-            f"the same account, report type, id, start and end. Clean up with deduplicate(frame) first."
+            f"the same account, report type, id and dates. Clean up with deduplicate(frame) first."
         )
 
 

@@ -37,7 +37,7 @@ def build_frame(pages: Iterable[ParsedPage], layout: Layout) -> BuiltFrame:
     maps, sorted, then what the documentation does not name. Raises `UnreadableValueError` for a value that its column
     cannot hold without changing it.
     """
-    book = Book(pages)
+    book = Book(pages, documented=layout.documented)
     made: _Named = {field.column: _provenance(book, field.column, layout) for field in PROVENANCE}
     notes: list[str] = []
     if layout.documented:
@@ -66,15 +66,11 @@ def _documented(book: Book, layout: Layout, notes: list[str]) -> _Named:
     lists = side_by_side({name: partial(_list, book, name) for name in EXPANDED if name in names})
     plain = {field.column: partial(_plain, book, field) for field in fields if field.column not in {*lists, *derived}}
     found = side_by_side(plain)
-    wide: Wide = {}
-    for name, (series, expanded) in lists.items():
-        found[name] = series
-        wide |= expanded
-    for field in fields:
-        if field.column in derived:
-            found[field.column] = wide.pop(tuple(field.path.split(".")))
+    for name, (series, wide) in lists.items():
+        found |= {name: series} | wide.columns
     made = {field.column: found[field.column] for field in fields}
-    return made | _new_charge_types(wide, Names(made), notes)
+    new_types = {kind: series for _, wide in lists.values() for kind, series in wide.new_types.items()}
+    return made | _new_charge_types(new_types, Names(made), notes)
 
 
 def _list(book: Book, name: str) -> tuple[pl.Series, Wide]:
@@ -86,12 +82,11 @@ def _plain(book: Book, field: Field) -> pl.Series:
     return read.documented(book.take(tuple(field.path.split("."))), field.dtype)
 
 
-def _new_charge_types(wide: Wide, names: Names, notes: list[str]) -> _Named:
+def _new_charge_types(found: _Named, names: Names, notes: list[str]) -> _Named:
     """Give a column to each type of charge that the documentation does not name."""
-    if wide:
-        kinds = ", ".join(path[-1] for path in wide)
-        notes.append(f"charge types that the documentation does not name became columns: {kinds}")
-    return {names.give(path): series for path, series in wide.items()}
+    if found:
+        notes.append(f"charge types that the documentation does not name became columns: {', '.join(found)}")
+    return {names.give(("charges", kind)): series for kind, series in found.items()}
 
 
 def _others(book: Book, names: Names, layout: Layout, notes: list[str]) -> _Named:

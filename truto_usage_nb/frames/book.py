@@ -10,17 +10,20 @@ import polars as pl
 
 from truto_usage_nb.frames.parts import ParsedPage, Part, Path, document_order
 from truto_usage_nb.frames.stack import Stack
+from truto_usage_nb.schema import SCHEMA
+
+_DOCUMENTED = [tuple(each.path.split(".")) for each in SCHEMA]
 
 
 class Book:
     """Hold the columns of several pages until each is taken."""
 
-    def __init__(self, pages: Iterable[ParsedPage]) -> None:
+    def __init__(self, pages: Iterable[ParsedPage], *, documented: bool) -> None:
         pages = list(pages)
         self.tables = [page.table for page in pages]
         self.heights = [page.height for page in pages]
         self._sources = [page.source for page in pages]
-        self._order = document_order(self.tables)
+        self._order = document_order(self.tables, _DOCUMENTED if documented else ())
         self._objects: set[Path] = set().union(*(table.objects for table in self.tables))
         self._columns: list[dict[Path, Part]] = [dict(table.columns) for table in self.tables]
         self._ids = [table.columns.get(("id",)) for table in self.tables]

@@ -64,7 +64,7 @@ def free(stack: Stack) -> pl.Series:
     if stack.holds_only(pl.Int64, pl.Float64) and is_safe(stack):
         return stack.joined(pl.Float64)
     values = list(stack.values())
-    if all(_is_float(value) for value in values if value is not None):
+    if any(isinstance(value, float) for value in values) and all(_is_float(v) for v in values if v is not None):
         return pl.Series([None if value is None else float(value) for value in values], dtype=pl.Float64)
     return _strings(stack, _plain)
 
@@ -108,10 +108,10 @@ def _as_sent(value: Any) -> str:
 
 def _plain(value: Any) -> str:
     """Write a value, a number in its shortest form, so that a text does not depend on how its page was read."""
-    if isinstance(value, Real):
-        shortest = repr(float(value))
-        return shortest if _equal(shortest, value.text) else value.text
-    return _as_sent(value)
+    if not isinstance(value, float):
+        return _as_sent(value)
+    shortest = str(int(value)) if value.is_integer() and abs(value) < EXACT_IN_FLOAT else repr(float(value))
+    return value.text if isinstance(value, Real) and not _equal(shortest, value.text) else shortest
 
 
 def _equal(shortest: str, text: str) -> bool:

@@ -83,8 +83,15 @@ class Memory:
                 dropped, _ = self._patterns.popitem(last=False)
                 self._misses.pop(dropped, None)
 
+    def forget(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            self._patterns.clear()
+            self._misses.clear()
+
 
 KNOWN = Memory()
+"""What this process has seen."""
 
 
 def _joined(old: Any, new: pl.Struct, prefix: Path) -> pl.Struct:

@@ -115,15 +115,25 @@ def nulls(height: int, dtype: Any) -> pl.Series:
     return pl.Series([], dtype=dtype).extend_constant(None, height)
 
 
-def document_order(tables: Iterable[Table]) -> list[Path]:
-    """Give all paths as one document would: keys in order of first appearance under their parent, parents whole."""
+def document_order(tables: Iterable[Table], first: Iterable[Path] = ()) -> list[Path]:
+    """Give all paths as one document would: keys in order of first appearance under their parent, parents whole.
+
+    The paths in `first` come before all others under their parent, in the order given, where they appear at all.
+    """
     root: dict[str, Any] = {}
+    there: set[Path] = set()
+    for path in first:
+        _plant(root, path)
     for table in tables:
+        there.update(table.columns)
         for path in table.columns:
-            node = root
-            for key in path:
-                node = node.setdefault(key, {})
-    return list(_flat(root, ()))
+            _plant(root, path)
+    return [path for path in _flat(root, ()) if path in there]
+
+
+def _plant(root: dict[str, Any], path: Path) -> None:
+    for key in path:
+        root = root.setdefault(key, {})
 
 
 def _flat(node: dict[str, Any], prefix: Path) -> Iterable[Path]:

@@ -1,16 +1,23 @@
-"""The wide columns of `charges` and `resources`, by path."""
+"""The wide columns of `charges` and `resources`."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 import polars as pl
 
-from truto_usage_nb.frames.lists import ListColumn
-from truto_usage_nb.frames.parts import Path
+from truto_usage_nb.frames.lists import LEAVES, ListColumn
 from truto_usage_nb.schema import CHARGE_TYPES
 
-Wide = dict[Path, pl.Series]
+
+@dataclass(frozen=True, slots=True)
+class Wide:
+    """Hold the wide columns of a list: the documented ones by name, and one for each new type of charge."""
+
+    columns: dict[str, pl.Series]
+    new_types: dict[str, pl.Series] = field(default_factory=dict)
+
 
 _STATED_ONCE = ("total", "net")
 """Two identical statements of these on one record are one statement, repeated."""
@@ -30,11 +37,12 @@ def wide_charges(charges: ListColumn) -> Wide:
     if mixed.len():
         typed = typed.filter(~pl.col("row").is_in(mixed.implode()))
     by_kind = typed.partition_by("type", as_dict=True, include_key=False)
-    wide: Wide = {("charges", kind): _summed(charges, by_kind.get((kind,)), kind) for kind in kinds}
+    sums = {kind: _summed(charges, by_kind.get((kind,)), kind) for kind in kinds}
+    found = {f"charges_{kind}": sums.pop(kind) for kind in CHARGE_TYPES}
     single = currencies.filter(~pl.col("several"))
-    wide["charges", "currency"] = charges.spread(single["row"], single["currency"])
-    wide["charges", "count"] = charges.lengths.fill_null(0)
-    return wide
+    found["charges_currency"] = charges.spread(single["row"], single["currency"])
+    found["charges_count"] = charges.lengths.fill_null(0)
+    return Wide(found, new_types=sums)
 
 
 def _amounts(charges: ListColumn) -> pl.DataFrame:
@@ -64,7 +72,7 @@ def wide_resources(resources: ListColumn) -> Wide:
     """Give the number of resources, and the fields of the resource where there is exactly one."""
     alone = resources.lengths.gather(resources.rows) == 1
     rows = resources.rows.filter(alone)
-    wide: Wide = {("resources", "count"): resources.lengths.fill_null(0)}
-    for path in (("id",), ("name",), ("workspace", "id"), ("workspace", "name")):
-        wide["resources", *path] = resources.spread(rows, resources.leaves[path].filter(alone))
-    return wide
+    found = {"resources_count": resources.lengths.fill_null(0)}
+    for path in LEAVES["resources"]:
+        found["_".join(("resources", *path))] = resources.spread(rows, resources.leaves[path].filter(alone))
+    return Wide(found)

@@ -1,0 +1,211 @@
+"""What am I not seeing: days held and missing, money, the share of priced tokens, and what the figures rest on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import narwhals.stable.v2 as nw
+import polars as pl
+
+from truto_usage_nb.costs.coverage_page import coverage_html, coverage_text
+from truto_usage_nb.costs.digest import Digest, digest
+from truto_usage_nb.costs.facts import look
+from truto_usage_nb.costs.guard import guard
+from truto_usage_nb.costs.lines import rule_lines
+from truto_usage_nb.costs.matching import match
+from truto_usage_nb.costs.reading import day_of
+from truto_usage_nb.costs.reasons import REASONS
+from truto_usage_nb.costs.records import DUPLICATE_KEY, OVERHANG
+from truto_usage_nb.native import Native, collect, enter
+from truto_usage_nb.series import OTHERS_MONEY
+
+__all__ = ["Coverage", "coverage"]
+
+VIEW = ("integrated_account_id", "integration", "report_type")
+
+
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
+class Coverage:
+    """Hold what a load covers, as three tables of the kind of frame that was looked at, and as a page.
+
+    `accounts`: a row per account and report type: `records`, `first_day`, `last_day`, `days_held`, `days_missing`,
+    `missing_days` (text, such as "2026-10-05..2026-10-09"), `tokens`, `priced_share` (0 to 1, null without tokens),
+    `overhanging` (records that stick out of the period), `repeated` (records that are there more than once),
+    `settled_until` (UTC, where the load said so). `money`: a row per account, report type and currency. `flags`: a row
+    per account, report type, `cost_flag` and currency, with `records` and `cost`. `notes`: what else to know.
+    """
+
+    accounts: Any
+    money: Any
+    flags: Any
+    partial: bool = False
+    notes: tuple[str, ...] = ()
+    tables: Mapping[str, pl.DataFrame] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return coverage_text(self.tables, self.notes, partial=self.partial)
+
+    def _repr_html_(self) -> str:
+        return coverage_html(self.tables, self.notes, partial=self.partial)
+
+
+def coverage(frame_or_result: Any) -> Coverage:
+    """Say what a frame, or a `UsageResult`, holds and what it lacks. Nothing is refused and nothing is left out.
+
+    A missing day is one, between the first and the last held (or within the result's period), that no record covers.
+    Money is what each report type states, by currency; estimates and running totals count as in a cost table. From a
+    result also come the period, the partial pages and the day up to which figures are final.
+
+    >>> import truto_usage_nb as tu
+    >>> coverage(tu.sandbox().load_usage("cursor", period="2026-10-05")).accounts["days_held"].to_list()
+    [1]
+    """
+    result = frame_or_result if hasattr(frame_or_result, "settled_until") else None
+    native = enter(frame_or_result if result is None else frame_or_result.frame)
+    read = guard(native, digest(native, VIEW), {"overlap": "allow"})
+    named = dict(zip(read.dims, VIEW, strict=True))
+    tables = {
+        "accounts": _accounts(native, read, named, result),
+        "money": _money(read, named),
+        "flags": _flags(native),
+    }
+    return Coverage(
+        native.leave(tables["accounts"]),
+        native.leave(tables["money"]),
+        native.leave(tables["flags"]),
+        bool(getattr(result, "partial", False)),
+        (*_notes(native, read), *getattr(result, "gaps", ())),
+        tables,
+    )
+
+
+def _accounts(native: Native, read: Digest, named: dict[str, str], result: Any) -> pl.DataFrame:
+    rows = read.rows.with_columns(day=day_of(read), until=_until())
+    spans = rows.group_by(*named).agg(
+        pl.col("records").sum(), pl.col("day").min().alias("first_day"), pl.col("until").max().alias("last_day")
+    )
+    days = pl.DataFrame(
+        [_days(rows, key, getattr(result, "period", None), result) for key in spans.select(*named).iter_rows()],
+        schema=pl.Schema({"days_held": pl.Int64(), "days_missing": pl.Int64(), "missing_days": pl.String()}),
+        orient="row",
+    )
+    table = pl.concat([spans, days], how="horizontal").rename(named)
+    for more in (_tokens(read, named), _counted(native, _OVERHANGING), _repeated(native)):
+        table = table.join(more, on=list(VIEW), how="left", nulls_equal=True)
+    settled = dict(getattr(result, "settled_until", {}))
+    return table.with_columns(
+        pl.col("overhanging", "repeated", "tokens").fill_null(0),
+        settled_until=pl.Series(
+            [settled.get(a) for a in table["integrated_account_id"]], dtype=pl.Datetime("us", "UTC")
+        ),
+    ).sort(*VIEW, nulls_last=True)
+
+
+def _until() -> pl.Expr:
+    """The last date that a row covers: its end is exclusive, an instant is its own day."""
+    last = pl.max_horizontal(pl.col("start"), pl.col("end") - 1)
+    return last.cast(pl.Int32).cast(pl.Date)
+
+
+def _days(rows: pl.DataFrame, key: tuple[Any, ...], period: Any, result: Any) -> tuple[int, int, str | None]:
+    same = pl.all_horizontal(*(pl.col(f"dim_{i}").eq_missing(pl.lit(value)) for i, value in enumerate(key)))
+    spans = rows.filter(same & pl.col("day").is_not_null()).select("day", "until").unique()
+    held = {day + timedelta(days=i) for day, until in spans.iter_rows() for i in range((until - day).days + 1)}
+    if not held:
+        return 0, 0, None
+    first, last = min(held), max(held)
+    if period is not None:
+        first, last = _day(period.start), min(_day(period.end - timedelta(microseconds=1)), _day(result.fetched_at))
+        held = {day for day in held if first <= day <= last}
+    missing = [
+        first + timedelta(days=i) for i in range((last - first).days + 1) if first + timedelta(days=i) not in held
+    ]
+    return len(held), len(missing), _ranges(missing)
+
+
+def _day(moment: datetime | date) -> date:
+    return moment.date() if isinstance(moment, datetime) else moment
+
+
+def _ranges(days: list[date]) -> str | None:
+    """Write days as ranges: "2026-10-05..2026-10-09, 2026-10-12"."""
+    runs: list[list[date]] = []
+    for day in days:
+        if runs and day - runs[-1][-1] == timedelta(days=1):
+            runs[-1].append(day)
+        else:
+            runs.append([day])
+    return ", ".join(f"{r[0]}..{r[-1]}" if len(r) > 1 else f"{r[0]}" for r in runs) or None
+
+
+def _tokens(read: Digest, named: dict[str, str]) -> pl.DataFrame:
+    parts = match(read).rows.group_by(*named).agg(pl.col("priced", "unpriced", "included").sum())
+    whole = pl.col("priced") + pl.col("unpriced")
+    return parts.rename(named).select(
+        *VIEW,
+        (whole + pl.col("included")).alias("tokens"),
+        pl.when(whole > 0).then(pl.col("priced") / whole).alias("priced_share"),
+    )
+
+
+_OVERHANGING = "overhanging"
+
+
+def _counted(native: Native, name: str) -> pl.DataFrame:
+    if OVERHANG not in native.columns:
+        return pl.DataFrame(schema=dict.fromkeys(VIEW, pl.String) | {name: pl.Int64})
+    out = native.frame.filter(nw.col(OVERHANG).fill_null(False))
+    return _typed(collect(out.group_by(*VIEW).agg(nw.len().alias(name))), name)
+
+
+def _repeated(native: Native) -> pl.DataFrame:
+    key = list(dict.fromkeys((*VIEW, *DUPLICATE_KEY)))
+    known = native.frame.filter(~nw.col("id").is_null()).group_by(*key).agg(nw.len().alias("n"))
+    repeats = known.filter(nw.col("n") > 1).with_columns(extra=nw.col("n") - 1)
+    return _typed(collect(repeats.group_by(*VIEW).agg(nw.col("extra").sum().alias("repeated"))), "repeated")
+
+
+def _typed(table: pl.DataFrame, count: str) -> pl.DataFrame:
+    return table.select(pl.col(VIEW).cast(pl.String), pl.col(count).cast(pl.Int64))
+
+
+def _money(read: Digest, named: dict[str, str]) -> pl.DataFrame:
+    stated = read.rows.filter(pl.col("money_n") > 0)
+    table = stated.group_by(*named, "currency").agg(pl.col("money").sum().alias("cost")).rename(named)
+    return table.sort(*VIEW, "currency", nulls_last=True)
+
+
+def _flags(native: Native) -> pl.DataFrame:
+    """Each reason's records and billed money: a pass that adds a boolean a reason up."""
+    lines = rule_lines(native.frame, look(native), native)
+    have = lines.collect_schema().names()
+    reasons = [reason for reason in REASONS if f"__is_{reason}" in have]
+    counts = {f"n_{r}": nw.col(f"__is_{r}").fill_null(False).cast(nw.Int64) for r in reasons}
+    billed = nw.col("cost_billed").fill_null(0.0)
+    amounts = {f"m_{r}": billed * counts[f"n_{r}"] for r in reasons}
+    stated = {f"s_{r}": (~nw.col("cost_billed").is_null()).cast(nw.Int64) * counts[f"n_{r}"] for r in reasons}
+    keyed = lines.with_columns(**counts, **amounts, **stated, currency=nw.col("cost_currency"))
+    sums = (nw.col(name).sum() for name in (*counts, *amounts, *stated))
+    summed = collect(keyed.group_by(*VIEW, "currency").agg(*sums))
+    parts = [
+        summed.select(
+            pl.col(VIEW).cast(pl.String),
+            pl.lit(reason).alias("cost_flag"),
+            pl.col("currency").cast(pl.String),
+            pl.col(f"n_{reason}").cast(pl.Int64).alias("records"),
+            pl.when(pl.col(f"s_{reason}") > 0).then(pl.col(f"m_{reason}").cast(pl.Float64)).alias("cost"),
+        )
+        for reason in reasons
+    ]
+    return pl.concat(parts).filter(pl.col("records") > 0).sort(*VIEW, "cost_flag", "currency", nulls_last=True)
+
+
+def _notes(native: Native, read: Digest) -> tuple[str, ...]:
+    metric = nw.col("metric_name").fill_null("")
+    others = native.frame.filter((nw.col("integration") == "datadog") & metric.str.contains(OTHERS_MONEY))
+    count = int(collect(others.select(nw.len().alias("n")))["n"][0])
+    money = f"{count:,} quantities of Datadog are other vendors' dollars (ccm_…_spend): never add them up"
+    return (*read.told, *([money] if count else []))
