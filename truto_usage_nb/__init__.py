@@ -11,16 +11,13 @@ Names are imported when they are first used, so `import truto_usage_nb` costs no
 
 from __future__ import annotations
 
-import sys
 from importlib import import_module
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "bridge": ("allow_nested_asyncio",),
-    "charges": ("charges", "resources"),
     "client": ("Client", "afetch_usage", "aload_usage", "fetch_usage", "load_usage"),
     "costs": (
         "cache_savings",
@@ -39,6 +36,7 @@ _HOMES = {
         "with_costs",
     ),
     "errors": ("UsageError", "UsageWarning"),
+    "long_forms": ("charges", "resources"),
     "planning": ("Period",),
     "query": ("PARAMETERS", "UsageQuery"),
     "reading": ("read_usage",),
@@ -55,8 +53,8 @@ __all__ = ["__version__", *sorted(_HOME_OF), *_MODULES]  # noqa: PLE0604  (names
 if TYPE_CHECKING:
     from truto_usage_nb import errors as errors
     from truto_usage_nb.bridge import allow_nested_asyncio as allow_nested_asyncio
-    from truto_usage_nb.charges import charges as charges
-    from truto_usage_nb.charges import resources as resources
+    from truto_usage_nb.long_forms import charges as charges
+    from truto_usage_nb.long_forms import resources as resources
     from truto_usage_nb.client import Client as Client
     from truto_usage_nb.client import afetch_usage as afetch_usage
     from truto_usage_nb.client import aload_usage as aload_usage
@@ -105,14 +103,3 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return __all__
-
-
-class _Face(ModuleType):
-    """Keep a name that is on the face, though importing the room of the same name would put the module there."""
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if not (name in _HOME_OF and isinstance(value, ModuleType)):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Face

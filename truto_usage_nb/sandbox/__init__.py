@@ -1,13 +1,15 @@
 """The embedded service: seeded data of all five integrations behind the real wire.
 
-`tu.sandbox()` gives a client mounted on it. The service itself shares no code with the client, so neither can hide the
-other's mistake.
+The package is callable: `tu.sandbox()` gives a client mounted on it. The service itself shares no code with the client,
+so neither can hide the other's mistake.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from datetime import date, datetime
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -38,3 +40,13 @@ def sandbox(
     from truto_usage_nb.sandbox.face import make
 
     return make(seed, now, scale, faults=faults, **options)
+
+
+class _CallableModule(ModuleType):
+    """Let the package be called by the name it is imported under."""
+
+    def __call__(self, *arguments: Any, **options: Any) -> SandboxClient:
+        return sandbox(*arguments, **options)
+
+
+sys.modules[__name__].__class__ = _CallableModule
