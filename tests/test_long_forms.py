@@ -7,8 +7,8 @@ import pytest
 
 from tests.backends_for_tests import KINDS, as_kind, as_polars, kind_name
 from tests.frames_for_tests import charge, charged, frame_of
-from truto_usage_nb.long_forms import charges, resources
 from truto_usage_nb.errors import FrameError
+from truto_usage_nb.long_forms import charges, resources
 
 FRAME = frame_of([
     {"id": "a", "model": {"id": "m"},

@@ -53,8 +53,6 @@ __all__ = ["__version__", *sorted(_HOME_OF), *_MODULES]  # noqa: PLE0604  (names
 if TYPE_CHECKING:
     from truto_usage_nb import errors as errors
     from truto_usage_nb.bridge import allow_nested_asyncio as allow_nested_asyncio
-    from truto_usage_nb.long_forms import charges as charges
-    from truto_usage_nb.long_forms import resources as resources
     from truto_usage_nb.client import Client as Client
     from truto_usage_nb.client import afetch_usage as afetch_usage
     from truto_usage_nb.client import aload_usage as aload_usage
@@ -76,6 +74,8 @@ if TYPE_CHECKING:
     from truto_usage_nb.costs import with_costs as with_costs
     from truto_usage_nb.errors import UsageError as UsageError
     from truto_usage_nb.errors import UsageWarning as UsageWarning
+    from truto_usage_nb.long_forms import charges as charges
+    from truto_usage_nb.long_forms import resources as resources
     from truto_usage_nb.planning import Period as Period
     from truto_usage_nb.query import PARAMETERS as PARAMETERS
     from truto_usage_nb.query import UsageQuery as UsageQuery
