@@ -2,7 +2,6 @@
 
 import json
 import re
-from pathlib import Path
 
 import pytest
 
@@ -64,18 +63,3 @@ def test_bad_input_is_refused(name, options, words, tmp_path):
 def test_an_unknown_parameter_lists_the_known(snapshot, tmp_path):
     with pytest.raises(InputError, match=r"no parameter .snap.\..* Known: snapshot"):
         tu.render_report("ai_spend", tmp_path / "e.html", snapshot=snapshot, snap=1)
-
-
-NOTEBOOKS = sorted(Path(__file__).parent.parent.glob("notebooks/*.ipynb"))
-
-
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_notebook_runs_and_is_kept_without_outputs(path, tmp_path):
-    import nbclient
-    import nbformat
-
-    notebook = nbformat.read(path, as_version=4)
-    assert not any(cell.get("outputs") for cell in notebook.cells)
-    nbclient.NotebookClient(
-        notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": tmp_path}}
-    ).execute()
