@@ -1,49 +1,45 @@
 """A report is one page that asks nothing of the network, the same bytes for the same snapshot, and knows no token."""
 
 import json
+import os
 import re
+import shutil
 
+import polars as pl
 import pytest
 
 import truto_usage_nb as tu
-from truto_usage_nb.errors import InputError
+from truto_usage_nb.errors import InputError, MissingExtraError
+from truto_usage_nb.planning import Period
+from truto_usage_nb.reports.loading import load, period_before
+from truto_usage_nb.reports.running import quiet_environment
+from truto_usage_nb.reports.shelf import find
 
-pytestmark = pytest.mark.kernel
+kernel = pytest.mark.kernel
 
 
 @pytest.fixture(scope="module")
 def snapshot(tmp_path_factory):
+    """Two days of four accounts, one of them in euros; the report is of the second."""
     client = tu.sandbox()
-    result = client.fetch_usage(["claude-console", "confluent", "openai-api-eu"], period="2026-09-14")
-    return result.save(tmp_path_factory.mktemp("report") / "day.parquet")
+    accounts = ["claude-console", "confluent", "openai-api-eu", "cursor"]
+    result = client.fetch_usage(accounts, period=("2026-09-14", "2026-09-16"))
+    return result.save(tmp_path_factory.mktemp("report") / "days.parquet")
 
 
-def test_a_snapshot_renders_to_the_same_bytes_without_a_request_or_a_token(snapshot, tmp_path, monkeypatch):
-    monkeypatch.setenv("TRUTO_API_TOKEN", "secret-token")
-    first = tu.render_report("ai_spend", tmp_path / "a.html", snapshot=snapshot).read_text(encoding="utf-8")
-    second = tu.render_report("ai_spend", tmp_path / "b.html", snapshot=snapshot).read_text(encoding="utf-8")
-    assert first == second
-    assert "secret-token" not in first
-    assert not re.search(r"<(script|link|img|iframe)[^>]+(src|href)=[\"']?(https?:)?//", first)
-    assert "@import" not in first
-    assert "Cost by vendor" in first
-    assert first.count("<img") == 3
-
-
-def test_a_failing_cell_is_shown(snapshot, tmp_path):
+def notebook(path, *sources, parameters='snapshot = ""', metadata=None):
+    """Write a notebook whose first cell is tagged `parameters`."""
     cells = [
-        {"cell_type": "code", "id": "p", "source": 'snapshot = ""', "metadata": {"tags": ["parameters"]}},
-        {"cell_type": "code", "id": "q", "source": "1 / 0  # the cell at fault", "metadata": {}},
+        {"cell_type": "code", "id": f"c{n}", "source": source, "metadata": {}, "outputs": [], "execution_count": None}
+        for n, source in enumerate((parameters, *sources))
     ]
-    for cell in cells:
-        cell.update(outputs=[], execution_count=None)
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    path = tmp_path / "broken.ipynb"
-    path.write_text(json.dumps({"cells": cells, "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}))
-    with pytest.raises(tu.UsageError, match="ZeroDivisionError") as failed:
-        tu.render_report(path, tmp_path / "c.html", snapshot=snapshot)
-    assert "the cell at fault" in str(failed.value)
-    assert not (tmp_path / "c.html").exists()
+    cells[0]["metadata"] = {"tags": ["parameters"]}
+    kept = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}, **(metadata or {})}
+    path.write_text(json.dumps({"cells": cells, "metadata": kept, "nbformat": 4, "nbformat_minor": 5}))
+    return path
+
+
+# What goes wrong is said before anything is loaded, and names the remedy.
 
 
 @pytest.mark.parametrize(
@@ -51,15 +47,176 @@ def test_a_failing_cell_is_shown(snapshot, tmp_path):
     [
         ("ai_spent", {"sandbox": True, "period": "2026-10"}, "Did you mean 'ai_spend'"),
         ("ai_spend", {"sandbox": True}, "needs a period"),
-        ("ai_spend", {"snapshot": "nowhere.parquet"}, "there is no snapshot"),
+        ("ai_spend", {"sandbox": True, "client": "x", "period": "2026-10"}, "keep one"),
+        ("ai_spend", {"sandbox": True, "accounts": [], "period": "2026-10"}, "no account to report on"),
+        ("ai_spend", {"snapshot": "nowhere.parquet"}, "there is no snapshot nowhere.parquet"),
+        ("ai_spend", {"snapshot": "x", "sandbox": True}, "snapshot= and sandbox= are both given"),
+        ("ai_spend", {"snapshot": "x", "accounts": ["cursor"]}, "snapshot= and accounts= are both given"),
         ("nowhere.ipynb", {"snapshot": "x"}, "there is no notebook"),
     ],
 )
 def test_bad_input_is_refused(name, options, words, tmp_path):
-    with pytest.raises(InputError, match=words):
+    with pytest.raises(InputError, match=re.escape(words)):
         tu.render_report(name, tmp_path / "d.html", **options)
+    assert not (tmp_path / "d.html").exists()
 
 
 def test_an_unknown_parameter_lists_the_known(snapshot, tmp_path):
-    with pytest.raises(InputError, match=r"no parameter .snap.\..* Known: snapshot"):
+    with pytest.raises(InputError, match=r"no parameter 'snap'\. Did you mean 'snapshot'\? Known: snapshot, period"):
         tu.render_report("ai_spend", tmp_path / "e.html", snapshot=snapshot, snap=1)
+
+
+def test_a_notebook_that_could_not_read_the_snapshot_is_refused(snapshot, tmp_path):
+    path = notebook(tmp_path / "blind.ipynb", "1", parameters="budget = 1")
+    with pytest.raises(InputError, match="no parameter 'snapshot'"):
+        tu.render_report(path, tmp_path / "e.html", snapshot=snapshot)
+
+
+def test_what_is_no_notebook_is_refused(tmp_path):
+    path = tmp_path / "broken.ipynb"
+    path.write_text("not json")
+    with pytest.raises(InputError, match="is not a notebook"):
+        find(path)
+
+
+def test_pdf_without_a_browser_is_refused_before_anything_is_loaded(snapshot, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(MissingExtraError, match="apt-get install chromium"):
+        tu.render_report("ai_spend", tmp_path / "e.html", snapshot=snapshot, pdf=tmp_path / "e.pdf")
+    assert not (tmp_path / "e.html").exists()
+
+
+@kernel
+def test_a_failing_cell_is_shown(snapshot, tmp_path):
+    path = notebook(tmp_path / "broken.ipynb", "1 / 0  # the cell at fault")
+    with pytest.raises(tu.UsageError, match="ZeroDivisionError") as failed:
+        tu.render_report(path, tmp_path / "c.html", snapshot=snapshot)
+    assert "the cell at fault" in str(failed.value)
+    assert "\x1b" not in str(failed.value)
+    assert not (tmp_path / "c.html").exists()
+
+
+# What is loaded.
+
+
+@pytest.mark.parametrize(
+    ("period", "before"),
+    [
+        ("2026-03", ("2026-02-01", "2026-03-01")),
+        ("2026-01", ("2025-12-01", "2026-01-01")),
+        ("2026", ("2025-01-01", "2026-01-01")),
+        (("2026-07-01", "2026-10-01"), ("2026-04-01", "2026-07-01")),
+        ("2026-10-05", ("2026-10-04", "2026-10-05")),
+    ],
+)
+def test_the_period_before_is_as_long(period, before):
+    assert period_before(Period.parse(period)) == Period.parse(before)
+
+
+def test_an_organisation_linked_twice_is_counted_once_and_told():
+    with pytest.warns(tu.UsageWarning, match="cursor-relinked serves the same records as cursor and is left out"):
+        result = load(tu.sandbox(), find("ai_spend"), None, "2026-10-07", lambda _: None)
+    accounts = set(result.polars["integrated_account_id"])
+    assert {"cursor", "datadog", "codex"} <= accounts
+    assert "cursor-relinked" not in accounts
+    assert result.period == Period.parse(("2026-10-06", "2026-10-08"))
+
+
+def test_accounts_that_are_named_are_those_that_are_loaded():
+    steps = []
+    result = load(tu.sandbox(), find("ai_spend"), ["cursor-relinked"], "2026-10-07", steps.append)
+    assert set(result.polars["integrated_account_id"]) == {"cursor-relinked"}
+    days = set(result.polars["start_date"].dt.date().cast(pl.String))
+    assert days == {"2026-10-06", "2026-10-07"}  # the period and the one before
+    assert steps[-1].stage == "load"
+
+
+# The page.
+
+
+@kernel
+def test_a_snapshot_renders_to_the_same_bytes_without_a_request_or_a_token(snapshot, tmp_path, monkeypatch):
+    monkeypatch.setenv("TRUTO_API_TOKEN", "secret-token")
+    steps = []
+    options = {"snapshot": snapshot, "period": "2026-09-15"}
+    first = tu.render_report("ai_spend", tmp_path / "a.html", progress=steps.append, **options).read_bytes()
+    second = tu.render_report("ai_spend", tmp_path / "b.html", progress=False, **options).read_bytes()
+    assert first == second
+    page = first.decode()
+    assert "secret-token" not in page
+    assert "<script" not in page
+    assert not re.search(r"(src|href)=[\"']?(https?:)?//", page)
+    assert "@import" not in page
+    assert "default-src 'none'" in page
+    assert str(tmp_path) not in page
+    assert {step.stage for step in steps} == {"run", "write"}
+    assert "The bill" in {step.label for step in steps}
+
+
+def test_the_kernel_is_told_nothing_of_the_service(monkeypatch):
+    monkeypatch.setenv("TRUTO_API_TOKEN", "secret-token")
+    monkeypatch.setenv("TRUTO_BASE_URL", "https://elsewhere.example.com")
+    assert not [name for name in quiet_environment() if name.startswith("TRUTO_")]
+    assert quiet_environment()["PATH"] == os.environ["PATH"]
+
+
+@kernel
+def test_a_notebook_of_ones_own_is_given_frames_paths_and_values_and_made_steady(snapshot, tmp_path):
+    source = (
+        "import os, sys, warnings\nimport polars as pl\nimport truto_usage_nb as tu\n"
+        "print(sorted(name for name in os.environ if name.startswith('TRUTO_')))\n"
+        "print(pl.read_parquet(teams)['team'].to_list(), limit, object())\n"
+        "warnings.warn('look here')\n"
+        "tu.read_result(snapshot).polars.height"
+    )
+    path = notebook(tmp_path / "own.ipynb", source, parameters='snapshot = ""\nlimit = 0\nteams = ""')
+    options = {"snapshot": snapshot, "limit": 7, "progress": False}
+    teams = pl.DataFrame({"team": ["data", "mobile"]})
+    first = tu.render_report(path, tmp_path / "a.html", teams=teams, **options).read_text(encoding="utf-8")
+    second = tu.render_report(path, tmp_path / "b.html", teams=teams.to_pandas(), **options).read_text(encoding="utf-8")
+    assert first == second
+    assert "[]\n" in first
+    assert "look here" in first
+    assert f'<pre class="said">{tu.read_result(snapshot).polars.height}</pre>' in first
+
+
+@pytest.fixture(scope="module")
+def page(snapshot, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("page")
+    return tu.render_report("ai_spend", folder / "page.html", snapshot=snapshot, period="2026-09-15", progress=False)
+
+
+@kernel
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [1280, 700])
+def test_a_browser_shows_it_offline_without_a_request_or_a_complaint(page, chromium, width):
+    from playwright.sync_api import sync_playwright
+
+    said = []
+    with sync_playwright() as driver:
+        flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+        browser = driver.chromium.launch(executable_path=chromium, args=flags)
+        context = browser.new_context(viewport={"width": width, "height": 900}, offline=True)
+        tab = context.new_page()
+        tab.on("request", lambda request: said.append(request.url) if request.url != page.as_uri() else None)
+        tab.on("console", lambda message: said.append(message.text))
+        tab.on("pageerror", lambda error: said.append(str(error)))
+        tab.goto(page.as_uri())
+        wide = tab.evaluate("document.documentElement.scrollWidth")
+        anchors = tab.locator("nav.contents a").evaluate_all("all => all.map(a => a.getAttribute('href').slice(1))")
+        targets = [tab.locator(f"[id='{name}']").count() for name in anchors]
+        browser.close()
+    assert [text for text in said if not text.startswith("data:")] == []
+    assert wide == width  # nothing sticks out
+    assert targets
+    assert set(targets) == {1}
+
+
+@kernel
+@pytest.mark.browser
+def test_a_page_is_printed_where_a_browser_is_at_hand(snapshot, chromium, tmp_path):
+    assert shutil.which("chromium") or chromium
+    path = notebook(tmp_path / "short.ipynb", "'printed'")
+    pdf = tmp_path / "short.pdf"
+    tu.render_report(path, tmp_path / "short.html", snapshot=snapshot, pdf=pdf, progress=False)
+    assert pdf.read_bytes().startswith(b"%PDF-")

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Progress", "Show", "progress_shown"]
+__all__ = ["Progress", "Show", "bar_class", "progress_shown", "somebody_looks_on"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ def progress_shown(progress: bool | Show | None) -> Iterator[Show]:
     if callable(progress):
         yield progress
         return
-    if not (_somebody_looks_on() if progress is None else progress):
+    if not (somebody_looks_on() if progress is None else progress):
         yield _ignore
         return
     with _Bar() as bar:
@@ -47,7 +47,8 @@ def _ignore(_: Progress) -> None:
     return None
 
 
-def _somebody_looks_on() -> bool:
+def somebody_looks_on() -> bool:
+    """Say whether a bar would be seen: in a notebook or a terminal, unless TRUTO_USAGE_PROGRESS says off."""
     if os.environ.get("TRUTO_USAGE_PROGRESS", "").lower() in {"0", "false", "off"}:
         return False
     shell = sys.modules.get("IPython")
@@ -71,13 +72,14 @@ class _Bar:
 
     def __call__(self, now: Progress) -> None:
         if self._bar is None:
-            self._bar = _tqdm()(total=now.total, unit="query", leave=False)
+            self._bar = bar_class()(total=now.total, unit="query", leave=False)
         self._bar.total = now.total
         self._bar.set_postfix_str(f"{now.label} · {now.pages} pages · {now.records:,} records", refresh=False)
         self._bar.update(now.done - self._bar.n)
 
 
-def _tqdm() -> Any:
+def bar_class() -> Any:
+    """Give tqdm's bar for where we are, a notebook or a terminal."""
     import warnings
 
     with warnings.catch_warnings():

@@ -7,25 +7,15 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from truto_usage_nb.errors import InputError, did_you_mean
-from truto_usage_nb.reports.running import execute, with_parameters
-from truto_usage_nb.reports.writing import to_html
+from truto_usage_nb.errors import InputError
+from truto_usage_nb.reports.progress import Show, Step, progress_shown
+from truto_usage_nb.reports.shelf import Notebook, find, list_reports
+from truto_usage_nb.reports.source import Source
 
 if TYPE_CHECKING:
     from truto_usage_nb.client import Client
 
 __all__ = ["list_reports", "render_report"]
-
-_SHIPPED = Path(__file__).parent / "notebooks"
-
-
-def list_reports() -> list[str]:
-    """List the reports that come with the library, by name.
-
-    >>> "ai_spend" in list_reports()
-    True
-    """
-    return sorted(path.stem for path in _SHIPPED.glob("*.ipynb"))
 
 
 def render_report(
@@ -35,70 +25,104 @@ def render_report(
     client: Client | None = None,
     snapshot: str | Path | None = None,
     sandbox: bool = False,
-    accounts: Iterable[str] | None = None,
+    accounts: str | Iterable[str] | None = None,
     period: Any = None,
+    keep_snapshot: str | Path | None = None,
+    pdf: str | Path | None = None,
+    progress: bool | Show | None = None,
     **parameters: Any,
 ) -> Path:
     """Render a report to one HTML file that asks nothing of the network, and give its path.
 
-    `name_or_path` is one of `list_reports()` or a notebook with a cell tagged `parameters`. This process loads the
-    `accounts` (all known ones when left out) for the `period` with `client` (`sandbox=True`: the sandbox's) and keeps a
-    snapshot; the notebook's kernel only reads it, so no token reaches a kernel or the page. `snapshot` renders from a
-    file that `UsageResult.save` wrote instead. The same snapshot and versions give the same bytes.
+    `name_or_path` is one of `list_reports()` or a notebook whose cell tagged `parameters` names what it may be told.
+    This process loads the `accounts` (all known ones when left out; of an organisation linked twice, the first) for the
+    `period` (as `load_usage` reads it) with `client` (`sandbox=True`: the sandbox's) and keeps a snapshot; the
+    notebook's kernel only reads it, so no token reaches a kernel, a parameter or the page. `keep_snapshot` keeps that
+    file where you say; `snapshot` renders from such a file, or one that `UsageResult.save` wrote, and asks nobody. The
+    same snapshot and versions give the same bytes.
 
-    Raises `InputError` for an unknown report or parameter, `UsageError` with the cell's source when a cell fails.
+    `pdf` prints the page as well, where Chromium is at hand. `progress` as for `load_usage`; a callable is given `Step`
+    values. `parameters` are the notebook's own: text, numbers, lists, paths, or dataframes (the kernel gets a file).
+    Those of `ai_spend`: `earlier` (a snapshot taken before), `labels` (a table with `email` and columns such as
+    `team`), `invoices` (`integration`, `currency`, `invoice`), `budget` (an amount a month, by currency).
+
+    Raises `InputError` for an unknown report, parameter or file, `UsageError` with the cell's source when a cell fails,
+    `MissingExtraError` where a library or the browser is missing.
+
+    >>> import tempfile, truto_usage_nb as tu
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     page = tu.render_report(
+    ...         "ai_spend", f"{folder}/day.html", sandbox=True, accounts=["cursor"], period="2026-10-05"
+    ...     )
+    ...     "<script" in page.read_text(encoding="utf-8")
+    False
     """
-    notebook = _found(name_or_path)
-    with tempfile.TemporaryDirectory(prefix="truto-report-") as scratch:
-        kept = Path(snapshot) if snapshot is not None else _loaded(Path(scratch), client, sandbox, accounts, period)
-        if not kept.is_file():
-            raise InputError(f"there is no snapshot {kept}; UsageResult.save(path) writes one")
-        ready = with_parameters(notebook, {"snapshot": str(kept.resolve()), **parameters})
-        return to_html(execute(ready, notebook.parent), Path(to))
+    notebook = find(name_or_path)
+    printer = _browser(pdf)
+    source = Source(snapshot, client, sandbox, accounts, period, keep_snapshot)
+    with tempfile.TemporaryDirectory(prefix="truto-report-") as scratch, progress_shown(progress) as show:
+        made = _given(parameters, Path(scratch))
+        notebook.check(made)
+        made |= _own(notebook, source.file(notebook, Path(scratch), show), period)
+        page = _rendered(notebook, Path(to), made, show)
+        if pdf is not None:
+            _printed(printer, page, Path(pdf), show)
+        return page
 
 
-def _found(name_or_path: str | Path) -> Path:
-    path = Path(name_or_path)
-    if path.suffix == ".ipynb":
-        if not path.is_file():
-            raise InputError(f"there is no notebook {path}")
-        return path
-    shipped = _SHIPPED / f"{name_or_path}.ipynb"
-    if not shipped.is_file():
-        known = list_reports()
+def _rendered(notebook: Notebook, to: Path, parameters: dict[str, Any], show: Show) -> Path:
+    from truto_usage_nb.reports.running import execute, with_parameters
+    from truto_usage_nb.reports.writing import to_html
+
+    done = execute(with_parameters(notebook, parameters), show)
+    show(Step("write", 0, 1, str(to)))
+    return to_html(done, to, notebook.path.parent)
+
+
+def _printed(printer: str, page: Path, pdf: Path, show: Show) -> None:
+    from truto_usage_nb.reports.printing import to_pdf
+
+    show(Step("print", 0, 1, str(pdf)))
+    to_pdf(printer, page, pdf)
+
+
+def _browser(pdf: str | Path | None) -> str:
+    """Find the browser before anything is loaded: who waits for a report should not wait for its refusal."""
+    if pdf is None:
+        return ""
+    from truto_usage_nb.reports.printing import browser
+
+    return browser()
+
+
+def _own(notebook: Notebook, snapshot: Path, period: Any) -> dict[str, Any]:
+    """Give the parameters that every report has from us, where the notebook has them."""
+    if "snapshot" not in notebook.parameters:
         raise InputError(
-            f"there is no report {str(name_or_path)!r}.{did_you_mean(name_or_path, known)} Known: {', '.join(known)}"
+            f"report {notebook.name!r} has no parameter 'snapshot', so it could not read what was loaded; "
+            'add snapshot = "" to its cell tagged `parameters`'
         )
-    return shipped
+    own: dict[str, Any] = {"snapshot": str(snapshot.resolve())}
+    if period is not None and "period" in notebook.parameters:
+        from truto_usage_nb.planning import Period
+
+        span = Period.parse(period)
+        own["period"] = [span.start.isoformat(), span.end.isoformat()]
+    return own
 
 
-def _loaded(scratch: Path, client: Client | None, sandbox: bool, accounts: Iterable[str] | None, period: Any) -> Path:
-    if period is None:
-        raise InputError("a report needs a period, such as period='2026-10', or snapshot= with a file that was saved")
-    if client is not None and sandbox:
-        raise InputError("client and sandbox=True are both given; keep one")
-    asking = client if client is not None else _client(sandbox)
-    chosen = list(accounts) if accounts is not None else _known(asking)
-    return asking.fetch_usage(chosen, period=period, progress=False).save(scratch / "usage.parquet")
+def _given(parameters: dict[str, Any], scratch: Path) -> dict[str, Any]:
+    """Give parameters as a notebook can hold them: a dataframe as a file, a path as text."""
+    from truto_usage_nb.native import collect, enter
 
-
-def _client(sandbox: bool) -> Client:
-    if sandbox:
-        from truto_usage_nb.sandbox.face import make
-
-        return make()
-    from truto_usage_nb.client import Client
-
-    return Client()
-
-
-def _known(client: Client) -> list[str]:
-    """Give every account of the five integrations, but one link of each organisation that is linked twice by name."""
-    table = client.list_accounts()
-    rows = table.filter(table["integration"].is_not_null()).rows(named=True)
-    if type(client).__name__ != "SandboxClient":
-        return [row["id"] for row in rows]
-    from truto_usage_nb.sandbox.company import ACCOUNTS
-
-    twins = {account.id for account in ACCOUNTS if account.twin_of is not None}
-    return [row["id"] for row in rows if row["id"] not in twins]
+    made: dict[str, Any] = {}
+    for name, value in parameters.items():
+        if hasattr(value, "columns") and not isinstance(value, str):
+            path = scratch / f"{name}.parquet"
+            collect(enter(value).frame).write_parquet(path)
+            made[name] = str(path)
+        elif isinstance(value, Path):
+            made[name] = str(value.resolve())
+        else:
+            made[name] = value
+    return made

@@ -3,64 +3,79 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+import re
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
-from truto_usage_nb.errors import InputError, MissingExtraError, UsageError, did_you_mean
+from truto_usage_nb.errors import UsageError
+from truto_usage_nb.reports.progress import Show, Step
+from truto_usage_nb.reports.shelf import Notebook, library
 
-__all__ = ["execute", "with_parameters"]
+__all__ = ["execute", "quiet_environment", "with_parameters"]
 
-_TAG = "parameters"
 _SECONDS = 600
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
-def with_parameters(path: Path, parameters: dict[str, Any]) -> Any:
-    """Give the notebook with its `parameters` cell followed by these; an unknown parameter is an `InputError`."""
-    papermill = _import("papermill")
-    known = papermill.inspect_notebook(str(path))
-    for name in parameters:
-        if name not in known:
-            raise InputError(
-                f"report {path.stem!r} has no parameter {name!r}.{did_you_mean(name, known)} Known: {', '.join(known)}"
-            )
-    notebook = papermill.iorw.load_notebook_node(str(path))
-    notebook = papermill.parameterize.parameterize_notebook(notebook, parameters)
-    for number, cell in enumerate(notebook.cells):
+def with_parameters(notebook: Notebook, parameters: dict[str, Any]) -> Any:
+    """Give the notebook with its `parameters` cell followed by these; an unknown one is an `InputError`."""
+    notebook.check(parameters)
+    papermill = library("papermill")
+    made = papermill.iorw.load_notebook_node(str(notebook.path))
+    if parameters:
+        made = papermill.parameterize.parameterize_notebook(made, parameters)
+    for number, cell in enumerate(made.cells):
         cell["id"] = f"cell-{number}"  # an injected cell has a random one, which would show in the page
-    return notebook
+    return made
 
 
-def execute(notebook: Any, folder: Path) -> Any:
+def execute(notebook: Any, show: Show) -> Any:
     """Run every cell in a fresh kernel; a failing cell is a `UsageError` that shows its source and its error."""
-    nbclient = _import("nbclient")
+    nbclient = library("nbclient")
     client = nbclient.NotebookClient(
         notebook,
+        km=_manager(),
         timeout=_SECONDS,
-        kernel_name="python3",
         store_widget_state=False,
-        resources={"metadata": {"path": str(folder)}},
+        resources={"metadata": {"path": os.getcwd()}},
+        on_cell_start=_telling(notebook, show),
     )
     try:
-        return client.execute(env=_environment())
+        return client.execute(env=quiet_environment(), cleanup_kc=True)
     except nbclient.exceptions.CellExecutionError as problem:
-        raise UsageError(f"a cell of the report failed: {problem.ename}: {problem.evalue}\n{problem}") from None
+        told = _COLOUR.sub("", str(problem))
+        raise UsageError(f"a cell of the report failed: {problem.ename}: {problem.evalue}\n{told}") from None
+    except nbclient.exceptions.CellTimeoutError as problem:
+        raise UsageError(f"a cell of the report took longer than {_SECONDS} seconds\n{problem}") from None
+    except nbclient.exceptions.DeadKernelError:
+        raise UsageError("the report's kernel died, perhaps of too little memory; ask for a shorter period") from None
 
 
-def _environment() -> dict[str, str]:
-    """Give the kernel's environment: nothing of the service's, and what makes a page the same every time."""
+def _manager() -> Any:
+    """Make a kernel that is reached through files, not ports, where the system knows such."""
+    library("ipykernel")
+    transport = {"transport": "ipc"} if os.name == "posix" else {}
+    return library("jupyter_client").AsyncKernelManager(kernel_name="python3", **transport)
+
+
+def _telling(notebook: Any, show: Show) -> Callable[..., None]:
+    """Tell the heading above each cell as the cell starts."""
+    labels, heading = [], ""
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            found = re.findall(r"^#+ +(.+)$", cell.source, flags=re.MULTILINE)
+            heading = found[-1] if found else heading
+        labels.append(heading)
+
+    def tell(*, cell_index: int, **_: Any) -> None:
+        with suppress(IndexError):
+            show(Step("run", cell_index, len(labels), labels[cell_index]))
+
+    return tell
+
+
+def quiet_environment() -> dict[str, str]:
+    """Give a child's environment: nothing of the service's, and what makes a page the same every time."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("TRUTO_")}
-    return {**kept, "SOURCE_DATE_EPOCH": "0", "PYTHONWARNINGS": "default", "TRUTO_USAGE_PROGRESS": "off"}
-
-
-def _import(name: str) -> Any:
-    from importlib import import_module
-
-    try:
-        if name == "papermill":
-            import_module("papermill.iorw")
-            import_module("papermill.parameterize")
-        return import_module(name)
-    except ImportError as problem:
-        raise MissingExtraError(
-            f"reports need {name} ({problem}); install it: pip install 'truto-usage-nb[reports]'"
-        ) from None
+    return {**kept, "SOURCE_DATE_EPOCH": "0", "PYTHONHASHSEED": "0"}

@@ -3,42 +3,65 @@
 from __future__ import annotations
 
 import itertools
+import re
 from pathlib import Path
 from typing import Any
 
-__all__ = ["to_html"]
+from truto_usage_nb.reports.shelf import library
+from truto_usage_nb.reports.steady import steady
+
+__all__ = ["to_html", "whole"]
 
 _HERE = Path(__file__).parent
-_WIDGET = "application/vnd.jupyter.widget-view+json"
+_HEADING = re.compile(r"<h2(?: id=\"[^\"]*\")?>(.*?)</h2>", re.DOTALL)
+_TITLE = re.compile(r"^# +(.+)$", re.MULTILINE)
+_CONTENTS = "<!-- contents -->"
+_TAGS = re.compile(r"<[^>]+>")
 
 
-def to_html(notebook: Any, path: Path) -> Path:
-    """Write the page; it appears whole or not at all."""
-    from nbconvert import HTMLExporter
-
-    exporter: Any = HTMLExporter(  # type: ignore[no-untyped-call]
-        template_name="template", extra_template_basedirs=[str(_HERE)], embed_images=True, exclude_anchor_links=True
+def to_html(notebook: Any, path: Path, folder: Path) -> Path:
+    """Write the page; it appears whole or not at all. Pictures that its text names are looked for in `folder`."""
+    exporter: Any = library("nbconvert").HTMLExporter(
+        template_name="template",
+        extra_template_basedirs=[str(_HERE)],
+        embed_images=True,
+        exclude_anchor_links=True,
     )
     numbers = itertools.count()
     exporter.environment.globals["uuid4"] = lambda: f"id-{next(numbers)}"
-    page, _ = exporter.from_notebook_node(_bare(notebook))
+    css = (_HERE / "template" / "page.css").read_text(encoding="utf-8")
+    title = _title(notebook)
+    resources = {"metadata": {"path": str(folder), "name": title}, "page_css": css, "page_title": title}
+    page, _ = exporter.from_notebook_node(steady(notebook), resources=resources)
+    return whole(path, _with_contents(page).encode())
+
+
+def _title(notebook: Any) -> str:
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown" and (found := _TITLE.search(cell.source)):
+            return found[1].strip()
+    return str(notebook.metadata.get("title", "Report"))
+
+
+def _with_contents(page: str) -> str:
+    """Name the second-level headings, and list them where the template left room for it."""
+    links: list[str] = []
+
+    def named(found: re.Match[str]) -> str:
+        plain = _TAGS.sub("", found[1]).strip()
+        name = f"{len(links) + 1}-{re.sub(r'[^a-z0-9]+', '-', plain.lower()).strip('-')}"
+        links.append(f'<li><a href="#{name}">{plain}</a></li>')
+        return f'<h2 id="{name}">{found[1]}</h2>'
+
+    page = _HEADING.sub(named, page)
+    listed = f'<nav class="contents" aria-label="Contents"><ol>{"".join(links)}</ol></nav>' if links else ""
+    return page.replace(_CONTENTS, listed, 1)
+
+
+def whole(path: Path, content: bytes) -> Path:
+    """Write a file that appears whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     half = path.with_name(f".{path.name}.part")
-    half.write_text(page, encoding="utf-8")
+    half.write_bytes(content)
     half.replace(path)
     return path
-
-
-def _bare(notebook: Any) -> Any:
-    """Take out what differs from run to run, and widgets, which a page without scripts cannot show."""
-    for name in ("papermill", "execution", "widgets"):
-        notebook.metadata.pop(name, None)
-    notebook.metadata.get("language_info", {}).pop("version", None)
-    notebook.cells = [cell for cell in notebook.cells if "injected-parameters" not in cell.metadata.get("tags", [])]
-    for cell in notebook.cells:
-        cell.metadata.pop("execution", None)
-        cell.metadata.pop("papermill", None)
-        if "outputs" in cell:
-            cell.outputs = [out for out in cell.outputs if _WIDGET not in out.get("data", {})]
-    notebook.metadata["title"] = notebook.metadata.get("title", "Usage and cost")
-    return notebook

@@ -1,0 +1,96 @@
+"""The answer in three sentences, made from the figures."""
+
+from __future__ import annotations
+
+from html import escape
+
+import polars as pl
+
+from truto_usage_nb.format import money, percent
+from truto_usage_nb.reports.loading import period_before
+from truto_usage_nb.reports.parts.book import Book, label_of, span_name
+from truto_usage_nb.reports.parts.doubting import doubts
+from truto_usage_nb.reports.parts.markup import Html, joined
+
+__all__ = ["answer", "sentences"]
+
+
+def answer(book: Book) -> Html:
+    """Say what it cost, what changed, and what is most uncertain."""
+    return Html('<div class="answer">' + "".join(f"<p>{escape(each)}</p>" for each in sentences(book)) + "</div>")
+
+
+def sentences(book: Book) -> list[str]:
+    """Give the three sentences as text."""
+    return [_cost(book), _change(book), _doubt(book)]
+
+
+def _cost(book: Book) -> str:
+    totals = _totals(book.bill)
+    if not totals:
+        return f"{span_name(book.period)}: no record states a cost."
+    whole = joined(_amount(amount, currency) for currency, amount in totals.items())
+    currency, amount = next(iter(totals.items()))
+    vendors = book.by("integration").filter((pl.col("currency") == currency) & (pl.col("cost") > 0))
+    parts = [
+        f"{label_of(name)} {money(cost, currency)} ({percent(cost / amount)})"
+        for name, cost in vendors.select("integration", "cost").head(3).iter_rows()
+    ]
+    largest = f"; the largest are {joined(parts)}" if len(parts) > 1 and amount > 0 else ""
+    return f"{span_name(book.period)} cost {whole}, before credits and tax{largest}."
+
+
+def _totals(bill: pl.DataFrame) -> dict[str, float]:
+    """The total of each currency, the one with the largest first."""
+    table = bill.filter(pl.col("cost").is_not_null()).group_by("currency").agg(pl.col("cost").sum(), pl.len())
+    known = table.sort([pl.col("currency") == "XXX", "len", "currency"], descending=[False, True, False])
+    return dict(known.select("currency", "cost").iter_rows())
+
+
+def _amount(amount: float, currency: str) -> str:
+    return f"{amount:,.0f} in a currency nobody stated" if currency == "XXX" else money(amount, currency)
+
+
+def _change(book: Book) -> str:
+    before = book.bill_before
+    if before is None:
+        return "How that compares with the period before cannot be said: the snapshot does not hold it."
+    was, now = _totals(before), _totals(book.bill)
+    name = span_name(period_before(book.period))
+    parts = [_compared(was.get(one), now.get(one), one) for one in dict.fromkeys((*now, *was)) if one != "XXX"]
+    return f"Against {name} that is {joined(parts)}.{_mover(book)}" if parts else f"{name} states no cost either."
+
+
+def _compared(was: float | None, now: float | None, currency: str) -> str:
+    if was is None or now is None:
+        return f"{money(now or was, currency)} {'new' if was is None else 'gone'}"
+    change = now - was
+    share = f" ({percent(abs(change) / abs(was))})" if was else ""
+    return f"{money(abs(change), currency)} {'more' if change >= 0 else 'less'}{share}"
+
+
+def _mover(book: Book) -> str:
+    """Name the vendor that moved most, in the leading currency."""
+    assert book.bill_before is not None
+    currency = next(iter(_totals(book.bill)), None)
+    sides = [
+        book.by("integration", bill=bill).filter(pl.col("currency") == currency).select("integration", "cost")
+        for bill in (book.bill, book.bill_before)
+    ]
+    both = sides[0].join(sides[1], on="integration", how="full", coalesce=True, suffix="_was").fill_null(0.0)
+    moved = both.with_columns(change=pl.col("cost") - pl.col("cost_was")).sort(pl.col("change").abs(), descending=True)
+    if not moved.height or not moved["change"][0]:
+        return ""
+    row = moved.row(0, named=True)
+    sign = "up" if row["change"] > 0 else "down"
+    return f" {label_of(row['integration'])} moved most: {sign} {money(abs(row['change']), currency)}."
+
+
+def _doubt(book: Book) -> str:
+    found = doubts(book)
+    if not found:
+        return "Nothing is known that could still change these figures."
+    largest = found[0]
+    return (
+        f"The largest uncertainty is {_amount(abs(largest.amount), largest.currency)}: {largest.what} ({largest.how})."
+    )

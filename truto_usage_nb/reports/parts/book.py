@@ -1,0 +1,191 @@
+"""What every part of a report reads: the snapshot cut to its period, and each table computed once."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import polars as pl
+
+from truto_usage_nb.costs import cost_per
+from truto_usage_nb.errors import InputError, UsageWarning
+from truto_usage_nb.integrations import INTEGRATIONS
+from truto_usage_nb.planning import Period
+from truto_usage_nb.reports.loading import period_before
+from truto_usage_nb.result import UsageResult, read_result
+
+__all__ = ["Book", "label_of", "open_book", "span_name"]
+
+T = TypeVar("T")
+
+DIMENSIONS = (
+    "integration", "integrated_account_id", "product_id", "product_name", "metric_name", "surface", "model_id",
+    "resources_workspace_id", "resources_workspace_name",
+)  # fmt: skip
+"""What the one cost table of a report is made by; every other is a sum over it."""
+
+_INSTANT = timedelta(microseconds=1)
+_SUMS = ("cost", "other_cost", "tokens", "unpriced_tokens", "included_tokens")
+
+
+@dataclass(frozen=True)
+class Book:
+    """Hold a report's figures: `result` is the snapshot, `now` its records of `period`, `before` those of the period
+    before (None where the snapshot does not reach back), `earlier` a snapshot taken before, `labels`, `invoices` and
+    `budget` what the reader was asked for."""
+
+    result: UsageResult
+    period: Period
+    hash: str
+    labels: pl.DataFrame | None = None
+    invoices: pl.DataFrame | None = None
+    budget: float | Mapping[str, float] | None = None
+    earlier: UsageResult | None = None
+    told: list[str] = field(default_factory=list)
+
+    @cached_property
+    def now(self) -> pl.DataFrame:
+        return self.cut(self.result.polars, self.period, undated=True)
+
+    @cached_property
+    def before(self) -> pl.DataFrame | None:
+        held, wanted = self.result.period, period_before(self.period)
+        if held is None or held.start > wanted.start:
+            return None
+        return self.cut(self.result.polars, wanted, undated=False)
+
+    @cached_property
+    def shown(self) -> UsageResult:
+        """The result as if only the period had been loaded."""
+        return replace(self.result, polars=self.now, period=self.period)
+
+    @cached_property
+    def bill(self) -> pl.DataFrame:
+        """The cost of each day by every dimension: what the other tables are sums of."""
+        return self.costs(self.now, DIMENSIONS, every="1d")
+
+    @cached_property
+    def bill_before(self) -> pl.DataFrame | None:
+        before = self.before
+        return None if before is None else self.costs(before, DIMENSIONS)
+
+    def by(self, names: str | Sequence[str] = (), *, bill: pl.DataFrame | None = None) -> pl.DataFrame:
+        """Add the bill up by some of its dimensions: what `cost_per` gives for them, currencies in blocks."""
+        return added_up(self.bill if bill is None else bill, [names] if isinstance(names, str) else list(names))
+
+    def costs(self, frame: pl.DataFrame, by: str | Sequence[str], **options: Any) -> pl.DataFrame:
+        """Give `cost_per`, and keep what it tells."""
+        return cast("pl.DataFrame", self.hear(lambda: cost_per(frame, by, **options)))
+
+    def hear(self, ask: Callable[[], T]) -> T:
+        """Ask, and keep what is told meanwhile for the notes under the tables."""
+        with warnings.catch_warnings(record=True) as heard:
+            warnings.simplefilter("always", UsageWarning)
+            answer = ask()
+        said = [str(each.message) for each in heard if issubclass(each.category, UsageWarning)]
+        self.told.extend(text for text in said if text not in self.told)
+        return answer
+
+    @staticmethod
+    def cut(frame: pl.DataFrame, span: Period, *, undated: bool) -> pl.DataFrame:
+        """Keep the records that start in a period, and those without a start where asked."""
+        start = pl.col("start_date")
+        inside = (start >= span.start) & (start < span.end)
+        return frame.filter(inside.fill_null(value=undated))
+
+
+def added_up(bill: pl.DataFrame, names: list[str]) -> pl.DataFrame:
+    """Sum a cost table over its other dimensions, then divide: lines without any cost keep none."""
+    stated = pl.col("cost").is_not_null().any()
+    sums = [pl.col(name).sum() for name in _SUMS[2:]]
+    money = [pl.when(stated).then(pl.col(name).sum()).alias(name) for name in _SUMS[:2]]
+    table = bill.group_by(*names, "currency", maintain_order=True).agg(*money, *sums)
+    ratio = pl.when(pl.col("tokens") > 0).then((pl.col("cost") - pl.col("other_cost")) / pl.col("tokens") * 1e6)
+    whole = pl.col("tokens") + pl.col("unpriced_tokens")
+    table = table.with_columns(
+        cost_per_million_tokens=ratio, priced_share=pl.when(whole > 0).then(pl.col("tokens") / whole)
+    )
+    down = [True, False, True, *[False] * len(names)]
+    lines = table.with_columns(_size=pl.col("cost").abs().sum().over("currency"))
+    return lines.sort(["_size", "currency", "cost", *names], descending=down, nulls_last=True).drop("_size")
+
+
+def open_book(
+    snapshot: str | Path,
+    *,
+    period: Any = None,
+    earlier: str | Path | None = None,
+    labels: str | Path | None = None,
+    invoices: str | Path | None = None,
+    budget: float | Mapping[str, float] | None = None,
+) -> Book:
+    """Open a snapshot for a report. `period` is the one to report on: the last month of the snapshot when left out.
+
+    `earlier` is a snapshot taken before; `labels` and `invoices` are CSV or Parquet files, see `render_report`;
+    `budget` is an amount a month, or a mapping of currencies to amounts.
+    """
+    from truto_usage_nb.result.snapshot import content_hash
+
+    result = read_result(snapshot)
+    return Book(
+        result=result,
+        period=_reported(result, period),
+        hash=content_hash(result.polars),
+        labels=_file("labels", labels, ("email",)),
+        invoices=_file("invoices", invoices, ("integration", "currency", "invoice")),
+        budget=budget or None,
+        earlier=read_result(earlier) if earlier else None,
+    )
+
+
+def _reported(result: UsageResult, period: Any) -> Period:
+    held = result.period
+    if period:
+        wanted = Period.parse(period)
+        if held is not None and (wanted.start < held.start or wanted.end > held.end):
+            raise InputError(f"the snapshot holds {held}, which does not cover the period {wanted}; load it anew")
+        return wanted
+    if held is None:
+        raise InputError(
+            "the snapshot was loaded without a period; say which one to report on, such as period='2026-10'"
+        )
+    first = max(held.start, (held.end - _INSTANT).replace(day=1, hour=0, minute=0, second=0, microsecond=0))
+    return Period(first, held.end)
+
+
+def _file(name: str, path: str | Path | None, needed: Sequence[str]) -> pl.DataFrame | None:
+    if not path:
+        return None
+    where = Path(path)
+    if not where.is_file():
+        raise InputError(f"{name}={str(path)!r}: there is no such file")
+    frame = pl.read_parquet(where) if where.suffix == ".parquet" else pl.read_csv(where)
+    missing = [column for column in needed if column not in frame.columns]
+    if missing:
+        raise InputError(f"{name}: {where.name} has no column {missing[0]!r}; it has {', '.join(frame.columns)}")
+    return frame
+
+
+def label_of(integration: str | None) -> str:
+    """Give a vendor's name as people write it."""
+    known = INTEGRATIONS.get(integration or "")
+    return known.label if known is not None else integration or "unknown"
+
+
+def span_name(span: Period) -> str:
+    """Write a period as people say it.
+
+    >>> span_name(Period.parse("2026-10")), span_name(Period.parse(("2026-10-05", "2026-10-08")))
+    ('October 2026', '2026-10-05 to 2026-10-07')
+    """
+    if span == Period.parse(f"{span.start:%Y-%m}"):
+        return f"{span.start:%B %Y}"
+    if span == Period.parse(f"{span.start:%Y}"):
+        return f"{span.start:%Y}"
+    last = span.end - _INSTANT
+    return f"{span.start:%Y-%m-%d}" if last.date() == span.start.date() else f"{span.start:%Y-%m-%d} to {last:%Y-%m-%d}"

@@ -1,0 +1,71 @@
+"""What the figures cover, account by account, and what they cannot hold."""
+
+from __future__ import annotations
+
+from html import escape
+
+import polars as pl
+
+from truto_usage_nb.costs import coverage as cover
+from truto_usage_nb.format import money
+from truto_usage_nb.reports.parts.book import Book, label_of
+from truto_usage_nb.reports.parts.markup import Html, notes
+from truto_usage_nb.reports.parts.tables import count, day, millions, share, table, text
+
+__all__ = ["coverage", "not_in_these_figures"]
+
+_NEVER = {
+    "claude": "Priority Tier tokens, which have no cost row; credits, which are applied later; seats",
+    "openai_codex": "grants and prepaid credits; ChatGPT seats; Codex usage within a plan",
+    "cursor": "seats, which no endpoint returns; its invoice runs from billing day to billing day, not by month",
+    "confluent": "the purchase of a commitment: what is drawn from it is shown at contract price",
+    "datadog": "forecasts, on purpose; one record a month, so its days are that month spread evenly",
+}
+_KEY = ("integrated_account_id", "integration", "report_type")
+
+
+def not_in_these_figures(book: Book) -> Html:
+    """Say before any chart what no figure below can hold."""
+    held = [name for name in dict.fromkeys(book.now["integration"].drop_nulls().sort()) if name in _NEVER]
+    lines = "".join(f"<li><strong>{escape(label_of(name))}</strong>: {escape(_NEVER[name])}</li>" for name in held)
+    general = "Tax, seats and purchases, unless a record states them: no vendor's usage API returns them."
+    end = "So no total below is an invoice; it is what was metered."
+    return Html(f'<div class="aside"><p>{general}</p><ul>{lines}</ul><p>{end}</p></div>')
+
+
+def coverage(book: Book) -> Html:
+    """Show days held and missing, money, and the share of priced tokens of each account and report type."""
+    held = book.hear(lambda: cover(book.shown))
+    accounts = held.accounts.with_columns(
+        cost=pl.Series([_money(held.money, row) for row in held.accounts.select(_KEY).iter_rows()], dtype=pl.String),
+        report_type=pl.col("report_type").fill_null("–"),
+        missing_days=pl.col("missing_days").fill_null("none"),
+    )
+    columns = {
+        "integrated_account_id": text("Account"),
+        "report_type": text("Report type"),
+        "records": count("Records"),
+        "days_held": count("Days"),
+        "missing_days": text("Missing"),
+        "cost": text("Cost stated"),
+        "tokens": millions("Tokens, millions"),
+        "priced_share": share("With a price"),
+        "settled_until": day("Final until"),
+    }
+    below = [*held.notes, "A view that states the same money or tokens as another is counted once; see the rule below."]
+    return table(
+        accounts, columns, name="coverage", below=below if accounts["report_type"].n_unique() > 3 else held.notes
+    )
+
+
+def _money(stated: pl.DataFrame, key: tuple[str | None, ...]) -> str:
+    same = pl.all_horizontal(*(pl.col(name).eq_missing(pl.lit(value)) for name, value in zip(_KEY, key, strict=True)))
+    return (
+        ", ".join(money(cost, currency) for currency, cost in stated.filter(same).select("currency", "cost").rows())
+        or "–"
+    )
+
+
+def told(book: Book) -> Html:
+    """Show what was told while the tables were made."""
+    return notes(book.told)

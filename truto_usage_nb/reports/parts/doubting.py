@@ -1,0 +1,90 @@
+"""What could make the bill another one, each doubt with the money it concerns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import polars as pl
+
+from truto_usage_nb.costs import coverage, estimate_costs
+from truto_usage_nb.reports.parts.book import Book, label_of
+from truto_usage_nb.reports.parts.markup import Html, note, plural
+from truto_usage_nb.reports.parts.state import open_vendors
+from truto_usage_nb.reports.parts.tables import spend, table, text
+
+__all__ = ["Doubt", "doubts", "uncertainty"]
+
+
+class Doubt(NamedTuple):
+    """One doubt: what it is about, how much money it concerns in its currency, and how that was reckoned."""
+
+    what: str
+    amount: float
+    currency: str
+    how: str
+
+
+def doubts(book: Book) -> list[Doubt]:
+    """Give every doubt that can be put in money, the largest of each currency first."""
+    found = [*_open(book), *_missing(book), *_unpriced(book), *_nameless(book)]
+    return sorted(found, key=lambda each: (each.currency != _main(book), each.currency, -abs(each.amount), each.what))
+
+
+def _main(book: Book) -> str | None:
+    """The currency of the most lines: amounts of several are never weighed against each other."""
+    stated = book.bill.filter(pl.col("cost").is_not_null() & (pl.col("currency") != "XXX"))
+    return stated["currency"].mode().sort()[0] if stated.height else None
+
+
+def _open(book: Book) -> Iterator[Doubt]:
+    for each in open_vendors(book):
+        late = book.bill.filter((pl.col("integration") == each.integration) & (pl.col("period_start") >= each.since))
+        for currency, amount in _sums(late):
+            how = f"its bill from {each.since:%Y-%m-%d} on, which the vendor may still revise"
+            yield Doubt(f"{label_of(each.integration)} is not final", amount, currency, how)
+
+
+def _missing(book: Book) -> Iterator[Doubt]:
+    rows = coverage(book.shown).accounts.filter(pl.col("days_missing") > 0)
+    for account, days, missing, held in rows.select(
+        "integrated_account_id", "days_missing", "missing_days", "days_held"
+    ).iter_rows():
+        for currency, amount in _sums(book.bill.filter(pl.col("integrated_account_id") == account)):
+            how = f"{plural(days, 'day')} without a record ({missing}), at the account's mean of the days held"
+            yield Doubt(f"{account} has a gap", amount / held * days, currency, how)
+
+
+def _unpriced(book: Book) -> Iterator[Doubt]:
+    table = book.hear(lambda: estimate_costs(book.now, ["integrated_account_id"]))
+    tokens = book.by("integrated_account_id").filter(pl.col("unpriced_tokens") > 0)
+    unpriced = dict(tokens.group_by("integrated_account_id").agg(pl.col("unpriced_tokens").sum()).iter_rows())
+    for row in table.filter(pl.col("cost").is_null() & (pl.col("estimated_cost") > 0)).iter_rows(named=True):
+        account = row["integrated_account_id"]
+        if account in unpriced:
+            how = f"{unpriced[account]:,} tokens that no bill states, at list price ({row['price_source']})"
+            yield Doubt(f"{account} has tokens without a price", row["estimated_cost"], row["estimate_currency"], how)
+
+
+def _nameless(book: Book) -> Iterator[Doubt]:
+    for currency, amount in _sums(book.bill.filter(pl.col("currency") == "XXX")):
+        yield Doubt("amounts whose currency nobody stated", amount, currency, "their sum, kept apart from every total")
+
+
+def _sums(bill: pl.DataFrame) -> list[tuple[str, float]]:
+    stated = bill.filter(pl.col("cost").is_not_null()).group_by("currency").agg(pl.col("cost").sum())
+    return [(currency, amount) for currency, amount in stated.sort("currency").iter_rows() if amount]
+
+
+def uncertainty(book: Book) -> Html:
+    """Show every doubt with its money, the largest first."""
+    found = doubts(book)
+    if not found:
+        return note("Nothing is known that could change these figures.")
+    frame = pl.DataFrame(found, schema=list(Doubt._fields), orient="row")
+    columns = {
+        "what": text("What is uncertain"),
+        "amount": spend("Money concerned"),
+        "how": text("How it was reckoned"),
+    }
+    return table(frame, columns, name="doubts")

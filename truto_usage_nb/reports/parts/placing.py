@@ -1,0 +1,106 @@
+"""Where the money goes, by one dimension at a time, each adding up to the bill."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from truto_usage_nb.format import money
+from truto_usage_nb.reports.parts.book import Book, label_of
+from truto_usage_nb.reports.parts.markup import Html
+from truto_usage_nb.reports.parts.tables import NOBODY, PINNED, millions, price, share, spend, table, text
+
+__all__ = ["by_product", "unit_prices", "where"]
+
+
+def where(book: Book, by: str, title: str, *, top: int = 12) -> Html:
+    """Show the cost by one dimension of the bill, with its share; what has no value there is not attributed, vendor by
+    vendor, and stands last."""
+    named = book.by(by, bill=book.bill.filter(pl.col(by).is_not_null())).filter(pl.col("cost").is_not_null())
+    rest = book.by("integration", bill=book.bill.filter(pl.col(by).is_null())).filter(pl.col("cost").is_not_null())
+    nobody = rest.select(
+        pl.format(f"{NOBODY} {{}}", _vendor()).alias(by), pl.exclude("integration"), pl.lit(value=True).alias(PINNED)
+    )
+    lines = pl.concat([named.with_columns(pl.lit(value=False).alias(PINNED)), nobody], how="diagonal_relaxed")
+    order = lines["currency"].unique(maintain_order=True).to_list()
+    ranked = lines.sort([pl.col("currency").replace_strict(order, range(len(order))), PINNED], maintain_order=True)
+    return shares_table(with_shares(ranked), by, title, top=top)
+
+
+def _vendor() -> pl.Expr:
+    return pl.col("integration").map_elements(label_of, pl.String)
+
+
+def with_shares(lines: pl.DataFrame) -> pl.DataFrame:
+    """Add the share of each line in its currency."""
+    whole = pl.col("cost").sum().over("currency")
+    return lines.with_columns(share=pl.when(whole != 0).then(pl.col("cost") / whole))
+
+
+def shares_table(lines: pl.DataFrame, by: str, title: str, *, top: int = 12) -> Html:
+    """Show cost and share by a column of names."""
+    columns = {by: text(title), "cost": spend("Cost"), "share": share("Share")}
+    return table(lines, columns, name=f"where-{by}", totals=("cost",), top=top)
+
+
+def unit_prices(book: Book, *, top: int = 15) -> Html:
+    """Show what a million priced tokens of each model cost, how many have a price, and how many were cache reads."""
+    from truto_usage_nb.costs import cost_per_token
+
+    priced = book.hear(lambda: cost_per_token(book.now, "model_id"))
+    lines = priced.filter((pl.col("tokens") > 0) & pl.col("model_id").is_not_null()).with_columns(
+        token_cost=pl.col("cost") - pl.col("other_cost"),
+        priced_share=pl.col("tokens") / (pl.col("tokens") + pl.col("unpriced_tokens")),
+    )
+    columns = {
+        "model_id": text("Model"),
+        "token_cost": spend("Cost of tokens"),
+        "tokens": millions("Priced tokens, millions"),
+        "cost_per_million_tokens": price("Per million"),
+        "cache_read_share": share("Cache reads"),
+        "unpriced_tokens": millions("Without a price, millions"),
+        "priced_share": share("Priced"),
+    }
+    from truto_usage_nb.costs import closing_line
+
+    below = (
+        closing_line(book.by()),
+        "A price per million is a blend: it moves with the share of cache reads as much as with the rate card.",
+    )
+    return table(lines, columns, name="prices", top=top, below=below)
+
+
+def by_product(book: Book, integrations: Sequence[str], *, top: int = 25) -> Html:
+    """Show the products of vendors that sell no tokens, with what each cost in the period before."""
+    lines = _products(book.bill, book, integrations)
+    columns = {
+        "vendor": text("Vendor"),
+        "product_name": text("Product"),
+        "cost": spend("Cost"),
+        "share": share("Share"),
+    }
+    if book.bill_before is not None:
+        was = _products(book.bill_before, book, integrations).select(
+            "integration", "product_name", "currency", was="cost"
+        )
+        lines = lines.join(
+            was, on=["integration", "product_name", "currency"], how="full", coalesce=True, nulls_equal=True
+        )
+        lines = lines.with_columns(change=pl.col("cost").fill_null(0.0) - pl.col("was").fill_null(0.0))
+        columns |= {"was": spend("Before"), "change": spend("Change")}
+    if not lines.height:
+        return Html(f"<p>No cost of {' or '.join(label_of(name) for name in integrations)} in this period.</p>")
+    lines = with_shares(lines).with_columns(vendor=_vendor())
+    lines = lines.sort(["currency", "cost"], descending=[False, True], nulls_last=True)
+    return table(lines, columns, name="products", totals=("cost", "was", "change"), top=top)
+
+
+def _products(bill: pl.DataFrame, book: Book, integrations: Sequence[str]) -> pl.DataFrame:
+    mine = bill.filter(pl.col("integration").is_in(integrations))
+    return book.by(["integration", "product_name"], bill=mine).filter(pl.col("cost").is_not_null())
+
+
+def leading(book: Book) -> str:
+    """Write the bill's totals, for a sentence."""
+    return ", ".join(money(cost, currency) for currency, cost in book.by().select("currency", "cost").iter_rows())

@@ -1,0 +1,86 @@
+"""What a period was reported as in an earlier snapshot, and what it is now."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from truto_usage_nb.errors import InputError
+from truto_usage_nb.format import money
+from truto_usage_nb.planning import Period
+from truto_usage_nb.reports.loading import period_before
+from truto_usage_nb.reports.parts.book import Book, label_of, span_name
+from truto_usage_nb.reports.parts.markup import Html, note
+from truto_usage_nb.reports.parts.tables import spend, table, text
+
+__all__ = ["restated", "restatements"]
+
+
+def restated(book: Book) -> Html:
+    """Say "September was reported as $x; it is now $y" for each period that both snapshots hold; nothing without an
+    earlier one."""
+    if book.earlier is None:
+        return note("No earlier snapshot was given (earlier=), so nothing can be said about restated figures.")
+    lines = restatements(book)
+    then = f"{book.earlier.fetched_at:%Y-%m-%d}"
+    totals = lines.group_by("period", "currency", maintain_order=True).agg(pl.col("reported", "now").sum())
+    said = [_sentence(*row) for row in totals.select("period", "currency", "reported", "now").iter_rows()]
+    changed = lines.filter(pl.col("change").abs() >= 0.005)
+    text_ = "".join(note(each).markup for each in said)
+    if not changed.height:
+        return Html(text_)
+    columns = {
+        "period": text("Period"), "vendor": text("Vendor"), "reported": spend(f"Reported {then}"),
+        "now": spend("Now"), "change": spend("Change"),
+    }  # fmt: skip
+    return Html(text_) + table(changed, columns, name="restated", totals=("reported", "now", "change"))
+
+
+def _sentence(period: str, currency: str, reported: float, now: float) -> str:
+    if abs(now - reported) < 0.005:
+        return f"{period} was reported as {money(reported, currency)}, and still is."
+    digits = None if abs(now - reported) >= 1 else 2
+    return (
+        f"{period} was reported as {money(reported, currency, digits=digits)}; "
+        f"it is now {money(now, currency, digits=digits)}."
+    )
+
+
+def restatements(book: Book) -> pl.DataFrame:
+    """Give `period`, `integration`, `vendor`, `currency`, `reported`, `now`, `change` for the periods in both."""
+    assert book.earlier is not None
+    spans = [span for span in (period_before(book.period), book.period) if _holds(book.earlier.period, span)]
+    spans = [span for span in spans if _holds(book.result.period, span)]
+    if not spans:
+        raise InputError(
+            f"earlier: the snapshot holds {book.earlier.period}, which covers neither {span_name(book.period)} "
+            f"nor {span_name(period_before(book.period))}"
+        )
+    return pl.concat(_compared(book, span) for span in spans)
+
+
+def _holds(held: Period | None, span: Period) -> bool:
+    return held is not None and held.start <= span.start and held.end >= span.end
+
+
+def _compared(book: Book, span: Period) -> pl.DataFrame:
+    assert book.earlier is not None
+    accounts = book.earlier.polars["integrated_account_id"].unique().implode()
+    mine = book.result.polars.filter(pl.col("integrated_account_id").is_in(accounts))
+    sides = [_costs(book, frame, span) for frame in (book.earlier.polars, mine)]
+    both = sides[0].rename({"cost": "reported"}).join(
+        sides[1].rename({"cost": "now"}), on=["integration", "currency"], how="full", coalesce=True
+    )  # fmt: skip
+    return both.sort("currency", "integration").select(
+        pl.lit(span_name(span)).alias("period"),
+        "integration",
+        pl.col("integration").map_elements(label_of, pl.String).alias("vendor"),
+        "currency",
+        pl.col("reported", "now").fill_null(0.0),
+        change=pl.col("now").fill_null(0.0) - pl.col("reported").fill_null(0.0),
+    )
+
+
+def _costs(book: Book, frame: pl.DataFrame, span: Period) -> pl.DataFrame:
+    records = book.cut(frame, span, undated=False)
+    made = book.costs(records, "integration")
+    return made.filter(pl.col("cost").is_not_null()).select("integration", "currency", "cost")

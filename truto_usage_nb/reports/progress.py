@@ -1,0 +1,82 @@
+"""How far a report has come: a value, and a bar where a person looks on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from truto_usage_nb.loader import Progress
+from truto_usage_nb.loader.progress import bar_class, somebody_looks_on
+
+__all__ = ["Show", "Step", "loading", "progress_shown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Say how far a report has come: `stage` is "load", "run", "write" or "print"; `done` of `total` parts of it."""
+
+    stage: str
+    done: int
+    total: int
+    label: str
+
+
+Show = Callable[[Step], None]
+
+
+@contextmanager
+def progress_shown(progress: bool | Show | None) -> Iterator[Show]:
+    """Give what to call with each `Step`.
+
+    None shows a bar in notebooks and terminals and is quiet elsewhere; True and False decide; a callable is called.
+    """
+    if callable(progress):
+        yield progress
+    elif somebody_looks_on() if progress is None else progress:
+        bar = _Bar()
+        try:
+            yield bar
+        finally:
+            bar.close()
+    else:
+        yield _ignore
+
+
+def _ignore(_: Step) -> None:
+    return None
+
+
+def loading(show: Show) -> Callable[[Progress], None]:
+    """Show a load's progress as a step of the report."""
+
+    def told(now: Progress) -> None:
+        show(Step("load", now.done, now.total, f"{now.label} · {now.pages} pages · {now.records:,} records"))
+
+    return told
+
+
+class _Bar:
+    """One bar a stage, which vanishes when the next begins."""
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+        self._stage = ""
+
+    def __call__(self, now: Step) -> None:
+        if now.stage != self._stage:
+            self.close()
+            self._bar = bar_class()(total=now.total, desc=now.stage, leave=False, bar_format=_FORMAT)
+            self._stage = now.stage
+        self._bar.total = now.total
+        self._bar.set_postfix_str(now.label, refresh=False)
+        self._bar.update(now.done - self._bar.n)
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+
+_FORMAT = "{desc} {bar:20} {n_fmt}/{total_fmt}{postfix}"
