@@ -244,3 +244,27 @@ def test_nested_asyncio_comes_on_request_only_and_the_bridge_goes_on():
     first = "import warnings; warnings.simplefilter('ignore'); {}"
     assert script(NESTED.format(first=first.format("bridge.run(inner())")))[0] == ["refused", "5"]
     assert script(NESTED.format(first=first.format("bridge.allow_nested_asyncio()")))[0] == ["5", "5"]
+
+
+def test_a_started_errand_is_not_waited_for_and_says_how_it_ended():
+    release, ended = threading.Event(), []
+
+    async def answer():
+        await asyncio.to_thread(release.wait)
+        return 42
+
+    errand = bridge.start(answer(), ended.append)
+    assert not errand.is_done
+    release.set()
+    assert errand.result() == 42
+    assert ended == [False]
+
+
+def test_an_errand_cancelled_before_it_began_still_says_that_it_ended():
+    ended = []
+    errand = bridge.start(asyncio.sleep(600), ended.append)
+    errand.cancel()
+    assert errand.wait(10)
+    assert ended == [True]
+    with pytest.raises(asyncio.CancelledError):
+        errand.result()

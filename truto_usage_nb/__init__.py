@@ -36,6 +36,7 @@ _HOMES = {
         "with_costs",
     ),
     "errors": ("UsageError", "UsageWarning"),
+    "forms": ("QueryForm",),
     "long_forms": ("charges", "resources"),
     "planning": ("Period",),
     "query": ("PARAMETERS", "UsageQuery"),
@@ -74,6 +75,7 @@ if TYPE_CHECKING:
     from truto_usage_nb.costs import with_costs as with_costs
     from truto_usage_nb.errors import UsageError as UsageError
     from truto_usage_nb.errors import UsageWarning as UsageWarning
+    from truto_usage_nb.forms import QueryForm as QueryForm
     from truto_usage_nb.long_forms import charges as charges
     from truto_usage_nb.long_forms import resources as resources
     from truto_usage_nb.planning import Period as Period

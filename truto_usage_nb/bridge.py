@@ -10,13 +10,13 @@ import asyncio
 import atexit
 import os
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
 from truto_usage_nb.errors import LoopThreadError
 
-__all__ = ["allow_nested_asyncio", "run"]
+__all__ = ["Errand", "allow_nested_asyncio", "run", "start"]
 
 T = TypeVar("T")
 
@@ -35,15 +35,32 @@ def run(work: Coroutine[Any, Any, T], *, twin: str = "the method of the same nam
     >>> run(answer())
     42
     """
-    try:
-        background = _the_background()
-    except RuntimeError as problem:
-        work.close()
-        raise LoopThreadError(f"no background thread can be started here ({problem}); await {twin} instead") from None
+    background = _background_for(work, twin)
     if background.is_here():
         work.close()
         raise LoopThreadError(f"a blocking call from the background loop would wait for itself; await {twin} instead")
-    return _Errand(work, background.loop).result()
+    return Errand(work, background.loop).result()
+
+
+def start(work: Coroutine[Any, Any, T], ended: Callable[[bool], None] | None = None) -> Errand[T]:
+    """Start a coroutine on the background loop, do not wait for it, and give what holds its outcome.
+
+    `ended` is called there once it has ended, whether or not it ever began; its argument says if it was cancelled.
+
+    >>> async def answer():
+    ...     return 42
+    >>> start(answer()).result()
+    42
+    """
+    return Errand(work, _background_for(work, "it").loop, ended)
+
+
+def _background_for(work: Coroutine[Any, Any, Any], twin: str) -> _Background:
+    try:
+        return _the_background()
+    except RuntimeError as problem:
+        work.close()
+        raise LoopThreadError(f"no background thread can be started here ({problem}); await {twin} instead") from None
 
 
 def allow_nested_asyncio() -> None:
@@ -57,17 +74,38 @@ def allow_nested_asyncio() -> None:
     nest_asyncio2.apply()
 
 
-class _Errand(Generic[T]):
+class Errand(Generic[T]):
     """Carry one coroutine to a loop and its outcome back."""
 
-    def __init__(self, work: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        work: Coroutine[Any, Any, T],
+        loop: asyncio.AbstractEventLoop,
+        ended: Callable[[bool], None] | None = None,
+    ) -> None:
         self._work = work
+        self._then = ended
         self._loop = loop
         self._task: asyncio.Task[T] | None = None
         self._ended = threading.Event()
         loop.call_soon_threadsafe(self._start)
 
+    @property
+    def is_done(self) -> bool:
+        """Whether it has ended, in whatever way."""
+        return self._ended.is_set()
+
+    def cancel(self) -> None:
+        """Ask it to end; what it awaits is cancelled."""
+        with suppress(RuntimeError):  # the loop is gone, and the work with it
+            self._loop.call_soon_threadsafe(self._cancel)
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for its end, that long at most, and say whether it has ended."""
+        return self._ended.wait(seconds)
+
     def result(self) -> T:
+        """Wait for its end and give its result or raise its error; an interrupt cancels it first."""
         try:
             self._wait()
         except BaseException:
@@ -84,7 +122,11 @@ class _Errand(Generic[T]):
     def _end(self, task: asyncio.Task[T]) -> None:
         if not task.cancelled():
             task.exception()  # taken note of, whoever waits
-        self._ended.set()
+        try:
+            if self._then is not None:
+                self._then(task.cancelled())
+        finally:
+            self._ended.set()
 
     def _cancel(self) -> None:
         if self._task is not None:

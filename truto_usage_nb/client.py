@@ -75,6 +75,11 @@ class Client:
             self._kept = Loader(self._transport, self.now, self._records_per_page)
         return self._kept
 
+    @property
+    def base_url(self) -> str:
+        """Where the service lives."""
+        return self._transport.base_url
+
     def now(self) -> datetime:
         """Give the client's time, UTC."""
         return datetime.now(UTC) if self._clock is None else self._clock().astimezone(UTC)

@@ -27,13 +27,17 @@
     ├── DatasetError                     a directory that is not, or no longer, a dataset of ours
     └── MissingExtraError (ImportError)  an optional part is not installed
 
-Warnings are one class, `UsageWarning`: something a reader of the figures should know.
+Warnings are one class, `UsageWarning`: something a reader of the figures should know. `tell` issues them; who wants
+them as texts instead, in this task or thread alone, opens `hearing()`.
 Every error survives pickling, and none ever holds a token.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from difflib import get_close_matches
 from typing import Any
 
@@ -66,7 +70,11 @@ __all__ = [
     "UsageError",
     "UsageWarning",
     "did_you_mean",
+    "hearing",
+    "tell",
 ]
+
+_heard: ContextVar[list[str] | None] = ContextVar("heard", default=None)
 
 
 class UsageWarning(UserWarning):
@@ -237,3 +245,32 @@ def did_you_mean(wrong: object, known: Iterable[str]) -> str:
     """
     close = get_close_matches(str(wrong), list(known), n=1, cutoff=0.6)
     return f" Did you mean {close[0]!r}?" if close else ""
+
+
+def tell(text: str, *, stacklevel: int = 1) -> None:
+    """Warn with `UsageWarning`, or hand the text to whoever opened `hearing()` around this call.
+
+    `stacklevel` counts from the caller, as in `warnings.warn`.
+    """
+    heard = _heard.get()
+    if heard is not None:
+        heard.append(text)
+    else:
+        warnings.warn(text, UsageWarning, stacklevel=stacklevel + 1)
+
+
+@contextmanager
+def hearing() -> Iterator[list[str]]:
+    """Collect what is told inside, instead of warning; other threads and tasks notice nothing.
+
+    >>> with hearing() as said:
+    ...     tell("figures are a lower bound")
+    >>> said
+    ['figures are a lower bound']
+    """
+    said: list[str] = []
+    token = _heard.set(said)
+    try:
+        yield said
+    finally:
+        _heard.reset(token)

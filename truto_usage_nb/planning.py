@@ -17,7 +17,10 @@ from truto_usage_nb.errors import PeriodError
 from truto_usage_nb.integrations import Integration
 from truto_usage_nb.query import UsageQuery
 
-__all__ = ["Period", "Plan", "PlannedQuery", "plan", "views"]
+__all__ = ["DATED", "Period", "Plan", "PlannedQuery", "plan", "views"]
+
+DATED = ("start_date", "end_date", "date", "cursor", "page")
+"""The parameters that say a time or a place themselves; a period takes none of them."""
 
 _DAY = timedelta(days=1)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -164,7 +167,7 @@ def plan(query: UsageQuery, integration: Integration, period: Period, *, now: da
 
 
 def _refuse_dates(query: UsageQuery, period: Period) -> None:
-    for name in ("start_date", "end_date", "date", "cursor", "page"):
+    for name in DATED:
         if (value := getattr(query, name)) is not None:
             raise PeriodError(
                 f"period ({period}) and {name}={value!r} are both given; keep one: a period is planned, a date is not"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +14,7 @@ from truto_usage_nb.costs.digest import Digest, check_dims, digest
 from truto_usage_nb.costs.guard import guard
 from truto_usage_nb.costs.matching import match
 from truto_usage_nb.costs.records import check_records
-from truto_usage_nb.errors import UsageWarning
+from truto_usage_nb.errors import tell
 from truto_usage_nb.native import Native
 
 __all__ = ["RESERVED", "Question", "added_up", "build", "matched", "ordered"]
@@ -81,7 +80,7 @@ def matched(native: Native, question: Question) -> Digest:
     result = match(checked, question.choices.get("contract"))
     notes = [*told, *result.told]
     if notes:
-        warnings.warn("; ".join(notes) + ".", UsageWarning, stacklevel=_STACK)
+        tell("; ".join(notes) + ".", stacklevel=_STACK)
     return result
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import narwhals.stable.v2 as nw
 import polars as pl
 
 from truto_usage_nb.costs.records import DUPLICATE_KEY
-from truto_usage_nb.errors import UsageWarning
+from truto_usage_nb.errors import tell
 from truto_usage_nb.native import Native, collect, enter, require
 
 __all__ = ["deduplicate"]
@@ -43,10 +42,9 @@ def _tell_reused_ids(native: Native) -> None:
     reused = collect(known.group_by(*_SAME_ID).agg(nw.len().alias("n")).filter(nw.col("n") > 1))
     if reused.height:
         account, _, name, *_ = reused.sort(*_SAME_ID, nulls_last=True).row(0)
-        warnings.warn(
+        tell(
             f"{reused.height:,} ids stand for several records, such as {name!r} of {account}: other dates, model or "
             f"person. All are kept.",
-            UsageWarning,
             stacklevel=3,
         )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,7 +11,7 @@ from truto_usage_nb.costs.digest import DAY, Digest, digest
 from truto_usage_nb.costs.guard import guard
 from truto_usage_nb.costs.records import check_records
 from truto_usage_nb.costs.tokens import KINDS
-from truto_usage_nb.errors import UsageWarning
+from truto_usage_nb.errors import tell
 from truto_usage_nb.native import Native
 
 __all__ = ["all_tokens", "day_of", "token_digest"]
@@ -24,7 +23,7 @@ def token_digest(native: Native, by: tuple[str, ...], choices: Mapping[str, Any]
     checked = guard(native, digest(native, by, kinds=True), choices)
     notes = [*told, *checked.told]
     if notes:
-        warnings.warn("; ".join(notes) + ".", UsageWarning, stacklevel=4)
+        tell("; ".join(notes) + ".", stacklevel=4)
     return checked
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -15,8 +14,8 @@ from truto_usage_nb.errors import (
     PartialLoadError,
     PeriodError,
     UsageError,
-    UsageWarning,
     did_you_mean,
+    tell,
 )
 from truto_usage_nb.frames import Layout, Source
 from truto_usage_nb.integrations import Integration
@@ -86,7 +85,7 @@ class Loader:
         )
         _raise_unless_told(outcomes, result, on_error)
         for text in result.told:
-            warnings.warn(text, UsageWarning, stacklevel=2)
+            tell(text, stacklevel=2)
         return result
 
     async def _integrations(

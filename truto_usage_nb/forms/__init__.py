@@ -1,0 +1,27 @@
+"""Forms: click a query together, see what it loads, and keep the code.
+
+Nothing here is imported before a form is made. Where ipywidgets is not installed, `QueryForm` and `CostExplorer` say so
+in one line and do everything but the clicking.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from truto_usage_nb.forms.state import FormState
+
+if TYPE_CHECKING:
+    from truto_usage_nb.forms.query_form import QueryForm as QueryForm
+
+__all__ = ["FormState", "QueryForm"]
+
+_HOMES = {"QueryForm": "query_form"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    home = _HOMES[name] if find_spec("ipywidgets") is not None else "plain"
+    return getattr(import_module(f"{__name__}.{home}"), name)

@@ -1,0 +1,118 @@
+"""How a form looks: one style sheet in the colours of the front end's theme, and markup that is escaped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import ipywidgets as w
+
+from truto_usage_nb.format import escape
+
+__all__ = ["STYLE", "code_html", "failure_html", "listing", "markup", "note_html", "table_html"]
+
+STYLE = """<style>
+.tu-form { --tu-ink: var(--jp-ui-font-color1, #1a1a1a); --tu-quiet: var(--jp-ui-font-color2, #5f5f5f);
+  --tu-paper: var(--jp-layout-color1, #fff); --tu-shade: var(--jp-layout-color2, #f3f3f3);
+  --tu-line: var(--jp-border-color1, #bdbdbd); --tu-accent: var(--jp-brand-color1, #0b6bcb);
+  --tu-wrong: var(--jp-error-color1, #c62828); --tu-warn: var(--jp-warn-color1, #b35c00);
+  color: var(--tu-ink); background: var(--tu-paper); border: 1px solid var(--tu-line); border-radius: 8px;
+  padding: 4px 18px 16px; max-width: 1080px; overflow: visible; }
+.tu-form .widget-html, .tu-form .widget-html-content { line-height: 1.45; overflow: visible; height: auto;
+  min-height: 0; margin-top: 0; margin-bottom: 0; }
+.tu-form h3 { font-size: 15px; font-weight: 600; margin: 14px 0 6px; color: var(--tu-ink); }
+.tu-form h4 { font-size: 12px; font-weight: 600; margin: 0 0 2px; color: var(--tu-quiet); }
+.tu-form .widget-label { color: var(--tu-ink); }
+.tu-note { font-size: 12px; color: var(--tu-quiet); margin: 0 2px 6px 0; }
+.tu-note.tu-wrong { color: var(--tu-wrong); font-weight: 500; }
+.tu-note.tu-wrong::before { content: "\\26A0\\00A0"; }
+.tu-field .tu-note { padding-left: 148px; }
+.tu-told { border-left: 3px solid var(--tu-warn); padding: 2px 0 2px 10px; margin: 4px 0; font-size: 13px; }
+.tu-failed { border-left: 3px solid var(--tu-wrong); padding: 4px 0 4px 10px; margin: 6px 0; }
+.tu-failed pre { max-height: 260px; overflow: auto; background: var(--tu-shade); color: var(--tu-ink); padding: 8px;
+  font-size: 12px; }
+.tu-table { border-collapse: collapse; font-size: 12.5px; font-variant-numeric: tabular-nums; }
+.tu-scroll { overflow-x: auto; max-width: 100%; padding-bottom: 4px; }
+.tu-table th { text-align: left; font-weight: 600; border-bottom: 1px solid var(--tu-line); padding: 3px 14px 3px 0;
+  white-space: nowrap; color: var(--tu-ink); }
+.tu-table td { padding: 3px 14px 3px 0; border-bottom: 1px solid var(--jp-border-color2, #e4e4e4); max-width: 340px;
+  white-space: nowrap; overflow: hidden; text-overflow: ellipsis; color: var(--tu-ink); }
+.tu-table .tu-right { text-align: right; }
+.tu-table caption { text-align: left; padding: 2px 0 4px; font-weight: 600; font-size: 13px; color: var(--tu-ink); }
+.tu-chart svg { max-width: 100%; height: auto; }
+.tu-copying { position: relative; }
+.tu-copying textarea { box-sizing: border-box; width: 100%; resize: vertical; border: 1px solid var(--tu-line);
+  border-radius: 4px; padding: 10px 84px 10px 12px; background: var(--tu-shade); color: var(--tu-ink);
+  font-family: var(--jp-code-font-family, monospace); font-size: 12.5px; line-height: 1.5; white-space: pre; }
+.tu-copying button { position: absolute; right: 8px; top: 8px; border: 1px solid var(--tu-line); border-radius: 4px;
+  background: var(--tu-paper); color: var(--tu-ink); padding: 3px 12px; cursor: pointer; font-size: 12px; }
+.tu-form progress { width: 260px; height: 10px; accent-color: var(--tu-accent); vertical-align: middle; }
+.tu-form button:focus-visible, .tu-form input:focus-visible, .tu-form select:focus-visible,
+.tu-form textarea:focus-visible, .tu-form summary:focus-visible { outline: 2px solid var(--tu-accent);
+  outline-offset: 1px; }
+.tu-form summary { cursor: pointer; }
+.tu-form .widget-checkbox { width: auto; margin: 0; }
+.tu-form .widget-checkbox .widget-label-basic { font-size: 13px; }
+.tu-form input:disabled, .tu-form select:disabled { opacity: .55; cursor: not-allowed; }
+.tu-form .jupyter-widget-Collapse { border: 1px solid var(--jp-border-color2, #e4e4e4); border-radius: 4px; }
+</style>"""
+
+_COPY = (
+    "const b=this,t=b.parentNode.querySelector('textarea'),"
+    "done=()=>{b.textContent='Copied'},"
+    "old=()=>{t.focus();t.select();let ok=false;try{ok=document.execCommand('copy')}catch(e){}"
+    "b.textContent=ok?'Copied':'Press Ctrl+C'};"
+    "navigator.clipboard?navigator.clipboard.writeText(t.value).then(done,old):old()"
+)  # fixed text: nothing from outside is ever part of a script
+
+
+def markup(html: str = "", *classes: str) -> w.HTML:
+    """Make a widget for markup that is escaped already."""
+    made = w.HTML(html)
+    for name in classes:
+        made.add_class(name)
+    return made
+
+
+def note_html(text: str, *, wrong: bool = False) -> str:
+    """Write the line under a field: its help, why it does not act, or what is wrong with it."""
+    if not text:
+        return ""
+    role = ' role="alert"' if wrong else ""
+    return f'<div class="tu-note{" tu-wrong" if wrong else ""}"{role}>{escape(text)}</div>'
+
+
+def listing(texts: Iterable[str]) -> str:
+    """Write what the reader of the figures must know, a line each."""
+    return "".join(f'<div class="tu-told">{escape(text)}</div>' for text in texts)
+
+
+def failure_html(sentence: str, traceback: str) -> str:
+    """Write an error as a sentence; its traceback unfolds on demand."""
+    return (
+        f'<div class="tu-failed" role="alert"><div class="tu-sentence">{escape(sentence)}</div>'
+        f"<details><summary>Traceback</summary><pre>{escape(traceback)}</pre></details></div>"
+    )
+
+
+def table_html(names: Iterable[str], rows: Iterable[Iterable[str]], right: Iterable[bool], caption: str) -> str:
+    """Write a table of texts; `right` says which columns hold numbers."""
+    sides = [' class="tu-right"' if each else "" for each in right]
+    head = "".join(f'<th scope="col"{side}>{escape(name)}</th>' for name, side in zip(names, sides, strict=True))
+    body = "".join(
+        "<tr>" + "".join(f"<td{side}>{escape(text)}</td>" for text, side in zip(row, sides, strict=True)) + "</tr>"
+        for row in rows
+    )
+    return (
+        f'<div class="tu-scroll" tabindex="0" role="region" aria-label="{escape(caption)}"><table class="tu-table">'
+        f"<caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
+
+
+def code_html(code: str, label: str) -> str:
+    """Write code that one can select, and a button that copies it, with or without the clipboard's own interface."""
+    rows = code.count("\n") + 1
+    return (
+        f'<div class="tu-copying" data-lm-suppress-shortcuts="true">'
+        f'<textarea readonly rows="{rows}" spellcheck="false" aria-label="{escape(label)}">{escape(code)}</textarea>'
+        f'<button type="button" onclick="{escape(_COPY)}">Copy</button></div>'
+    )

@@ -1,0 +1,104 @@
+"""What a form asks the service before anybody presses Run: accounts, and the products of those chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+from truto_usage_nb import bridge
+from truto_usage_nb.client import Client
+from truto_usage_nb.errors import UsageError
+from truto_usage_nb.forms.offers import offers_of
+from truto_usage_nb.forms.picking import Choice
+from truto_usage_nb.integrations import INTEGRATIONS
+from truto_usage_nb.query import PARAMETERS
+
+__all__ = ["Lookups"]
+
+_SHOWN_PRODUCTS = 8
+
+
+class Lookups:
+    """Ask in the background; `arrived` is called from there with every answer."""
+
+    def __init__(self, client: Client, arrived: Callable[[], None]) -> None:
+        self.client = client
+        self.choices: tuple[Choice, ...] = ()
+        self.offers = offers_of(client)
+        self._arrived = arrived
+        self._integrations: dict[str, str | None] = {}
+        self._told = "Looking up accounts…"
+        self._asked: set[str] = set()
+        self._errands: list[bridge.Errand[None]] = []
+
+    def accounts(self) -> None:
+        """Look the accounts up."""
+        self._start(self._accounts())
+
+    def products(self, accounts: Sequence[str]) -> None:
+        """Look up the products of accounts that can be asked for single ones; once each."""
+        for name in accounts:
+            if self.integration(name) in PARAMETERS["product_ids"].integrations and name not in self._asked:
+                self._asked.add(name)
+                self._start(self._products(name))
+
+    def integration(self, account: str) -> str | None:
+        """Give the integration behind an account, None while nobody knows it."""
+        return self._integrations.get(account)
+
+    def note(self, picked: Sequence[str]) -> str:
+        """Say what there is to say about the accounts."""
+        return self._told or ("" if picked else "None is chosen: the token’s own account is asked.")
+
+    def known_products(self) -> str:
+        """Name the products known so far, by name and id."""
+        names = self.offers.product_names
+        if not names:
+            return ""
+        shown = [f"{name} ({key})" for key, name in list(names.items())[:_SHOWN_PRODUCTS]]
+        more = f" and {len(names) - len(shown):,} more" if len(names) > len(shown) else ""
+        return f"Known: {', '.join(shown)}{more}."
+
+    def wait(self, seconds: float) -> bool:
+        """Wait that long at most, and say whether nothing is under way."""
+        return all(each.wait(seconds) for each in list(self._errands))
+
+    def cancel(self) -> None:
+        for each in self._errands:
+            each.cancel()
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        self._errands = [each for each in self._errands if not each.is_done]
+        self._errands.append(bridge.start(work))
+
+    async def _accounts(self) -> None:
+        try:
+            table = await self.client.alist_accounts()
+        except UsageError as problem:
+            self._told = f"The accounts could not be listed ({problem}); write their ids."
+        else:
+            self._told = ""
+            rows = table.rows(named=True)
+            self._integrations = {row["id"]: row["integration"] for row in rows}
+            self.choices = tuple(sorted(map(_choice, rows), key=_place))
+        self._arrived()
+
+    async def _products(self, account: str) -> None:
+        try:
+            table = await self.client.alist_products(account)
+        except UsageError:
+            return  # only an offer: any id can be written
+        self.offers.products(zip(table["id"], table["name"], strict=True))
+        self._arrived()
+
+
+def _choice(row: dict[str, Any]) -> Choice:
+    known = INTEGRATIONS.get(row["integration"] or "")
+    group = known.label if known is not None else f"{row['label'] or 'Other'} (not covered)"
+    name = row["name"] if row["name"] == row["id"] else f"{row['name']} ({row['id']})"
+    return Choice(row["id"], name, group)
+
+
+def _place(choice: Choice) -> tuple[int, str, str]:
+    labels = [each.label for each in INTEGRATIONS.values()]
+    return labels.index(choice.group) if choice.group in labels else len(labels), choice.group, choice.text

@@ -1,0 +1,120 @@
+"""A first look at what was loaded: the head of the frame, and what each model cost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import polars as pl
+
+from truto_usage_nb.costs import closing_line, cost_per_model
+from truto_usage_nb.errors import UsageError, hearing
+from truto_usage_nb.format import money, number
+from truto_usage_nb.forms.look import listing, note_html, table_html
+
+__all__ = ["Preview", "cell", "cost_rows", "preview"]
+
+_ROWS, _COLUMNS, _LINES = 5, 11, 10
+_FIRST = (
+    "start_date", "integrated_account_id", "report_type", "product_name", "surface", "user_email", "model_id",
+    "metric_name", "usage_tokens_total", "charges_net", "charges_total", "charges_currency",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """Hold markup: the head of the frame, and the cost table."""
+
+    head: str
+    costs: str
+
+
+def preview(frame: pl.DataFrame) -> Preview:
+    """Look at a frame; a cost that cannot be tabled as it is says why in its place."""
+    try:
+        with hearing() as said:
+            table = cost_per_model(frame)
+    except UsageError as problem:
+        return Preview(_head(frame), listing([f"No cost table: {problem}"]))
+    named = table.with_columns(
+        model=pl.coalesce("model_id", "metric_name", pl.lit("(no model)")), model_id=None, metric_name=None
+    )
+    shown, left = cost_rows(named, ["model"], _LINES)
+    notes = note_html(closing_line(table)) + note_html(left) + listing(said)
+    return Preview(_head(frame), f"{shown}{notes}")
+
+
+def _head(frame: pl.DataFrame) -> str:
+    held = [name for name in frame.columns if frame[name].null_count() < frame.height and name != "query_id"]
+    flat = [name for name in held if not isinstance(frame.schema[name], pl.List)]
+    first = [name for name in _FIRST if name in flat]
+    names = [*first, *(name for name in flat if name not in first)][:_COLUMNS]
+    if not names:
+        return note_html("No record came: the accounts have no usage in this period.")
+    rows = [[cell(value) for value in row] for row in frame.select(names).head(_ROWS).rows()]
+    right = [frame.schema[name].is_numeric() for name in names]
+    count = min(_ROWS, frame.height)
+    caption = f"First {count} of {frame.height:,} records, {len(names)} of {len(frame.columns)} columns"
+    return table_html(names, rows, right, caption)
+
+
+def cell(value: Any) -> str:
+    """Write one value as a person reads it.
+
+    >>> cell(None), cell(1234567), cell(datetime(2026, 10, 1)), cell(0.000125)
+    ('–', '1,234,567', '2026-10-01', '0.000125')
+    """
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d}" if value.time() == datetime.min.time() else f"{value:%Y-%m-%d %H:%M}"
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, float):
+        return f"{value:,.6g}"
+    return number(value) if isinstance(value, int) else str(value)
+
+
+_FORMATS: dict[str, Callable[[Any, str | None], str]] = {
+    "cost": money,
+    "other_cost": money,
+    "spread_cost": money,
+    "cost_per_million_tokens": money,
+}
+
+
+def cost_rows(table: pl.DataFrame, by: Sequence[str], top: int) -> tuple[str, str]:
+    """Write the first lines of each currency of a cost table, and a sentence on those that are left."""
+    shown = table.filter(pl.int_range(pl.len()).over("currency") < top)
+    figures = [
+        name
+        for name in ("cost", "tokens", "cost_per_million_tokens", "unpriced_tokens", "included_tokens", "other_cost")
+        if name in table.columns and (name == "cost" or _says_something(shown[name]))
+    ]
+    names = [*by, *figures]
+    rows = [
+        [_FORMATS[name](row[name], row["currency"]) if name in _FORMATS else cell(row[name]) for name in names]
+        for row in shown.iter_rows(named=True)
+    ]
+    right = [name in figures for name in names]
+    labels = [name.replace("_", " ") for name in names]
+    caption = f"Cost by {', '.join(name.removesuffix('_id').replace('_', ' ') for name in by) or 'currency'}"
+    return table_html(labels, rows, right, caption), _left(table, shown)
+
+
+def _says_something(values: pl.Series) -> bool:
+    return bool((values.fill_null(0) != 0).any())
+
+
+def _left(table: pl.DataFrame, shown: pl.DataFrame) -> str:
+    count = table.height - shown.height
+    if count == 0:
+        return ""
+    whole, part = (each.group_by("currency").agg(pl.col("cost").sum()) for each in (table, shown))
+    rest = whole.join(part, on="currency", nulls_equal=True, suffix="_shown").sort("currency")
+    sums = [money(row["cost"] - row["cost_shown"], row["currency"]) for row in rest.iter_rows(named=True)]
+    return f"{count:,} smaller lines, {' and '.join(sums)} together, are not shown."

@@ -1,0 +1,153 @@
+"""What a form holds, as one plain value, and what a load takes from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+from truto_usage_nb.errors import InputError, PeriodError, QueryError, did_you_mean
+from truto_usage_nb.planning import DATED, Period
+from truto_usage_nb.query import UsageQuery
+
+__all__ = ["BACKENDS", "FormState", "PeriodWords", "period_words"]
+
+PeriodWords = str | tuple[str, str]
+BACKENDS = ("polars", "pandas")
+
+
+@dataclass(frozen=True, slots=True)
+class FormState:
+    """Hold what a form says: accounts, a query without account and period, a period, and the kind of frame.
+
+    `period` is anything `load_usage` takes and is kept in its shortest words: "2026", "2026-10", "2026-10-05", or a
+    pair of texts with the end excluded (UTC). None means that the query says its dates itself. No account at all asks
+    with the token's own. Raises `QueryError` and `PeriodError`.
+
+    >>> FormState(accounts=["cursor"], period=("2026-10-01", "2026-11-01"))
+    FormState(accounts=('cursor',), query=UsageQuery(), period='2026-10', backend='polars')
+    """
+
+    accounts: tuple[str, ...] = ()
+    query: UsageQuery = field(default_factory=UsageQuery)
+    period: PeriodWords | None = None
+    backend: str = "polars"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "accounts", _accounts(self.accounts))
+        if self.period is not None:
+            object.__setattr__(self, "period", period_words(Period.parse(self.period)))
+        if self.query.integrated_account_id is not None:
+            raise QueryError(
+                f"the query of a form's state holds no account, it holds {self.query.integrated_account_id!r}; "
+                "the state's accounts say it"
+            )
+        if self.period is not None:
+            _refuse_dates(self.query, self.period)
+        if self.backend not in BACKENDS:
+            raise InputError(
+                f"backend={self.backend!r} is not allowed.{did_you_mean(self.backend, BACKENDS)} "
+                f"Allowed: {', '.join(BACKENDS)}"
+            )
+
+    @property
+    def what(self) -> str | list[str] | None:
+        """Give the first argument of `load_usage`."""
+        return self.accounts[0] if len(self.accounts) == 1 else list(self.accounts) or None
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Give the other arguments of `load_usage`, those that say something."""
+        period = {} if self.period is None else {"period": self.period}
+        backend = {} if self.backend == "polars" else {"backend": self.backend}
+        return {**period, **self.query.given(), **backend}
+
+    def with_query(self, query: UsageQuery) -> FormState:
+        """Give the state that asks this query; a query with dates of its own takes the period's place."""
+        own = any(getattr(query, name) is not None for name in DATED)
+        account = query.integrated_account_id
+        return replace(
+            self,
+            accounts=() if account is None else (account,),
+            query=query.replace(integrated_account_id=None),
+            period=None if own else self.period,
+        )
+
+
+def _accounts(accounts: Any) -> tuple[str, ...]:
+    if isinstance(accounts, str):
+        raise QueryError(f"accounts={accounts!r} is a bare text; give a list, such as [{accounts!r}]")
+    checked = tuple(UsageQuery(integrated_account_id=each).integrated_account_id for each in accounts)
+    for name in checked:
+        if name is None or checked.count(name) > 1:
+            raise QueryError(f"accounts={list(accounts)!r} names {name!r} twice or not at all; name each once")
+    return checked  # type: ignore[return-value]  # none is None by now
+
+
+def _refuse_dates(query: UsageQuery, period: PeriodWords) -> None:
+    for name in DATED:
+        if (value := getattr(query, name)) is not None:
+            raise PeriodError(f"{name}={value!r} and period={period!r} are both given; keep one")
+
+
+def period_words(period: Period) -> PeriodWords:
+    """Give the shortest words for a period, the same for equal periods.
+
+    >>> period_words(Period.parse(("2026-10-05", "2026-10-06")))
+    '2026-10-05'
+    >>> period_words(Period.parse(("2026-10-05", "2026-10-05T12:00:00Z")))
+    ('2026-10-05', '2026-10-05T12:00:00Z')
+    """
+    start, end = period.start, period.end
+    day = start.date()
+    for text in (f"{day:%Y}".zfill(4), f"{day.isoformat()[:7]}", day.isoformat()):
+        if start.time() == time() and _is_whole(text, start, end):
+            return text
+    return _bound(start), _bound(end)
+
+
+def _is_whole(text: str, start: datetime, end: datetime) -> bool:
+    try:
+        whole = Period.parse(text)
+    except PeriodError:  # the year 9999 has no end
+        return False
+    return (whole.start, whole.end) == (start, end)
+
+
+def _bound(moment: datetime) -> str:
+    if moment.time() == time():
+        return moment.date().isoformat()
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def month_of(day: date) -> str:
+    """Give the month of a day as a period.
+
+    >>> month_of(date(2026, 10, 5))
+    '2026-10'
+    """
+    return day.isoformat()[:7]
+
+
+def presets(now: datetime) -> dict[str, PeriodWords]:
+    """Give the periods people ask for most, by name, as they are at an instant (UTC). "Last 30 days" are whole days.
+
+    >>> presets(datetime(2026, 11, 23, tzinfo=UTC))["Last quarter"]
+    ('2026-07-01', '2026-10-01')
+    """
+    today = now.astimezone(UTC).date()
+    month = today.replace(day=1)
+    before = (month - timedelta(days=1)).replace(day=1)
+    quarter = month.replace(month=(month.month - 1) // 3 * 3 + 1)
+    return {
+        "Last month": month_of(before),
+        "This month": month_of(month),
+        "Last 30 days": ((today - timedelta(days=30)).isoformat(), today.isoformat()),
+        "Last quarter": (_months_on(quarter, -3).isoformat(), quarter.isoformat()),
+        "This quarter": (quarter.isoformat(), _months_on(quarter, 3).isoformat()),
+    }
+
+
+def _months_on(first: date, months: int) -> date:
+    count = first.year * 12 + first.month - 1 + months
+    return date(count // 12, count % 12 + 1, 1)
