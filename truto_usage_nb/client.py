@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import httpx
     import polars as pl
 
+    from truto_usage_nb.jobs import Integrations
     from truto_usage_nb.loader import Loader
     from truto_usage_nb.result import UsageResult
 
@@ -66,19 +67,28 @@ class Client:
             transport=transport,
         )
         self._kept: Loader | None = None
+        self._looked_up: Integrations | None = None
 
     @property
     def _loader(self) -> Loader:
         if self._kept is None:
             from truto_usage_nb.loader import Loader
 
-            self._kept = Loader(self._transport, self.now, self._records_per_page)
+            self._kept = Loader(self._transport, self.now, self._integrations, self._records_per_page)
         return self._kept
 
     @property
     def base_url(self) -> str:
         """Where the service lives."""
         return self._transport.base_url
+
+    @property
+    def _integrations(self) -> Integrations:
+        if self._looked_up is None:
+            from truto_usage_nb.jobs import Integrations
+
+            self._looked_up = Integrations(self._transport)
+        return self._looked_up
 
     def now(self) -> datetime:
         """Give the client's time, UTC."""
@@ -94,13 +104,13 @@ class Client:
 
     async def alist_accounts(self) -> pl.DataFrame:
         """Await `list_accounts`."""
-        from truto_usage_nb.loader import accounts
+        from truto_usage_nb.jobs import accounts
 
         return await accounts(self._transport)
 
     async def alist_products(self, account: str) -> pl.DataFrame:
         """Await `list_products`."""
-        from truto_usage_nb.loader import products
+        from truto_usage_nb.jobs import products
 
         return await products(self._transport, account)
 

@@ -11,7 +11,7 @@ from truto_usage_nb.errors import UsageError
 from truto_usage_nb.format import escape
 from truto_usage_nb.forms.look import failure_html, listing, markup, note_html
 from truto_usage_nb.forms.state import BACKENDS
-from truto_usage_nb.loader.progress import Progress
+from truto_usage_nb.jobs.progress import Progress
 from truto_usage_nb.result import UsageResult
 
 __all__ = ["RunRow"]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from truto_usage_nb.frames import build_frame
-from truto_usage_nb.loader.overhang import settle_overhang
+from truto_usage_nb.jobs import cut_to, overhang_told, settle_overhang
 from truto_usage_nb.loader.running import Outcome
 from truto_usage_nb.planning import Period
 
@@ -81,14 +81,11 @@ def _capped(frame: pl.DataFrame, outcomes: Sequence[Outcome]) -> pl.DataFrame:
 def _in_period(frame: pl.DataFrame, outcomes: Sequence[Outcome], period: Period) -> tuple[pl.DataFrame, list[str]]:
     if not {"start_date", "end_date"} <= set(frame.columns):
         return frame, ["start_date or end_date is not among the columns: records outside the period are not cut"]
-    start, end = pl.col("start_date"), pl.coalesce("end_date", "start_date")
     windows = [each.job.window for each in outcomes]
     opens, shuts = (_bounds(windows, side) for side in ("start", "end"))
-    held = (start >= opens) & (start < shuts)
-    inside = (start < period.end) & ((end > period.start) | (start >= period.start))
-    kept = frame.filter(start.is_null() | (held & inside)).with_columns(
-        overhangs_period=((start < period.start) | (end > period.end)).fill_null(value=False)
-    )
+    start = pl.col("start_date")
+    keeps, marks = cut_to(period, (start >= opens) & (start < shuts))
+    kept = frame.filter(keeps).with_columns(marks)
     return kept, _dateless_told(kept)
 
 
@@ -104,13 +101,7 @@ def _overhang_told(frame: pl.DataFrame, period: Period) -> list[str]:
     if "overhangs_period" not in frame.columns:
         return []
     out = frame.filter("overhangs_period")
-    if out.is_empty():
-        return []
-    names = ", ".join(sorted(map(str, out["integrated_account_id"].unique())))
-    return [
-        f"{out.height:,} records of {names} stick out of the period ({period}); they are whole, marked "
-        "overhangs_period: say overhang='prorate', 'include' or 'drop' before their cost is tabled"
-    ]
+    return overhang_told(out.height, out["integrated_account_id"].unique(), period)
 
 
 def _dateless_told(frame: pl.DataFrame) -> list[str]:

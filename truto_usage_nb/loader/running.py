@@ -9,27 +9,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from truto_usage_nb.errors import UsageError
-from truto_usage_nb.frames import Layout, ParsedPage, Source, parse_page
-from truto_usage_nb.loader.progress import Progress, Show
+from truto_usage_nb.frames import ParsedPage, parse_page
+from truto_usage_nb.jobs import Job, Show, Tally
 from truto_usage_nb.paging import Page
-from truto_usage_nb.planning import Period
-from truto_usage_nb.query import UsageQuery
 from truto_usage_nb.transport import Transport
 
-__all__ = ["Job", "Outcome", "run"]
+__all__ = ["Outcome", "run"]
 
 _PARSERS = 4  # threads: parsing leaves the interpreter's lock most of the time
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """Hold one query to run: what it is called, the window it answers for, and how its pages are read."""
-
-    label: str
-    query: UsageQuery
-    window: Period | None
-    source: Source
-    layout: Layout
 
 
 @dataclass(slots=True)
@@ -52,7 +39,7 @@ async def run(
     request on its way.
     """
     outcomes = [Outcome(job) for job in jobs]
-    tally = _Tally(len(jobs), show)
+    tally = Tally(len(jobs), show)
     with ThreadPoolExecutor(_PARSERS, thread_name_prefix="truto-parse") as parsers:
         tasks = [
             asyncio.ensure_future(_run_one(transport, outcome, records_per_page, tally, parsers))
@@ -81,7 +68,7 @@ async def _run_one(
     transport: Transport,
     outcome: Outcome,
     records_per_page: int | None,
-    tally: _Tally,
+    tally: Tally,
     parsers: ThreadPoolExecutor,
 ) -> None:
     job = outcome.job
@@ -102,28 +89,8 @@ async def _run_one(
     tally.query_done(job.label)
 
 
-async def _parse(page: Page, job: Job, parsers: ThreadPoolExecutor, tally: _Tally) -> ParsedPage:
+async def _parse(page: Page, job: Job, parsers: ThreadPoolExecutor, tally: Tally) -> ParsedPage:
     loop = asyncio.get_running_loop()
     parsed = await loop.run_in_executor(parsers, parse_page, page.content, job.source, job.layout)
     tally.page_done(job.label, parsed.height)
     return parsed
-
-
-class _Tally:
-    """Count queries, pages and records, and show them."""
-
-    def __init__(self, total: int, show: Show) -> None:
-        self._total, self._show = total, show
-        self._done = self._pages = self._records = 0
-
-    def page_done(self, label: str, records: int) -> None:
-        self._pages += 1
-        self._records += records
-        self._tell(label)
-
-    def query_done(self, label: str) -> None:
-        self._done += 1
-        self._tell(label)
-
-    def _tell(self, label: str) -> None:
-        self._show(Progress(self._done, self._total, self._pages, self._records, label))

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from truto_usage_nb.loader import Progress
-from truto_usage_nb.loader.progress import bar_class, somebody_looks_on
+from truto_usage_nb.jobs import Progress
+from truto_usage_nb.jobs.progress import bar_class, somebody_looks_on
 
 __all__ = ["Show", "Step", "loading", "progress_shown"]
 

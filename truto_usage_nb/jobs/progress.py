@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Progress", "Show", "bar_class", "progress_shown", "somebody_looks_on"]
+__all__ = ["Progress", "Show", "Tally", "bar_class", "progress_shown", "somebody_looks_on"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,28 @@ class Progress:
 
 
 Show = Callable[[Progress], None]
+
+
+class Tally:
+    """Count queries, pages and records, and show them."""
+
+    def __init__(self, total: int, show: Show) -> None:
+        self._total, self._show = total, show
+        self._done = self._pages = self._records = 0
+
+    def page_done(self, label: str, records: int) -> None:
+        """Count a page."""
+        self._pages += 1
+        self._records += records
+        self._tell(label)
+
+    def query_done(self, label: str) -> None:
+        """Count a query that ended, well or not."""
+        self._done += 1
+        self._tell(label)
+
+    def _tell(self, label: str) -> None:
+        self._show(Progress(self._done, self._total, self._pages, self._records, label))
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import polars as pl
@@ -10,10 +11,32 @@ from truto_usage_nb.errors import InputError, did_you_mean
 from truto_usage_nb.planning import Period
 from truto_usage_nb.schema import columns
 
-__all__ = ["OVERHANG", "settle_overhang"]
+__all__ = ["OVERHANG", "check_overhang", "cut_to", "overhang_told", "settle_overhang"]
 
 OVERHANG = ("prorate", "include", "drop")
 _FLAG = "overhangs_period"
+
+
+def cut_to(period: Period, held: pl.Expr | None = None) -> tuple[pl.Expr, pl.Expr]:
+    """Give what keeps a record, and what marks one that sticks out of the period.
+
+    A record is kept that has no start, or, besides what `held` asks of its start, lies in the period at least in part.
+    """
+    start, end = pl.col("start_date"), pl.coalesce("end_date", "start_date")
+    inside = (start < period.end) & ((end > period.start) | (start >= period.start))
+    kept = start.is_null() | (inside if held is None else held & inside)
+    return kept, ((start < period.start) | (end > period.end)).fill_null(value=False).alias(_FLAG)
+
+
+def overhang_told(count: int, accounts: Iterable[object], period: Period) -> list[str]:
+    """Say that records stick out of the period, where some do."""
+    if count == 0:
+        return []
+    names = ", ".join(sorted(map(str, accounts)))
+    return [
+        f"{count:,} records of {names} stick out of the period ({period}); they are whole, marked "
+        "overhangs_period: say overhang='prorate', 'include' or 'drop' before their cost is tabled"
+    ]
 
 
 def settle_overhang(frame: pl.DataFrame, period: Period, overhang: str | None) -> pl.DataFrame:

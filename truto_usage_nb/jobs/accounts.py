@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
@@ -20,7 +22,7 @@ from truto_usage_nb.errors import (
 from truto_usage_nb.integrations import INTEGRATIONS, Integration, integration_named
 from truto_usage_nb.transport import Transport
 
-__all__ = ["accounts", "integration_given", "integration_of", "products"]
+__all__ = ["Integrations", "accounts", "products"]
 
 _ACCOUNTS = "/integrated-account"
 _PRODUCTS = "/unified/usage-metering/products"
@@ -91,6 +93,37 @@ async def integration_of(transport: Transport, account: str | None) -> Integrati
             f"{_remedy(account)}"
         )
     return known
+
+
+@dataclass(slots=True)
+class Integrations:
+    """Hold which integration stands behind each account, looked up once."""
+
+    transport: Transport
+    known: dict[str | None, Integration] = field(default_factory=dict)
+
+    async def behind(
+        self, names: Iterable[str | None], given: Any, *, needed: bool
+    ) -> dict[str | None, Integration | None]:
+        """Look accounts up side by side, unless `given` says what they are.
+
+        Where one cannot be looked up: None, or, if it is `needed`, `IntegrationUnknownError`.
+        """
+        names = list(dict.fromkeys(names))
+        found = await asyncio.gather(*(self._one(name, given, needed) for name in names))
+        return dict(zip(names, found, strict=True))
+
+    async def _one(self, account: str | None, given: Any, needed: bool) -> Integration | None:
+        if (said := integration_given(given, account)) is not None:
+            return said
+        if account not in self.known:
+            try:
+                self.known[account] = await integration_of(self.transport, account)
+            except IntegrationUnknownError:
+                if needed:
+                    raise
+                return None
+        return self.known[account]
 
 
 def integration_given(integration: Any, account: str | None) -> Integration | None:

@@ -1,0 +1,40 @@
+"""From what is asked to jobs: what loading and scanning share.
+
+asking      an account id, a query, several or a mapping become queries with a label each
+accounts    which integration stands behind an account, asked once
+making      a query and a period become jobs: what is sent, the window it answers for, how its pages are read
+overhang    what sticks out of the period
+failing     what became of the jobs that failed: raised, or told
+progress    how far it has come, and a bar that shows it
+"""
+
+from truto_usage_nb.jobs.accounts import Integrations, accounts, products
+from truto_usage_nb.jobs.asking import Asked, asked
+from truto_usage_nb.jobs.failing import PARTIAL, check_on_error, gaps, raise_unless_told
+from truto_usage_nb.jobs.making import Job, make_job, make_jobs, unheard
+from truto_usage_nb.jobs.overhang import check_overhang, cut_to, overhang_told, settle_overhang
+from truto_usage_nb.jobs.progress import Progress, Show, Tally, progress_shown
+
+__all__ = [
+    "PARTIAL",
+    "Asked",
+    "Integrations",
+    "Job",
+    "Progress",
+    "Show",
+    "Tally",
+    "accounts",
+    "asked",
+    "check_on_error",
+    "check_overhang",
+    "cut_to",
+    "gaps",
+    "make_job",
+    "make_jobs",
+    "overhang_told",
+    "products",
+    "progress_shown",
+    "raise_unless_told",
+    "settle_overhang",
+    "unheard",
+]

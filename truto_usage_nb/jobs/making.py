@@ -1,0 +1,97 @@
+"""A query and a period become jobs: what is sent, the window it answers for, and how its pages are read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from truto_usage_nb.errors import PeriodError
+from truto_usage_nb.frames import Layout, Source
+from truto_usage_nb.integrations import Integration
+from truto_usage_nb.jobs.asking import Asked
+from truto_usage_nb.planning import Period, PlannedQuery, plan
+from truto_usage_nb.query import UsageQuery
+
+__all__ = ["Job", "make_job", "make_jobs", "unheard"]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Hold one query to run: what it is called, the window it answers for, and how its pages are read."""
+
+    label: str
+    query: UsageQuery
+    window: Period | None
+    source: Source
+    layout: Layout
+
+
+def make_jobs(
+    found: Sequence[Asked],
+    behind: Mapping[str | None, Integration | None],
+    span: Period | None,
+    now: datetime,
+    *,
+    users: bool,
+) -> tuple[list[Job], list[str], list[str]]:
+    """Give the jobs of every account in order, what the user must be told, and what he may read."""
+    jobs: list[Job] = []
+    told, notes = unheard(found, behind, users=users), list[str]()
+    for each in found:
+        integration = behind[each.query.integrated_account_id]
+        planned, say, read = _planned(each, integration, span, now, users=users)
+        jobs += [make_job(each.label, one, integration) for one in planned]
+        told += [text for text in say if text not in told]
+        notes += [text for text in read if text not in notes]
+    return jobs, told, notes
+
+
+def _planned(
+    each: Asked, behind: Integration | None, span: Period | None, now: datetime, *, users: bool
+) -> tuple[tuple[PlannedQuery, ...], Sequence[str], Sequence[str]]:
+    if span is None:
+        return (PlannedQuery(each.query),), (), ()
+    if behind is None:  # a lookup that is needed raises; this guards the type
+        raise PeriodError(f"{each.label}: the integration is not known, so period={span} cannot be planned")
+    made = plan(each.query, behind, span, now=now, users=users)
+    return made.queries, made.told, made.notes
+
+
+def make_job(label: str, planned: PlannedQuery, behind: Integration | None) -> Job:
+    """Make the job of one planned query."""
+    query = _sent(planned.query)
+    honours = behind is None or behind.supports("report_type")
+    source = Source(
+        integrated_account_id=query.integrated_account_id,
+        integration=None if behind is None else behind.name,
+        report_type=query.report_type if honours else None,
+        query_id=query.query_id,
+    )
+    layout = Layout(
+        documented=query.truto_response_format != "raw",
+        remote_data=query.truto_ignore_remote_data is False,
+        excluded=query.truto_exclude_fields or (),
+    )
+    return Job(label, query, planned.window, source, layout)
+
+
+def _sent(query: UsageQuery) -> UsageQuery:
+    """Leave the provider's own rows out unless they were asked for."""
+    if query.truto_ignore_remote_data is None and query.truto_response_format != "raw":
+        return query.replace(truto_ignore_remote_data=True)
+    return query
+
+
+def unheard(found: Sequence[Asked], behind: Mapping[str | None, Integration | None], *, users: bool) -> list[str]:
+    """Name each parameter that no account of the call honours."""
+    told: list[str] = []
+    if users and not any(side is None or side.user_views for side in behind.values()):
+        told.append("users=True changes nothing: no account of this call has views of its own for users")
+    for name in dict.fromkeys(name for each in found for name in each.query.given()):
+        sides = [behind[each.query.integrated_account_id] for each in found if getattr(each.query, name) is not None]
+        known = [side for side in sides if side is not None]
+        if len(known) == len(sides) and not any(side.supports(name) for side in known):
+            labels = ", ".join(dict.fromkeys(side.label for side in known))
+            told.append(f"{name} is not honoured by {labels}; the figures are those without it")
+    return told
