@@ -40,6 +40,17 @@ _HOMES = {
     "long_forms": ("charges", "resources"),
     "planning": ("Period",),
     "query": ("PARAMETERS", "UsageQuery"),
+    "questions": (
+        "check_prices",
+        "cost_change",
+        "pace",
+        "reconcile",
+        "seats",
+        "unit_costs",
+        "unusual",
+        "with_labels",
+        "with_models",
+    ),
     "reading": ("read_usage",),
     "reports": ("list_reports", "render_report"),
     "result": ("UsageResult", "read_result"),
@@ -81,6 +92,15 @@ if TYPE_CHECKING:
     from truto_usage_nb.planning import Period as Period
     from truto_usage_nb.query import PARAMETERS as PARAMETERS
     from truto_usage_nb.query import UsageQuery as UsageQuery
+    from truto_usage_nb.questions import check_prices as check_prices
+    from truto_usage_nb.questions import cost_change as cost_change
+    from truto_usage_nb.questions import pace as pace
+    from truto_usage_nb.questions import reconcile as reconcile
+    from truto_usage_nb.questions import seats as seats
+    from truto_usage_nb.questions import unit_costs as unit_costs
+    from truto_usage_nb.questions import unusual as unusual
+    from truto_usage_nb.questions import with_labels as with_labels
+    from truto_usage_nb.questions import with_models as with_models
     from truto_usage_nb.reading import read_usage as read_usage
     from truto_usage_nb.reports import list_reports as list_reports
     from truto_usage_nb.reports import render_report as render_report

@@ -15,7 +15,7 @@ from truto_usage_nb.costs.tokens import KINDS
 from truto_usage_nb.native import enter
 from truto_usage_nb.prices import CURRENCY, price_source
 
-__all__ = ["estimate_costs"]
+__all__ = ["estimate_costs", "estimated"]
 
 COLUMNS = (
     "currency", "cost", "other_cost", "estimate_currency", "estimated_cost", "estimated_tokens", "unknown_tokens",
@@ -46,11 +46,11 @@ def estimate_costs(frame: Any, by: str | Sequence[str] | None = None, **choices:
     native = enter(frame)
     asked = tuple(dict.fromkeys((*names, PROVIDER)))
     read = matched(native, Question.of(asked, None, "UTC", "billed", choices, kinds=True))
-    table = _table(_estimated(read), read, names)
+    table = _table(estimated(read), read, names)
     return native.leave(table)
 
 
-def _estimated(read: Digest) -> pl.DataFrame:
+def estimated(read: Digest) -> pl.DataFrame:
     """What each row's tokens would cost, those with a price (`of_priced`) also by themselves."""
     rows = with_unit_prices(read.rows, read)
     known = pl.col("price_input").is_not_null()

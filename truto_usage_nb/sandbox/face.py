@@ -6,8 +6,11 @@ from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from typing import Any
 
+import polars as pl
+
 from truto_usage_nb.client import Client
 from truto_usage_nb.errors import InputError
+from truto_usage_nb.sandbox import office
 from truto_usage_nb.sandbox.answers import AnswerKey
 from truto_usage_nb.sandbox.app import DEFAULT_TOKEN, DEFAULT_WORLD, create_app
 from truto_usage_nb.sandbox.ask import World
@@ -43,6 +46,38 @@ class SandboxClient(Client):
         ['USD']
         """
         return AnswerKey.build(period, self.world, accounts)
+
+    def people(self, *, every_team: bool = False) -> pl.DataFrame:
+        """Give the company's own directory: `email` and `team`, a row a person, or with `every_team` a row a team.
+
+        A team is null for whoever is in none; a contractor of two teams stands under the first.
+
+        >>> import truto_usage_nb as tu
+        >>> tu.sandbox().people().row(0)
+        ('amara.okafor@tidewheel.example.com', 'platform')
+        """
+        return pl.DataFrame(office.people(every_team=every_team), schema=["email", "team"], orient="row")
+
+    def rosters(self) -> pl.DataFrame:
+        """Give who holds a seat in what: `integration` and `email`, a row a seat, used or not.
+
+        >>> import truto_usage_nb as tu
+        >>> tu.sandbox().rosters().filter(integration="cursor").height
+        18
+        """
+        return pl.DataFrame(office.rosters(), schema=["integration", "email"], orient="row")
+
+    def invoices(self, month: str) -> pl.DataFrame:
+        """Give what the vendors invoiced for a month, seats included: `integration`, `month`, `currency`, `amount`.
+
+        >>> import truto_usage_nb as tu
+        >>> tu.sandbox().invoices("2026-10").filter(integration="datadog")["amount"].to_list()
+        [80690.4]
+        """
+        lines = [
+            (name, day, currency, float(amount)) for name, day, currency, amount in office.invoices(self.answers(month))
+        ]
+        return pl.DataFrame(lines, schema=["integration", "month", "currency", "amount"], orient="row")
 
     def __repr__(self) -> str:
         return f"sandbox(seed={self.world.seed}, now={self.world.now:%Y-%m-%dT%H:%M:%SZ}, scale={self.world.scale:g})"

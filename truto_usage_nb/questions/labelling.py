@@ -1,0 +1,141 @@
+"""Teams, cost centres and projects from the user's own table, on any dimension of the frame."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import narwhals.stable.v2 as nw
+import polars as pl
+
+from truto_usage_nb.errors import FrameError, UsageWarning
+from truto_usage_nb.native import Frame, Native, collect, enter
+from truto_usage_nb.questions.remainder import NOT_ATTRIBUTED, WHOLES, with_remainder
+from truto_usage_nb.questions.tables import column_named, folded, read_table
+
+__all__ = ["UNLABELLED", "with_labels"]
+
+UNLABELLED = "(unlabelled)"
+_USER = ("user_email", "user_id", "user_name")
+_KEY = "__label_key"
+
+
+def with_labels(frame: Any, table: Any, on: str = "user.email", *, key: str | None = None) -> Any:
+    """Add the columns of the user's own table, such as `team` or `cost_center`, to every record.
+
+    `table` is the path of a CSV or a frame, a row a key; `on` the frame's column, or its path in the API, that the key
+    is compared with: a user, `resources.workspace.id` (project, environment), `resources.id` (key, cluster),
+    `integrated_account_id`. `key` names the table's column where it is called otherwise. Keys are compared without
+    surrounding spaces and capitals. Comes back as the kind that came in, the records in their order; what matches
+    nothing is "(unlabelled)".
+
+    On a user dimension Claude's bill is told by person in `user_cost` and whole in `cost`. Where a frame holds both,
+    `cost` gives way to `user_cost` and, per account, day and currency, records of what it has beyond, labelled
+    "(not attributed)", so that `cost_per(frame, "team")` adds up to the bill; tokens likewise. Load both, the second
+    with `users=True`, and put them together.
+
+    Warns with UsageWarning of a person under two spellings, and of an account that lacks one of the two reports.
+    Raises FrameError where the table gives one key two labels, or would overwrite a column.
+
+    >>> import polars as pl
+    >>> import truto_usage_nb as tu
+    >>> usage = tu.sandbox().load_usage("cursor", period="2026-10-05")
+    >>> teams = pl.DataFrame({"email": ["mateo.irigoyen@tidewheel.example.com"], "team": ["mobile"]})
+    >>> sorted(with_labels(usage, teams)["team"].unique())
+    ['(unlabelled)', 'mobile']
+    """
+    native = enter(frame)
+    column = column_named(on, native.columns, "on")
+    labels = _labels(read_table(table, "The table of labels"), column, key)
+    _refuse_overwriting(native, labels)
+    told: list[str] = []
+    if column in _USER:
+        native, told = with_remainder(native)
+        told += _spellings(native, column)
+    if told:
+        warnings.warn("; ".join(told) + ".", UsageWarning, stacklevel=2)
+    return native.leave(_labelled(native.frame, labels, column))
+
+
+def _labels(table: pl.DataFrame, column: str, key: str | None) -> pl.DataFrame:
+    """The table with its key folded as `__label_key`, each key once."""
+    name = _key_column(table, column, key)
+    others = [c for c in table.columns if c != name]
+    if not others:
+        raise FrameError(f"The table of labels has the key {name!r} alone; give it a column of labels, such as team.")
+    known = table.filter(pl.col(name).is_not_null()).select(folded(name).alias(_KEY), pl.col(others).cast(pl.String))
+    known = known.filter(pl.col(_KEY) != "").unique(maintain_order=True)
+    twice = known.filter(pl.col(_KEY).is_duplicated())
+    if twice.height:
+        first = twice.filter(pl.col(_KEY) == twice[_KEY][0])
+        found = " and ".join("/".join(str(v) for v in row[1:]) for row in first.iter_rows())
+        raise FrameError(
+            f"The table of labels has {first[_KEY][0]!r} under {found} ({twice[_KEY].n_unique()} such keys). Keep one "
+            f"row a key; a cost shared by two teams needs a label of its own."
+        )
+    return known
+
+
+def _key_column(table: pl.DataFrame, column: str, key: str | None) -> str:
+    if key is not None:
+        if key not in table.columns:
+            raise FrameError(f"key={key!r} is no column of the table of labels: {', '.join(table.columns)}.")
+        return key
+    wanted = (column, column.replace("_", "."), column.rpartition("_")[2])
+    plain = {c.strip().lower().replace("-", "").replace(" ", "_"): c for c in table.columns}
+    found = next((plain[name] for name in wanted if name in plain), None)
+    if found is None:
+        raise FrameError(
+            f"None of the table's columns is called {' or '.join(wanted)}: {', '.join(table.columns)}. Say which one "
+            f"holds {column}: key={table.columns[0]!r}."
+        )
+    return found
+
+
+def _refuse_overwriting(native: Native, labels: pl.DataFrame) -> None:
+    taken = [c for c in labels.columns if c in native.columns]
+    if taken:
+        raise FrameError(f"The frame already has a column {taken[0]!r}; rename it in the table of labels.")
+
+
+def _labelled(frame: Frame, labels: pl.DataFrame, column: str) -> Frame:
+    """A mapping instead of a join: it keeps the order, and lazy frames lazy, on every backend."""
+    text = nw.col(column).cast(nw.String()).str.strip_chars().str.to_lowercase().fill_null("")
+    keys = labels[_KEY].to_list()
+    nobody = _nobody(column) if column in _USER else nw.lit(value=False)
+    for name in labels.columns[1:]:
+        values = [UNLABELLED if value is None else value for value in labels[name]]
+        found = text.replace_strict(keys, values, default=nw.lit(UNLABELLED), return_dtype=nw.String())
+        frame = frame.with_columns(nw.when(nobody).then(nw.lit(NOT_ATTRIBUTED)).otherwise(found).alias(name))
+    return frame
+
+
+def _nobody(column: str) -> nw.Expr:
+    """Records of a remainder, and those of Claude's reports that name no one."""
+    whole = (nw.col("integration") == "claude") & nw.col("report_type").is_in(WHOLES) & nw.col(column).is_null()
+    return (nw.col(column) == NOT_ATTRIBUTED).fill_null(False) | whole.fill_null(False)
+
+
+def _spellings(native: Native, column: str) -> list[str]:
+    """One person under two spellings of a key, or under two e-mails beside one name or id."""
+    told = []
+    seen = collect(native.frame.select(column).unique()).filter(pl.col(column).is_not_null())
+    several = seen.with_columns(folded(column).alias(_KEY)).filter(pl.col(_KEY).is_duplicated()).sort(_KEY, column)
+    if several.height:
+        names = ", ".join(several.filter(pl.col(_KEY) == several[_KEY][0])[column])
+        told.append(f"{several[_KEY].n_unique()} of {column} are spelled in two ways and count as one, such as {names}")
+    for other in ("user_name", "user_id"):
+        if column != "user_email" or other not in native.columns:
+            continue
+        told += _two_mails(native, other)
+    return told
+
+
+def _two_mails(native: Native, other: str) -> list[str]:
+    pairs = collect(native.frame.select("user_email", other).unique()).drop_nulls()
+    pairs = pairs.with_columns(folded("user_email").alias(_KEY)).select(other, _KEY).unique()
+    several = pairs.filter(pl.col(other).is_duplicated()).sort(other, _KEY)
+    if not several.height:
+        return []
+    first = several.filter(pl.col(other) == several[other][0])
+    return [f"{first[other][0]} has two e-mails, {' and '.join(first[_KEY])}: give both a row in the table"]

@@ -1,0 +1,234 @@
+"""What one request, commit or active person cost: money over a count, where both are known and counted once."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Unpack
+
+import narwhals.stable.v2 as nw
+import polars as pl
+
+from truto_usage_nb.costs.building import Question, matched
+from truto_usage_nb.costs.choices import Choices
+from truto_usage_nb.costs.digest import DAY, check_dims
+from truto_usage_nb.costs.facts import look
+from truto_usage_nb.costs.lines import rule_lines
+from truto_usage_nb.costs.records import check_records
+from truto_usage_nb.costs.shapes import series
+from truto_usage_nb.costs.tokens import with_tokens
+from truto_usage_nb.errors import FrameError, InputError, OverlapError, UsageWarning, did_you_mean
+from truto_usage_nb.native import Native, collect, enter, require
+from truto_usage_nb.schema import field
+
+__all__ = ["unit_costs"]
+
+COLUMNS = ("currency", "cost", "units", "cost_per_unit", "unit")
+_PERSON = ("user_id", "user_email", "user_name")
+
+
+@dataclass(frozen=True, slots=True)
+class _Unit:
+    """Name the columns that count a unit, the first that an account states counting."""
+
+    columns: tuple[str, ...]
+    instead: str = ""
+
+
+UNITS = {
+    "request": _Unit(("usage_requests_total",)),
+    "session": _Unit(("usage_sessions_distinct",), 'ask per="active_user" or per="request"'),
+    "conversation": _Unit(
+        ("usage_conversations_thread_count", "usage_conversations_distinct"), 'ask per="active_user" or per="request"'
+    ),
+    "commit": _Unit(("usage_code_commits",)),
+    "pull_request": _Unit(("usage_code_pull_requests",)),
+    "accepted_line": _Unit(("usage_code_lines_accepted_added",)),
+    "active_user": _Unit(("user_id", "user_email")),
+}
+_ORDER: dict[str, tuple[str, ...]] = {
+    "claude": (
+        "usage",
+        "user_usage",
+        "cost",
+        "user_cost",
+        "activity",
+        "project_usage",
+        "skill_usage",
+        "connector_usage",
+    ),
+    "cursor": ("event", "daily", "spend"),
+    "openai_codex": ("codex_totals", "codex_model", "codex_client", "usage", "cost"),
+}
+"""Which series' count is taken where several of one account state it; Claude's by person first for a person."""
+_BY_PERSON = ("user_usage", "user_cost", "activity", "usage", "cost")
+
+
+def unit_costs(frame: Any, per: str, by: str | Sequence[str] | None = None, **choices: Unpack[Choices]) -> Any:
+    """Say what one unit of work cost: billed money over a count.
+
+    `per`: "request", "session", "conversation", "commit", "pull_request", "accepted_line" or "active_user". Comes back
+    as the kind that came in, a row per value of `by` and currency: `cost`, `units`, `cost_per_unit` (null without
+    units) and `unit`. The money is all that the accounts which count the unit cost; accounts that do not count it are
+    left out and told, so that a cluster's bill is no part of a commit's price. To narrow it, filter the frame first, as
+    to one product or surface.
+
+    A count that several reports of an account state is taken from one. An active user is a distinct person with any
+    record of use, over the whole of each row. Sessions and conversations are distinct counts: they are never added over
+    days or people, so they are divided by only where a row rests on a single record of an account, or, for
+    conversations, on Codex's threads, which add up. A unit belongs to the currency of its account, or of its day where
+    an account has two.
+
+    Raises InputError for another unit, FrameError where distinct counts would have to be added, with the remedy, and
+    what `cost_per` raises.
+
+    >>> import truto_usage_nb as tu
+    >>> usage = tu.sandbox().load_usage("cursor", period="2026-10-05")
+    >>> unit_costs(usage, "request")["units"].to_list()
+    [465]
+    """
+    if per not in UNITS:
+        raise InputError(f"per={per!r} is no unit.{did_you_mean(per, UNITS)} Allowed: {', '.join(UNITS)}.")
+    native = enter(frame)
+    question = Question.of(by, None, "UTC", "billed", choices)
+    check_dims(question.by, COLUMNS)
+    money = _money(native, question)
+    return native.leave(_table(money, _counted(native, per, question), per, question.by))
+
+
+def _money(native: Native, question: Question) -> pl.DataFrame:
+    """Billed money by account, day, dimensions and currency."""
+    read = matched(native, question)
+    dims = [pl.col(dim).alias(name) for dim, name in zip(read.dims, read.by, strict=True)]
+    rows = read.rows.filter(pl.col("money_n") > 0)
+    return rows.select(
+        pl.col("integrated_account_id").alias("__account"), pl.col("start").alias("__day"), *dims, "currency", "money"
+    )
+
+
+def _counted(native: Native, per: str, question: Question) -> pl.DataFrame:
+    """Units by account, day and dimensions: `n`, or for people `person`."""
+    require(native, (*UNITS[per].columns, *question.by), f"unit_costs per {per}")
+    native, _ = check_records(native, question.choices)
+    lines = rule_lines(native.frame, look(native), native)
+    lines = with_tokens(lines).with_columns(__charged=nw.col("charges_count").fill_null(0) > 0)
+    held = set(collect(native.frame.select("integration").unique())["integration"])
+    lines = lines.with_columns(
+        __series=series(held),
+        __day=nw.col("__start") // DAY,
+        __account=nw.col("integrated_account_id"),
+        __integration=nw.col("integration"),
+    )
+    return _people(lines, question.by) if per == "active_user" else _units(lines, per, question.by)
+
+
+def _people(lines: Any, by: tuple[str, ...]) -> pl.DataFrame:
+    """Each person once: by e-mail, whatever its capitals, else by id. A row that only names someone is no use."""
+    email = nw.col("user_email").cast(nw.String()).str.strip_chars().str.to_lowercase()
+    person = nw.coalesce(email, nw.col("user_id").cast(nw.String()))
+    some = [nw.col(c).fill_null(0) > 0 for c in ("__tokens", "usage_requests_total")]
+    used = nw.any_horizontal(*some, nw.col("__charged"), ignore_nulls=False)
+    used = used | nw.col("usage_activity_is_active").fill_null(False)
+    seen = lines.filter(used).with_columns(__person=person).filter(~nw.col("__person").is_null())
+    rows = collect(seen.select("__account", "__day", *by, "__person").unique())
+    return rows.with_columns(pl.col("__person").cast(pl.String), n=pl.lit(1, pl.Int64))
+
+
+def _units(lines: Any, per: str, by: tuple[str, ...]) -> pl.DataFrame:
+    columns = UNITS[per].columns
+    values = {f"__n{i}": nw.col(c).fill_null(0) for i, c in enumerate(columns)}
+    ones = {f"__r{i}": (nw.col(c).fill_null(0) != 0).cast(nw.Int64) for i, c in enumerate(columns)}
+    keys = ["__account", "__integration", "__series", "__day", *by]
+    given = lines.with_columns(**values, **ones).group_by(*keys)
+    rows = collect(given.agg(*(nw.col(name).sum() for name in (*values, *ones))))
+    chosen = [_one_count(part, columns, per, by) for part in rows.partition_by("__account")]
+    parts = [part for part in chosen if part is not None]
+    if not parts:
+        raise FrameError(
+            f"No record here counts {per.replace('_', ' ')}s ({' or '.join(columns)}). Load a report that does: "
+            f'report_type="activity" for Claude, Codex, or the daily view of Cursor.'
+        )
+    return pl.concat(parts, how="vertical_relaxed")
+
+
+def _one_count(rows: pl.DataFrame, columns: tuple[str, ...], per: str, by: tuple[str, ...]) -> pl.DataFrame | None:
+    """One account's count from one column and one series."""
+    place = next((i for i in range(len(columns)) if (rows[f"__n{i}"] != 0).any()), None)
+    if place is None:
+        return None
+    rows = _one_series(rows.filter(pl.col(f"__n{place}") != 0), per, by)
+    described = field(columns[place])
+    if described is not None and described.additivity == "distinct":
+        _refuse_distinct(rows, columns[place], f"__r{place}", per, by)
+    return rows.select("__account", "__day", *by, pl.col(f"__n{place}").alias("n"), __person=pl.lit(None, pl.String))
+
+
+def _one_series(rows: pl.DataFrame, per: str, by: tuple[str, ...]) -> pl.DataFrame:
+    """On each day the first series that counts; Codex and the API beside it are two products, each with its own."""
+    integration, account = rows["__integration"][0], rows["__account"][0]
+    order = _ORDER.get(integration, ())
+    if integration == "claude" and set(by) & {*_PERSON}:
+        order = (*_BY_PERSON, *(name for name in order if name not in _BY_PERSON))
+    found = rows["__series"].unique().to_list()
+    if len(found) > 1 and any(name not in order for name in found):
+        names = " and ".join(sorted(str(name) for name in found))
+        raise OverlapError(f"{account} counts {per.replace('_', ' ')}s by {names}; keep the records of one of them.")
+    rank = {name: position for position, name in enumerate(order)}
+    ranked = rows.with_columns(
+        rank=pl.col("__series").replace_strict(rank, default=len(rank), return_dtype=pl.Int64),
+        codex=pl.col("__series").fill_null("").str.starts_with("codex_"),
+    )
+    return ranked.filter(pl.col("rank") == pl.col("rank").min().over("__day", "codex")).drop("rank", "codex")
+
+
+def _refuse_distinct(rows: pl.DataFrame, column: str, count: str, per: str, by: tuple[str, ...]) -> None:
+    sums = rows.group_by(list(by) or pl.lit(1)).agg(pl.col(count).sum().alias("n"))
+    records = max(sums["n"].to_list())
+    if records > 1:
+        account = rows["__account"][0]
+        raise FrameError(
+            f"{column} counts distinct {per}s of a record, and {account} has up to {records} such records to a row: "
+            f"their sum would count a {per} once for every day and person it was seen with. Load one record for the "
+            f"whole period, divide by a sum of your own, or {UNITS[per].instead}."
+        )
+
+
+def _table(money: pl.DataFrame, counted: pl.DataFrame, per: str, by: tuple[str, ...]) -> pl.DataFrame:
+    counted = _in_currency(counted, money)
+    accounts = counted["__account"].unique()
+    left_out = sorted(set(money["__account"].drop_nulls()) - set(accounts))
+    if left_out:
+        warnings.warn(
+            f"{', '.join(left_out)}: no {per.replace('_', ' ')}s are counted there, so their cost is left out.",
+            UsageWarning,
+            stacklevel=3,
+        )
+    keys = [*by, "currency"]
+    cost = (
+        money.filter(pl.col("__account").is_in(accounts.implode()))
+        .group_by(keys)
+        .agg(pl.col("money").sum().alias("cost"))
+    )
+    number = pl.col("__person").n_unique() if per == "active_user" else pl.col("n").sum()
+    units = counted.group_by(keys).agg(number.cast(pl.Int64).alias("units"))
+    table = cost.join(units, on=keys, how="full", nulls_equal=True, coalesce=True)
+    ratio = pl.when(pl.col("units") > 0).then(pl.col("cost") / pl.col("units"))
+    table = table.with_columns(cost_per_unit=ratio, unit=pl.lit(per)).select(*by, *COLUMNS)
+    flat = [name for name in by if not table.schema[name].is_nested()]
+    return table.sort("currency", "cost", *flat, descending=[False, True, *[False] * len(flat)], nulls_last=True)
+
+
+def _in_currency(counted: pl.DataFrame, money: pl.DataFrame) -> pl.DataFrame:
+    """Units take their account's only currency, else the only one of their account and day, else none."""
+    stated = money.filter(pl.col("money") != 0)
+    only = _only(stated, ["__account"], "of_account")
+    of_day = _only(stated, ["__account", "__day"], "of_day")
+    rows = counted.join(only, on="__account", how="left", nulls_equal=True)
+    rows = rows.join(of_day, on=["__account", "__day"], how="left", nulls_equal=True)
+    return rows.with_columns(currency=pl.coalesce("of_account", "of_day"))
+
+
+def _only(money: pl.DataFrame, keys: list[str], name: str) -> pl.DataFrame:
+    grouped = money.group_by(keys).agg(pl.col("currency").n_unique().alias("n"), pl.col("currency").min().alias(name))
+    return grouped.filter(pl.col("n") == 1).drop("n")

@@ -1,0 +1,95 @@
+"""Is the bill what the tokens should have cost? Billed money against our own estimate, model by model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Unpack
+
+import polars as pl
+
+from truto_usage_nb.costs.building import Question, matched
+from truto_usage_nb.costs.choices import Choices
+from truto_usage_nb.costs.digest import Digest, check_dims
+from truto_usage_nb.costs.estimates import estimated
+from truto_usage_nb.costs.pricing import PROVIDER
+from truto_usage_nb.native import Native, enter
+from truto_usage_nb.prices import CURRENCY
+
+__all__ = ["check_prices"]
+
+COLUMNS = ("month", "currency", "billed", "estimate", "ratio", "reading")
+_SUMS = [
+    "money",
+    "money_n",
+    "other",
+    "estimate",
+    "of_priced",
+    "unknown_priced",
+    "priced",
+    "unpriced",
+    "included",
+    "known_n",
+]
+LOW, HIGH = 0.9, 1.1
+CENTS = (50, 150)
+
+
+def check_prices(frame: Any, by: str | Sequence[str] | None = "model_id", **choices: Unpack[Choices]) -> Any:
+    """Hold what was billed for tokens against what they cost at list price, a line a month, and say what it means.
+
+    Comes back as the kind that came in, a row per value of `by`, `month` (its first day, UTC) and currency: `billed`
+    (money that bought tokens), `estimate` (USD, of the tokens that have a price), `ratio` (billed over estimate), and
+    `reading`, the ratio in words. The ratio is null where there is nothing to compare: another currency, no charge, or
+    a model the list does not know. Prices are those of the usage date and the base tier, without any discount.
+
+    >>> import truto_usage_nb as tu
+    >>> usage = tu.sandbox().load_usage("cursor", period="2026-10-05")
+    >>> check_prices(usage).filter(model_id="claude-opus-5")["reading"].to_list()
+    ['at list price']
+    """
+    native = enter(frame)
+    return native.leave(_checked(native, by, choices))
+
+
+def _checked(native: Native, by: str | Sequence[str] | None, choices: Any) -> pl.DataFrame:
+    names = (by,) if isinstance(by, str) else tuple(by or ())
+    check_dims(names, COLUMNS)
+    asked = tuple(dict.fromkeys((*names, PROVIDER)))
+    read = matched(native, Question.of(asked, None, "UTC", "billed", choices, kinds=True))
+    rows = estimated(read).with_columns(month=pl.col("day").dt.truncate("1mo"))
+    return _table(rows, read, names)
+
+
+def _table(rows: pl.DataFrame, read: Digest, names: tuple[str, ...]) -> pl.DataFrame:
+    dims = {f"dim_{read.by.index(name)}": name for name in names}
+    table = rows.group_by(*dims, "month", "currency").agg(pl.col(_SUMS).sum()).rename(dims)
+    billed = pl.when(pl.col("money_n") > 0).then(pl.col("money") - pl.col("other"))
+    worth = pl.when((pl.col("of_priced") > 0) & (pl.col("unknown_priced") == 0)).then(pl.col("of_priced"))
+    table = table.with_columns(billed=billed, estimate=worth).with_columns(
+        ratio=pl.when(pl.col("currency") == CURRENCY).then(pl.col("billed") / pl.col("estimate"))
+    )
+    bought = pl.col("priced") + pl.col("unpriced") + pl.col("included") > 0
+    table = table.filter(bought | (pl.col("billed") != 0)).with_columns(reading=_reading())
+    return table.select(*names, *COLUMNS).sort(
+        "currency", "month", "billed", *names, descending=[False, False, True, *[False] * len(names)], nulls_last=True
+    )
+
+
+def _reading() -> pl.Expr:
+    ratio = pl.col("ratio")
+    cents = ratio.is_between(*CENTS)
+    return (
+        pl.when(cents)
+        .then(pl.lit("about 100 times list price: cents read as dollars?"))
+        .when(ratio > HIGH)
+        .then(pl.lit("above list price: a long-context tier, fast mode, or a fee?"))
+        .when(ratio >= LOW)
+        .then(pl.lit("at list price"))
+        .when(ratio.is_not_null())
+        .then(pl.lit("below list price: a discount, or tokens without a price: Priority Tier, prepaid or included?"))
+        .when(pl.col("billed").is_null() | (pl.col("priced") == 0))
+        .then(pl.lit("tokens without a charge"))
+        .when(pl.col("currency").is_null() | (pl.col("currency") != CURRENCY))
+        .then(pl.lit("not in USD: the list has no price to compare"))
+        .otherwise(pl.lit("no list price: a model, or kinds of tokens, that the list does not know"))
+    )

@@ -1,0 +1,142 @@
+"""Who holds a seat, who uses it, and what the idle ones cost."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import narwhals.stable.v2 as nw
+import polars as pl
+
+from truto_usage_nb.errors import InputError, UsageWarning, did_you_mean
+from truto_usage_nb.integrations import integration_named
+from truto_usage_nb.native import Native, collect, enter, require, with_instants
+from truto_usage_nb.questions.tables import folded, need_columns, read_table
+
+__all__ = ["seats"]
+
+Price = tuple[float, str] | Mapping[str, tuple[float, str]] | None
+IDLE_AFTER = 14
+"""Days without use after which a seat counts as idle."""
+_DAY = 86_400_000_000
+_USED = ("usage_tokens_total", "usage_requests_total", "usage_tokens_input", "usage_tokens_output", "usage_quantity",
+         "usage_conversations_message_count", "usage_sessions_distinct", "usage_code_lines_accepted_added")  # fmt: skip
+
+
+def seats(frame: Any, roster: Any = None, price: Price = None) -> Any:
+    """Say who uses their seat, since when others do not, and what the idle seats cost a month.
+
+    `roster` is the path of a CSV or a frame with `integration` and `email`, a row a seat; `price` what a seat costs a
+    month, as (amount, currency) or a mapping of integrations to that. Comes back as the kind that came in, a row per
+    integration and person: `email` (in small letters; the user's id where the vendor gives no e-mail), `status`,
+    `last_active` (UTC day), `idle_days` (to the integration's last day in the frame), `idle_cost` and `currency`.
+
+    `status` is "active", "idle" (no use in the integration's last fourteen days), "never seen" (on the roster, not in
+    the frame) or "seen, not on the roster". Idle and never seen seats cost their price a month, active ones 0; what no
+    roster names has no cost. Use is a record with tokens, requests, messages or a charge. No API tells the seats
+    themselves: without a roster these are the people seen, and a UsageWarning says so.
+
+    Raises FrameError for a roster without its columns or a price without a currency.
+
+    >>> import polars as pl
+    >>> import truto_usage_nb as tu
+    >>> usage = tu.sandbox().load_usage("cursor", period="2026-10-05")
+    >>> roster = pl.DataFrame({"integration": ["cursor"], "email": ["rosalind.quaye@tidewheel.example.com"]})
+    >>> seats(usage, roster, (40, "USD")).filter(status="never seen").select("email", "idle_cost").row(0)
+    ('rosalind.quaye@tidewheel.example.com', 40.0)
+    """
+    native = enter(frame)
+    people, last = _people(native)
+    if roster is None:
+        warnings.warn(
+            "without a roster these are people seen, not seats: a seat that nobody used is in no record.",
+            UsageWarning,
+            stacklevel=2,
+        )
+        table = people.with_columns(listed=pl.lit(None, pl.Boolean))
+    else:
+        listed = _roster(read_table(roster, "The roster"))
+        table = people.join(listed, on=["integration", "email"], how="full", coalesce=True)
+    return native.leave(_judged(table, last, price))
+
+
+def _people(native: Native) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Each person's last day of use, by integration, and each integration's last day in the frame."""
+    require(native, ("integration", "user_email", "user_id", "start_date", "charges_count"), "seats")
+    moments = with_instants(native, native.frame, {"__start": "start_date"}).with_columns(
+        __day=nw.col("__start") // _DAY
+    )
+    email = nw.col("user_email").cast(nw.String()).str.strip_chars().str.to_lowercase()
+    counts = [nw.col(c).fill_null(0) > 0 for c in _USED if c in native.columns]
+    used = nw.any_horizontal(*counts, nw.col("charges_count").fill_null(0) > 0, ignore_nulls=False)
+    named = moments.with_columns(email=nw.coalesce(email, nw.col("user_id").cast(nw.String())), __used=used)
+    seen = named.filter(~nw.col("email").is_null() & nw.col("__used"))
+    people = collect(seen.group_by("integration", "email").agg(nw.col("__day").max()))
+    last = collect(moments.group_by("integration").agg(nw.col("__day").max().alias("last")))
+    people = people.with_columns(pl.col("integration", "email").cast(pl.String), last_active=_date("__day")).drop(
+        "__day"
+    )
+    return people, last.with_columns(pl.col("integration").cast(pl.String), last=_date("last"))
+
+
+def _date(column: str) -> pl.Expr:
+    return pl.col(column).cast(pl.Int32).cast(pl.Date)
+
+
+def _roster(table: pl.DataFrame) -> pl.DataFrame:
+    need_columns(table, ("integration", "email"), "The roster")
+    listed = table.select(pl.col("integration").cast(pl.String), folded("email").alias("email")).drop_nulls()
+    names = {name: integration_named(name) for name in listed["integration"].unique()}
+    unknown = [name for name, found in names.items() if found is None]
+    if unknown:
+        known = ("claude", "openai_codex", "confluent", "cursor", "datadog")
+        raise InputError(f"The roster's integration {unknown[0]!r} is unknown.{did_you_mean(unknown[0], known)}")
+    plain = {name: found.name for name, found in names.items() if found is not None}
+    return listed.with_columns(pl.col("integration").replace_strict(plain), listed=pl.lit(value=True)).unique(
+        maintain_order=True
+    )
+
+
+def _judged(table: pl.DataFrame, last: pl.DataFrame, price: Price) -> pl.DataFrame:
+    without_roster = table.height == 0 or table["listed"].null_count() == table.height
+    table = table.join(last, on="integration", how="left")
+    table = table.with_columns(idle_days=(pl.col("last") - pl.col("last_active")).dt.total_days())
+    used = pl.when(pl.col("idle_days") < IDLE_AFTER).then(pl.lit("active")).otherwise(pl.lit("idle"))
+    listed = pl.lit(without_roster) | pl.col("listed").fill_null(value=False)
+    never = pl.when(pl.col("last_active").is_null()).then(pl.lit("never seen"))
+    status = never.when(~listed).then(pl.lit("seen, not on the roster")).otherwise(used)
+    prices = _prices(price, table["integration"].unique().to_list())
+    table = table.with_columns(status=status).join(prices, on="integration", how="left")
+    wasted = pl.col("status").is_in(["idle", "never seen"])
+    on_list = ~pl.lit(without_roster) & listed
+    cost = pl.when(on_list & wasted).then(pl.col("price")).when(on_list & pl.col("price").is_not_null()).then(0.0)
+    return table.select(
+        "integration",
+        "email",
+        "status",
+        "last_active",
+        "idle_days",
+        idle_cost=cost,
+        currency=pl.when(on_list).then(pl.col("currency")),
+    ).sort("integration", "status", "idle_cost", "email", descending=[False, False, True, False], nulls_last=True)
+
+
+def _prices(price: Price, integrations: list[str]) -> pl.DataFrame:
+    given: Mapping[str, Any] = price if isinstance(price, Mapping) else dict.fromkeys(integrations, price)
+    rows = []
+    for name, value in given.items():
+        found = integration_named(str(name))
+        if found is None:
+            raise InputError(f"price names {name!r}, which is no integration.{did_you_mean(name, integrations)}")
+        rows.append((found.name, *_amount(value)))
+    schema = pl.Schema({"integration": pl.String(), "price": pl.Float64(), "currency": pl.String()})
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def _amount(value: Any) -> tuple[float | None, str | None]:
+    if value is None:
+        return None, None
+    if not isinstance(value, tuple | list) or len(value) != 2 or not isinstance(value[1], str):
+        raise InputError(f"price={value!r} names no currency; give the amount a month and its currency: (40, 'USD').")
+    return float(value[0]), value[1].upper()
