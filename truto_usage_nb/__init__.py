@@ -57,13 +57,14 @@ _HOMES = {
     "sandbox": ("sandbox",),
     "schema": ("SCHEMA", "data_dictionary"),
 }
-_MODULES = ("errors",)
+_MODULES = ("errors", "plots")
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = ["__version__", *sorted(_HOME_OF), *_MODULES]  # noqa: PLE0604  (names, all of them)
 
 if TYPE_CHECKING:
     from truto_usage_nb import errors as errors
+    from truto_usage_nb import plots as plots
     from truto_usage_nb.bridge import allow_nested_asyncio as allow_nested_asyncio
     from truto_usage_nb.client import Client as Client
     from truto_usage_nb.client import afetch_usage as afetch_usage

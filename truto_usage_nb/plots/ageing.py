@@ -1,0 +1,79 @@
+"""Seats that are used, and seats that are only paid for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from truto_usage_nb.format import money
+from truto_usage_nb.native import enter, require
+from truto_usage_nb.plots.figures import headline, legend_below, one_panel, said_instead
+from truto_usage_nb.plots.palette import INK, Look, Palette, shared
+from truto_usage_nb.plots.ranking import bar_height, named_rows
+from truto_usage_nb.plots.reading import table_of
+from truto_usage_nb.plots.wording import label, plain
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from matplotlib.axes import Axes
+
+__all__ = ["seats"]
+
+_NEEDED = ("integration", "status", "idle_cost", "currency")
+
+
+def seats(table: Any, *, palette: Palette | None = None, ax: Axes | None = None) -> Axes:
+    """Draw how many seats of each vendor are in which status, from a table of `tu.seats`, and what the idle ones cost.
+
+    Counts have no currency, so this is one chart; the money beside a bar is written in each currency that it has.
+    Raises FrameError for a table that lacks what is drawn.
+    """
+    require(enter(table), _NEEDED, "A chart of seats (of a table that seats makes)")
+    rows = table_of(table).select(pl.col("integration", "status").fill_null("unknown"), "idle_cost", "currency")
+    counts = rows.group_by("integration", "status").len()
+    statuses = sorted(counts["status"].unique(), key=lambda status: (status != "active", status))
+    looks = (palette or shared).looks(statuses, "status")
+    height = bar_height(counts["integration"].n_unique()) + 0.4
+    return one_panel(lambda axes: _draw(axes, rows, counts, {each: looks[each] for each in statuses}), height, ax)
+
+
+def _draw(ax: Axes, rows: pl.DataFrame, counts: pl.DataFrame, looks: Mapping[str, Look]) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    if rows.is_empty():
+        return said_instead(ax, "no seats are known")
+    totals = dict(counts.group_by("integration").agg(pl.col("len").sum()).iter_rows())
+    names = sorted(totals, key=lambda name: (-totals[name], name))
+    places = named_rows(ax, names)
+    begun, drawn = [0] * len(names), []
+    for status, look in looks.items():
+        found = dict(counts.filter(pl.col("status") == status).select("integration", "len").iter_rows())
+        widths = [found.get(name, 0) for name in names]
+        drawn.append(ax.barh(places, widths, left=begun, height=0.72, color=look.colour, hatch=look.hatch,
+                             edgecolor="white"))  # fmt: skip
+        for place, start, width in zip(places, begun, widths, strict=True):
+            if width:
+                _count(ax, start + width / 2, place, width)
+        begun = [a + b for a, b in zip(begun, widths, strict=True)]
+    for place, name in zip(places, names, strict=True):
+        ax.annotate(plain(_idle(rows.filter(pl.col("integration") == name))), (totals[name], place), (5, 0),
+                    textcoords="offset points", va="center", fontsize=9)  # fmt: skip
+    ax.set_xlim(0, max(totals.values()) * 1.35)
+    ax.set_xlabel("seats")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    legend_below(ax, drawn, [label(status) for status in looks], columns=4)
+    headline(ax, "Seats by vendor and use", [f"{rows.height:,} seats; {_idle(rows)}"])
+    return None
+
+
+def _count(ax: Axes, x: float, y: float, count: int) -> None:
+    box = {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none"}
+    ax.text(x, y, f"{count:,}", ha="center", va="center", fontsize=8, color=INK, bbox=box)
+
+
+def _idle(rows: pl.DataFrame) -> str:
+    costs = rows.filter(pl.col("idle_cost").fill_null(0.0) > 0).group_by("currency").agg(pl.col("idle_cost").sum())
+    amounts = [money(cost, currency) for currency, cost in costs.sort("currency", nulls_last=True).iter_rows()]
+    return f"{' and '.join(amounts)} for idle seats" if amounts else "no cost of idle seats"
