@@ -60,7 +60,7 @@ def test_a_wrong_field_speaks_in_the_querys_own_words_and_stops_run_and_code(for
 
 
 def test_a_problem_of_two_fields_is_said_at_the_first_it_names(form):
-    form.period.preset.value = None
+    form.period.preset.value = ""
     form.fields["start_date"].control.value = "2026-10-02"
     form.fields["end_date"].control.value = "2026-10-01"
     assert "lies before start_date" in form.problems["end_date"]
@@ -170,7 +170,7 @@ def test_every_parameter_has_a_control_with_its_label_and_help(form):
         assert control.description
         assert parameter.help in control.tooltip
         if parameter.allowed:
-            assert control.options == (("(not sent)", None), *((each, each) for each in parameter.allowed))
+            assert control.options == (("(not sent)", ""), *((each, each) for each in parameter.allowed))
 
 
 @pytest.mark.parametrize(
@@ -306,7 +306,7 @@ def test_two_forms_of_a_client_share_what_was_seen(client, form):
     other.wait()
     assert "auto" in other.fields["model_ids"].control.options
     assert "messages_api" in other.fields["product_ids"].control.options
-    assert "Messages API (messages_api)" in other.fields["product_ids"].note.value
+    assert "Messages API (messages_api)" in other.fields["product_ids"].control.tooltip
     other.fields["model_ids"].control.value = "auto, "
     assert "auto, composer-2.5" in other.fields["model_ids"].control.options
 

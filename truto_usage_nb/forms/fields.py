@@ -45,7 +45,6 @@ class Field:
         self.box = w.VBox([self.control, self.note])
         self.box.add_class("tu-field")
         self._offers: list[str] = []
-        self._known = ""
         self.control.observe(lambda _: self._offer_next(), "value")
         self.control.observe(lambda _: changed(), "value")
 
@@ -58,14 +57,16 @@ class Field:
     def say(self, problem: str | None, standing: Standing) -> None:
         """Grey the control where it cannot act, and say under it what is wrong, else why, else what it is."""
         self.control.disabled = not standing.acts and problem is None
+        (self.box.add_class if self.control.disabled else self.box.remove_class)("tu-grey")
         if problem is not None:
             self.note.value = note_html(problem, wrong=True)
         else:
-            self.note.value = note_html(" ".join(filter(None, [self.parameter.help, self._known, standing.reason])))
+            self.note.value = note_html(self.parameter.help, standing.reason)
 
     def offer(self, values: Iterable[str], known: str = "") -> None:
-        """Offer values to pick from; anything else can still be typed."""
-        self._offers, self._known = list(values), known
+        """Offer values to pick from; anything else can still be typed. `known` says more of them on hovering."""
+        self._offers = list(values)
+        self.control.tooltip = f"{self.parameter.name}: {self.parameter.help} {known}".rstrip()
         self._offer_next()
 
     def _offer_next(self) -> None:
@@ -85,12 +86,12 @@ def _control(parameter: Parameter) -> Any:
         "description": label(parameter.name),
         "tooltip": f"{parameter.name}: {parameter.help}",
         "style": {"description_width": "140px"},
-        "layout": {"width": "100%"},
+        "layout": {"width": "auto"},
     }
     if parameter.kind == "choice":
-        return w.Dropdown(options=[(_NOT_SENT, None), *((each, each) for each in parameter.allowed)], **common)
+        return w.Dropdown(options=[(_NOT_SENT, ""), *((each, each) for each in parameter.allowed)], **common)
     if parameter.kind == "flag":
-        return w.Dropdown(options=[(_NOT_SENT, None), ("yes", True), ("no", False)], **common)
+        return w.Dropdown(options=[(_NOT_SENT, ""), ("yes", True), ("no", False)], **common)
     common["placeholder"] = _HINTS.get(parameter.kind, "")
     if parameter.kind == "object":
         return w.Textarea(rows=2, **common)

@@ -25,7 +25,10 @@ STYLE = """<style>
 .tu-note { font-size: 12px; color: var(--tu-quiet); margin: 0 2px 6px 0; }
 .tu-note.tu-wrong { color: var(--tu-wrong); font-weight: 500; }
 .tu-note.tu-wrong::before { content: "\\26A0\\00A0"; }
+.tu-field { min-width: 0; }
 .tu-field .tu-note { padding-left: 148px; }
+.tu-reason { color: var(--tu-ink); }
+.tu-grey .widget-label { color: var(--tu-quiet); }
 .tu-told { border-left: 3px solid var(--tu-warn); padding: 2px 0 2px 10px; margin: 4px 0; font-size: 13px; }
 .tu-failed { border-left: 3px solid var(--tu-wrong); padding: 4px 0 4px 10px; margin: 6px 0; }
 .tu-failed pre { max-height: 260px; overflow: auto; background: var(--tu-shade); color: var(--tu-ink); padding: 8px;
@@ -53,6 +56,10 @@ STYLE = """<style>
 .tu-form .widget-checkbox { width: auto; margin: 0; }
 .tu-form .widget-checkbox .widget-label-basic { font-size: 13px; }
 .tu-form input:disabled, .tu-form select:disabled { opacity: .55; cursor: not-allowed; }
+.tu-form select { appearance: auto; background-image: none; padding-right: 4px; }
+[data-jp-theme-light="false"] .tu-form { color-scheme: dark; }
+.tu-form .jupyter-widget-Collapse-header { color: var(--tu-ink); background: var(--tu-shade); font-weight: 600;
+  border: none; }
 .tu-form .jupyter-widget-Collapse { border: 1px solid var(--jp-border-color2, #e4e4e4); border-radius: 4px; }
 </style>"""
 
@@ -73,12 +80,13 @@ def markup(html: str = "", *classes: str) -> w.HTML:
     return made
 
 
-def note_html(text: str, *, wrong: bool = False) -> str:
-    """Write the line under a field: its help, why it does not act, or what is wrong with it."""
-    if not text:
+def note_html(text: str, reason: str = "", *, wrong: bool = False) -> str:
+    """Write the line under a field: its help and why it does not act, or what is wrong with it."""
+    if not text and not reason:
         return ""
     role = ' role="alert"' if wrong else ""
-    return f'<div class="tu-note{" tu-wrong" if wrong else ""}"{role}>{escape(text)}</div>'
+    why = f' <span class="tu-reason">{escape(reason)}</span>' if reason else ""
+    return f'<div class="tu-note{" tu-wrong" if wrong else ""}"{role}>{escape(text)}{why}</div>'
 
 
 def listing(texts: Iterable[str]) -> str:

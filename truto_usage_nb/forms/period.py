@@ -28,7 +28,7 @@ class PeriodPicker:
         style, layout = {"description_width": "140px"}, {"width": "min(100%, 520px)"}
         options = [(text, name) for name, text in names.items()]
         self.preset = w.Dropdown(
-            options=[*options, (_CUSTOM, _CUSTOM), (_NONE, None)], description="period", style=style, layout=layout
+            options=[*options, (_CUSTOM, _CUSTOM), (_NONE, "")], description="period", style=style, layout=layout
         )
         self.words = w.Text(
             description="in words", placeholder="2026-10, 2026-10-05, or 2026-10-01, 2026-10-15", style=style,
@@ -47,9 +47,14 @@ class PeriodPicker:
         for day in (self.start, self.end):
             day.observe(lambda _: self._edited(self._by_days), "value")
 
+    @property
+    def is_chosen(self) -> bool:
+        """Whether there is a period at all."""
+        return bool(self.preset.value)
+
     def read(self) -> PeriodWords | None:
         """Give the period, None for none; raises `PeriodError` for words that are none."""
-        if self.preset.value is None:
+        if not self.is_chosen:
             return None
         return read_period(self.words.value)
 
@@ -61,7 +66,7 @@ class PeriodPicker:
                 write_period(period_words(Period.parse(words))): name for name, words in presets(self._now()).items()
             }
             self.words.value = "" if period is None else write_period(period)
-            self.preset.value = None if period is None else named.get(self.words.value, _CUSTOM)
+            self.preset.value = "" if period is None else named.get(self.words.value, _CUSTOM)
             self._show_days()
         finally:
             self._showing = False
@@ -69,10 +74,10 @@ class PeriodPicker:
     def say(self, problem: str | None) -> None:
         """Say in full which period that is, or what is wrong with it."""
         for each in (self.words, self.start, self.end):
-            each.disabled = self.preset.value is None
+            each.disabled = not self.is_chosen
         if problem is not None:
             self.note.value = note_html(problem, wrong=True)
-        elif self.preset.value is None:
+        elif not self.is_chosen:
             self.note.value = note_html("Dates are those of the advanced section, and go over as they are.")
         else:
             period = Period.parse(read_period(self.words.value))
@@ -109,7 +114,7 @@ class PeriodPicker:
 
     def _show_days(self) -> None:
         try:
-            period = None if self.preset.value is None else Period.parse(read_period(self.words.value))
+            period = Period.parse(read_period(self.words.value)) if self.is_chosen else None
         except InputError:
             return
         days = (None, None) if period is None else (_day(period.start), _day(period.end))

@@ -195,7 +195,7 @@ class QueryForm(Asking, w.VBox):  # type: ignore[misc]  # ipywidgets publishes n
 
     def _take_dates_out(self) -> None:
         """Empty the parameters that a period takes the place of."""
-        if self.period.preset.value is None:
+        if not self.period.is_chosen:
             return
         self._showing = True
         try:
@@ -223,7 +223,7 @@ class QueryForm(Asking, w.VBox):  # type: ignore[misc]  # ipywidgets publishes n
 
     def _say(self, checked: Checked) -> None:
         integrations = [self._lookups.integration(each) for each in self.accounts.picked]
-        has_period = self.period.preset.value is not None
+        has_period = self.period.is_chosen
         for name, field in self.fields.items():
             known = self._lookups.known_products() if name == "product_ids" else ""
             field.offer(self._lookups.offers.of(field.parameter), known)

@@ -27,7 +27,7 @@ def read(name: str, kind: str, text: Any) -> Any:
     >>> read("model_ids", "texts", 'opus, "a, b"'), read("limit", "number", " 10 "), read("cursor", "text", " ")
     (('opus', 'a, b'), 10, None)
     """
-    if not isinstance(text, str) or kind in ("choice", "flag"):
+    if not isinstance(text, str):
         return text
     plain = text.strip()
     if not plain:
@@ -47,10 +47,10 @@ def write(kind: str, value: Any) -> Any:
     >>> write("texts", ("opus", "a, b")), write("texts", ()), write("number", 0), write("object", {"a": 1})
     ('opus, "a, b"', '[]', '0', '{"a": 1}')
     """
-    if kind in ("choice", "flag"):
-        return value
     if value is None:
         return ""
+    if kind in ("choice", "flag"):
+        return value
     if kind == "texts":
         return ", ".join(map(_as_word, value)) if value else _EMPTY_LIST
     if kind == "object":
