@@ -56,6 +56,7 @@ _HOMES = {
     "result": ("UsageResult", "read_result"),
     "sandbox": ("sandbox",),
     "schema": ("SCHEMA", "data_dictionary"),
+    "spreadsheets": ("write_csv", "write_xlsx"),
 }
 _MODULES = ("errors", "plots")
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
@@ -110,6 +111,8 @@ if TYPE_CHECKING:
     from truto_usage_nb.sandbox import sandbox as sandbox
     from truto_usage_nb.schema import SCHEMA as SCHEMA
     from truto_usage_nb.schema import data_dictionary as data_dictionary
+    from truto_usage_nb.spreadsheets import write_csv as write_csv
+    from truto_usage_nb.spreadsheets import write_xlsx as write_xlsx
 
 
 def __getattr__(name: str) -> Any:
