@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from datetime import UTC, datetime
 from typing import Any
 
@@ -285,22 +286,44 @@ def test_billed_stands_in_front_of_the_list_price():
 # --- the month, the bridge, the seats
 
 
-def test_the_month_adds_up_day_by_day_to_the_day_its_budget_breaks():
-    ax = tu.plots.pace(frame_of([row(100, day, id=str(day)) for day in range(1, 11)]), 750)
-    line = ax.lines[0]
-    assert list(line.get_xdata()) == list(range(11))
-    assert list(line.get_ydata()) == [100 * n for n in range(11)]
-    assert "budget $750.00" in notes(ax)
+def test_the_month_adds_up_to_the_day_its_budget_breaks_and_to_its_expected_end():
+    frame = frame_of([row(100, day, id=str(day)) for day in range(1, 11)])
+    ax = tu.plots.pace(frame, 750)
+    so_far, expected = ax.lines[:2]
+    assert list(so_far.get_xdata()) == list(range(11))
+    assert list(so_far.get_ydata()) == [100 * n for n in range(11)]
+    assert list(expected.get_xdata()) == [10, 31]
+    assert list(expected.get_ydata()) == [1000, 3100]
+    assert "budget $750.00, passed on 8 Oct" in notes(ax)
     assert "$1,000 by 10 Oct 2026, 133 % of $750.00" in notes(ax)
+    assert "$3,100 expected by 31 Oct; four times in five $3,100 to $3,100" in notes(ax)
     assert ax.get_ylabel() == "cost since 1 Oct, USD"
+    assert "expected to break on 25 Oct" in notes(tu.plots.pace(frame, 2_450))
+
+
+def test_the_line_of_the_month_ends_where_the_table_does(october):
+    table = tu.pace(october)
+    for ax in tu.plots.pace(october):
+        to_date = table.filter(currency=ax.get_ylabel()[-3:])["to_date"][0]
+        assert ax.lines[0].get_ydata()[-1] == pytest.approx(to_date)
+
+
+def test_a_month_is_whole_from_its_first_day_and_never_extrapolated():
+    month = row(3100, id="m", integrated_account_id="datadog-1", integration="datadog")
+    month |= {"start_date": "2026-10-01", "end_date": "2026-11-01"}
+    ax = tu.plots.pace(frame_of([month, *(row(100, day, id=str(day)) for day in range(1, 11))]))
+    assert list(ax.lines[0].get_ydata())[:3] == [0, 3200, 3300]
+    assert list(ax.lines[1].get_ydata()) == [4100, 6200]
 
 
 def test_one_budget_for_two_currencies_is_refused():
-    frame = frame_of([row(1, currency="USD", id="a"), row(1, currency="EUR", id="b")])
-    with pytest.raises(InputError, match=r"budget=100 is one amount for EUR, USD; give one for each"):
+    rows = [row(1, day, currency=each, id=f"{day}{each}") for day in range(1, 11) for each in ("USD", "EUR")]
+    frame = frame_of(rows)
+    with pytest.raises(InputError, match=r"budget=100 does not say which of 2 rows"):
         tu.plots.pace(frame, 100)
     panels = tu.plots.pace(frame, {"EUR": 100})
     assert ["budget" in notes(ax) for ax in panels] == [True, False]
+    assert "budget" in notes(tu.plots.pace(frame, 100, currency="USD"))
 
 
 def change_of(*rows: tuple[Any, ...], currency: str = "USD") -> pl.DataFrame:
@@ -316,6 +339,14 @@ CHANGE = change_of(
     ("new", None, 300.0, None, None, None, 300.0, None),
     ("old", 200.0, None, None, None, None, None, -200.0),
 )
+
+
+def test_the_bridge_of_a_real_change_adds_up():
+    usage = tu.load_usage("cursor", period=("2026-10-05", "2026-10-08"), client=tu.sandbox())
+    change = tu.cost_change(usage, "model_id", every="1d", before="2026-10-05", after="2026-10-06")
+    ax = tu.plots.bridge(change)
+    steps = widths(ax)[: len(names(ax)) - 2]
+    assert change["before"].sum() + sum(steps) == pytest.approx(change["after"].sum(), abs=0.02)
 
 
 def test_the_steps_of_a_bridge_lead_from_before_to_after():
@@ -464,7 +495,9 @@ def test_an_empty_frame_says_so_in_words(name):
 def test_one_record_is_a_chart(name):
     mix = {"input": 2 * M, "cache_read": M, "output": M, "total": 4 * M}
     frame = frame_of(claude(3, mix, "claude-opus-4-5"))
-    ax = getattr(tu.plots, name)(frame, *CHARTS[name])
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "no projection", UsageWarning)
+        ax = getattr(tu.plots, name)(frame, *CHARTS[name])
     ax.figure.canvas.draw()
     assert ax.get_title(loc="left")
     assert ax.patches or ax.lines

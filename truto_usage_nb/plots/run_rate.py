@@ -1,23 +1,26 @@
-"""The month so far against its budget."""
+"""The month so far, where it will end, and the budget it is held against."""
 
 from __future__ import annotations
 
-from calendar import monthrange
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, timedelta
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Unpack
 
 import polars as pl
 
-from truto_usage_nb.costs import Choices, cost_per
-from truto_usage_nb.costs.choices import Measure
-from truto_usage_nb.errors import InputError
+from truto_usage_nb.costs import Choices
+from truto_usage_nb.errors import UsageWarning
 from truto_usage_nb.format import percent
+from truto_usage_nb.native import enter
 from truto_usage_nb.plots.figures import Charts, grid, headline, panels, picked, said_instead
-from truto_usage_nb.plots.palette import INK
 from truto_usage_nb.plots.reading import asked
 from truto_usage_nb.plots.wording import amount, currency_name, day, money_ticks, plain
+from truto_usage_nb.questions import pace as pace_table
+from truto_usage_nb.questions.daily import Days, money_days
+from truto_usage_nb.questions.moments import day_named, first_of_next
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["pace"]
 
 _COST, _BUDGET = "#0072B2", "#D55E00"
+_ONE = timedelta(days=1)
 Budget = float | Mapping[str, float] | None
 
 
@@ -32,40 +36,38 @@ def pace(
     frame: Any,
     budget: Budget = None,
     *,
-    measure: Measure = "billed",
+    now: date | str | None = None,
     currency: str | None = None,
     ax: Axes | None = None,
     **choices: Unpack[Choices],
 ) -> Charts:
-    """Draw the cost of the frame's last month as it adds up day by day, against its budget.
+    """Draw the current month's cost as it adds up, where `tu.pace` expects it to end, and the budget.
 
-    `budget` is an amount for the month, or one for each currency, such as {"USD": 150_000}. `measure` and `choices`
-    are those of `cost_per`. Gives the Axes, or a list with one for each currency.
+    The figures are those of `tu.pace`, which says what the current month is and how the projection comes about: the
+    dashed line ends at the expected cost, the band holds four outcomes in five. `budget` is an amount for the month, or
+    one for each currency, such as {"USD": 150_000}. Gives the Axes, or a list with one for each currency.
 
-    Raises InputError for one amount where the frame has several currencies, and what `cost_per` raises.
+    Raises InputError for one amount where there are several currencies, and what `tu.pace` raises.
 
     >>> import truto_usage_nb as tu
-    >>> usage = tu.sandbox().load_usage("confluent", period="2026-09-14")
-    >>> tu.plots.pace(usage, 40_000).get_ylabel()
-    'cost since 1 Sep, USD'
+    >>> usage = tu.sandbox().load_usage("cursor", period=("2026-11-02", "2026-11-11"))
+    >>> tu.plots.pace(usage, 9_000).get_ylabel()
+    'cost since 1 Nov, USD'
     """
-    table = asked(cost_per, frame, every="1d", measure=measure, **choices).filter(pl.col("cost").is_not_null())
-    shown = picked(table, currency, ax)
-    chart = _Month(table, _budgets(budget, shown))
-    return panels(shown, chart.draw, lambda _: 3.3, ax, "no cost is stated")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UsageWarning)  # the table below tells the same
+        days = money_days(enter(frame), None, choices, ())
+    if not days.streams:
+        return panels([], _nothing, lambda _: 1.6, ax, "no cost is stated")
+    if currency is not None and budget is not None and not isinstance(budget, Mapping):
+        budget = {currency: budget}
+    table = asked(pace_table, frame, budget, now=now, **choices)
+    chart = _Month(table, days, None if now is None else day_named(now, "now"))
+    return panels(picked(table, currency, ax), chart.draw, lambda _: 3.4, ax, "no cost is stated")
 
 
-def _budgets(budget: Budget, shown: list[str]) -> dict[str, float]:
-    if budget is None:
-        return {}
-    if isinstance(budget, Mapping):
-        return {name: float(each) for name, each in budget.items()}
-    if len(shown) > 1:
-        raise InputError(
-            f"budget={budget!r} is one amount for {', '.join(shown)}; give one for each, such as "
-            f"{{{shown[0]!r}: {budget!r}}}, or currency="
-        )
-    return dict.fromkeys(shown, float(budget))
+def _nothing(ax: Axes, currency: str) -> None:  # pragma: no cover - no currency, no panel
+    said_instead(ax, f"no cost is stated in {currency}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,46 +75,85 @@ class _Month:
     """Hold what every panel draws from."""
 
     table: pl.DataFrame
-    budgets: Mapping[str, float]
+    days: Days
+    now: date | None
 
     def draw(self, ax: Axes, currency: str) -> None:
-        rows = self.table.filter(pl.col("currency") == currency).sort("period_start")
-        if rows.is_empty():
-            return said_instead(ax, f"no cost is stated in {currency}")
-        month: datetime = rows["period_start"].to_list()[-1].replace(day=1)
-        rows = rows.filter(pl.col("period_start") >= month)
-        days = [each.day for each in rows["period_start"]]
-        sums = [float(each) for each in rows["cost"].cum_sum()]
-        last = monthrange(month.year, month.month)[1]
-        ax.fill_between([0, *days], [0.0, *sums], color=_COST, alpha=0.12, step=None, linewidth=0)
-        ax.plot([0, *days], [0.0, *sums], color=_COST, linewidth=2, label="cost so far")
-        lines = [f"{amount(sums[-1], currency)} by {day(month.replace(day=days[-1]), year=True)}"]
-        if (budget := self.budgets.get(currency)) is not None:
-            lines = [f"{lines[0]}, {percent(sums[-1] / budget) if budget else '–'} of {amount(budget, currency)}"]
-            self._budget(ax, budget, days, sums, currency)
-        self._axes(ax, month, last, currency)
-        headline(ax, "The month against its budget" if budget is not None else "The month so far", lines)
-        return None
+        row = self.table.filter(pl.col("currency") == currency).row(0, named=True)
+        month: date = row["month"]
+        last = first_of_next(month) - _ONE
+        spent = self._spent(currency, month, last)
+        days, sums = list(spent), list(accumulate(spent.values()))
+        places = [0, *(each.day for each in days)]
+        ax.fill_between(places, [0.0, *sums], color=_COST, alpha=0.12, linewidth=0)
+        ax.plot(places, [0.0, *sums], color=_COST, linewidth=2)
+        expected = row["projected"] is not None and days[-1] < last
+        if expected:
+            _expected(ax, (days[-1].day, sums[-1]), last.day, row, currency)
+        if row["budget"] is not None:
+            _budget(ax, row["budget"], row["breaks_on"], days[-1], currency)
+        _axes(ax, month, last.day, currency)
+        title = "The month so far" if row["budget"] is None else "The month against its budget"
+        headline(ax, title, _lines(row, days[-1], last if expected else None, currency), width=112)
 
-    @staticmethod
-    def _budget(ax: Axes, budget: float, days: list[int], sums: list[float], currency: str) -> None:
-        ax.axhline(budget, color=_BUDGET, linewidth=1.4, linestyle=(0, (5, 3)))
-        ax.annotate(
-            plain(f"budget {amount(budget, currency)}"), (0, budget), (4, 3), textcoords="offset points", color=_BUDGET,
-            fontsize=9,
-        )  # fmt: skip
-        over = next((n for n, cost in zip(days, sums, strict=True) if cost > budget), None)
-        if over is not None:
-            ax.plot([over], [budget], "o", color=_BUDGET, markersize=6)
+    def _spent(self, currency: str, month: date, last: date) -> dict[date, float]:
+        """Give the money of each day so far: a longer record counts whole on its first day, as `tu.pace` has it."""
+        held = self.days.last
+        until = min(last, self.now - _ONE if self.now else held or last)
+        spent = {month + timedelta(days=n): 0.0 for n in range((until - month).days + 1)}
+        for key, streams in self.days.streams.items():
+            for stream in streams if key == (currency,) else ():
+                for each, money in stream.days.items():
+                    if each in spent:
+                        spent[each] += money
+                for first, end, money in stream.spans:
+                    inside = (min(end, last + _ONE) - max(first, month)).days
+                    if inside > 0:
+                        booked = min(max(first, month), until)
+                        spent[booked] += money * inside / (end - first).days
+        return spent
 
-    @staticmethod
-    def _axes(ax: Axes, month: datetime, last: int, currency: str) -> None:
-        ticks = sorted({1, *range(5, last - 1, 5), last})
-        ax.set_xticks(ticks, [day(month.replace(day=n)) for n in ticks])
-        ax.set_xlim(0, last + 0.5)
-        ax.set_ylim(bottom=min(0.0, ax.get_ylim()[0]))
-        ax.margins(y=0.15)
-        ax.set_xlabel(f"day, UTC {month.year}", loc="right", fontsize=8)
-        ax.set_ylabel(f"cost since {day(month)}, {currency_name(currency)}", color=INK)
-        grid(ax, "y")
-        money_ticks(ax.yaxis, currency)
+
+def _expected(ax: Axes, here: tuple[int, float], end: int, row: Mapping[str, Any], currency: str) -> None:
+    """Draw the way from the last day to the month's end, and the band that holds four outcomes in five."""
+    ends = [here[0], end]
+    ax.fill_between(ends, [here[1], row["low"]], [here[1], row["high"]], color=_COST, alpha=0.18, linewidth=0)
+    ax.plot(ends, [here[1], row["projected"]], color=_COST, linewidth=2, linestyle=(0, (2, 2)))
+    ax.annotate(
+        plain(amount(row["projected"], currency)), (end, row["projected"]), (-4, 7), textcoords="offset points",
+        ha="right", fontsize=9, fontweight="bold",
+    )  # fmt: skip
+
+
+def _budget(ax: Axes, budget: float, breaks_on: date | None, until: date, currency: str) -> None:
+    ax.axhline(budget, color=_BUDGET, linewidth=1.4, linestyle=(0, (5, 3)))
+    said = f"budget {amount(budget, currency)}"
+    if breaks_on is not None:
+        said += f", {'passed' if breaks_on <= until else 'expected to break'} on {day(breaks_on)}"
+    ax.annotate(plain(said), (0, budget), (6, 4), textcoords="offset points", color=_BUDGET, fontsize=9)
+    if breaks_on is not None:
+        ax.plot([breaks_on.day], [budget], "o", color=_BUDGET, markersize=6)
+
+
+def _axes(ax: Axes, month: date, last: int, currency: str) -> None:
+    ticks = [1, *range(5, last - 2, 5), last]
+    ax.set_xticks(ticks, [day(month.replace(day=n)) for n in ticks])
+    ax.set_xlim(0, last + 0.5)
+    low, high = ax.get_ylim()
+    ax.set_ylim(min(0.0, low), high * 1.06)
+    ax.set_xlabel(f"day of {month.year}, UTC", loc="right", fontsize=8)
+    ax.set_ylabel(f"cost since {day(month)}, {currency_name(currency)}")
+    grid(ax, "y")
+    money_ticks(ax.yaxis, currency)
+
+
+def _lines(row: Mapping[str, Any], until: date, end: date | None, currency: str) -> list[str]:
+    so_far = f"{amount(row['to_date'], currency)} by {day(until, year=True)}"
+    if budget := row["budget"]:
+        so_far += f", {percent(row['to_date'] / budget)} of {amount(budget, currency)}"
+    if row["settled_to"] is not None and row["settled_to"] <= until:
+        so_far += f"; final up to {day(row['settled_to'])}, later figures may still change"
+    if end is None:
+        return [so_far]
+    low, high = amount(row["low"], currency), amount(row["high"], currency)
+    return [so_far, f"{amount(row['projected'], currency)} expected by {day(end)}; four times in five {low} to {high}"]

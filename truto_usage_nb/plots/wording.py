@@ -6,7 +6,7 @@ import math
 import textwrap
 import unicodedata
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from itertools import pairwise
 from typing import Any
 
@@ -115,7 +115,7 @@ def compact(count: float) -> str:
     return f"{count:,.0f}"
 
 
-def day(moment: datetime, *, year: bool = False) -> str:
+def day(moment: date, *, year: bool = False) -> str:
     """Write a day in one way on every machine, whatever its language.
 
     >>> day(datetime(2026, 10, 5)), day(datetime(2026, 10, 5), year=True)
