@@ -37,6 +37,7 @@ _HOMES = {
     ),
     "errors": ("UsageError", "UsageWarning"),
     "forms": ("QueryForm",),
+    "focus": ("check_focus", "focus_billing_periods", "to_focus", "write_focus"),
     "long_forms": ("charges", "resources"),
     "planning": ("Period",),
     "query": ("PARAMETERS", "UsageQuery"),
@@ -88,6 +89,10 @@ if TYPE_CHECKING:
     from truto_usage_nb.costs import with_costs as with_costs
     from truto_usage_nb.errors import UsageError as UsageError
     from truto_usage_nb.errors import UsageWarning as UsageWarning
+    from truto_usage_nb.focus import check_focus as check_focus
+    from truto_usage_nb.focus import focus_billing_periods as focus_billing_periods
+    from truto_usage_nb.focus import to_focus as to_focus
+    from truto_usage_nb.focus import write_focus as write_focus
     from truto_usage_nb.forms import QueryForm as QueryForm
     from truto_usage_nb.long_forms import charges as charges
     from truto_usage_nb.long_forms import resources as resources

@@ -24,7 +24,7 @@ from truto_usage_nb.errors import FrameError, MissingExtraError, did_you_mean
 Kind = Literal["polars", "polars_lazy", "pandas", "pandas_arrow", "pyarrow", "duckdb", "dask", "pyspark"]
 Frame = nw.LazyFrame[Any] | nw.DataFrame[Any]
 
-__all__ = ["Frame", "Kind", "Native", "collect", "enter", "require", "to_polars", "with_instants"]
+__all__ = ["Frame", "Kind", "Native", "as_it_is", "collect", "enter", "require", "to_polars", "with_instants"]
 
 KINDS = "a polars, pandas, PyArrow, DuckDB, Dask or PySpark frame"
 
@@ -133,10 +133,16 @@ def with_instants(native: Native, frame: Frame, columns: Mapping[str, str]) -> F
 
 def collect(frame: Frame) -> pl.DataFrame:
     """Bring a result into polars: integers again where a backend made them decimals, floats where numbers had gaps."""
-    local = frame.collect("polars") if isinstance(frame, nw.LazyFrame) else frame
-    table = local.to_native() if local.implementation.is_polars() else _arrow_or_pandas(local)
+    table = as_it_is(frame)
     decimals = [name for name, dtype in table.schema.items() if isinstance(dtype, pl.Decimal)]
     return table.with_columns(pl.col(decimals).cast(pl.Int64)) if decimals else table
+
+
+def as_it_is(frame: Frame) -> pl.DataFrame:
+    """Bring a frame into polars with the types it has, decimals too."""
+    local = frame.collect("polars") if isinstance(frame, nw.LazyFrame) else frame
+    held: pl.DataFrame = local.to_native() if local.implementation.is_polars() else _arrow_or_pandas(local)
+    return held
 
 
 def _arrow_or_pandas(local: nw.DataFrame[Any]) -> pl.DataFrame:

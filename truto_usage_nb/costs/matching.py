@@ -14,7 +14,7 @@ import polars as pl
 
 from truto_usage_nb.costs.digest import DAY, Digest
 
-__all__ = ["match"]
+__all__ = ["keyed", "match"]
 
 _KEY = ["integrated_account_id", "day", "key_model"]
 
@@ -25,7 +25,7 @@ def match(digest: Digest, contract: Mapping[str, str] | None = None) -> Digest:
     Adds `priced`, `unpriced`, `included` (tokens), `other` (the part of `money` whose key has no priced tokens) and
     `matched_n` (charged records whose key has priced tokens). Tells of keys charged in two currencies.
     """
-    rows = _keyed(digest)
+    rows = keyed(digest)
     keys = rows.group_by(_KEY).agg(
         pl.col("charged_n").sum().alias("key_charged"),
         pl.col("tokens").sum().alias("key_tokens"),
@@ -45,7 +45,8 @@ def match(digest: Digest, contract: Mapping[str, str] | None = None) -> Digest:
     return digest.with_rows(parts, *_told(keys))
 
 
-def _keyed(digest: Digest) -> pl.DataFrame:
+def keyed(digest: Digest) -> pl.DataFrame:
+    """Add `day` and `key_model`, which with the account make the key; the model where both sides name models."""
     per_day = DAY // digest.bin
     account = pl.col("integrated_account_id")
     named = pl.col("model").is_not_null()

@@ -1,0 +1,135 @@
+"""FOCUS: the same records as a FinOps platform takes them in, versions 1.4 and 1.2.
+
+`to_focus` makes the rows and checks each, `check_focus` checks any FOCUS table, `focus_billing_periods` says which
+months are open, `write_focus` writes the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, Literal, Unpack
+
+import polars as pl
+
+from truto_usage_nb.costs.choices import Choices
+from truto_usage_nb.errors import InputError
+from truto_usage_nb.focus.billing import NEEDED, billing_periods
+from truto_usage_nb.focus.checking import violations
+from truto_usage_nb.focus.exporting import export
+from truto_usage_nb.focus.options import Options, moment
+from truto_usage_nb.focus.writing import write_csv
+from truto_usage_nb.native import as_it_is, enter, require
+
+__all__ = ["check_focus", "focus_billing_periods", "to_focus", "write_focus"]
+
+
+def to_focus(
+    frame: Any,
+    version: Literal["1.4", "1.2"] = "1.4",
+    *,
+    prepaid: Sequence[str] = (),
+    purchases: Any = None,
+    seat_prices: Mapping[str, tuple[float, float, str]] | None = None,
+    billing_day: Mapping[str, int] | None = None,
+    invoice_issuer: Mapping[str, str] | None = None,
+    closed_before: str | date | datetime | None = None,
+    credit_rate: Mapping[str, tuple[str, float]] | None = None,
+    unpriced: Literal["leave_out", "zero"] = "leave_out",
+    events: Literal["each", "hour"] = "each",
+    positive_credits: Literal["reduction", "as_stated"] = "reduction",
+    tags: Sequence[str] = (),
+    emails: bool = False,
+    **choices: Unpack[Choices],
+) -> Any:
+    """Give usage as FOCUS Cost and Usage rows: one per charge and kind of token, tax and credit apart.
+
+    Comes back as the kind of frame that came in (a `UsageResult` counts as its frame, and says what is settled).
+    Amounts and quantities are decimals of ten places (`Decimal`; objects in pandas with NumPy dtypes), times are UTC.
+    Per record and per currency EffectiveCost adds up to the record's payable, and BilledCost too unless an argument
+    moves it. Columns that begin with `x_` say how each figure came about; the page docs/focus.md lists them.
+
+    By account: `prepaid` names those whose usage draws on money paid before (billed 0); `purchases` is a frame of
+    integrated_account_id, amount, currency, start_date, end_date (description, invoice_id) that becomes Purchase rows;
+    `seat_prices` gives (seats, price of one for a billing period, currency), a purchase that is spread over the usage a
+    plan covers; `billing_day` the day a billing period begins (1 to 28); `invoice_issuer` who else sends the bill, such
+    as a marketplace (billed 0 here); `credit_rate` what a unit of a virtual or unstated currency costs, such as
+    ("USD", 0.04). `closed_before`: refunds in billing periods that ended by then are corrections. `unpriced="zero"`
+    writes tokens that no money paid for at 0; `events="hour"` adds the events of an hour up. `positive_credits` are
+    reductions, as in `payable`, or corrections "as_stated". `tags` are columns of the frame for Tags; `emails` adds
+    e-mail addresses. The other arguments are those of the cost tables.
+
+    Raises FrameError for what FOCUS cannot hold (a virtual currency, none, no dates), naming the account and the
+    remedy, and what the cost tables raise. Warns once with UsageWarning of what was chosen and left out.
+    Source: the FOCUS specification, focus.finops.org.
+
+    >>> import truto_usage_nb as tu
+    >>> usage = tu.sandbox().load_usage("datadog", period="2026-10")
+    >>> rows = to_focus(usage)
+    >>> rows.select("ServiceName", "PricingUnit", "BillingCurrency").row(0)
+    ('Datadog Infrastructure Hosts', 'Months', 'USD')
+    """
+    options = Options.of(
+        {
+            "version": version, "prepaid": prepaid, "purchases": purchases, "seat_prices": seat_prices,
+            "billing_day": billing_day, "invoice_issuer": invoice_issuer, "closed_before": closed_before,
+            "credit_rate": credit_rate, "unpriced": unpriced, "events": events,
+            "positive_credits": positive_credits, "tags": tags, "emails": emails,
+        },
+        choices,
+    )  # fmt: skip
+    result = frame if hasattr(frame, "settled_until") else None
+    native = enter(frame if result is None else result.frame)
+    return native.leave(export(native, options, result))
+
+
+def check_focus(frame: Any, version: Literal["1.4", "1.2"] = "1.4") -> Any:
+    """Check a FOCUS Cost and Usage table row by row; an empty table means that nothing is wrong.
+
+    Comes back as the kind of frame that came in, a row per broken cell: `row` (from 0; null for a column as a whole),
+    `column`, `rule`, `value`. Reads frames of `to_focus` as well as files read with all columns as text. `to_focus`
+    runs it on every export.
+
+    >>> import polars as pl
+    >>> check_focus(pl.DataFrame({"BillingCurrency": ["XXX"]})).filter(pl.col("row") == 0).row(0)
+    (0, 'BillingCurrency', 'is not a currency of ISO 4217', 'XXX')
+    """
+    native = enter(frame)
+    return native.leave(violations(as_it_is(native.frame), version))
+
+
+def focus_billing_periods(frame: Any, *, closed_before: str | date | datetime | None = None) -> Any:
+    """Give the Billing Period dataset of FOCUS 1.4 for rows of `to_focus`: a row per invoice issuer and period.
+
+    `BillingPeriodStatus` is Closed where all accounts' figures are final to the period's end, as a `UsageResult` knows
+    when it was the source, or where the period ended by `closed_before`; else Open. Same kind of frame back.
+
+    >>> import truto_usage_nb as tu
+    >>> october = tu.sandbox().fetch_usage("datadog", period="2026-10")
+    >>> focus_billing_periods(to_focus(october))["BillingPeriodStatus"].to_list()
+    ['Closed']
+    """
+    native = enter(frame)
+    require(native, NEEDED, "focus_billing_periods")
+    rows: pl.DataFrame = as_it_is(native.frame.select(*NEEDED))
+    return native.leave(billing_periods(rows, moment(closed_before)))
+
+
+def write_focus(frame: Any, path: str | Path) -> Path:
+    """Write a FOCUS table to a file, `.csv` or `.parquet`, as FOCUS asks, and give its path.
+
+    CSV holds instants as 2026-10-01T00:00:00Z, plain decimals, and nothing for null. Parquet keeps the types. A file of
+    that name is replaced at once, when the new one is whole.
+    """
+    target = Path(path)
+    table = as_it_is(enter(frame).frame)
+    if target.suffix == ".csv":
+        write_csv(table, target)
+    elif target.suffix == ".parquet":
+        partial = target.with_name(f".{target.name}.partial")
+        table.write_parquet(partial)
+        partial.replace(target)
+    else:
+        raise InputError(f"{target.name!r} is neither .csv nor .parquet.")
+    return target

@@ -1,0 +1,203 @@
+"""The dataset, checked row by row: what the public tools check, and what they let pass.
+
+Every rule is an expression that is true where a row breaks it, and is shown with row, column and value. The public
+structural linter passes a usage row without quantity or SKU, an empty charge period, `XXX` as a currency, units that
+are not FOCUS's, a charge outside its billing period and a charge without description; the official validator passes a
+wrong word in a column in which others are right. None passes here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from truto_usage_nb.costs.currencies import ISO_4217
+from truto_usage_nb.errors import InputError, did_you_mean
+from truto_usage_nb.focus.columns import SUBCATEGORIES, VERSIONS, Column, columns_of, custom_of
+from truto_usage_nb.focus.units import is_focus_unit
+
+__all__ = ["violations"]
+
+TOLERANCE = 1e-9
+"""How far unit price times quantity may be from the cost, relative to the cost (to 1 below 1): the validators' own."""
+_SCHEMA = {"row": pl.Int64, "column": pl.String, "rule": pl.String, "value": pl.String}
+_DETAILS = frozenset({
+    "CoreCount", "DiskMaxIops", "DiskSpace", "DiskType", "GpuCount", "InstanceType", "InstanceSeries", "MemorySize",
+    "NetworkMaxIops", "NetworkMaxThroughput", "OperatingSystem", "Redundancy", "StorageClass",
+})  # fmt: skip
+_INSTANT = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?Z$"
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    column: str
+    rule: str
+    broken: pl.Expr
+
+
+def violations(table: pl.DataFrame, version: str) -> pl.DataFrame:
+    """Give a row per broken cell: `row` (from 0; null for a whole column), `column`, `rule`, `value`."""
+    if version not in VERSIONS:
+        raise InputError(
+            f"version={version!r} is not allowed.{did_you_mean(version, VERSIONS)} Allowed: {', '.join(VERSIONS)}."
+        )
+    columns = columns_of(version)
+    found = [_frame([(None, c, rule, None)]) for c, rule in _whole(table, version)]
+    rows = table.with_row_index("__row").with_columns(pl.col("__row").cast(pl.Int64))
+    read = rows.with_columns(_read(table, columns))
+    rules = [*_each(read, columns), *_between(set(read.columns))]
+    for rule, broken in zip(rules, _tried(read, rules), strict=True):
+        bad = rows.filter(broken).select("__row", pl.col(rule.column).cast(pl.String).alias("value"))
+        found += [_frame([(n, rule.column, rule.rule, value) for n, value in bad.iter_rows()])] if bad.height else []
+    return pl.concat([_frame([]), *found]).sort("row", "column", "rule", nulls_last=False)
+
+
+def _frame(rows: list[tuple[Any, ...]]) -> pl.DataFrame:
+    return pl.DataFrame(rows, schema=_SCHEMA, orient="row")
+
+
+def _tried(read: pl.DataFrame, rules: list[_Rule]) -> list[pl.Series]:
+    """All rules in one pass; a rule that cannot be told of a row is not broken by it."""
+    broken = read.select(rule.broken.fill_null(value=False).alias(str(i)) for i, rule in enumerate(rules))
+    return [
+        broken[str(i)] if broken.height == read.height else broken[str(i)].new_from_index(0, read.height)
+        for i in range(len(rules))
+    ]
+
+
+def _whole(table: pl.DataFrame, version: str) -> Iterator[tuple[str, str]]:
+    columns = columns_of(version)
+    for name, column in columns.items():
+        if column.needed and name not in table.columns:
+            yield name, "a mandatory column is missing"
+    for name in table.columns:
+        if name not in columns and not name.startswith("x_"):
+            yield name, f"not a column of FOCUS {version}; a column of one's own begins with x_"
+
+
+def _read(table: pl.DataFrame, columns: dict[str, Column]) -> list[pl.Expr]:
+    """Numbers as floats and times as instants, whatever the columns hold; what cannot be read becomes null."""
+    read = []
+    for name, column in (columns | custom_of()).items():
+        if name not in table.columns:
+            continue
+        dtype = table.schema[name]
+        if column.type in ("Decimal", "Price"):
+            read.append(pl.col(name).cast(pl.Float64, strict=False).alias(name))
+        elif column.type == "Time" and dtype == pl.String:
+            instant = pl.when(pl.col(name).str.contains(_INSTANT)).then(pl.col(name))
+            read.append(instant.str.to_datetime(time_unit="us", time_zone="UTC", strict=False).alias(name))
+        elif column.type in ("String", "JSON"):
+            text = pl.col(name).cast(pl.String)
+            read.append(pl.when(text.str.strip_chars() != "").then(text).alias(name))
+        if column.type in ("Decimal", "Price", "Time"):
+            read.append(pl.col(name).is_not_null().alias(f"__has_{name}"))
+    return read
+
+
+def _each(read: pl.DataFrame, columns: dict[str, Column]) -> Iterator[_Rule]:
+    """What a column asks of its own values."""
+    for name, column in (columns | custom_of()).items():
+        if name not in read.columns:
+            continue
+        value = pl.col(name)
+        if not column.nullable:
+            yield _Rule(name, "must not be null", value.is_null())
+        if f"__has_{name}" in read.columns:
+            kind = "an instant such as 2026-10-01T00:00:00Z" if column.type == "Time" else "a number"
+            yield _Rule(name, f"is not {kind}", pl.col(f"__has_{name}") & value.is_null())
+        if column.type in ("Decimal", "Price"):
+            yield _Rule(name, "must be a finite number", ~value.is_finite())
+        if column.type == "Price":
+            yield _Rule(name, "must not be negative", value < 0)
+        if column.allowed:
+            yield _Rule(name, f"is not an allowed value of {name}", ~value.is_in(column.allowed))
+        if column.type == "JSON" and name != "x_Resources":
+            yield _Rule(name, "is not a flat JSON object with permitted keys", value.is_in(_bad_json(read[name], name)))
+
+
+def _bad_json(values: pl.Series, name: str) -> list[str]:
+    return [text for text in values.unique().drop_nulls().to_list() if not _is_flat(text, name)]
+
+
+def _is_flat(text: str, name: str) -> bool:
+    try:
+        held = json.loads(text)
+    except ValueError:
+        return False
+    if not isinstance(held, dict) or any(isinstance(value, dict | list) for value in held.values()):
+        return False
+    return name == "Tags" or all(key.startswith("x_") or key in _DETAILS for key in held)
+
+
+def _between(have: set[str]) -> Iterator[_Rule]:
+    """What columns ask of one another; rules whose columns are not all there are not tried."""
+    for rule in (*_charges(), *_quantities(), *_money(), *_times(), *_names()):
+        if set(rule.broken.meta.root_names()) <= have and rule.column in have:
+            yield rule
+
+
+_c = pl.col
+_CHARGE = _c("ChargeCategory")
+_COUNTED = _CHARGE.is_in(["Usage", "Purchase"]) & _c("ChargeClass").is_null()
+_ASIDE = _CHARGE.is_in(["Tax", "Credit"])
+
+
+def _charges() -> Iterator[_Rule]:
+    yield _Rule("ChargeDescription", "should say what was charged", _c("ChargeDescription").is_null())
+    for name in ("SkuId", "SkuPriceId", "PricingQuantity", "PricingUnit", "ListUnitPrice", "ContractedUnitPrice"):
+        yield _Rule(name, "must not be null on Usage and Purchase", _COUNTED & _c(name).is_null())
+        yield _Rule(name, "must be null on Tax", (_CHARGE == "Tax") & _c(name).is_not_null())
+    yield _Rule("PricingCategory", "must be null on Tax", (_CHARGE == "Tax") & _c("PricingCategory").is_not_null())
+    yield _Rule("PricingCategory", "must not be null on Usage and Purchase", _COUNTED & _c("PricingCategory").is_null())
+    frequency = (_CHARGE == "Purchase") & (_c("ChargeFrequency") == "Usage-Based")
+    yield _Rule("ChargeFrequency", "must not be Usage-Based on Purchase", frequency)
+
+
+def _quantities() -> Iterator[_Rule]:
+    used = (_CHARGE == "Usage") & _c("ChargeClass").is_null()
+    for name in ("ConsumedQuantity", "ConsumedUnit"):
+        yield _Rule(name, "must not be null on Usage", used & _c(name).is_null())
+        yield _Rule(name, "is for Usage alone", (_CHARGE != "Usage") & _c(name).is_not_null())
+    for what in ("Consumed", "Pricing"):
+        unit, quantity = f"{what}Unit", f"{what}Quantity"
+        yield _Rule(unit, f"is null exactly when {quantity} is", _c(unit).is_null() != _c(quantity).is_null())
+        known = _c(unit).is_not_null()
+        spelled = _c(unit).map_elements(is_focus_unit, return_dtype=pl.Boolean, skip_nulls=True)
+        yield _Rule(unit, "is not spelled as FOCUS spells units, such as GB-Hours", known & ~spelled)
+
+
+def _money() -> Iterator[_Rule]:
+    for name in ("BillingCurrency",):
+        yield _Rule(name, "is not a currency of ISO 4217", ~_c(name).is_in(sorted(ISO_4217)))
+    for kind in ("List", "Contracted"):
+        cost, product = _c(f"{kind}Cost"), _c(f"{kind}UnitPrice") * _c("PricingQuantity")
+        gap = (product - cost).abs() > TOLERANCE * pl.max_horizontal(cost.abs(), pl.lit(1.0))
+        yield _Rule(f"{kind}Cost", f"must be {kind}UnitPrice times PricingQuantity", gap)
+    unlike = (_c("EffectiveCost") - _c("BilledCost")).abs() > TOLERANCE
+    yield _Rule("EffectiveCost", "must equal BilledCost on Tax and Credit", _ASIDE & unlike)
+    for provider in ("ServiceProviderName", "ProviderName"):
+        elsewhere = (_c(provider) != _c("InvoiceIssuerName")) & (_c("BilledCost") != 0)
+        yield _Rule("BilledCost", f"must be 0 where the issuer is not {provider}", elsewhere)
+
+
+def _times() -> Iterator[_Rule]:
+    start, end = _c("ChargePeriodStart"), _c("ChargePeriodEnd")
+    first, last = _c("BillingPeriodStart"), _c("BillingPeriodEnd")
+    yield _Rule("ChargePeriodEnd", "must be after ChargePeriodStart", end <= start)
+    yield _Rule("BillingPeriodEnd", "must be after BillingPeriodStart", last <= first)
+    yield _Rule("ChargePeriodStart", "is outside the billing period", (start < first) | (start >= last))
+    yield _Rule("ChargePeriodEnd", "is outside the billing period", end > last)
+
+
+def _names() -> Iterator[_Rule]:
+    parent = _c("ServiceSubcategory").replace_strict(SUBCATEGORIES, default=None, return_dtype=pl.String)
+    yield _Rule("ServiceSubcategory", "belongs to another ServiceCategory", parent != _c("ServiceCategory"))
+    several = _c("ServiceCategory").n_unique().over("ServiceName") > 1
+    yield _Rule("ServiceCategory", "must be one for a ServiceName", several)
+    for name, other in (("SubAccountName", "SubAccountId"), ("ResourceName", "ResourceId")):
+        yield _Rule(name, f"must be null where {other} is", _c(name).is_not_null() & _c(other).is_null())

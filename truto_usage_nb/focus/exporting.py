@@ -1,0 +1,99 @@
+"""From a frame of usage to FOCUS rows: read, pair, part by kind, cut by billing period, name, check, tell."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import polars as pl
+
+from truto_usage_nb.errors import FrameError, UsageWarning
+from truto_usage_nb.focus.charges import charge_rows, unpriced_rows
+from truto_usage_nb.focus.checking import violations
+from truto_usage_nb.focus.finishing import finished
+from truto_usage_nb.focus.kinds import by_kind
+from truto_usage_nb.focus.options import Options
+from truto_usage_nb.focus.pairing import Pairs, pair
+from truto_usage_nb.focus.periods import in_billing_periods, with_charge_period
+from truto_usage_nb.focus.purchases import purchase_rows, with_seats
+from truto_usage_nb.focus.reading import Reading, read
+from truto_usage_nb.format import number
+from truto_usage_nb.native import Native
+
+__all__ = ["export"]
+
+
+def export(native: Native, options: Options, result: Any = None) -> pl.DataFrame:
+    """Make the rows, check every one of them, and say once what was chosen and what was left out."""
+    reading = read(native, options, result)
+    pairs = pair(reading, options)
+    rows = charge_rows(by_kind(pairs.money))
+    currencies = _currencies(reading.money, options)
+    parts = [rows]
+    if options.unpriced == "zero":
+        parts.append(unpriced_rows(reading, pairs, currencies))
+    rows = with_charge_period(pl.concat(parts, how="diagonal_relaxed"))
+    bought = purchase_rows(options, _accounts(reading))
+    rows = pl.concat([rows, bought], how="diagonal_relaxed") if bought.height else rows
+    rows = with_seats(in_billing_periods(rows, options.billing_day), options)
+    table = finished(rows, options, reading)
+    _check(table, options.version)
+    _tell([*reading.told, *_unpriced(reading, pairs, currencies, options), *_prorated(table)])
+    return table
+
+
+def _currencies(money: pl.DataFrame, options: Options) -> pl.DataFrame:
+    """The currency an account is charged in, where it is one: by its charges, else as the caller said."""
+    one = money.group_by("integrated_account_id").agg(pl.col("currency").unique())
+    one = one.filter(pl.col("currency").list.len() == 1).with_columns(pl.col("currency").list.first())
+    said = {account: code for account, (code, _) in options.credit_rate.items()}
+    more = pl.DataFrame(list(said.items()), schema=one.schema, orient="row")
+    return pl.concat([one, more]).unique("integrated_account_id", keep="first")
+
+
+def _accounts(reading: Reading) -> pl.DataFrame:
+    who = ("integrated_account_id", "integration", "organization_id", "organization_name")
+    both = pl.concat([reading.money.select(who), reading.tokens.select(who)], how="vertical_relaxed")
+    return both.unique("integrated_account_id", keep="first", maintain_order=True)
+
+
+def _check(table: pl.DataFrame, version: str) -> None:
+    found = violations(table, version)
+    if found.height:
+        first = found.row(0, named=True)
+        raise FrameError(
+            f"{found.height} cells of this export break FOCUS {version}; the first: row {first['row']}, "
+            f"{first['column']}={first['value']!r}: {first['rule']}. This frame holds something that to_focus does not "
+            f"foresee; leave these records out, and report it.",
+            details=found.head(100).to_dicts(),
+        )
+
+
+def _unpriced(reading: Reading, pairs: Pairs, currencies: pl.DataFrame, options: Options) -> list[str]:
+    """Say whose tokens have no price, and whether they are written at 0 or left out."""
+    left = pairs.left.join(reading.tokens.select("source_row", "integrated_account_id"), on="source_row")
+    if options.unpriced == "zero":
+        nowhere = left.join(currencies, on="integrated_account_id", how="anti")
+        written = left.join(currencies, on="integrated_account_id", how="semi")
+        return [
+            *_counted(written, "are written at a billed cost of 0"),
+            *_counted(nowhere, "are left out: their account is charged in no currency, or in several"),
+        ]
+    return _counted(left, "are left out (unpriced='zero' writes them)")
+
+
+def _counted(left: pl.DataFrame, what: str) -> list[str]:
+    if not left.height:
+        return []
+    accounts = ", ".join(sorted(left["integrated_account_id"].unique()))
+    return [f"{number(float(left['n'].sum()))} tokens of {accounts} have no price and {what}"]
+
+
+def _prorated(table: pl.DataFrame) -> list[str]:
+    count = int(table["x_Prorated"].sum())
+    return [f"{count:,} rows are parts of charges that reach over a billing period's end (x_Prorated)"] if count else []
+
+
+def _tell(told: list[str]) -> None:
+    if told:
+        warnings.warn("; ".join(told) + ".", UsageWarning, stacklevel=4)

@@ -1,0 +1,95 @@
+"""Who provides, who bills whom, for which part of the organisation, and which person, in FOCUS's words."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+import polars as pl
+
+from truto_usage_nb.focus.options import Options, tag_column
+from truto_usage_nb.focus.services import SERVICES, of_service, service_names
+
+__all__ = ["people", "tags_and_resources", "who"]
+
+
+def who(options: Options) -> dict[str, pl.Expr]:
+    """Name accounts, service, issuer, sub-account and resource."""
+    account, organization = pl.col("integrated_account_id"), pl.col("organization_id")
+    blank = organization.is_null() | (organization.str.strip_chars() == "")
+    provider = of_service("provider")
+    issuer = pl.lit(None, dtype=pl.String)
+    if options.invoice_issuer:
+        issuer = account.replace_strict(dict(options.invoice_issuer), default=None, return_dtype=pl.String)
+    kind = pl.when(blank).then(pl.lit("Integrated Account")).otherwise(pl.lit("Organization"))
+    return {
+        "BillingAccountId": pl.when(blank).then(account).otherwise(organization),
+        "BillingAccountName": pl.coalesce("organization_name", account),
+        "BillingAccountType": kind,
+        "ServiceProviderName": provider,
+        "HostProviderName": provider,
+        "ProviderName": provider,
+        "PublisherName": provider,
+        "InvoiceIssuerName": pl.coalesce(issuer, provider),
+        "ServiceName": service_names(),
+        "ServiceCategory": of_service("category"),
+        "ServiceSubcategory": of_service("subcategory"),
+    } | _places()
+
+
+def _places() -> dict[str, pl.Expr]:
+    workspace, name = pl.col("resources_workspace_id"), pl.col("resources_name")
+    provisions = pl.col("integration").is_in([key for key, service in SERVICES.items() if service.provisions])
+    resource = pl.when(provisions).then(pl.col("resources_id"))
+    there, placed = resource.is_not_null(), workspace.is_not_null()
+    return {
+        "SubAccountId": workspace,
+        "SubAccountName": pl.when(placed).then(pl.coalesce("resources_workspace_name", workspace)),
+        "SubAccountType": pl.when(placed).then(of_service("sub_account")),
+        "ResourceId": resource,
+        "ResourceName": pl.when(there & (name != resource)).then(name),
+        "ResourceType": pl.when(there).then(pl.coalesce("product_name", "product_id", pl.lit("Resource"))),
+    }
+
+
+def people(rows: pl.DataFrame, options: Options) -> dict[str, pl.Expr]:
+    """The person by an opaque id; an e-mail alone becomes a digest, the same for every spelling of its letters."""
+    mails = {mail for name in ("user_email", "user_id") for mail in rows[name].unique().to_list() if mail}
+    digests = {mail: _digest(mail) for mail in mails if "@" in mail}
+    own = pl.col("user_id").cast(pl.String)
+    plain = pl.when(~own.str.contains("@", literal=True)).then(own)
+    hashed = [
+        pl.col(name).cast(pl.String).replace_strict(digests, default=None, return_dtype=pl.String)
+        for name in ("user_id", "user_email")
+        if digests
+    ]
+    found = {"x_PrincipalId": pl.coalesce(plain, *hashed)}
+    return found | ({"x_PrincipalEmail": pl.col("user_email")} if options.emails else {})
+
+
+def _digest(mail: str) -> str:
+    return "sha256:" + hashlib.sha256(mail.strip().lower().encode()).hexdigest()[:24]
+
+
+def tags_and_resources(rows: pl.DataFrame, options: Options) -> dict[str, pl.Series]:
+    """The caller's columns as Tags, and a record's resources, both as JSON."""
+    found = {}
+    if options.tags:
+        values = zip(*(rows[tag_column(name)].to_list() for name in options.tags), strict=True)
+        texts = [
+            _json({k: _plain(v) for k, v in zip(options.tags, each, strict=True) if v is not None}) for each in values
+        ]
+        found["Tags"] = pl.Series("Tags", texts, dtype=pl.String)
+    if "resources" in rows.columns:
+        texts = [_json({"resources": each} if each else None) for each in rows["resources"].to_list()]
+        found["x_Resources"] = pl.Series("x_Resources", texts, dtype=pl.String)
+    return found
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, bool | int | float | str) else str(value)
+
+
+def _json(value: dict[str, Any] | None) -> str | None:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str) if value else None

@@ -1,0 +1,78 @@
+"""What was bought, as a key that stays the same from month to month, and in words."""
+
+from __future__ import annotations
+
+import json
+
+import polars as pl
+
+from truto_usage_nb.focus.services import service_names, token_words
+
+__all__ = ["price_details", "skus"]
+
+_LABELS = {
+    "input": "input tokens", "cache_read": "cache read tokens", "cache_write": "cache write tokens",
+    "cache_write_5m": "cache write tokens (5 minutes)", "cache_write_1h": "cache write tokens (1 hour)",
+    "output": "output tokens", "tokens": "tokens",
+}  # fmt: skip
+
+
+def skus() -> dict[str, pl.Expr]:
+    """Name the SKU, its meter and tier, and describe the charge. Tax and credit have no SKU."""
+    aside = pl.col("category").is_in(["Tax", "Credit"])
+    words = token_words()
+    metered = pl.when(pl.col("purchase").is_null()).then(pl.coalesce(words["SkuMeter"], "metric_name", "unit"))
+    sku = pl.when(~aside).then(_sku())
+    return {
+        "SkuId": sku,
+        "SkuPriceId": sku,
+        "SkuMeter": pl.when(~aside).then(pl.coalesce(metered, "unit")),
+        "ChargeDescription": _description(aside),
+        "x_ServiceTier": _tier(),
+    } | {name: words[name] for name in ("x_TokenDirection", "x_TokenCacheAction", "x_CacheTtl")}
+
+
+def _tier() -> pl.Expr:
+    """The tier that the record states, else batch where the vendor writes it into the metric or the product."""
+    names = pl.concat_str(pl.col("metric_name").fill_null(""), pl.col("product_id").fill_null(""), separator=" ")
+    batch = pl.when(names.str.to_lowercase().str.contains("batch", literal=True)).then(pl.lit("batch"))
+    return pl.coalesce(pl.col("service_tier").cast(pl.String), batch)
+
+
+def _sku() -> pl.Expr:
+    """`<integration>:<model or product>:<kind or metric>[:<tier>]`."""
+    thing = pl.coalesce("purchase", "model_id", "product_id", pl.lit("usage"))
+    metric = pl.coalesce("kind", "metric_name", "usage_unit", pl.lit("usage"))
+    metric = pl.when(pl.col("purchase").is_not_null()).then(pl.lit("fee")).otherwise(metric)
+    tier = pl.when(_tier() != "standard").then(_tier())
+    parts = [_plain(each) for each in (pl.col("integration"), thing, metric, tier)]
+    return pl.concat_str(*parts, separator=":", ignore_nulls=True)
+
+
+def _plain(text: pl.Expr) -> pl.Expr:
+    return text.cast(pl.String).str.strip_chars().str.replace_all(r"[\s:]+", "-")
+
+
+def _description(aside: pl.Expr) -> pl.Expr:
+    """`<model> <kind>`, `<product> <metric>`, or what the purchase, tax or credit is; never null."""
+    service, kind = service_names(), pl.col("kind")
+    labels = kind.replace_strict(_LABELS, default=None, return_dtype=pl.String)
+    seats = pl.when(pl.col("purchase") == "seats").then(pl.concat_str(service, pl.lit("seats"), separator=" "))
+    bought = pl.when(pl.col("purchase").is_not_null()).then(pl.concat_str(service, pl.lit("purchase"), separator=" "))
+    thing = pl.coalesce("model_id", "product_name", service)
+    of_tokens = pl.when(kind.is_not_null()).then(pl.concat_str(thing, labels, separator=" "))
+    whole = pl.concat_str(service, pl.col("category").str.to_lowercase(), separator=" ")
+    other = pl.concat_str(thing, "metric_name", separator=" ", ignore_nulls=True)
+    return pl.coalesce("description", seats, bought, pl.when(aside).then(whole), of_tokens, other)
+
+
+def price_details(rows: pl.DataFrame) -> pl.Series:
+    """What a token's price depends on, as JSON; null for rows that are not of tokens."""
+    columns = ("kind", "model_id", "x_TokenDirection", "x_TokenCacheAction", "x_CacheTtl", "x_ServiceTier")
+    names = ("x_ModelId", *columns[2:])
+    combined = rows.select(*columns)
+    known: dict[tuple[str | None, ...], str | None] = {}
+    for each in combined.unique().iter_rows():
+        stated = {name: value for name, value in zip(names, each[1:], strict=True) if value is not None}
+        known[each] = json.dumps(stated, ensure_ascii=False) if each[0] is not None and stated else None
+    return pl.Series("SkuPriceDetails", [known[each] for each in combined.iter_rows()], dtype=pl.String)

@@ -1,0 +1,32 @@
+"""CSV as FOCUS asks: UTC instants with a Z, plain decimals, nothing where there is nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+
+__all__ = ["as_text", "write_csv"]
+
+
+def as_text(table: pl.DataFrame) -> pl.DataFrame:
+    """Give the table with every value as the text that belongs into a file."""
+    return table.select(_text(name, dtype) for name, dtype in table.schema.items())
+
+
+def _text(name: str, dtype: pl.DataType) -> pl.Expr:
+    column = pl.col(name)
+    if isinstance(dtype, pl.Datetime):
+        return column.dt.strftime("%Y-%m-%dT%H:%M:%SZ")
+    if isinstance(dtype, pl.Decimal):
+        # Zeros that say nothing go, but one decimal stays, so that no reader takes a column of costs for integers.
+        text = column.cast(pl.String).str.replace(r"(\.\d+?)0+$", "$1")
+        return pl.when(text.str.contains(".", literal=True)).then(text).otherwise(text + ".0").alias(name)
+    return column.cast(pl.String)
+
+
+def write_csv(table: pl.DataFrame, path: Path) -> None:
+    """Write the file in one go: a reader never sees half of one."""
+    partial = path.with_name(f".{path.name}.partial")
+    as_text(table).write_csv(partial, null_value="", line_terminator="\n")
+    partial.replace(path)
