@@ -17,9 +17,9 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 def seen_at(native: Native) -> datetime | None:
     """The newest moment (UTC) that any record states of itself: the load is not older than that.
 
-    None where no record has a date. A load may be newer: then more is final than is said here.
+    None where no record says when it was made. A load may be newer: then more is final than is said here.
     """
-    names = {f"__{c}": c for c in ("updated_at", "created_at", "start_date")}
+    names = {f"__{c}": c for c in ("updated_at", "created_at")}
     moments = with_instants(native, native.frame, names)
     latest = collect(moments.select(*(nw.col(name).max() for name in names))).row(0)
     known = [int(value) for value in latest if value is not None]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, Unpack
@@ -13,7 +12,7 @@ from truto_usage_nb.costs.buckets import BUCKET, with_buckets
 from truto_usage_nb.costs.building import Question, matched
 from truto_usage_nb.costs.choices import Choices, Measure
 from truto_usage_nb.costs.digest import check_dims
-from truto_usage_nb.errors import InputError, UsageWarning
+from truto_usage_nb.errors import InputError, tell
 from truto_usage_nb.native import Native, enter
 from truto_usage_nb.questions.age import age_told
 from truto_usage_nb.questions.decomposition import cells_of, decomposed
@@ -74,7 +73,7 @@ def _change(native: Native, question: Question, every: str, asked: _Asked) -> pl
     first, second = _buckets(rows, every, asked)
     told = age_told(native, first.date(), second.date(), _next(first, every), _next(second, every))
     if told:
-        warnings.warn(told, UsageWarning, stacklevel=3)
+        tell(told, stacklevel=3)
     keys = [*read.dims, "currency"]
     table = decomposed(cells_of(rows, keys, first, second), keys)
     names = dict(zip(read.dims, read.by, strict=True))

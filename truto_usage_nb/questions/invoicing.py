@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from datetime import date
 from typing import Any, Unpack
 
@@ -11,7 +10,7 @@ import polars as pl
 from truto_usage_nb.costs.buckets import BUCKET
 from truto_usage_nb.costs.building import Question, build
 from truto_usage_nb.costs.choices import Choices
-from truto_usage_nb.errors import FrameError, InputError, UsageWarning, did_you_mean
+from truto_usage_nb.errors import FrameError, InputError, did_you_mean, hearing
 from truto_usage_nb.integrations import INTEGRATIONS, integration_named
 from truto_usage_nb.native import Native, enter
 from truto_usage_nb.questions.moments import day_named
@@ -56,8 +55,7 @@ def reconcile(frame: Any, invoices: Any, **choices: Unpack[Choices]) -> Any:
 
 def _reconciled(native: Native, invoices: pl.DataFrame, choices: Any) -> pl.DataFrame:
     metered = _money(native, "billed", choices)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UsageWarning)  # told by the first of the two
+    with hearing():  # told by the first of the two
         payable = _money(native, "payable", choices)
     frame = metered.join(payable, on=_KEY, how="left", nulls_equal=True)
     frame = frame.filter(pl.col("billed").is_not_null())

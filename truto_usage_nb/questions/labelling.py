@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import narwhals.stable.v2 as nw
 import polars as pl
 
-from truto_usage_nb.errors import FrameError, UsageWarning
+from truto_usage_nb.errors import FrameError, tell
 from truto_usage_nb.native import Frame, Native, collect, enter
 from truto_usage_nb.questions.remainder import NOT_ATTRIBUTED, WHOLES, with_remainder
 from truto_usage_nb.questions.tables import column_named, folded, read_table
@@ -53,7 +52,7 @@ def with_labels(frame: Any, table: Any, on: str = "user.email", *, key: str | No
         native, told = with_remainder(native)
         told += _spellings(native, column)
     if told:
-        warnings.warn("; ".join(told) + ".", UsageWarning, stacklevel=2)
+        tell("; ".join(told) + ".", stacklevel=2)
     return native.leave(_labelled(native.frame, labels, column))
 
 

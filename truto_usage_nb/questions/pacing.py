@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
@@ -13,7 +12,7 @@ from typing import Any, Unpack
 import polars as pl
 
 from truto_usage_nb.costs.choices import Choices
-from truto_usage_nb.errors import InputError, UsageWarning, did_you_mean
+from truto_usage_nb.errors import InputError, did_you_mean, tell
 from truto_usage_nb.native import enter
 from truto_usage_nb.questions.age import settled_to
 from truto_usage_nb.questions.daily import Days, Key, Stream, money_days
@@ -198,10 +197,9 @@ def _tell_of_short(outlooks: Mapping[Key, _Outlook]) -> None:
     short = [" ".join(str(part) for part in key) for key, one in outlooks.items() if not one.known]
     if short:
         names = ", ".join(sorted(short)[:3]) + (", …" if len(short) > 3 else "")
-        warnings.warn(
+        tell(
             f"no projection for {names}: an account there has less than {ENOUGH} days to read the week from; load an "
             f"earlier month as well.",
-            UsageWarning,
             stacklevel=4,
         )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Unpack
@@ -18,7 +17,7 @@ from truto_usage_nb.costs.lines import rule_lines
 from truto_usage_nb.costs.records import check_records
 from truto_usage_nb.costs.shapes import series
 from truto_usage_nb.costs.tokens import with_tokens
-from truto_usage_nb.errors import FrameError, InputError, OverlapError, UsageWarning, did_you_mean
+from truto_usage_nb.errors import FrameError, InputError, OverlapError, did_you_mean, tell
 from truto_usage_nb.native import Native, collect, enter, require
 from truto_usage_nb.schema import field
 
@@ -199,9 +198,8 @@ def _table(money: pl.DataFrame, counted: pl.DataFrame, per: str, by: tuple[str, 
     accounts = counted["__account"].unique()
     left_out = sorted(set(money["__account"].drop_nulls()) - set(accounts))
     if left_out:
-        warnings.warn(
+        tell(
             f"{', '.join(left_out)}: no {per.replace('_', ' ')}s are counted there, so their cost is left out.",
-            UsageWarning,
             stacklevel=3,
         )
     keys = [*by, "currency"]

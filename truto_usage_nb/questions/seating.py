@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from typing import Any
 
 import narwhals.stable.v2 as nw
 import polars as pl
 
-from truto_usage_nb.errors import InputError, UsageWarning, did_you_mean
+from truto_usage_nb.errors import InputError, did_you_mean, tell
 from truto_usage_nb.integrations import integration_named
 from truto_usage_nb.native import Native, collect, enter, require, with_instants
 from truto_usage_nb.questions.tables import folded, need_columns, read_table
@@ -49,10 +48,8 @@ def seats(frame: Any, roster: Any = None, price: Price = None) -> Any:
     native = enter(frame)
     people, last = _people(native)
     if roster is None:
-        warnings.warn(
-            "without a roster these are people seen, not seats: a seat that nobody used is in no record.",
-            UsageWarning,
-            stacklevel=2,
+        tell(
+            "without a roster these are people seen, not seats: a seat that nobody used is in no record.", stacklevel=2
         )
         table = people.with_columns(listed=pl.lit(None, pl.Boolean))
     else:
