@@ -1,56 +1,256 @@
-"""The command line: files, exit codes, one line for an error."""
+"""The command line: files, exit codes a cron job can act on, one line for an error, and never a token."""
 
 import csv
+import io
+import os
+import signal
+import socket
+import subprocess
+import sys
+import zipfile
 
 import pytest
 
 import truto_usage_nb as tu
 from truto_usage_nb.cli import main
+from truto_usage_nb.cli.exits import code_of, spoken
+from truto_usage_nb.errors import (
+    ConnectionFailedError,
+    ForbiddenError,
+    PartialLoadError,
+    QueryError,
+    RateLimitError,
+    ServiceUnavailableError,
+)
+from truto_usage_nb.query import PARAMETERS
+
+DAY = ["--sandbox", "--period", "2026-09-14"]
 
 
-def test_load_writes_what_load_usage_gives(tmp_path, capsys):
+def told(capsys):
+    said = capsys.readouterr()
+    return said.out, said.err
+
+
+# --- load
+
+
+def test_a_parquet_is_what_load_usage_gives_with_where_it_came_from(tmp_path, capsys):
     path = tmp_path / "day.parquet"
-    assert main(["load", "confluent", "--sandbox", "--period", "2026-09-14", "-o", str(path)]) == 0
+    assert main(["load", "confluent", *DAY, "-o", str(path)]) == 0
     assert tu.read_usage(path).equals(tu.load_usage("confluent", period="2026-09-14", client=tu.sandbox()))
-    assert "records" in capsys.readouterr().out
+    assert str(tu.read_result(path).period) == "2026-09-14 to 2026-09-15 (UTC, end excluded)"
+    out, err = told(capsys)
+    assert out == f"{path}: 42 records, 2026-09-14 to 2026-09-15 (UTC, end excluded)\n"
+    assert err == ""
 
 
-def test_a_csv_cannot_run_as_a_formula(tmp_path):
-    import polars as pl
+def test_csv_and_xlsx_hold_the_same_records(tmp_path, capsys):
+    for name in ("day.csv", "day.XLSX"):
+        assert main(["load", "confluent", *DAY, "-q", "-o", str(tmp_path / name)]) == 0
+    assert told(capsys) == ("", "")
+    rows = list(csv.reader(io.StringIO((tmp_path / "day.csv").read_bytes().decode(), newline="")))
+    assert len(rows) == 43
+    with zipfile.ZipFile(tmp_path / "day.XLSX") as book:
+        assert book.read("xl/worksheets/sheet1.xml").count(b"<row ") == 43
 
-    from truto_usage_nb.cli import _write_csv
 
-    path = tmp_path / "x.csv"
-    _write_csv(pl.DataFrame({"name": ["=cmd()", "plain"], "list": [[{"a": 1}], None]}), path)
-    rows = list(csv.reader(path.open(encoding="utf-8")))
-    assert rows[1] == ["'=cmd()", '[{"a": 1}]']
+def test_a_dash_is_csv_on_standard_output(capsys):
+    assert main(["load", "confluent", *DAY, "-o", "-"]) == 0
+    assert len(list(csv.reader(io.StringIO(told(capsys)[0])))) == 43
+
+
+def test_without_a_file_the_first_rows_are_shown(capsys):
+    assert main(["load", "confluent", *DAY]) == 0
+    assert "UsageResult(42 records of confluent" in told(capsys)[0]
+
+
+def test_parameters_of_the_endpoint_are_options(tmp_path):
+    path = tmp_path / "x.parquet"
+    options = ["--start-date", "2026-09-14", "--end-date", "2026-09-15", "--report-type", "cost", "--limit", "3"]
+    more = ["--group-by", "product", "model", "--group-by", "surface", "--remote-query", '{"a": {"b": 1}}']
+    more += ["--truto-ignore-limit", "-o", str(path)]
+    assert main(["load", "claude-console", "--sandbox", *options, *more]) == 0
+    query = tu.read_result(path).queries[0]
+    assert query.group_by == ("product", "model", "surface")
+    assert query.remote_query == {"a": {"b": 1}}
+    assert query.truto_ignore_limit is True
+    assert query.limit == 3
+
+
+def test_what_is_missing_is_said_and_told_by_the_exit_code(tmp_path, capsys):
+    path = tmp_path / "x.parquet"
+    two = ["load", "confluent", "nobody", "--integration", "confluent", *DAY, "-o", str(path)]
+    assert main(two) == 1
+    assert "1 of 2 accounts failed" in (said := told(capsys)[1])
+    assert "--on-error warn writes what did load" in said
+    assert not path.exists()
+    assert main([*two, "--on-error", "warn"]) == 3
+    out, err = told(capsys)
+    assert "42 records" in out
+    assert err.startswith("truto-usage: note: nobody: UsageQuery(")
+    assert tu.read_result(path).partial
+
+
+def test_what_the_library_warns_of_is_a_line_each(tmp_path, capsys):
+    assert main(["load", "confluent", *DAY, "--granularity", "hour", "-o", str(tmp_path / "x.csv")]) == 0
+    err = told(capsys)[1]
+    assert err == "truto-usage: note: granularity is not honoured by Confluent; the figures are those without it\n"
+
+
+# --- the others
 
 
 def test_lists(capsys):
     assert main(["accounts", "--sandbox"]) == 0
-    assert "datadog\tdatadog" in capsys.readouterr().out
+    assert "datadog\tdatadog\ttidewheel\n" in told(capsys)[0]
     assert main(["reports"]) == 0
-    assert "ai_spend" in capsys.readouterr().out
+    assert "ai_spend\n" in told(capsys)[0]
+
+
+@pytest.mark.kernel
+def test_a_report_from_a_snapshot_asks_nobody(tmp_path, capsys):
+    kept, page = tmp_path / "day.parquet", tmp_path / "day.html"
+    assert main(["load", "confluent", *DAY, "-q", "-o", str(kept)]) == 0
+    assert main(["report", "ai_spend", "--snapshot", str(kept), "-o", str(page)]) == 0
+    assert told(capsys)[0] == f"{page}\n"
+    assert "<html" in page.read_text(encoding="utf-8")
+
+
+# --- what is refused
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("arguments", "code", "words"),
     [
-        (["load", "nobody", "--sandbox"], "there is no account 'nobody'"),
-        (["load", "cursor", "--sandbox", "--report-type", "costs"], "Did you mean 'cost'"),
-        (["load", "cursor", "--sandbox", "-o", "x.xls"], "neither .parquet nor .csv"),
-        (["load", "cursor"], "there is no token"),
-        (["report", "ai_spent", "--sandbox", "-o", "x.html"], "Did you mean 'ai_spend'"),
+        (["load", "nobody", "--sandbox"], 1, "there is no account 'nobody'"),
+        (["load", "nobody", "--sandbox"], 1, "`truto-usage accounts` shows"),
+        (["load", "cursor", "--sandbox", "--report-type", "costs"], 2, "Did you mean 'cost'"),
+        (["load", "cursor", "--sandbox", "-o", "x.xls"], 2, ".parquet, .csv, .xlsx. Did you mean '.xlsx'"),
+        (["load", "cursor", "--sandbox", "-o", "."], 2, "-o . ends in none"),
+        (["load", "cursor", "--sandbox", "--remote-query", "{a"], 2, "--remote-query is not JSON"),
+        (["load", "cursor", "--sandbox", "--perid", "2026"], 2, "there is no option --perid. Did you mean '--period'"),
+        (["load", "cursor"], 2, "there is no token: set TRUTO_API_TOKEN"),
+        (["accounts"], 2, "there is no token"),
+        (["report", "ai_spend", "-o", "x.html"], 2, "there is no token"),
+        (["report", "ai_spent", "--sandbox", "-o", "x.html"], 2, "Did you mean 'ai_spend'"),
+        (["report", "ai_spend", "--sandbox", "-o", "x.html"], 2, "period"),
+        (["report", "ai_spend", "--sandbox", "-o", "x.html", "-p", "top"], 2, "-p top is not NAME=VALUE"),
+        (["report", "ai_spend", "--sandbox", "-o", "x.html", "-p", "period=2026"], 2, "it is an option: --period"),
+        (["report", "ai_spend", "--sandbox", "-o", "x.html", "-p", "a=1", "-p", "a=2"], 2, "-p a= is given twice"),
     ],
-)
-def test_an_error_is_one_line_and_status_one(arguments, words, capsys):
-    assert main(arguments) == 1
-    said = capsys.readouterr().err
-    assert words in said
-    assert said.count("\n") == 1
+)  # fmt: skip
+def test_an_error_is_one_line_with_a_code(arguments, code, words, capsys):
+    assert main(arguments) == code
+    out, err = told(capsys)
+    assert out == ""
+    assert words in err
+    assert err.startswith("truto-usage: ")
+    assert err.count("\n") == 1
+
+
+def test_a_file_that_cannot_be_written_is_one_line(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert main(["load", "confluent", *DAY, "-o", str(tmp_path / "file" / "x.csv")]) == 1
+    assert "file" in (err := told(capsys)[1])
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("typed", [["--token", "s3cret"], ["--token=s3cret"], ["--tokn=s3cret", "s3cret"]])
+def test_a_token_typed_by_mistake_is_not_repeated(typed, capsys):
+    assert main(["accounts", *typed]) == 2
+    said = "".join(told(capsys))
+    assert "s3cret" not in said
+    assert "there is no option --tok" in said
 
 
 def test_wrong_usage_is_status_two():
+    for arguments in ([], ["load"], ["report", "ai_spend"], ["reprot"]):
+        with pytest.raises(SystemExit) as left:
+            main(arguments)
+        assert left.value.code == 2
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (QueryError("no"), 2),
+        (ForbiddenError("no", status=403), 1),
+        (RateLimitError("slow down", status=429), 75),
+        (ServiceUnavailableError("down", status=503), 75),
+        (ConnectionFailedError("nobody answers"), 75),
+        (PartialLoadError("some", errors={"a": RateLimitError("x"), "b": ConnectionFailedError("y")}), 75),
+        (PartialLoadError("some", errors={"a": RateLimitError("x"), "b": ForbiddenError("y")}), 1),
+    ],
+)
+def test_a_cron_job_can_tell_later_from_never(error, code):
+    assert code_of(error) == code
+
+
+def test_messages_speak_of_options():
+    text = "a report needs a period, such as period='2026-10', or snapshot= with a file that was saved"
+    assert spoken(text) == "a report needs --period 2026-10, or --snapshot with a file that was saved"
+
+
+# --- help
+
+
+def test_help_names_every_parameter_and_who_honours_it(capsys):
     with pytest.raises(SystemExit) as left:
-        main(["load"])
-    assert left.value.code == 2
+        main(["load", "--help"])
+    assert left.value.code == 0
+    out = told(capsys)[0]
+    for name in PARAMETERS:
+        assert name == "integrated_account_id" or f"--{name.replace('_', '-')}" in out
+    assert "[claude]" in out
+    assert max(map(len, out.splitlines())) < 130
+
+
+@pytest.mark.parametrize("command", [[], ["report"], ["accounts"], ["reports"], ["sandbox"]])
+def test_every_command_explains_itself(command, capsys):
+    with pytest.raises(SystemExit) as left:
+        main([*command, "--help"])
+    assert left.value.code == 0
+    assert "truto-usage" in told(capsys)[0]
+
+
+# --- a real process
+
+
+def started(*arguments, **environment):
+    return subprocess.Popen(
+        [sys.executable, "-m", "truto_usage_nb", *arguments],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1", **environment},
+    )  # fmt: skip
+
+
+def test_control_c_during_a_load_is_quiet_and_leaves_nothing(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes the request and never answers
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        path = tmp_path / "x.csv"
+        run = started("load", "a", "-o", str(path), TRUTO_BASE_URL=url, TRUTO_API_TOKEN="s3cret")
+        silent.settimeout(60)
+        asking, _ = silent.accept()
+        with asking:
+            run.send_signal(signal.SIGINT)
+            out, err = run.communicate(timeout=60)
+    assert (run.returncode, out, err) == (130, "", "")
+    assert not list(tmp_path.iterdir())
+
+
+def test_control_c_ends_the_sandbox_quietly():
+    run = started("sandbox", "--port", "0")
+    assert run.stdout.readline().startswith("TRUTO_BASE_URL=http://127.0.0.1:")
+    assert run.stdout.readline().startswith("TRUTO_API_TOKEN=")
+    run.send_signal(signal.SIGINT)
+    _, err = run.communicate(timeout=60)
+    assert (run.returncode, err) == (130, "")
+
+
+def test_a_closed_pipe_is_no_fault():
+    run = started("load", "confluent", *DAY, "-o", "-")
+    run.stdout.close()
+    assert run.wait(timeout=60) == 141
+    assert run.stderr.read() == ""
+    run.stderr.close()

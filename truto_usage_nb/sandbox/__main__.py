@@ -18,8 +18,9 @@ def _moment(text: str) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
-def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m truto_usage_nb.sandbox", description=__doc__)
+def _arguments(argv: Sequence[str] | None, prog: str) -> argparse.Namespace:
+    about = "Serve the embedded service on this machine; what it prints first are the settings to reach it."
+    parser = argparse.ArgumentParser(prog=prog, description=about)
     parser.add_argument("--port", type=int, default=0, help="0 picks a free one (default)")
     parser.add_argument("--host", default="127.0.0.1", help="a loopback address (default %(default)s)")
     parser.add_argument("--token", default=DEFAULT_TOKEN, help="the bearer token to accept (default %(default)s)")
@@ -29,9 +30,9 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None, *, prog: str = "python -m truto_usage_nb.sandbox") -> int:
     """Serve until interrupted; the first lines printed say where and with which token."""
-    arguments = _arguments(argv)
+    arguments = _arguments(argv, prog)
     world = World(seed=arguments.seed, now=arguments.now, scale=arguments.scale)
     app = create_app(world, arguments.token)
     try:

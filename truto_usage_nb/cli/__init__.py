@@ -1,0 +1,25 @@
+"""The command line: load, report, accounts, reports, sandbox."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from truto_usage_nb.cli.codes import INTERRUPTED, PIPE_CLOSED
+
+__all__ = ["main"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and give its exit code: see `codes`. Ctrl-C and a closed pipe end it without a word."""
+    given = sys.argv[1:] if argv is None else list(argv)
+    try:
+        from truto_usage_nb.cli.exits import running
+
+        return running(given)  # which brings in the rest, so that Ctrl-C is quiet from the first moment on
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter tries once more at its end
+        return PIPE_CLOSED

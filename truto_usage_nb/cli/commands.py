@@ -1,0 +1,179 @@
+"""What each command does."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import unicodedata
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from truto_usage_nb.cli.codes import DONE, INCOMPLETE
+from truto_usage_nb.errors import InputError, did_you_mean
+from truto_usage_nb.query import PARAMETERS
+
+if TYPE_CHECKING:
+    from truto_usage_nb.client import Client
+    from truto_usage_nb.result import UsageResult
+
+__all__ = ["accounts", "load", "report", "reports", "sandbox"]
+
+_KINDS = (".parquet", ".csv", ".xlsx")
+
+
+def load(arguments: argparse.Namespace) -> int:
+    """Load usage; 3 where something is known to be missing."""
+    output = _output(arguments.output)
+    given = {name: getattr(arguments, name) for name in PARAMETERS if getattr(arguments, name, None) is not None}
+    if "remote_query" in given:
+        given["remote_query"] = _object(given["remote_query"])
+    if arguments.users is not None:
+        given["users"] = arguments.users
+    with _client(arguments) as client:
+        result = client.fetch_usage(
+            arguments.accounts,
+            period=_period(arguments.period),
+            integration=arguments.integration,
+            overhang=arguments.overhang,
+            on_error=arguments.on_error,
+            progress=False if arguments.quiet else None,
+            **given,
+        )
+    _write(result, output, quiet=arguments.quiet)
+    return INCOMPLETE if result.partial else DONE
+
+
+def _output(text: str | None) -> Path | None:
+    """Check where to write before anything is loaded."""
+    if text is None or text == "-":
+        return None if text is None else Path("-")
+    path = Path(text)
+    if path.suffix.lower() not in _KINDS:
+        near = did_you_mean(path.suffix, _KINDS)
+        raise InputError(f"-o {text} ends in none of {', '.join(_KINDS)}.{near}")
+    if path.is_dir():
+        raise InputError(f"-o {text} is a folder; name a file in it")
+    return path
+
+
+def _write(result: UsageResult, output: Path | None, *, quiet: bool) -> None:
+    from truto_usage_nb.spreadsheets import csv_text, write_csv, write_xlsx
+
+    if output is None:
+        sys.stdout.write(f"{result!r}\n{result.polars.head(10)}\n")
+        return
+    if output == Path("-"):
+        sys.stdout.write(csv_text(result))
+        return
+    writers: dict[str, Any] = {".csv": write_csv, ".xlsx": write_xlsx}
+    writers.get(output.suffix.lower(), lambda one, path: one.save(path))(result, output)
+    if not quiet:
+        sys.stdout.write(f"{output}: {result.polars.height:,} records{_span(result)}\n")
+
+
+def _span(result: UsageResult) -> str:
+    return f", {result.period}" if result.period is not None else ""
+
+
+def _object(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as problem:
+        raise InputError(f"--remote-query is not JSON: {problem}; give an object, such as '{{\"a\": 1}}'") from None
+
+
+def _period(text: str | None) -> Any:
+    return tuple(part.strip() for part in text.split(",")) if text is not None and "," in text else text
+
+
+def _client(arguments: argparse.Namespace) -> Client:
+    if arguments.sandbox:
+        from truto_usage_nb.sandbox.face import make
+
+        return make()
+    if not os.environ.get("TRUTO_API_TOKEN"):
+        raise InputError(
+            "there is no token: set TRUTO_API_TOKEN; without an account, --sandbox is the service embedded"
+        )
+    from truto_usage_nb.client import Client
+
+    return Client()
+
+
+def report(arguments: argparse.Namespace) -> int:
+    """Render a report, and say where it is."""
+    from truto_usage_nb.reports import render_report
+
+    pdf = arguments.output.with_suffix(".pdf") if arguments.pdf == "" else arguments.pdf
+    asks = arguments.snapshot is None
+    client = _client(arguments) if asks and not arguments.sandbox else None
+    path = render_report(
+        arguments.name,
+        arguments.output,
+        client=client,
+        sandbox=arguments.sandbox,
+        snapshot=arguments.snapshot,
+        accounts=arguments.accounts,
+        period=_period(arguments.period),
+        keep_snapshot=arguments.keep_snapshot,
+        pdf=pdf,
+        progress=False if arguments.quiet else None,
+        **_parameters(arguments.parameters),
+    )
+    if not arguments.quiet:
+        sys.stdout.write("".join(f"{each}\n" for each in (path, pdf) if each is not None))
+    return DONE
+
+
+_OPTIONS = ("client", "snapshot", "sandbox", "accounts", "period", "keep_snapshot", "pdf", "progress", "to")
+
+
+def _parameters(pairs: Iterable[str]) -> dict[str, Any]:
+    """Read `name=value`: JSON where it is JSON, a file where there is one, else text."""
+    made: dict[str, Any] = {}
+    for pair in pairs:
+        name, sign, text = pair.partition("=")
+        if not sign or not name.isidentifier():
+            raise InputError(f"-p {pair} is not NAME=VALUE; write it like -p earlier=september.parquet")
+        if name in _OPTIONS:
+            raise InputError(f"-p {name}= is no parameter of a report; it is an option: --{name.replace('_', '-')}")
+        if name in made:
+            raise InputError(f"-p {name}= is given twice")
+        try:
+            made[name] = json.loads(text)
+        except ValueError:
+            made[name] = Path(text) if Path(text).is_file() else text
+    return made
+
+
+def accounts(arguments: argparse.Namespace) -> int:
+    """List the accounts, a line each."""
+    with _client(arguments) as client:
+        rows = client.list_accounts().rows(named=True)
+    lines = ("\t".join(_printable(row[name]) for name in ("id", "integration", "name")) for row in rows)
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    return DONE
+
+
+def _printable(value: Any) -> str:
+    """Keep what others named from moving the cursor, the columns or the direction of a terminal."""
+    kept = ("?" if unicodedata.category(each) in {"Cc", "Cf", "Zl", "Zp"} else each for each in str(value or ""))
+    return "".join(kept)
+
+
+def reports(_: argparse.Namespace) -> int:
+    """List the reports, a line each."""
+    from truto_usage_nb.reports import list_reports
+
+    sys.stdout.write("".join(f"{name}\n" for name in list_reports()))
+    return DONE
+
+
+def sandbox(arguments: argparse.Namespace) -> int:
+    """Serve the embedded service until interrupted."""
+    from truto_usage_nb.sandbox.__main__ import main as serve
+
+    return serve(arguments.rest, prog="truto-usage sandbox")
