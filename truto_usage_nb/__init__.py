@@ -18,7 +18,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "bridge": ("allow_nested_asyncio",),
-    "client": ("Client", "afetch_usage", "aload_usage", "fetch_usage", "load_usage"),
+    "client": ("Client", "afetch_usage", "aload_usage", "ascan_usage", "fetch_usage", "load_usage", "scan_usage"),
     "costs": (
         "cache_savings",
         "closing_line",
@@ -71,8 +71,10 @@ if TYPE_CHECKING:
     from truto_usage_nb.client import Client as Client
     from truto_usage_nb.client import afetch_usage as afetch_usage
     from truto_usage_nb.client import aload_usage as aload_usage
+    from truto_usage_nb.client import ascan_usage as ascan_usage
     from truto_usage_nb.client import fetch_usage as fetch_usage
     from truto_usage_nb.client import load_usage as load_usage
+    from truto_usage_nb.client import scan_usage as scan_usage
     from truto_usage_nb.costs import cache_savings as cache_savings
     from truto_usage_nb.costs import closing_line as closing_line
     from truto_usage_nb.costs import cost_lines as cost_lines

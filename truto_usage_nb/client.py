@@ -12,6 +12,8 @@ from truto_usage_nb.errors import InputError
 from truto_usage_nb.transport import Transport
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import httpx
     import polars as pl
 
@@ -19,7 +21,15 @@ if TYPE_CHECKING:
     from truto_usage_nb.loader import Loader
     from truto_usage_nb.result import UsageResult
 
-__all__ = ["Client", "afetch_usage", "aload_usage", "fetch_usage", "load_usage"]
+__all__ = [
+    "Client",
+    "afetch_usage",
+    "aload_usage",
+    "ascan_usage",
+    "fetch_usage",
+    "load_usage",
+    "scan_usage",
+]
 
 _BASE_URL = "https://api.truto.one"
 T = TypeVar("T")
@@ -102,6 +112,13 @@ class Client:
         """Await `load_usage`."""
         return (await self.afetch_usage(what, **options)).frame
 
+    async def ascan_usage(self, what: Any, directory: str | Path, **options: Any) -> pl.LazyFrame:
+        """Await `scan_usage`."""
+        from truto_usage_nb.dataset import Scanner
+
+        scanner = Scanner(self._transport, self.now, self._integrations, self._records_per_page)
+        return await scanner.scan(what, directory, **options)
+
     async def alist_accounts(self) -> pl.DataFrame:
         """Await `list_accounts`."""
         from truto_usage_nb.jobs import accounts
@@ -121,6 +138,10 @@ class Client:
     def load_usage(self, what: Any = None, **options: Any) -> Any:
         """Load usage as a frame; see `truto_usage_nb.load_usage`."""
         return _wait(self.aload_usage(what, **options))
+
+    def scan_usage(self, what: Any, directory: str | Path, **options: Any) -> pl.LazyFrame:
+        """Keep usage in a directory as Parquet, and look at it lazily; see `truto_usage_nb.scan_usage`."""
+        return _wait(self.ascan_usage(what, directory, **options))
 
     def list_accounts(self) -> pl.DataFrame:
         """List the connected accounts: `id`, `name`, `integration`, `tenant_id`, `status`, `is_sandbox`, `created_at`.
@@ -223,3 +244,36 @@ def load_usage(what: Any = None, *, client: Client | None = None, **options: Any
     ['cursor']
     """
     return _wait(aload_usage(what, client=client, **options))
+
+
+async def ascan_usage(
+    what: Any, directory: str | Path, *, client: Client | None = None, **options: Any
+) -> pl.LazyFrame:
+    """Await `scan_usage`."""
+    if client is not None:
+        return await client.ascan_usage(what, directory, **options)
+    async with Client() as own:
+        return await own.ascan_usage(what, directory, **options)
+
+
+def scan_usage(what: Any, directory: str | Path, *, client: Client | None = None, **options: Any) -> pl.LazyFrame:
+    """Keep usage in a directory as plain Parquet, however much it is, and look at it as a lazy frame.
+
+    Pages stream to disk in bounded memory, each committed together with its cursor: killed at any moment, the same
+    call goes on from the last page. A later call, for a longer period too, asks only for what is missing and for what
+    was not final when it was fetched. One process at a time works in a directory.
+
+    `what` and the options are those of `load_usage`, with a `period` (required) and without `backend`, `limit`,
+    `cursor` and `page`. The frame holds the records of this call's queries in their period, with `overhangs_period`
+    as `load_usage` marks it, and each record once. On disk stand whole windows, of all calls, in
+    `directory/records/account=…/month=…`, all files of one schema, for DuckDB, Spark, Dask or `read_usage(directory)`.
+
+    Raises what `load_usage` raises, and `DatasetError` for a directory that is damaged, at work, or something else's.
+
+    >>> import tempfile, truto_usage_nb as tu
+    >>> directory = tempfile.mkdtemp()
+    >>> usage = tu.scan_usage("cursor", directory, period="2026-09-14", client=tu.sandbox())
+    >>> tu.cost_per_model(usage).collect()["currency"].unique().to_list()
+    ['USD']
+    """
+    return _wait(ascan_usage(what, directory, client=client, **options))

@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 
+from truto_usage_nb.dataset import is_dataset, is_records, read_dataset
 from truto_usage_nb.errors import InputError, UsageWarning
 from truto_usage_nb.frames import Layout, Source, build_frame, parse_page, to_pandas
 from truto_usage_nb.integrations import integration_named
@@ -31,7 +32,8 @@ def read_usage(
     """Read records from disk into the frame that `load_usage` gives.
 
     `paths` is a path, several, or a glob. A file holds a page as served, a list of records, NDJSON (a record or a page
-    a line, as the Truto CLI exports it), or a snapshot (`UsageResult.save`). What a bare record does not say, the
+    a line, as the Truto CLI exports it), a snapshot (`UsageResult.save`), or a part of what `scan_usage` keeps; the
+    directory of a scan is read whole, each record once. What a bare record does not say, the
     provenance, is given by `integrated_account_id`, `integration` and `report_type`; `remote_data=True` keeps the
     provider's own rows as JSON text; `documented=False` reads raw records. Raises `InputError` for no file at all.
 
@@ -57,7 +59,7 @@ def _files(paths: str | Path | Iterable[str | Path]) -> list[Path]:
     found: list[Path] = []
     for one in [paths] if isinstance(paths, str | Path) else paths:
         matches = sorted(glob(str(one), recursive=True)) if has_magic(str(one)) else [str(one)]
-        missing = [each for each in matches if not Path(each).is_file()]
+        missing = [each for each in matches if not (Path(each).is_file() or is_dataset(Path(each)))]
         if missing or not matches:
             raise InputError(f"there is no file {missing[0] if missing else one!s}; give a path, several, or a glob")
         found += [Path(each) for each in matches]
@@ -67,15 +69,22 @@ def _files(paths: str | Path | Iterable[str | Path]) -> list[Path]:
 
 
 def _read(files: Sequence[Path], source: Source, layout: Layout) -> pl.DataFrame:
-    """Read snapshots as they are and everything else as pages, in the order of the files."""
-    snapshots = [is_snapshot(each) for each in files]
-    if not any(snapshots):
+    """Read what is a frame already as it is and everything else as pages, in the order of the files."""
+    kept = [_kept(each) for each in files]
+    if all(each is None for each in kept):
         return _pages(files, source, layout)
-    frames = [
-        read_snapshot(path)["polars"] if kept else _pages([path], source, layout)
-        for path, kept in zip(files, snapshots, strict=True)
-    ]
+    pairs = zip(files, kept, strict=True)
+    frames = [_pages([path], source, layout) if frame is None else frame for path, frame in pairs]
     return frames[0] if len(frames) == 1 else pl.concat(frames, how="diagonal_relaxed")
+
+
+def _kept(path: Path) -> pl.DataFrame | None:
+    if is_dataset(path):
+        return read_dataset(path).collect()
+    if is_snapshot(path):
+        held: pl.DataFrame = read_snapshot(path)["polars"]
+        return held
+    return pl.read_parquet(path, hive_partitioning=False) if is_records(path) else None
 
 
 def _pages(files: Sequence[Path], source: Source, layout: Layout) -> pl.DataFrame:

@@ -4,6 +4,7 @@
                   page whole and proves by `census` that nothing was lost, `exact` reads what `fast` cannot prove
     build_frame   pages to one frame: `columns` gives dtypes, `lists` and `wide` take charges and resources apart,
                   `openmaps` and `naming` place and name what is not documented
+    fitted        a frame made to fit what frames before and after it hold: `widen` says which type holds both
     to_pandas     the frame as pandas holds it without loss
 
 Nothing is lost or changed on the way in; what cannot be held is an error with record id, path and value.
@@ -16,7 +17,28 @@ Nothing is lost or changed on the way in; what cannot be held is an error with r
 
 from truto_usage_nb.frames.arrow import to_pandas
 from truto_usage_nb.frames.assemble import BuiltFrame, build_frame
+from truto_usage_nb.frames.naming import Register
+from truto_usage_nb.frames.notes import told_once
+from truto_usage_nb.frames.openmaps import map_of
 from truto_usage_nb.frames.page import parse_page
-from truto_usage_nb.frames.parts import Layout, ParsedPage, Source
+from truto_usage_nb.frames.parts import Layout, ParsedPage, Path, Source
+from truto_usage_nb.frames.widen import Types, fitted, merged, on_disk, types_of
 
-__all__ = ["BuiltFrame", "Layout", "ParsedPage", "Source", "build_frame", "parse_page", "to_pandas"]
+__all__ = [
+    "BuiltFrame",
+    "Layout",
+    "ParsedPage",
+    "Path",
+    "Register",
+    "Source",
+    "Types",
+    "build_frame",
+    "fitted",
+    "map_of",
+    "merged",
+    "on_disk",
+    "parse_page",
+    "to_pandas",
+    "told_once",
+    "types_of",
+]

@@ -11,8 +11,9 @@ import polars as pl
 from truto_usage_nb.frames import columns as read
 from truto_usage_nb.frames.book import Book
 from truto_usage_nb.frames.lists import list_column
-from truto_usage_nb.frames.naming import Names
-from truto_usage_nb.frames.openmaps import MAPS, MOST_PATHS, fold, map_of
+from truto_usage_nb.frames.naming import Names, Register
+from truto_usage_nb.frames.notes import NEW_CHARGES, NEW_FIELDS
+from truto_usage_nb.frames.openmaps import MAPS, MOST_PATHS, beyond, fold, map_of
 from truto_usage_nb.frames.parts import Layout, ParsedPage, Path, dotted
 from truto_usage_nb.frames.threads import side_by_side
 from truto_usage_nb.frames.wide import Wide, wide_charges, wide_resources
@@ -30,19 +31,21 @@ class BuiltFrame:
     notes: tuple[str, ...] = ()
 
 
-def build_frame(pages: Iterable[ParsedPage], layout: Layout) -> BuiltFrame:
+def build_frame(pages: Iterable[ParsedPage], layout: Layout, register: Register | None = None) -> BuiltFrame:
     """Set pages below each other in one frame, a row a record, in the order of the pages.
 
     Provenance comes first, then the documented columns, always all there and in one order, then the paths of the open
-    maps, sorted, then what the documentation does not name. Raises `UnreadableValueError` for a value that its column
-    cannot hold without changing it.
+    maps, sorted, then what the documentation does not name. With a `register`, paths that had a name in an earlier
+    frame have it in this one too, and the limit on an open map's columns counts over all of them. Raises
+    `UnreadableValueError` for a value that its column cannot hold without changing it.
     """
     book = Book(pages, documented=layout.documented)
+    register = Register() if register is None else register
     made: _Named = {field.column: _provenance(book, field.column, layout) for field in PROVENANCE}
     notes: list[str] = []
     if layout.documented:
-        made |= _documented(book, layout, notes)
-    made |= _others(book, Names(made), layout, notes)
+        made |= _documented(book, layout, notes, register)
+    made |= _others(book, made, register, layout, notes)
     return BuiltFrame(pl.DataFrame([series.alias(name) for name, series in made.items()]), tuple(notes))
 
 
@@ -59,7 +62,7 @@ def _provenance(book: Book, name: str, layout: Layout) -> pl.Series:
     return filled
 
 
-def _documented(book: Book, layout: Layout, notes: list[str]) -> _Named:
+def _documented(book: Book, layout: Layout, notes: list[str], register: Register) -> _Named:
     fields = columns(remote_data=layout.remote_data, excluded=layout.excluded)[len(PROVENANCE) :]
     names = {field.column for field in fields}
     derived = {field.column for wide in EXPANDED.values() for field in wide}
@@ -70,7 +73,7 @@ def _documented(book: Book, layout: Layout, notes: list[str]) -> _Named:
         found |= {name: series} | wide.columns
     made = {field.column: found[field.column] for field in fields}
     new_types = {kind: series for _, wide in lists.values() for kind, series in wide.new_types.items()}
-    return made | _new_charge_types(new_types, Names(made), notes)
+    return made | _new_charge_types(new_types, Names(made, register), notes)
 
 
 def _list(book: Book, name: str) -> tuple[pl.Series, Wide]:
@@ -85,22 +88,22 @@ def _plain(book: Book, field: Field) -> pl.Series:
 def _new_charge_types(found: _Named, names: Names, notes: list[str]) -> _Named:
     """Give a column to each type of charge that the documentation does not name."""
     if found:
-        notes.append(f"charge types that the documentation does not name became columns: {', '.join(found)}")
+        notes.append(f"{NEW_CHARGES}: {', '.join(found)}")
     return {names.give(("charges", kind)): series for kind, series in found.items()}
 
 
-def _others(book: Book, names: Names, layout: Layout, notes: list[str]) -> _Named:
+def _others(book: Book, made: _Named, register: Register, layout: Layout, notes: list[str]) -> _Named:
     """Give a column to each path that is left: first those of the open maps, sorted, then all others."""
+    names, known = Names(made, register), register.names()
     rest = list(book.rest(also_empty=not layout.documented))
     folded: _Named = {}
     for open_map in MAPS if layout.documented else ():
         inside = sorted(path for path in rest if map_of(path) == open_map)
-        if len(inside) > MOST_PATHS:
-            beyond = inside[MOST_PATHS:]
-            rest = [path for path in rest if path not in set(beyond)]
-            folded[names.give((*open_map, "other"))] = fold([book.take(path) for path in beyond], open_map)
+        if surplus := beyond(inside, known, open_map):
+            rest = [path for path in rest if path not in set(surplus)]
+            folded[names.give((*open_map, "other"))] = fold([book.take(path) for path in surplus], open_map)
             notes.append(
-                f"{dotted(open_map)} has {len(inside)} paths; {MOST_PATHS} became columns, the other {len(beyond)} "
+                f"{dotted(open_map)} has {len(inside)} paths; {MOST_PATHS} became columns, the other {len(surplus)} "
                 f"stand in {next(reversed(folded))} as JSON text"
             )
     named = {names.give(path): path for path in rest}
@@ -123,5 +126,5 @@ def _undocumented(book: Book, named: dict[str, Path], layout: Layout, notes: lis
     outside = {name: path for name, path in named.items() if not (layout.documented and map_of(path))}
     if outside and layout.documented:
         fields = ", ".join(dotted(path) for path in outside.values())
-        notes.append(f"fields that the documentation does not name became columns: {fields}")
+        notes.append(f"{NEW_FIELDS}: {fields}")
     return {name: read.free(book.take(path)) for name, path in outside.items()}

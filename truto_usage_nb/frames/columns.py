@@ -51,7 +51,7 @@ def open_values(stack: Stack) -> pl.Series:
     try:
         return counts(stack) if stack.holds_only(pl.Int64, pl.Boolean, pl.Float64) else exact_counts(stack, read_open)
     except UnreadableValueError:
-        return _strings(stack, _plain)
+        return _strings(stack, plain_text)
 
 
 def free(stack: Stack) -> pl.Series:
@@ -66,7 +66,7 @@ def free(stack: Stack) -> pl.Series:
     values = list(stack.values())
     if any(isinstance(value, float) for value in values) and all(_is_float(v) for v in values if v is not None):
         return pl.Series([None if value is None else float(value) for value in values], dtype=pl.Float64)
-    return _strings(stack, _plain)
+    return _strings(stack, plain_text)
 
 
 def _has_number(stack: Stack) -> bool:
@@ -106,7 +106,7 @@ def _as_sent(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _plain(value: Any) -> str:
+def plain_text(value: Any) -> str:
     """Write a value, a number in its shortest form, so that a text does not depend on how its page was read."""
     if not isinstance(value, float):
         return _as_sent(value)

@@ -50,7 +50,7 @@ class ListColumn:
         structs = _struct(self.leaves)
         if self.height == 0 or self.lengths.null_count() == self.height:
             return nulls(self.height, pl.List(structs.dtype))
-        return _listed(structs, self.lengths)
+        return listed(structs, self.lengths)
 
 
 def list_column(name: str, tables: Sequence[Table], owner: Owner) -> ListColumn:
@@ -115,7 +115,7 @@ def _nested(tree: _Tree) -> pl.Series:
     return frame.select(pl.when(~empty).then(pl.struct(pl.all())).alias("item"))["item"]
 
 
-def _listed(structs: pl.Series, lengths: pl.Series) -> pl.Series:
+def listed(structs: pl.Series, lengths: pl.Series) -> pl.Series:
     """Give lists of the given lengths out of the items, in order."""
     import pyarrow as pa
 

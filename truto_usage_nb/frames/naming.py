@@ -2,19 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from itertools import count
+from threading import Lock
 
 from truto_usage_nb.frames.parts import Path
 
 _WIDEST_JOINT = 4
 
 
-class Names:
-    """Hand out column names; the first to ask for a name gets it."""
+class Register:
+    """Hold the names that paths were given, over several frames: a path has the same name in all of them.
 
-    def __init__(self, taken: Iterable[str]) -> None:
+    Safe to share between threads.
+    """
+
+    def __init__(self, names: Mapping[Path, str] | None = None) -> None:
+        self._names = dict(names or {})
+        self._lock = Lock()
+
+    def name(self, path: Path, taken: Collection[str]) -> str:
+        """Give a path's name: the one it has, else one that is not taken here nor in an earlier frame."""
+        with self._lock:
+            if path not in self._names:
+                used = {*taken, *self._names.values()}
+                self._names[path] = next(name for name in _candidates(path) if name not in used)
+            return self._names[path]
+
+    def add(self, names: Mapping[Path, str]) -> None:
+        """Take in names that were given elsewhere."""
+        with self._lock:
+            self._names |= names
+
+    def names(self) -> dict[Path, str]:
+        """Give every name by its path."""
+        with self._lock:
+            return dict(self._names)
+
+
+class Names:
+    """Hand out the column names of one frame; the first to ask for a name gets it."""
+
+    def __init__(self, taken: Iterable[str], register: Register | None = None) -> None:
         self._taken = set(taken)
+        self._register = Register() if register is None else register
 
     def give(self, path: Path) -> str:
         """Give a name to a path: joined by `_`; if that is taken, by `__` at every joint, and so on.
@@ -25,7 +56,7 @@ class Names:
         >>> names.give(("a", "b_c")), names.give(("a_b", "c"))
         ('a_b_c', 'a_b__c')
         """
-        name = next(name for name in _candidates(path) if name not in self._taken)
+        name = self._register.name(path, self._taken)
         self._taken.add(name)
         return name
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import polars as pl
@@ -24,6 +24,18 @@ def map_of(path: Path) -> Path | None:
     ('usage', 'code', 'tool_actions')
     """
     return next((open_map for open_map in MAPS if path[: len(open_map)] == open_map), None)
+
+
+def beyond(inside: Sequence[Path], known: Collection[Path], open_map: Path) -> list[Path]:
+    """Give the paths of a map that no longer become columns; those that are columns already (`known`) stay so.
+
+    >>> paths = [(*MAPS[0], f"{n:03}") for n in range(202)]
+    >>> [path[-1] for path in beyond(paths, paths[200:], MAPS[0])]
+    ['198', '199']
+    """
+    held = sum(1 for path in known if map_of(path) == open_map and path != (*open_map, "other"))
+    new = [path for path in inside if path not in known]
+    return new[max(0, MOST_PATHS - held) :]
 
 
 def fold(stacks: Sequence[Stack], open_map: Path) -> pl.Series:

@@ -5,6 +5,7 @@ accounts    which integration stands behind an account, asked once
 making      a query and a period become jobs: what is sent, the window it answers for, how its pages are read
 overhang    what sticks out of the period
 failing     what became of the jobs that failed: raised, or told
+telling     what a reader of the records is told
 progress    how far it has come, and a bar that shows it
 """
 
@@ -12,11 +13,13 @@ from truto_usage_nb.jobs.accounts import Integrations, accounts, products
 from truto_usage_nb.jobs.asking import Asked, asked
 from truto_usage_nb.jobs.failing import PARTIAL, check_on_error, gaps, raise_unless_told
 from truto_usage_nb.jobs.making import Job, make_job, make_jobs, unheard
-from truto_usage_nb.jobs.overhang import check_overhang, cut_to, overhang_told, settle_overhang
+from truto_usage_nb.jobs.overhang import check_overhang, cut_to, prorated, settle_overhang
 from truto_usage_nb.jobs.progress import Progress, Show, Tally, progress_shown
+from truto_usage_nb.jobs.telling import REPEAT_KEY, dateless_told, overhang_told, repeats_told
 
 __all__ = [
     "PARTIAL",
+    "REPEAT_KEY",
     "Asked",
     "Integrations",
     "Job",
@@ -28,13 +31,16 @@ __all__ = [
     "check_on_error",
     "check_overhang",
     "cut_to",
+    "dateless_told",
     "gaps",
     "make_job",
     "make_jobs",
     "overhang_told",
     "products",
     "progress_shown",
+    "prorated",
     "raise_unless_told",
+    "repeats_told",
     "settle_overhang",
     "unheard",
 ]

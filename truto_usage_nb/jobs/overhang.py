@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import polars as pl
@@ -11,7 +10,7 @@ from truto_usage_nb.errors import InputError, did_you_mean
 from truto_usage_nb.planning import Period
 from truto_usage_nb.schema import columns
 
-__all__ = ["OVERHANG", "check_overhang", "cut_to", "overhang_told", "settle_overhang"]
+__all__ = ["OVERHANG", "check_overhang", "cut_to", "prorated", "settle_overhang"]
 
 OVERHANG = ("prorate", "include", "drop")
 _FLAG = "overhangs_period"
@@ -28,17 +27,6 @@ def cut_to(period: Period, held: pl.Expr | None = None) -> tuple[pl.Expr, pl.Exp
     return kept, ((start < period.start) | (end > period.end)).fill_null(value=False).alias(_FLAG)
 
 
-def overhang_told(count: int, accounts: Iterable[object], period: Period) -> list[str]:
-    """Say that records stick out of the period, where some do."""
-    if count == 0:
-        return []
-    names = ", ".join(sorted(map(str, accounts)))
-    return [
-        f"{count:,} records of {names} stick out of the period ({period}); they are whole, marked "
-        "overhangs_period: say overhang='prorate', 'include' or 'drop' before their cost is tabled"
-    ]
-
-
 def settle_overhang(frame: pl.DataFrame, period: Period, overhang: str | None) -> pl.DataFrame:
     """Apply `overhang`: None marks only, "include" takes the records whole, "drop" leaves them out.
 
@@ -50,7 +38,7 @@ def settle_overhang(frame: pl.DataFrame, period: Period, overhang: str | None) -
     if overhang == "drop":
         return frame.filter(~pl.col(_FLAG))
     if overhang == "prorate" and frame[_FLAG].any():
-        frame = _prorated(frame, period)
+        return prorated(frame, period)
     return frame.with_columns(pl.lit(value=False).alias(_FLAG))
 
 
@@ -62,7 +50,8 @@ def check_overhang(overhang: Any) -> None:
         )
 
 
-def _prorated(frame: pl.DataFrame, period: Period) -> pl.DataFrame:
+def prorated(frame: pl.DataFrame, period: Period) -> pl.DataFrame:
+    """Keep of each record the share that lies in the period; see `settle_overhang`."""
     start, end = pl.col("start_date"), pl.col("end_date")
     inside = pl.min_horizontal(end, pl.lit(period.end)) - pl.max_horizontal(start, pl.lit(period.start))
     share = pl.when(_FLAG).then(inside.dt.total_microseconds() / (end - start).dt.total_microseconds()).otherwise(1.0)
@@ -73,7 +62,8 @@ def _prorated(frame: pl.DataFrame, period: Period) -> pl.DataFrame:
         pl.when(_FLAG).then(pl.max_horizontal(start, pl.lit(period.start))).otherwise(start).alias("start_date"),
         pl.when(_FLAG).then(pl.min_horizontal(end, pl.lit(period.end))).otherwise(end).alias("end_date"),
     ]
-    return _charges_prorated(frame.with_columns(*changed, *cut)).drop("__share")
+    whole = _charges_prorated(frame.with_columns(*changed, *cut)).drop("__share")
+    return whole.with_columns(pl.lit(value=False).alias(_FLAG))
 
 
 def _charges_prorated(frame: pl.DataFrame) -> pl.DataFrame:

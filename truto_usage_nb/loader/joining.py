@@ -8,14 +8,13 @@ from dataclasses import dataclass
 import polars as pl
 
 from truto_usage_nb.frames import build_frame
-from truto_usage_nb.jobs import cut_to, overhang_told, settle_overhang
+from truto_usage_nb.jobs import REPEAT_KEY, cut_to, dateless_told, overhang_told, repeats_told, settle_overhang
 from truto_usage_nb.loader.running import Outcome
 from truto_usage_nb.planning import Period
 
 __all__ = ["Joined", "join"]
 
 _JOB = "__job"  # the number of the query a record came from; never leaves this room
-_KEY = ["integrated_account_id", "report_type", "id", "start_date", "end_date"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +85,7 @@ def _in_period(frame: pl.DataFrame, outcomes: Sequence[Outcome], period: Period)
     start = pl.col("start_date")
     keeps, marks = cut_to(period, (start >= opens) & (start < shuts))
     kept = frame.filter(keeps).with_columns(marks)
-    return kept, _dateless_told(kept)
+    return kept, dateless_told(kept["start_date"].null_count())
 
 
 def _bounds(windows: Sequence[Period | None], side: str) -> pl.Expr:
@@ -104,20 +103,11 @@ def _overhang_told(frame: pl.DataFrame, period: Period) -> list[str]:
     return overhang_told(out.height, out["integrated_account_id"].unique(), period)
 
 
-def _dateless_told(frame: pl.DataFrame) -> list[str]:
-    count = frame["start_date"].null_count()
-    return (
-        [f"{count:,} records have no start_date; they are kept, though the period cannot be checked"] if count else []
-    )
-
-
 def _without_duplicates(frame: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
-    if frame[_JOB].n_unique() < 2 or not set(_KEY) <= set(frame.columns):
+    if frame[_JOB].n_unique() < 2 or not set(REPEAT_KEY) <= set(frame.columns):
         return frame, []
     known = pl.col("id").is_not_null() & pl.col("start_date").is_not_null()
     newest = ["updated_at", _JOB] if "updated_at" in frame.columns else [_JOB]
-    chosen = pl.col(_JOB).sort_by(newest, descending=True, nulls_last=True).first().over(_KEY)
+    chosen = pl.col(_JOB).sort_by(newest, descending=True, nulls_last=True).first().over(REPEAT_KEY)
     kept = frame.filter(~known | (pl.col(_JOB) == chosen))
-    if (count := frame.height - kept.height) == 0:
-        return frame, []
-    return kept, [f"{count:,} records came from more than one query; the newest of each is kept"]
+    return kept, repeats_told(frame.height - kept.height)

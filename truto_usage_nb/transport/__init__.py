@@ -76,6 +76,11 @@ class Transport:
         """Give the budget last heard of each account; None stands for requests that name no account."""
         return MappingProxyType(self._rate_limits)
 
+    @property
+    def concurrency(self) -> int:
+        """Give the most requests that are under way at once."""
+        return self._settings.concurrency
+
     async def get(
         self,
         path: str,

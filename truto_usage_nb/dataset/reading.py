@@ -1,0 +1,44 @@
+"""A dataset that is already there, looked at without asking the service."""
+
+from __future__ import annotations
+
+from pathlib import Path as File
+
+import polars as pl
+
+from truto_usage_nb.dataset.checks import check_held, is_ours
+from truto_usage_nb.dataset.journal import read_journal
+from truto_usage_nb.dataset.staging import PAGES
+from truto_usage_nb.dataset.store import RECORDS
+from truto_usage_nb.dataset.viewing import view
+from truto_usage_nb.dataset.writing import KEY
+from truto_usage_nb.errors import DatasetError
+
+__all__ = ["is_dataset", "is_records", "read_dataset"]
+
+is_dataset = is_ours
+
+
+def is_records(path: File) -> bool:
+    """Tell whether a file holds records of a dataset."""
+    try:
+        return KEY in pl.read_parquet_metadata(path)
+    except (pl.exceptions.PolarsError, OSError):
+        return False
+
+
+def read_dataset(directory: File) -> pl.LazyFrame:
+    """Give every record of a dataset's committed windows, once, of all accounts and views.
+
+    Raises `DatasetError` where a file is missing or damaged.
+    """
+    journal = read_journal(directory)
+    if journal.widening:
+        raise DatasetError(f"the columns of {directory} are being widened; wait for the scan to end, or scan again")
+    try:
+        check_held(journal, directory / RECORDS)
+    except DatasetError as problem:
+        if any((directory / PAGES).glob("*/*")):
+            raise DatasetError(f"a scan of {directory} was cut short or is at work: scan again ({problem})") from None
+        raise
+    return view(journal, directory / RECORDS, None, None).frame

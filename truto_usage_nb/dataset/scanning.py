@@ -1,0 +1,218 @@
+"""A scan from end to end: what is due is fetched side by side, and what is there is looked at."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from pathlib import Path as File
+from typing import Any
+
+import polars as pl
+
+from truto_usage_nb.dataset.checks import check_place
+from truto_usage_nb.dataset.disk import Disk, locked
+from truto_usage_nb.dataset.staging import Begun
+from truto_usage_nb.dataset.store import RECORDS, Store
+from truto_usage_nb.dataset.viewing import view
+from truto_usage_nb.dataset.views import Task, View, tasks_of, views_of
+from truto_usage_nb.dataset.walking import Walker, standard_types
+from truto_usage_nb.errors import PeriodError, UsageError, tell
+from truto_usage_nb.frames import Types, merged, told_once
+from truto_usage_nb.jobs import (
+    PARTIAL,
+    Integrations,
+    Job,
+    Show,
+    Tally,
+    asked,
+    check_on_error,
+    check_overhang,
+    gaps,
+    make_job,
+    make_jobs,
+    progress_shown,
+    raise_unless_told,
+)
+from truto_usage_nb.planning import Period, PlannedQuery
+from truto_usage_nb.transport import Transport
+
+__all__ = ["Scanner"]
+
+_THREADS = 4
+_SHARE = 20  # windows are published together once they are a twentieth of those held: the journal is written less often
+
+
+@dataclass(slots=True)
+class Outcome:
+    """Hold what came of a window."""
+
+    job: Job
+    error: UsageError | None = None
+
+
+@dataclass(slots=True)
+class Scanner:
+    """Hold what every scan of a client shares: the way in, the clock, the integrations looked up so far, the disk."""
+
+    transport: Transport
+    now: Callable[[], datetime]
+    integrations: Integrations
+    records_per_page: int | None = None
+    disk: Disk = field(default_factory=Disk)
+
+    async def scan(
+        self,
+        what: Any,
+        directory: str | File,
+        *,
+        period: Any = None,
+        integration: Any = None,
+        on_error: str = "raise",
+        overhang: str | None = None,
+        users: bool = False,
+        progress: bool | Show | None = None,
+        **parameters: Any,
+    ) -> pl.LazyFrame:
+        """Bring a directory up to date and look at it; see `truto_usage_nb.scan_usage` for the words."""
+        check_on_error(on_error)
+        check_overhang(overhang)
+        if period is None:
+            raise PeriodError("a scan needs a period, such as period='2026-10': the directory is kept by month")
+        asking = asked(what, parameters)
+        span, now = Period.parse(period), self.now().replace(microsecond=0)  # a window ends on a second
+        where = File(directory)
+        check_place(where)
+        names = (each.query.integrated_account_id for each in asking)
+        behind = await self.integrations.behind(names, integration, needed=True)
+        views = views_of(asking, behind, users=users)
+        _, told, _ = make_jobs(asking, behind, span, now, users=users)
+        call = _Call(self, where, views, span, now, on_error=on_error, stops=on_error == "raise" and len(asking) == 1)
+        with progress_shown(progress) as show:
+            frame, more = await call.run(show, overhang)
+        for text in (*told, *more):
+            tell(text, stacklevel=2)
+        return frame
+
+
+@dataclass(slots=True)
+class _Call:
+    """Hold one call while it runs."""
+
+    scanner: Scanner
+    where: File
+    views: Sequence[View]
+    span: Period
+    now: datetime
+    on_error: str
+    stops: bool
+    ready: list[Begun] = field(default_factory=list)
+    notes: dict[str, None] = field(default_factory=dict)
+    partial: dict[str, None] = field(default_factory=dict)
+
+    async def run(self, show: Show, overhang: str | None) -> tuple[pl.LazyFrame, list[str]]:
+        """Fetch what is due under the directory's lock; gives the frame, and what the user must be told."""
+        self.where.mkdir(parents=True, exist_ok=True)
+        with locked(self.where / "lock", self.where), ThreadPoolExecutor(_THREADS, "truto-scan") as threads:
+            in_thread = partial(asyncio.get_running_loop().run_in_executor, threads)
+            store = await in_thread(Store, self.where, self._standard(), self.scanner.disk)
+            store.start()
+            tasks = self._tasks(store)
+            tally = Tally(len(tasks), show)
+            walker = Walker(self.scanner.transport, store, tally, threads)
+            outcomes = await self._all(tasks, walker, tally)
+            await in_thread(self._publish_ready, store)
+            missing = gaps(outcomes)
+            seen = await in_thread(self._view, store, overhang)
+            raise_unless_told(outcomes, seen.frame, self.on_error)
+            store.finish()
+        told = [*told_once(self.notes), *seen.told, *(PARTIAL.format(label) for label in self.partial), *missing]
+        return seen.frame, told
+
+    def _standard(self) -> Types:
+        made: Types = {}
+        for each in self.views:
+            made = merged(made, standard_types(make_job(each.label, PlannedQuery(each.query), each.behind).layout))
+        return made
+
+    def _tasks(self, store: Store) -> list[Task]:
+        per_page = self.scanner.records_per_page
+        return [task for each in self.views for task in tasks_of(each, self.span, self.now, store, per_page)]
+
+    def _view(self, store: Store, overhang: str | None) -> Any:
+        names = [each.name for each in self.views]
+        return view(store.journal, self.where / RECORDS, names, self.span, overhang)
+
+    async def _all(self, tasks: list[Task], walker: Walker, tally: Tally) -> list[Outcome]:
+        """Run the windows side by side, as many at once as requests may be under way."""
+        queue, outcomes = _Queue(tasks), [Outcome(task.job) for task in tasks]
+        publishing = asyncio.Lock()
+
+        async def work() -> None:
+            while (taken := queue.take()) is not None:
+                number, task = taken
+                try:
+                    await self._one(task, walker, publishing)
+                except UsageError as error:
+                    outcomes[number].error = error
+                    if self.stops:
+                        queue.empty()
+                        raise
+                finally:
+                    queue.done(task)
+                    tally.query_done(task.view.label)
+
+        workers = [asyncio.ensure_future(work()) for _ in range(min(self.scanner.transport.concurrency, len(tasks)))]
+        try:
+            await asyncio.gather(*workers)
+        except UsageError:
+            pass  # it stands in its outcome
+        finally:
+            for worker in workers:
+                worker.cancel()
+            await asyncio.gather(*workers, return_exceptions=True)
+        return outcomes
+
+    async def _one(self, task: Task, walker: Walker, publishing: asyncio.Lock) -> None:
+        begun = await walker.walk(task)
+        self.notes |= dict.fromkeys(note for page in begun.pages for note in page.mark.notes)
+        if begun.partial:
+            self.partial[task.view.label] = None
+        self.ready.append(begun)
+        store = walker.store
+        async with publishing:
+            if self.ready and len(self.ready) * _SHARE >= len(store.journal.windows):
+                await asyncio.get_running_loop().run_in_executor(walker.threads, self._publish_ready, store)
+
+    def _publish_ready(self, store: Store) -> None:
+        whole, self.ready = self.ready, []
+        if whole:
+            store.publish(whole)
+
+
+class _Queue:
+    """Hand out windows so that accounts are asked side by side: the next is of the one with the fewest under way."""
+
+    def __init__(self, tasks: Sequence[Task]) -> None:
+        self._waiting: dict[str | None, list[tuple[int, Task]]] = {}
+        for number, task in reversed(list(enumerate(tasks))):
+            self._waiting.setdefault(task.errand.account, []).append((number, task))
+        self._under_way: Counter[str | None] = Counter()
+
+    def take(self) -> tuple[int, Task] | None:
+        waiting = [account for account, tasks in self._waiting.items() if tasks]
+        if not waiting:
+            return None
+        account = min(reversed(waiting), key=lambda each: self._under_way[each])
+        self._under_way[account] += 1
+        return self._waiting[account].pop()
+
+    def done(self, task: Task) -> None:
+        self._under_way[task.errand.account] -= 1
+
+    def empty(self) -> None:
+        self._waiting = {}

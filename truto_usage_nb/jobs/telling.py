@@ -1,0 +1,35 @@
+"""What a reader of the records is told, in the words that a load and a scan share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from truto_usage_nb.planning import Period
+
+__all__ = ["REPEAT_KEY", "dateless_told", "overhang_told", "repeats_told"]
+
+REPEAT_KEY = ("integrated_account_id", "report_type", "id", "start_date", "end_date")
+"""What two records of different queries have in common when they are one record."""
+
+
+def overhang_told(count: int, accounts: Iterable[object], period: Period) -> list[str]:
+    """Say that records stick out of the period, where some do."""
+    if count == 0:
+        return []
+    names = ", ".join(sorted(map(str, accounts)))
+    return [
+        f"{count:,} records of {names} stick out of the period ({period}); they are whole, marked "
+        "overhangs_period: say overhang='prorate', 'include' or 'drop' before their cost is tabled"
+    ]
+
+
+def dateless_told(count: int) -> list[str]:
+    """Say that records have no start, where some have none."""
+    if count == 0:
+        return []
+    return [f"{count:,} records have no start_date; they are kept, though the period cannot be checked"]
+
+
+def repeats_told(count: int) -> list[str]:
+    """Say that records were stated twice, where some were."""
+    return [f"{count:,} records came from more than one query; the newest of each is kept"] if count else []
