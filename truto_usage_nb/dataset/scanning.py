@@ -33,12 +33,11 @@ from truto_usage_nb.jobs import (
     check_on_error,
     check_overhang,
     gaps,
-    make_job,
     make_jobs,
     progress_shown,
     raise_unless_told,
 )
-from truto_usage_nb.planning import Period, PlannedQuery
+from truto_usage_nb.planning import Period
 from truto_usage_nb.transport import Transport
 
 __all__ = ["Scanner"]
@@ -124,7 +123,7 @@ class _Call:
             tasks = self._tasks(store)
             tally = Tally(len(tasks), show)
             walker = Walker(self.scanner.transport, store, tally, threads)
-            outcomes = await self._all(tasks, walker, tally)
+            outcomes = self._nothing_due(tasks) + await self._all(tasks, walker, tally)
             await in_thread(self._publish_ready, store)
             missing = gaps(outcomes)
             seen = await in_thread(self._view, store, overhang)
@@ -136,8 +135,13 @@ class _Call:
     def _standard(self) -> Types:
         made: Types = {}
         for each in self.views:
-            made = merged(made, standard_types(make_job(each.label, PlannedQuery(each.query), each.behind).layout))
+            made = merged(made, standard_types(each.job().layout))
         return made
+
+    def _nothing_due(self, tasks: Sequence[Task]) -> list[Outcome]:
+        """Count the views that are there already among what succeeded."""
+        due = {task.view.name for task in tasks}
+        return [Outcome(each.job()) for each in self.views if each.name not in due]
 
     def _tasks(self, store: Store) -> list[Task]:
         per_page = self.scanner.records_per_page

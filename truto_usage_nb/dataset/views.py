@@ -39,6 +39,10 @@ class View:
         text = json.dumps([self.behind.name, said], sort_keys=True, default=list)
         return blake2b(text.encode(), digest_size=4).hexdigest()
 
+    def job(self) -> Job:
+        """Give the job of the view as a whole."""
+        return make_job(self.label, PlannedQuery(self.query), self.behind)
+
     def planned(self, span: Period, now: datetime) -> list[PlannedQuery]:
         """Plan a stretch of time that has begun."""
         return [] if span.start >= now else list(plan(self.query, self.behind, span, now=now).queries)

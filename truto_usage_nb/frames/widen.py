@@ -96,7 +96,7 @@ def _fit(series: pl.Series, want: DataType) -> pl.Series:
     if series.null_count() == series.len():
         return nulls(series.len(), want)
     if isinstance(want, pl.List):
-        lengths = series.list.len()
+        lengths = series.list.len().cast(pl.Int64)
         items = series.filter(lengths.fill_null(0) > 0).explode()
         return listed(_fit(items, _made(want.inner)), lengths)
     if isinstance(want, pl.Struct):
