@@ -20,6 +20,7 @@ from truto_usage_nb.errors import (
     QueryError,
     UnreadableValueError,
     UsageWarning,
+    hearing,
 )
 
 OCTOBER = expected("c", day(10, 1), day(11, 1))
@@ -403,7 +404,7 @@ def test_columns_stand_in_the_order_of_a_load_however_they_came(tmp_path):
         return {"usage": {"code": code}, "charges": charge, f"field_{n % 2}": n}
 
     vendor = drifting(Vendor({"f": "confluent"}, per_page=1), {"2026-10-01": more})
-    with pytest.warns(UsageWarning):
+    with hearing():
         loaded = client(vendor).load_usage("f", period=("2026-10-01", "2026-10-05"))
         client(vendor).scan_usage("f", tmp_path, period=("2026-10-03", "2026-10-05"))
         scanned = client(vendor).scan_usage("f", tmp_path, period=("2026-10-01", "2026-10-05")).collect()
@@ -415,7 +416,7 @@ def test_columns_stand_in_the_order_of_a_load_however_they_came(tmp_path):
 def test_two_paths_that_would_share_a_name_keep_apart_over_pages_and_calls(tmp_path):
     changes = {"2026-10-01": lambda n: {"a": {"b_c": n}}, "2026-10-03": lambda n: {"a": None, "a_b": {"c": f"x{n}"}}}
     vendor = drifting(Vendor({"f": "confluent"}, per_page=1), changes)
-    with pytest.warns(UsageWarning):
+    with hearing():
         client(vendor).scan_usage("f", tmp_path, period=("2026-10-01", "2026-10-03"))
         client(vendor).scan_usage("f", tmp_path, period=("2026-10-04", "2026-10-05"))
         frame = client(vendor).scan_usage("f", tmp_path, period=("2026-10-01", "2026-10-05")).collect()
