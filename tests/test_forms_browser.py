@@ -55,7 +55,7 @@ def page(lab, chromium):
         page.on("request", lambda request: page.asked.append(request.url))
         page.on("pageerror", lambda problem: page.failed.append(str(problem)))
         command(page, "notebook:run-all-cells")
-        page.locator(".tu-form").nth(1).wait_for(timeout=60_000)
+        page.locator(".tu-form").nth(2).wait_for(timeout=60_000)
         wait_until_idle(page)
         yield page
         browser.close()
@@ -154,15 +154,30 @@ def test_a_slow_load_leaves_the_notebook_usable_and_is_cancelled(page):
     assert slow.locator("button.tu-cancel").is_disabled()
 
 
+def test_the_cost_explorer_follows_the_clicks(page):
+    explorer = page.locator(".tu-form").nth(2)
+    explorer.get_by_label("integration", exact=True).uncheck()
+    explorer.get_by_label("surface", exact=True).uncheck()
+    explorer.get_by_label("model_id", exact=True).check()
+    explorer.get_by_label("a line for each", exact=True).select_option("day")
+    explorer.get_by_label("largest", exact=True).fill("3")
+    explorer.get_by_label("largest", exact=True).blur()
+    explorer.get_by_role("img", name="cost over time by model_id, USD").wait_for(timeout=30_000)
+    code = explorer.locator(".tu-code textarea")
+    code.filter(has_text="tu.plots.cost_over_time(usage, ['model_id'], every='1d', top=3)").wait_for()
+    explorer.get_by_text("smaller lines,").wait_for()
+    assert explorer.locator(".tu-costs tbody tr").count() == 3
+
+
 @pytest.mark.parametrize("theme", ["JupyterLab Dark", "JupyterLab Light"])
 def test_it_reads_in_both_themes_and_every_control_has_its_name(page, form, theme):
     page.evaluate(f"() => window.jupyterapp.commands.execute('apputils:change-theme', {{theme: {theme!r}}})")
     is_light = str(theme == "JupyterLab Light").lower()
     page.wait_for_function(f"document.body.dataset.jpThemeLight === '{is_light}'")
-    measured = form.evaluate(CONTRAST)
-    assert len(measured) > 60
+    measured = [each for one in page.locator(".tu-form").all() for each in one.evaluate(CONTRAST)]
+    assert len(measured) > 150
     assert [(text, ratio) for ratio, text in measured if ratio < 4.5] == []
-    assert form.evaluate(UNNAMED) == []
+    assert [each for one in page.locator(".tu-form").all() for each in one.evaluate(UNNAMED)] == []
     assert (
         form.locator("[tabindex]:not([tabindex='0']):not([tabindex='-1'])").count() == 0
     )  # the order is that of reading

@@ -36,8 +36,8 @@ _HOMES = {
         "with_costs",
     ),
     "errors": ("UsageError", "UsageWarning"),
-    "forms": ("QueryForm",),
     "focus": ("check_focus", "focus_billing_periods", "to_focus", "write_focus"),
+    "forms": ("CostExplorer", "QueryForm"),
     "long_forms": ("charges", "resources"),
     "planning": ("Period",),
     "query": ("PARAMETERS", "UsageQuery"),
@@ -95,6 +95,7 @@ if TYPE_CHECKING:
     from truto_usage_nb.focus import focus_billing_periods as focus_billing_periods
     from truto_usage_nb.focus import to_focus as to_focus
     from truto_usage_nb.focus import write_focus as write_focus
+    from truto_usage_nb.forms import CostExplorer as CostExplorer
     from truto_usage_nb.forms import QueryForm as QueryForm
     from truto_usage_nb.long_forms import charges as charges
     from truto_usage_nb.long_forms import resources as resources

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 from truto_usage_nb.forms.state import FormState
 
 if TYPE_CHECKING:
+    from truto_usage_nb.forms.explorer import CostExplorer as CostExplorer
     from truto_usage_nb.forms.query_form import QueryForm as QueryForm
 
-__all__ = ["FormState", "QueryForm"]
+__all__ = ["CostExplorer", "FormState", "QueryForm"]
 
-_HOMES = {"QueryForm": "query_form"}
+_HOMES = {"CostExplorer": "explorer", "QueryForm": "query_form"}
 
 
 def __getattr__(name: str) -> Any:

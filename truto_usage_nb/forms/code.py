@@ -9,7 +9,7 @@ from truto_usage_nb.client import Client
 from truto_usage_nb.forms.state import FormState
 from truto_usage_nb.values import as_code
 
-__all__ = ["call", "client_code", "load_code", "report_code"]
+__all__ = ["call", "client_code", "load_code", "name_of", "report_code"]
 
 _WIDTH = 100
 _IMPORT = "import truto_usage_nb as tu"
@@ -70,6 +70,11 @@ class _Name(str):
     """Code that stands in a call as it is."""
 
     __slots__ = ()
+
+
+def name_of(code: str) -> Any:
+    """Give a name that `call` writes as it is, without quotes."""
+    return _Name(code)
 
 
 def call(function: str, first: list[Any], named: dict[str, Any]) -> str:

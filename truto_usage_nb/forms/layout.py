@@ -14,7 +14,7 @@ from truto_usage_nb.forms.picking import Picker
 from truto_usage_nb.forms.preview import Preview
 from truto_usage_nb.forms.running import RunRow
 
-__all__ = ["Pages", "arrange"]
+__all__ = ["Pages", "arrange", "heading"]
 
 _ADVANCED = "Advanced: formats, the provider’s own parameters, excluded fields, cursor and page, dates as they are"
 
@@ -23,15 +23,16 @@ class Pages:
     """Hold what stands under the Run row: the head of the frame, costs, and the code to keep."""
 
     def __init__(self) -> None:
-        self.head, self.costs = markup("", "tu-head"), markup("", "tu-costs")
+        self.head, self.costs, self.chart = markup("", "tu-head"), markup("", "tu-costs"), markup("", "tu-picture")
         self.told, self.code, self.report = markup("", "tu-attention"), markup("", "tu-code"), markup("", "tu-report")
-        self.widget = w.VBox([self.told, self.head, self.costs, _heading("Code to keep"), self.code, self.report])
+        beside = w.HBox([self.costs, self.chart], layout={"flex_flow": "row wrap", "grid_gap": "4px 28px"})
+        self.widget = w.VBox([self.told, self.head, beside, heading("Code to keep"), self.code, self.report])
 
     def clear(self) -> None:
-        self.head.value = self.costs.value = ""
+        self.head.value = self.costs.value = self.chart.value = ""
 
     def show(self, seen: Preview) -> None:
-        self.head.value, self.costs.value = seen.head, seen.costs
+        self.head.value, self.costs.value, self.chart.value = seen.head, seen.costs, seen.chart
 
     def say(self, problems: Sequence[str], *, stale: bool) -> None:
         """Say what stands in the way of Run and of the code, or that the result is of an earlier form."""
@@ -60,8 +61,8 @@ def arrange(
     """Give the children of the form, in order."""
     closed = w.Accordion([_grid(advanced)], titles=(_ADVANCED,), selected_index=None)
     return [
-        markup(STYLE), _heading("Accounts"), accounts.widget, _heading("Period"), period.widget,
-        _heading("What to ask"), _grid(fields), closed, row.widget, pages.widget,
+        markup(STYLE), heading("Accounts"), accounts.widget, heading("Period"), period.widget,
+        heading("What to ask"), _grid(fields), closed, row.widget, pages.widget,
     ]  # fmt: skip
 
 
@@ -70,5 +71,5 @@ def _grid(fields: Sequence[Field]) -> Any:
     return w.GridBox([each.box for each in fields], layout={"grid_template_columns": columns, "grid_gap": "2px 28px"})
 
 
-def _heading(text: str) -> Any:
+def heading(text: str) -> Any:
     return markup(f"<h3>{text}</h3>")

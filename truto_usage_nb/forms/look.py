@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterable
 
 import ipywidgets as w
 
 from truto_usage_nb.format import escape
 
-__all__ = ["STYLE", "code_html", "failure_html", "listing", "markup", "note_html", "table_html"]
+__all__ = ["STYLE", "code_html", "failure_html", "listing", "markup", "note_html", "table_html", "traceback_of"]
 
 STYLE = """<style>
 .tu-form { --tu-ink: var(--jp-ui-font-color1, #1a1a1a); --tu-quiet: var(--jp-ui-font-color2, #5f5f5f);
   --tu-paper: var(--jp-layout-color1, #fff); --tu-shade: var(--jp-layout-color2, #f3f3f3);
-  --tu-line: var(--jp-border-color1, #bdbdbd); --tu-accent: var(--jp-brand-color1, #0b6bcb);
+  --tu-line: var(--jp-border-color1, #bdbdbd); --tu-rule: var(--jp-border-color2, #e4e4e4);
+  --tu-accent: var(--jp-brand-color1, #0b6bcb);
   --tu-wrong: var(--jp-error-color1, #c62828); --tu-warn: var(--jp-warn-color1, #b35c00);
   color: var(--tu-ink); background: var(--tu-paper); border: 1px solid var(--tu-line); border-radius: 8px;
   padding: 4px 18px 16px; max-width: 1080px; overflow: visible; }
@@ -37,11 +39,15 @@ STYLE = """<style>
 .tu-scroll { overflow-x: auto; max-width: 100%; padding-bottom: 4px; }
 .tu-table th { text-align: left; font-weight: 600; border-bottom: 1px solid var(--tu-line); padding: 3px 14px 3px 0;
   white-space: nowrap; color: var(--tu-ink); }
-.tu-table td { padding: 3px 14px 3px 0; border-bottom: 1px solid var(--jp-border-color2, #e4e4e4); max-width: 340px;
+.tu-table td { padding: 3px 14px 3px 0; border-bottom: 1px solid var(--tu-rule); max-width: 340px;
   white-space: nowrap; overflow: hidden; text-overflow: ellipsis; color: var(--tu-ink); }
 .tu-table .tu-right { text-align: right; }
 .tu-table caption { text-align: left; padding: 2px 0 4px; font-weight: 600; font-size: 13px; color: var(--tu-ink); }
-.tu-chart svg { max-width: 100%; height: auto; }
+.tu-head, .tu-costs, .tu-picture, .tu-status { margin: 8px 0 0; }
+.tu-costs { flex: 1 1 400px; min-width: 0; max-width: 100%; }
+.tu-picture { flex: 1.4 1 480px; min-width: 0; max-width: 720px; }
+.tu-chart svg { max-width: 100%; height: auto; fill: currentColor; color: var(--tu-ink); }
+.tu-chart svg * { stroke-linejoin: round; stroke-linecap: butt; }
 .tu-copying { position: relative; }
 .tu-copying textarea { box-sizing: border-box; width: 100%; resize: vertical; border: 1px solid var(--tu-line);
   border-radius: 4px; padding: 10px 84px 10px 12px; background: var(--tu-shade); color: var(--tu-ink);
@@ -60,7 +66,7 @@ STYLE = """<style>
 [data-jp-theme-light="false"] .tu-form { color-scheme: dark; }
 .tu-form .jupyter-widget-Collapse-header { color: var(--tu-ink); background: var(--tu-shade); font-weight: 600;
   border: none; }
-.tu-form .jupyter-widget-Collapse { border: 1px solid var(--jp-border-color2, #e4e4e4); border-radius: 4px; }
+.tu-form .jupyter-widget-Collapse { border: 1px solid var(--tu-rule); border-radius: 4px; }
 </style>"""
 
 _COPY = (
@@ -92,6 +98,11 @@ def note_html(text: str, reason: str = "", *, wrong: bool = False) -> str:
 def listing(texts: Iterable[str]) -> str:
     """Write what the reader of the figures must know, a line each."""
     return "".join(f'<div class="tu-told">{escape(text)}</div>' for text in texts)
+
+
+def traceback_of(problem: BaseException) -> str:
+    """Give an error's traceback as text."""
+    return "".join(traceback.format_exception(problem))
 
 
 def failure_html(sentence: str, traceback: str) -> str:

@@ -13,7 +13,6 @@ from truto_usage_nb.forms.wording import read, write
 
 __all__ = ["Choice", "Picker"]
 
-_FILTER_FROM = 13
 _SHOWN = 60
 
 
@@ -32,10 +31,10 @@ class Picker:
     `boxes` are the ticks by value, `typed` the field for values that are not listed, `filter` narrows what is shown.
     """
 
-    def __init__(self, typed_label: str, changed: Callable[[], None]) -> None:
+    def __init__(self, typed_label: str, changed: Callable[[], None], *, filter_from: int = 13) -> None:
         wide = {"style": {"description_width": "140px"}, "layout": {"width": "min(100%, 520px)"}}
         self.filter = w.Text(description="filter", placeholder="part of a name or id", **wide)
-        self.typed = w.Text(description=typed_label, placeholder="ids, with commas between", **wide)
+        self.typed = w.Text(description=typed_label, placeholder="with commas between", **wide)
         self.note = markup()
         self.boxes: dict[str, w.Checkbox] = {}
         self._groups = w.HBox(layout={"flex_flow": "row wrap", "grid_gap": "6px 34px"})
@@ -44,6 +43,7 @@ class Picker:
         self._picked: tuple[str, ...] = ()
         self._changed = changed
         self._showing = False
+        self._filter_from = filter_from
         self.filter.layout.display = "none"
         self.filter.observe(lambda _: self._draw(), "value")
         self.typed.observe(lambda _: self._type(), "value")
@@ -59,7 +59,7 @@ class Picker:
     def offer(self, choices: Sequence[Choice]) -> None:
         """List these; what was picked stays picked."""
         self._choices = tuple(choices)
-        self.filter.layout.display = "" if len(choices) >= _FILTER_FROM else "none"
+        self.filter.layout.display = "" if len(choices) >= self._filter_from else "none"
         self.show(self._picked)
 
     def show(self, picked: Sequence[str]) -> None:

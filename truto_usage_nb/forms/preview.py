@@ -1,4 +1,4 @@
-"""A first look at what was loaded: the head of the frame, and what each model cost."""
+"""A first look at what was loaded: the head of the frame, what each model cost, and a chart."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ import polars as pl
 from truto_usage_nb.costs import closing_line, cost_per_model
 from truto_usage_nb.errors import UsageError, hearing
 from truto_usage_nb.format import money, number
+from truto_usage_nb.forms.drawing import bars
 from truto_usage_nb.forms.look import listing, note_html, table_html
 
 __all__ = ["Preview", "cell", "cost_rows", "preview"]
 
-_ROWS, _COLUMNS, _LINES = 5, 11, 10
+_ROWS, _COLUMNS, _LINES = 5, 10, 10
+_MOST_LINES = 100
 _FIRST = (
     "start_date", "integrated_account_id", "report_type", "product_name", "surface", "user_email", "model_id",
     "metric_name", "usage_tokens_total", "charges_net", "charges_total", "charges_currency",
@@ -25,10 +27,11 @@ _FIRST = (
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """Hold markup: the head of the frame, and the cost table."""
+    """Hold markup: the head of the frame, the cost table, the chart."""
 
     head: str
     costs: str
+    chart: str
 
 
 def preview(frame: pl.DataFrame) -> Preview:
@@ -37,26 +40,31 @@ def preview(frame: pl.DataFrame) -> Preview:
         with hearing() as said:
             table = cost_per_model(frame)
     except UsageError as problem:
-        return Preview(_head(frame), listing([f"No cost table: {problem}"]))
+        return Preview(_head(frame), listing([f"No cost table: {problem}"]), "")
     named = table.with_columns(
         model=pl.coalesce("model_id", "metric_name", pl.lit("(no model)")), model_id=None, metric_name=None
     )
     shown, left = cost_rows(named, ["model"], _LINES)
     notes = note_html(closing_line(table)) + note_html(left) + listing(said)
-    return Preview(_head(frame), f"{shown}{notes}")
+    return Preview(_head(frame), f"{shown}{notes}", _chart(frame, table))
+
+
+def _chart(frame: pl.DataFrame, table: pl.DataFrame) -> str:
+    with hearing():  # the table says it already
+        return bars(frame, "model_id", table, top=_LINES)
 
 
 def _head(frame: pl.DataFrame) -> str:
-    held = [name for name in frame.columns if frame[name].null_count() < frame.height and name != "query_id"]
+    top = frame.head(_ROWS)
+    held = [name for name in frame.columns if top[name].null_count() < top.height and name != "query_id"]
     flat = [name for name in held if not isinstance(frame.schema[name], pl.List)]
     first = [name for name in _FIRST if name in flat]
     names = [*first, *(name for name in flat if name not in first)][:_COLUMNS]
     if not names:
         return note_html("No record came: the accounts have no usage in this period.")
-    rows = [[cell(value) for value in row] for row in frame.select(names).head(_ROWS).rows()]
+    rows = [[cell(value) for value in row] for row in top.select(names).rows()]
     right = [frame.schema[name].is_numeric() for name in names]
-    count = min(_ROWS, frame.height)
-    caption = f"First {count} of {frame.height:,} records, {len(names)} of {len(frame.columns)} columns"
+    caption = f"First {top.height} of {frame.height:,} records, {len(names)} of {len(frame.columns)} columns"
     return table_html(names, rows, right, caption)
 
 
@@ -88,14 +96,18 @@ _FORMATS: dict[str, Callable[[Any, str | None], str]] = {
 
 
 def cost_rows(table: pl.DataFrame, by: Sequence[str], top: int) -> tuple[str, str]:
-    """Write the first lines of each currency of a cost table, and a sentence on those that are left."""
-    shown = table.filter(pl.int_range(pl.len()).over("currency") < top)
+    """Write the largest lines of each currency of a cost table, and a sentence on those that are left.
+
+    With a time bucket, the lines of the `top` values that cost most over all of it.
+    """
+    shown = _largest(table, by, top).head(_MOST_LINES)
     figures = [
         name
         for name in ("cost", "tokens", "cost_per_million_tokens", "unpriced_tokens", "included_tokens", "other_cost")
         if name in table.columns and (name == "cost" or _says_something(shown[name]))
     ]
-    names = [*by, *figures]
+    when = ["period_start"] if "period_start" in table.columns else []
+    names = [*when, *by, *figures]
     rows = [
         [_FORMATS[name](row[name], row["currency"]) if name in _FORMATS else cell(row[name]) for name in names]
         for row in shown.iter_rows(named=True)
@@ -104,6 +116,14 @@ def cost_rows(table: pl.DataFrame, by: Sequence[str], top: int) -> tuple[str, st
     labels = [name.replace("_", " ") for name in names]
     caption = f"Cost by {', '.join(name.removesuffix('_id').replace('_', ' ') for name in by) or 'currency'}"
     return table_html(labels, rows, right, caption), _left(table, shown)
+
+
+def _largest(table: pl.DataFrame, by: Sequence[str], top: int) -> pl.DataFrame:
+    """Keep the lines of the values that cost most, so many in each currency; the order stays."""
+    keys = ["currency", *by]
+    sums = table.group_by(keys, maintain_order=True).agg(size=pl.col("cost").sum().abs())
+    kept = sums.sort("size", descending=True, maintain_order=True).filter(pl.int_range(pl.len()).over("currency") < top)
+    return table.join(kept.select(keys), on=keys, how="semi", nulls_equal=True, maintain_order="left")
 
 
 def _says_something(values: pl.Series) -> bool:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import time
-import traceback
 
 import ipywidgets as w
 
 from truto_usage_nb.errors import UsageError
 from truto_usage_nb.format import escape
-from truto_usage_nb.forms.look import failure_html, listing, markup, note_html
+from truto_usage_nb.forms.look import failure_html, listing, markup, note_html, traceback_of
 from truto_usage_nb.forms.state import BACKENDS
 from truto_usage_nb.jobs.progress import Progress
 from truto_usage_nb.result import UsageResult
@@ -73,8 +72,7 @@ class RunRow:
 
     def failed(self, problem: BaseException) -> None:
         kind = "" if isinstance(problem, UsageError) else f"{type(problem).__name__}: "
-        text = "".join(traceback.format_exception(problem))
-        self.shown.value = failure_html(f"{kind}{problem}", text)
+        self.shown.value = failure_html(f"{kind}{problem}", traceback_of(problem))
 
     def done(self, result: UsageResult) -> None:
         pages = "page" if result.pages == 1 else "pages"

@@ -1,0 +1,214 @@
+"""The cost explorer: cut a frame that is loaded, see table and chart, keep the code."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import ipywidgets as w
+import narwhals.stable.v2 as nw
+import polars as pl
+import traitlets as t
+
+from truto_usage_nb import bridge
+from truto_usage_nb.costs import closing_line, cost_per
+from truto_usage_nb.costs.choices import MEASURES
+from truto_usage_nb.errors import InputError, UsageError, did_you_mean, hearing
+from truto_usage_nb.forms.code import call, name_of
+from truto_usage_nb.forms.drawing import bars, over_time
+from truto_usage_nb.forms.layout import heading
+from truto_usage_nb.forms.look import STYLE, code_html, failure_html, listing, markup, note_html, traceback_of
+from truto_usage_nb.forms.picking import Choice, Picker
+from truto_usage_nb.forms.plain import fallback_html
+from truto_usage_nb.forms.preview import cost_rows
+from truto_usage_nb.native import Native, collect, enter
+from truto_usage_nb.schema import field
+
+__all__ = ["CostExplorer"]
+
+_EVERY = {"all of it": "", "hour": "1h", "day": "1d", "week": "1w", "month": "1mo", "quarter": "1q", "year": "1y"}
+_NO_DIMENSIONS = {"id", "query_id", "charges_currency", "usage_unit"}
+_FIRST = ("integration", "integrated_account_id", "product_name", "model_id", "surface", "user_email")
+
+
+class CostExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets publishes no types
+    """Cut the cost of a loaded frame by clicking: dimensions, measure, time bucket, top-N; table and chart follow.
+
+    `frame` is any frame that the cost tables take; `name` is what the code calls it. Traits, to set and to observe:
+    `by` (columns), `every` ("" for no bucket, else "1h", "1d", "1w", "1mo", "1q", "1y"), `measure` ("billed", "list",
+    "payable"), `top`. `table` is the cost table of the frame's own kind, `code` the cell that makes it and the chart.
+    Raises InputError for a column that is not there.
+
+    >>> import truto_usage_nb as tu
+    >>> explorer = CostExplorer(tu.sandbox().load_usage("cursor", period="2026-09-14"), by=["model_id"])
+    >>> print(explorer.code)
+    table = tu.cost_per(usage, by=['model_id'])
+    tu.plots.cost_bars(usage, ['model_id'], top=10)
+    >>> explorer.table.columns[:3]
+    ['model_id', 'currency', 'cost']
+    """
+
+    by = t.Any(())
+    every = t.Enum(tuple(_EVERY.values()), "")
+    measure = t.Enum(MEASURES, "billed")
+    top = t.Int(10, min=1)
+
+    def __init__(
+        self, frame: Any, by: str | Sequence[str] | None = None, *, name: str = "usage", **chosen: Any
+    ) -> None:
+        _check(name, chosen)
+        self.frame, self.name = frame, name
+        self._errand: bridge.Errand[None] | None = None
+        self._columns = _dimensions(enter(frame))
+        self.dimensions = Picker("other columns", self._picked, filter_from=40)
+        style = {"description_width": "140px"}
+        self.bucket = w.Dropdown(options=list(_EVERY.items()), description="a line for each", style=style)
+        self.measured = w.Dropdown(options=MEASURES, description="measure", style=style)
+        self.most = w.BoundedIntText(10, min=1, max=100, description="largest", style=style, layout={"width": "220px"})
+        self.shown, self.chart, self.kept = markup("", "tu-costs"), markup("", "tu-picture"), markup("", "tu-code")
+        super().__init__(self._arranged())
+        self.add_class("tu-form")
+        self.dimensions.offer([Choice(each, each, _group(each)) for each in self._columns])
+        for trait, control in (("every", self.bucket), ("measure", self.measured), ("top", self.most)):
+            t.link((self, trait), (control, "value"))
+        self.by = self._columns[:1] if by is None else by
+        for trait, value in chosen.items():
+            setattr(self, trait, value)
+        self._follow({})
+
+    @property
+    def table(self) -> Any:
+        """The cost table as chosen, of the frame's own kind; asks the frame anew."""
+        return cost_per(self.frame, list(self.by), **self._options)
+
+    @property
+    def code(self) -> str:
+        """Give the cell that makes the table and the chart."""
+        table = call("tu.cost_per", [name_of(self.name)], {"by": self.by, **self._options})
+        if not self.by and not self.every:
+            return f"table = {table}"
+        every = {"every": self.every} if self.every else {}
+        measure = {} if self.measure == "billed" else {"measure": self.measure}
+        function = "tu.plots.cost_over_time" if self.every else "tu.plots.cost_bars"
+        chart = call(function, [name_of(self.name), self.by], {**every, "top": self.top, **measure})
+        return f"table = {table}\n{chart}"
+
+    @property
+    def _options(self) -> dict[str, Any]:
+        every = {"every": self.every} if self.every else {}
+        return every if self.measure == "billed" else {**every, "measure": self.measure}
+
+    def wait(self) -> None:
+        """Wait until table and chart have followed."""
+        while self._errand is not None and not self._errand.wait(0.5):
+            pass
+
+    def close(self) -> None:
+        if getattr(self, "_errand", None) is not None:
+            self._errand.cancel()  # type: ignore[union-attr]
+        super().close()
+
+    @t.validate("by")
+    def _known(self, proposal: Mapping[str, Any]) -> tuple[str, ...]:
+        value, columns = proposal["value"], enter(self.frame).columns
+        for each in (names := (value,) if isinstance(value, str) else tuple(dict.fromkeys(value))):
+            if each not in columns:
+                raise InputError(f"the frame has no column {each!r}.{did_you_mean(each, columns)}")
+        return names
+
+    def _picked(self) -> None:
+        try:
+            self.by = self.dimensions.picked
+        except InputError as problem:
+            self.dimensions.say(problem.message, wrong=True)
+
+    @t.observe("by", "every", "measure", "top")
+    def _follow(self, _: Mapping[str, Any]) -> None:
+        """Compute in the background; what was under way for an earlier choice is given up."""
+        if self.dimensions.picked != self.by:
+            self.dimensions.show(self.by)
+        self.dimensions.say("")
+        self.kept.value = code_html(self.code, "code that makes this table and chart")
+        if self._errand is not None:
+            self._errand.cancel()
+        self._errand = bridge.start(self._draw())
+
+    async def _draw(self) -> None:
+        try:
+            table, chart = await asyncio.to_thread(self._look)
+        except UsageError as problem:
+            table, chart = listing([str(problem)]), ""
+        except Exception as problem:  # noqa: BLE001  it is shown, where a thread would lose it
+            table, chart = failure_html(f"{type(problem).__name__}: {problem}", traceback_of(problem)), ""
+        self.shown.value, self.chart.value = table, chart
+
+    def _look(self) -> tuple[str, str]:
+        with hearing() as said:
+            table = collect(enter(self.table).frame)
+        rows, left = cost_rows(table, self.by, self.top)
+        notes = note_html(closing_line(table)) + note_html(left) + listing(said)
+        with hearing():  # said above
+            if self.every:
+                options = {"every": self.every, "measure": self.measure}
+                chart = over_time(self.frame, list(self.by) or None, table, top=self.top, **options)
+            else:
+                chart = bars(self.frame, list(self.by), table, top=self.top, measure=self.measure) if self.by else ""
+        return rows + notes, chart
+
+    def _arranged(self) -> list[Any]:
+        row = w.HBox([self.bucket, self.measured, self.most], layout={"flex_flow": "row wrap"})
+        beside = w.HBox([self.shown, self.chart], layout={"flex_flow": "row wrap", "grid_gap": "4px 28px"})
+        return [
+            markup(STYLE), heading("Cost by"), self.dimensions.widget, row, heading("What it comes to"), beside,
+            heading("Code to keep"), self.kept,
+        ]  # fmt: skip
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        """Give the widget, and for a front end that shows none a line and the code."""
+        bundle = super()._repr_mimebundle_(**options)
+        bundle["text/html"] = fallback_html("This front end shows no widgets", self.code)
+        return bundle
+
+    def __repr__(self) -> str:
+        return f"CostExplorer(by={list(self.by)!r}, every={self.every!r}, measure={self.measure!r}, top={self.top})"
+
+
+def _check(name: str, chosen: Mapping[str, Any]) -> None:
+    """Refuse what means nothing, naming what is allowed."""
+    if not name.isidentifier():
+        raise InputError(f"name={name!r} is not a name; give the variable that holds the frame, such as name='usage'")
+    allowed = {"every": tuple(_EVERY.values()), "measure": MEASURES, "top": range(1, 101)}
+    for trait, value in chosen.items():
+        if trait not in allowed:
+            raise InputError(
+                f"CostExplorer has no {trait!r}.{did_you_mean(trait, allowed)} Known: by, name, every, measure, top"
+            )
+        if value not in allowed[trait]:
+            words = "1 to 100" if trait == "top" else ", ".join(map(repr, allowed[trait]))
+            raise InputError(
+                f"{trait}={value!r} is not allowed.{did_you_mean(value, map(str, allowed[trait]))} Allowed: {words}"
+            )
+
+
+def _group(column: str) -> str:
+    """Give the part of the record that a column belongs to; a column of the user's own stands apart."""
+    known = field(column)
+    if known is None:
+        return "Your own"
+    part, dot, _ = known.path.partition(".")
+    return part.capitalize() if dot else "Record"
+
+
+def _dimensions(native: Native) -> list[str]:
+    """Give the text columns that hold something, those people ask by first, then the user's own."""
+    schema = native.frame.collect_schema()
+    names = [name for name, dtype in schema.items() if dtype in (nw.String, nw.Categorical, nw.Enum)]
+    names = [name for name in names if name not in _NO_DIMENSIONS and getattr(field(name), "dtype", "") != "JSON"]
+    if not names:
+        return []
+    counts = collect(native.frame.select(nw.col(name).count() for name in names))
+    held = [name for name in names if counts[name].fill_null(0).cast(pl.Int64).sum()]
+    own = [name for name in held if field(name) is None]
+    first = [name for name in _FIRST if name in held]
+    return [*first, *own, *(name for name in held if name not in (*first, *own))]
