@@ -72,8 +72,8 @@ def _axes(height: float) -> Any:
     axes.tick_params(axis="y", colors=RULE, labelcolor=INK, labelsize=9)
     axes.xaxis.label.set_color(SOFT)
     axes.yaxis.label.set_color(SOFT)
-    axes.xaxis.label.set_size(9)
-    axes.yaxis.label.set_size(9)
+    axes.xaxis.label.set_fontsize(9)
+    axes.yaxis.label.set_fontsize(9)
     return axes
 
 
