@@ -10,6 +10,8 @@ import narwhals.stable.v2 as nw
 import polars as pl
 import pytest
 
+from truto_usage_nb.native import enter
+
 KINDS = ("polars", "polars_lazy", "pandas", "pandas_arrow", "pyarrow", "duckdb")
 CLUSTERS = ("dask", "pyspark")
 LISTS = ("charges", "resources")
@@ -65,7 +67,7 @@ _MAKE: dict[str, Any] = {
 
 def as_polars(frame: Any) -> pl.DataFrame:
     """Bring a result into polars, to be compared: NaN is null, decimals are numbers."""
-    seen = nw.from_native(frame)
+    seen = enter(frame).frame
     local = seen.collect("polars") if isinstance(seen, nw.LazyFrame) else seen
     table = local.to_polars()
     return table.with_columns(pl.selectors.float().fill_nan(None))

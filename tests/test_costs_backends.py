@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Any
@@ -80,6 +81,11 @@ QUESTIONS: dict[str, Callable[[Any], Any]] = {
     "coverage flags": lambda frame: coverage(frame).flags,
     "deduplicate": costs.deduplicate,
 }
+ON_CLUSTERS = (
+    "with_costs", "cost_per two", "cost_per day", "cost_per_model", "cost_per_surface", "cost_per_token kind",
+    "token_mix", "coverage accounts", "coverage flags", "deduplicate",
+)  # fmt: skip
+"""A question of each sort: a cluster takes seconds where a frame in memory takes milliseconds."""
 ROW_BY_ROW = ("with_costs", "cost_lines", "deduplicate")
 
 
@@ -111,7 +117,7 @@ def test_the_same_figures_and_the_same_kind(kind, name):
     assert figures(name, answer) == figures(name, ask(world()))
 
 
-@pytest.mark.parametrize("name", QUESTIONS)
+@pytest.mark.parametrize("name", ON_CLUSTERS)
 @pytest.mark.parametrize("kind", CLUSTERS)
 def test_on_a_cluster_from_the_wide_columns(kind, name):
     frame = as_kind(world(clusters=True), kind)
@@ -131,3 +137,23 @@ def test_several_currencies_on_a_cluster_are_an_error_with_their_count(kind):
 def test_lazy_frames_stay_lazy_row_by_row():
     assert isinstance(costs.with_costs(world().lazy()), pl.LazyFrame)
     assert isinstance(costs.deduplicate(world().lazy()), pl.LazyFrame)
+
+
+def test_a_dask_frame_stays_lazy_and_says_nothing_of_its_engine():
+    frame = as_kind(world(clusters=True), "dask")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        costed = costs.with_costs(frame)
+    assert type(costed).__name__ == "DataFrame"
+    assert costed.npartitions == frame.npartitions
+    assert list(costed.columns) == costs.with_costs(world(clusters=True).drop("charges", "resources")).columns
+
+
+def test_partitions_add_up_however_the_frame_is_parted():
+    """Tokens in one partition, their money in another: they meet all the same."""
+    dd = pytest.importorskip("dask.dataframe", reason="needs Dask: pip install 'truto-usage-nb[cluster]'")
+    held = world(clusters=True).drop("charges", "resources")
+    whole = figures("cost_per", costs.cost_per_model(held))
+    for parts in (1, 4):
+        frame = dd.from_pandas(held.to_pandas(use_pyarrow_extension_array=True), npartitions=parts)
+        assert figures("cost_per", costs.cost_per_model(frame)) == whole

@@ -7,13 +7,16 @@ Dask and PySpark frames. Everything between is narwhals; this is the only room t
   runs on. Times therefore become numbers since 1970 (`with_instants`), which have no zone;
 - lists: pandas, PyArrow and Dask cannot explode, so their lists go through polars (`to_polars`);
 - integer sums of DuckDB come back as decimals: `collect` makes them integers again;
+- plans: Dask needs seconds to plan what a rule of a hundred expressions says, so it is asked a partition at a time
+  (`each_part`), where the rule is run on pandas;
 - polars frames are computed lazily, which is two to four times faster.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import narwhals.stable.v2 as nw
@@ -24,7 +27,20 @@ from truto_usage_nb.errors import FrameError, MissingExtraError, did_you_mean
 Kind = Literal["polars", "polars_lazy", "pandas", "pandas_arrow", "pyarrow", "duckdb", "dask", "pyspark"]
 Frame = nw.LazyFrame[Any] | nw.DataFrame[Any]
 
-__all__ = ["Frame", "Kind", "Native", "as_it_is", "collect", "enter", "require", "to_polars", "with_instants"]
+__all__ = [
+    "Frame",
+    "Kind",
+    "Native",
+    "as_it_is",
+    "collect",
+    "each_part",
+    "enter",
+    "mapped",
+    "only",
+    "require",
+    "to_polars",
+    "with_instants",
+]
 
 KINDS = "a polars, pandas, PyArrow, DuckDB, Dask or PySpark frame"
 
@@ -67,7 +83,10 @@ def enter(frame: Any) -> Native:
 
 
 def _seen(native: Any) -> Frame:
-    seen: Frame = nw.from_native(native)
+    with warnings.catch_warnings():
+        # narwhals announces a package for Dask that does not exist yet; a user can do nothing about it.
+        warnings.filterwarnings("ignore", "Dask support is moving", FutureWarning)
+        seen: Frame = nw.from_native(native)
     return seen
 
 
@@ -75,7 +94,7 @@ def _kind_of(frame: Any) -> Kind:
     if isinstance(frame, pl.DataFrame):
         return "polars"
     try:
-        seen = nw.from_native(frame)
+        seen = _seen(frame)
     except TypeError as error:
         raise FrameError(f"This is not {KINDS}: {type(frame).__name__}.") from error
     return _KIND_OF.get(seen.implementation.name.lower(), _unknown)(seen)
@@ -115,6 +134,38 @@ def require(native: Native, columns: tuple[str, ...], purpose: str) -> None:
             f"{purpose} needs the column{'s' if len(missing) > 1 else ''} {', '.join(missing)}, "
             f"which this frame does not have.{hint} Load it with load_usage, or rename its columns back."
         )
+
+
+def only(native: Native, columns: Iterable[str]) -> Native:
+    """Give the frame with these of its columns alone: an engine plans and carries what is asked, not 130 columns."""
+    have = set(native.columns)
+    return replace(native, frame=native.frame.select(*(c for c in dict.fromkeys(columns) if c in have)))
+
+
+def each_part(native: Native, ask: Callable[[Native], pl.DataFrame]) -> list[pl.DataFrame]:
+    """Ask the frame, or each partition of a Dask frame; what is asked must be sums, which the caller adds up."""
+    if native.kind != "dask":
+        return [ask(native)]
+    import dask
+
+    frame: Any = native.frame.to_native()
+    return list(dask.compute(*(dask.delayed(_ask)(part, ask) for part in frame.to_delayed())))
+
+
+def _ask(part: Any, ask: Callable[[Native], pl.DataFrame]) -> pl.DataFrame:
+    return ask(enter(part))
+
+
+def mapped(native: Native, change: Callable[[Native], Frame]) -> Any:
+    """Change a frame row by row and give it back as the kind that came in; a Dask frame stays lazy, part by part."""
+    if native.kind != "dask":
+        return native.leave(change(native))
+    frame: Any = native.frame.to_native()
+    return frame.map_partitions(_change, change, meta=_change(frame._meta, change))
+
+
+def _change(part: Any, change: Callable[[Native], Frame]) -> Any:
+    return change(enter(part)).to_native()
 
 
 def with_instants(native: Native, frame: Frame, columns: Mapping[str, str]) -> Frame:

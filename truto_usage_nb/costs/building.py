@@ -10,7 +10,7 @@ import polars as pl
 
 from truto_usage_nb.costs.buckets import BUCKET, check_calendar, needs_hours, with_buckets
 from truto_usage_nb.costs.choices import Measure, check_choices
-from truto_usage_nb.costs.digest import Digest, check_dims, digest
+from truto_usage_nb.costs.digest import Digest, check_dims, digest, reduced
 from truto_usage_nb.costs.guard import guard
 from truto_usage_nb.costs.matching import match
 from truto_usage_nb.costs.records import check_records
@@ -67,7 +67,7 @@ def build(native: Native, question: Question) -> pl.DataFrame:
 
 def matched(native: Native, question: Question) -> Digest:
     """Read the frame, check it, and let tokens meet money; what was chosen is told in one warning."""
-    native, told = check_records(native, question.choices)
+    native, told = check_records(reduced(native, question.by), question.choices)
     read = digest(
         native,
         question.by,

@@ -11,7 +11,7 @@ import narwhals.stable.v2 as nw
 import polars as pl
 
 from truto_usage_nb.costs.coverage_page import coverage_html, coverage_text
-from truto_usage_nb.costs.digest import Digest, digest
+from truto_usage_nb.costs.digest import Digest, digest, reduced
 from truto_usage_nb.costs.facts import look
 from truto_usage_nb.costs.guard import guard
 from truto_usage_nb.costs.lines import rule_lines
@@ -19,7 +19,7 @@ from truto_usage_nb.costs.matching import match
 from truto_usage_nb.costs.reading import day_of
 from truto_usage_nb.costs.reasons import REASONS
 from truto_usage_nb.costs.records import DUPLICATE_KEY, OVERHANG
-from truto_usage_nb.native import Native, collect, enter
+from truto_usage_nb.native import Native, collect, each_part, enter
 from truto_usage_nb.series import OTHERS_MONEY
 
 __all__ = ["Coverage", "coverage"]
@@ -64,7 +64,7 @@ def coverage(frame_or_result: Any) -> Coverage:
     [1]
     """
     result = frame_or_result if hasattr(frame_or_result, "settled_until") else None
-    native = enter(frame_or_result if result is None else frame_or_result.frame)
+    native = reduced(enter(frame_or_result if result is None else frame_or_result.frame), VIEW)
     read = guard(native, digest(native, VIEW), {"overlap": "allow"})
     named = dict(zip(read.dims, VIEW, strict=True))
     tables = {
@@ -180,6 +180,15 @@ def _money(read: Digest, named: dict[str, str]) -> pl.DataFrame:
 
 def _flags(native: Native) -> pl.DataFrame:
     """Each reason's records and billed money: a pass that adds a boolean a reason up."""
+    found = pl.concat(each_part(native, _flags_of))
+    table = found.group_by(*VIEW, "cost_flag", "currency").agg(pl.col("records", "stated", "cost").sum())
+    cost = pl.when(pl.col("stated") > 0).then(pl.col("cost")).alias("cost")
+    return table.select(*VIEW, "cost_flag", "currency", "records", cost).sort(
+        *VIEW, "cost_flag", "currency", nulls_last=True
+    )
+
+
+def _flags_of(native: Native) -> pl.DataFrame:
     lines = rule_lines(native.frame, look(native), native)
     have = lines.collect_schema().names()
     reasons = [reason for reason in REASONS if f"__is_{reason}" in have]
@@ -196,11 +205,12 @@ def _flags(native: Native) -> pl.DataFrame:
             pl.lit(reason).alias("cost_flag"),
             pl.col("currency").cast(pl.String),
             pl.col(f"n_{reason}").cast(pl.Int64).alias("records"),
-            pl.when(pl.col(f"s_{reason}") > 0).then(pl.col(f"m_{reason}").cast(pl.Float64)).alias("cost"),
+            pl.col(f"s_{reason}").cast(pl.Int64).alias("stated"),
+            pl.col(f"m_{reason}").cast(pl.Float64).alias("cost"),
         )
         for reason in reasons
     ]
-    return pl.concat(parts).filter(pl.col("records") > 0).sort(*VIEW, "cost_flag", "currency", nulls_last=True)
+    return pl.concat(parts).filter(pl.col("records") > 0)
 
 
 def _notes(native: Native, read: Digest) -> tuple[str, ...]:

@@ -15,15 +15,16 @@ import narwhals.stable.v2 as nw
 import polars as pl
 
 from truto_usage_nb.costs.choices import Measure
-from truto_usage_nb.costs.facts import NEEDED, look
+from truto_usage_nb.costs.facts import NEEDED, look, mixed, unknown_amounts
 from truto_usage_nb.costs.lines import rule_lines, split_lines
+from truto_usage_nb.costs.records import CHECKED, OVERHANG
 from truto_usage_nb.costs.shapes import DAY, SHAPE_COLUMNS, is_by_report_type, length, series
 from truto_usage_nb.costs.split import split_currencies
 from truto_usage_nb.costs.tokens import KINDS, TOKEN_COLUMNS, with_tokens
 from truto_usage_nb.errors import FrameError
-from truto_usage_nb.native import Frame, Native, collect, enter, require
+from truto_usage_nb.native import Frame, Native, collect, each_part, enter, only, require
 
-__all__ = ["DAY", "SOURCE", "Digest", "check_dims", "digest"]
+__all__ = ["DAY", "SOURCE", "Digest", "check_dims", "digest", "reduced"]
 
 SOURCE = ("integrated_account_id", "integration", "report_type", "query_id")
 QUARTER_HOUR = DAY // 96
@@ -84,6 +85,14 @@ class _Plan:
         return {c: self.sources[c][0] for c in SOURCE if self.sources.height and self.sources[c].n_unique() == 1}
 
 
+def reduced(native: Native, by: tuple[str, ...]) -> Native:
+    """Give the columns that a table reads, and no other. Raises FrameError where one of them is missing."""
+    read = (*NEEDED, *SOURCE, *TOKEN_COLUMNS, *SHAPE_COLUMNS, *CHECKED)
+    require(native, read, "A cost table")
+    require(native, by, "by=")
+    return only(native, (*read, *by, OVERHANG, *unknown_amounts(native), "charges"))
+
+
 def digest(
     native: Native,
     by: tuple[str, ...],
@@ -93,27 +102,22 @@ def digest(
     kinds: bool = False,
     billing_currency: str | None = None,
 ) -> Digest:
-    """Read a frame once and give its digest; `fine` keeps quarters of an hour where days would do."""
-    require(native, (*NEEDED, *SOURCE, *TOKEN_COLUMNS, *SHAPE_COLUMNS), "A cost table")
-    require(native, by, "by=")
+    """Read a `reduced` frame once and give its digest; `fine` keeps quarters of an hour where days would do."""
     sources = collect(native.frame.select(*SOURCE).unique())
     plan = _Plan(by, measure, QUARTER_HOUR if fine else DAY, KINDS if kinds else (), sources)
-    facts = look(native)
-    parts = [_digest_of(rule_lines(native.frame, facts, native), plan)]
-    split = split_currencies(native) if None in (facts.currencies or {None}) else None
+    split = split_currencies(native)
+    whole = native if split is None else replace(native, frame=native.frame.filter(~mixed()))
+    parts = each_part(whole, lambda part: _digest_of(rule_lines(part.frame, look(part), part), plan))
     if split is not None:
-        # The records in several currencies were counted above without money; their lines take over.
-        parts[0] = _digest_of(rule_lines(_without_mixed(native).frame, facts, native), plan)
-        lines = enter(split)
-        parts.append(_digest_of(split_lines(lines, billing_currency), plan))
-    rows = pl.concat(parts, how="vertical_relaxed") if len(parts) > 1 else parts[0]
-    return Digest(rows, by, plan.bin, measure, plan.kinds, sources=sources)
+        parts.append(_digest_of(split_lines(enter(split), billing_currency), plan))
+    empty = Digest(parts[0], by, plan.bin, measure, plan.kinds, sources=sources)
+    return empty if len(parts) == 1 else empty.with_rows(_together(parts, empty.amounts))
 
 
-def _without_mixed(native: Native) -> Native:
-    from truto_usage_nb.costs.facts import mixed
-
-    return replace(native, frame=native.frame.filter(~mixed()))
+def _together(parts: list[pl.DataFrame], amounts: list[str]) -> pl.DataFrame:
+    rows = pl.concat(parts, how="vertical_relaxed")
+    keys = [column for column in rows.columns if column not in amounts]
+    return rows.group_by(keys).agg(pl.col(amounts).sum()).select(rows.columns)
 
 
 def _digest_of(lines: Frame, plan: _Plan) -> pl.DataFrame:

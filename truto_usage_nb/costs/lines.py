@@ -13,7 +13,7 @@ from truto_usage_nb.costs.rule import OUTPUTS, Facts, apply, flag_text
 from truto_usage_nb.costs.split import split_currencies
 from truto_usage_nb.costs.totals import is_running_total
 from truto_usage_nb.errors import FrameError
-from truto_usage_nb.native import Frame, Native, enter, require, to_polars, with_instants
+from truto_usage_nb.native import Frame, Native, enter, mapped, require, to_polars, with_instants
 from truto_usage_nb.schema import SCHEMA
 
 __all__ = ["cost_lines", "rule_lines", "with_costs"]
@@ -39,7 +39,7 @@ def with_costs(frame: Any) -> Any:
     native = enter(frame)
     require(native, NEEDED, "with_costs")
     facts = _facts_of_schema(native)
-    return native.leave(_finish(rule_lines(native.frame, facts, native), native.columns))
+    return mapped(native, lambda part: _finish_lines(part, facts))
 
 
 def _facts_of_schema(native: Native) -> Facts:
@@ -88,9 +88,8 @@ def cost_lines(frame: Any, *, billing_currency: str | None = None) -> Any:
     native = enter(frame)
     facts = look(native)
     split = split_currencies(native)
-    whole = _finish_lines(native, facts)
     if split is None:
-        return native.leave(whole)
+        return mapped(native, lambda part: _finish_lines(part, facts))
     return native.leave(_joined(native, split, billing_currency))
 
 

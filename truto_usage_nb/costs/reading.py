@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from truto_usage_nb.costs.digest import DAY, Digest, digest
+from truto_usage_nb.costs.digest import DAY, Digest, digest, reduced
 from truto_usage_nb.costs.guard import guard
 from truto_usage_nb.costs.records import check_records
 from truto_usage_nb.costs.tokens import KINDS
@@ -19,7 +19,7 @@ __all__ = ["all_tokens", "day_of", "token_digest"]
 
 def token_digest(native: Native, by: tuple[str, ...], choices: Mapping[str, Any]) -> Digest:
     """Read a frame's tokens by kind; what was chosen is told in one warning."""
-    native, told = check_records(native, choices)
+    native, told = check_records(reduced(native, by), choices)
     checked = guard(native, digest(native, by, kinds=True), choices)
     notes = [*told, *checked.told]
     if notes:

@@ -12,10 +12,11 @@ import polars as pl
 from truto_usage_nb.errors import DuplicateError, FrameError, OverhangError, OverlapError
 from truto_usage_nb.native import Native, collect, require
 
-__all__ = ["DUPLICATE_KEY", "OVERHANG", "check_records"]
+__all__ = ["CHECKED", "DUPLICATE_KEY", "OVERHANG", "check_records"]
 
 DUPLICATE_KEY = ("integrated_account_id", "report_type", "id", "start_date", "end_date", "model_id", "user_id")
 """What makes a record: the same id with other dates, another model or another person is another record."""
+CHECKED = (*DUPLICATE_KEY, "integration", "organization_id", "product_id", "metric_name")
 LIMIT = 1_000_000
 """Up to so many records a table looks for repeated keys; beyond, loading has done it."""
 OVERHANG = "overhangs_period"
@@ -26,7 +27,7 @@ def check_records(native: Native, choices: Mapping[str, Any]) -> tuple[Native, l
 
     Raises OverhangError, DuplicateError, OverlapError.
     """
-    require(native, (*DUPLICATE_KEY, "integration", "organization_id", "product_id", "metric_name"), "A cost table")
+    require(native, CHECKED, "A cost table")
     native, told = _overhang(native, choices.get("overhang"))
     if choices.get("overlap", "check") == "allow":
         return native, told

@@ -16,8 +16,8 @@ LENGTHS = ("instant", "minute", "hour", "day", "month", "longer")
 
 SHAPE_COLUMNS = (
     "report_type", "integration", "model_id", "surface", "usage_unit", "usage_requests_composer", "usage_requests_chat",
-    "usage_requests_agent", "usage_requests_cmdk", "usage_requests_tab_shown", "usage_conversations_thread_count",
-    "user_id", "user_email",
+    "usage_requests_agent", "usage_requests_cmdk", "usage_requests_tab_shown", "usage_requests_api_key",
+    "usage_conversations_thread_count", "user_id", "user_email",
 )  # fmt: skip
 
 _DAILY = ("composer", "chat", "agent", "cmdk", "tab_shown")
