@@ -13,7 +13,7 @@ from truto_usage_nb.costs.choices import Measure, check_choices
 from truto_usage_nb.costs.digest import Digest, check_dims, digest, reduced
 from truto_usage_nb.costs.guard import guard
 from truto_usage_nb.costs.matching import match
-from truto_usage_nb.costs.records import check_records
+from truto_usage_nb.costs.records import check_records, within_period
 from truto_usage_nb.errors import tell
 from truto_usage_nb.native import Native
 
@@ -67,7 +67,7 @@ def build(native: Native, question: Question) -> pl.DataFrame:
 
 def matched(native: Native, question: Question) -> Digest:
     """Read the frame, check it, and let tokens meet money; what was chosen is told in one warning."""
-    native, told = check_records(reduced(native, question.by), question.choices)
+    native, told = within_period(reduced(native, question.by), question.choices.get("overhang"))
     read = digest(
         native,
         question.by,
@@ -76,7 +76,7 @@ def matched(native: Native, question: Question) -> Digest:
         kinds=question.kinds,
         billing_currency=question.choices.get("billing_currency"),
     )
-    checked = guard(native, read, question.choices)
+    checked = guard(native, check_records(native, read, question.choices), question.choices)
     result = match(checked, question.choices.get("contract"))
     notes = [*told, *result.told]
     if notes:

@@ -11,14 +11,13 @@ import narwhals.stable.v2 as nw
 import polars as pl
 
 from truto_usage_nb.costs.coverage_page import coverage_html, coverage_text
-from truto_usage_nb.costs.digest import Digest, digest, reduced
+from truto_usage_nb.costs.digest import DUPLICATE_KEY, OVERHANG, Digest, digest, reduced
 from truto_usage_nb.costs.facts import look
 from truto_usage_nb.costs.guard import guard
 from truto_usage_nb.costs.lines import rule_lines
 from truto_usage_nb.costs.matching import match
 from truto_usage_nb.costs.reading import day_of
 from truto_usage_nb.costs.reasons import REASONS
-from truto_usage_nb.costs.records import DUPLICATE_KEY, OVERHANG
 from truto_usage_nb.native import Native, collect, each_part, enter
 from truto_usage_nb.series import OTHERS_MONEY
 

@@ -8,28 +8,31 @@ every backend. Only sums and counts are asked of the caller's own engine.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 import narwhals.stable.v2 as nw
 import polars as pl
 
 from truto_usage_nb.costs.choices import Measure
+from truto_usage_nb.costs.currencies import is_virtual
 from truto_usage_nb.costs.facts import NEEDED, look, mixed, unknown_amounts
 from truto_usage_nb.costs.lines import rule_lines, split_lines
-from truto_usage_nb.costs.records import CHECKED, OVERHANG
-from truto_usage_nb.costs.shapes import DAY, SHAPE_COLUMNS, is_by_report_type, length, series
+from truto_usage_nb.costs.shapes import DAY, SHAPE_COLUMNS, length, named, shape
 from truto_usage_nb.costs.split import split_currencies
 from truto_usage_nb.costs.tokens import KINDS, TOKEN_COLUMNS, with_tokens
 from truto_usage_nb.errors import FrameError
 from truto_usage_nb.native import Frame, Native, collect, each_part, enter, only, require
 
-__all__ = ["DAY", "SOURCE", "Digest", "check_dims", "digest", "reduced"]
+__all__ = ["DAY", "DUPLICATE_KEY", "OVERHANG", "SOURCE", "Digest", "check_dims", "digest", "reduced"]
 
+DUPLICATE_KEY = ("integrated_account_id", "report_type", "id", "start_date", "end_date", "model_id", "user_id")
+"""What makes a record: the same id with other dates, another model or another person is another record."""
+OVERHANG = "overhangs_period"
 SOURCE = ("integrated_account_id", "integration", "report_type", "query_id")
 QUARTER_HOUR = DAY // 96
 _MONEY = {"billed": ("cost_billed",), "list": ("cost_list",), "payable": ("cost_billed", "cost_tax", "cost_credit")}
-_RUNNING = ("cursor", "datadog")
+_ALREADY = {name: name for name in SOURCE} | {"model_id": "model"}
+"""Dimensions that are keys of the digest anyway."""
 _CYCLE = ("organization_id", "user_id", "user_email", "product_id", "metric_name")
 
 
@@ -49,7 +52,6 @@ class Digest:
     measure: Measure
     kinds: tuple[str, ...] = ()
     told: tuple[str, ...] = ()
-    sources: pl.DataFrame = field(default_factory=pl.DataFrame)
 
     @property
     def dims(self) -> list[str]:
@@ -73,21 +75,16 @@ class _Plan:
     measure: Measure
     bin: int
     kinds: tuple[str, ...]
-    sources: pl.DataFrame
 
     @property
-    def integrations(self) -> set[str | None]:
-        return set(self.sources["integration"])
-
-    @property
-    def constant(self) -> dict[str, Any]:
-        """Provenance that is the same on every record: known without grouping by it."""
-        return {c: self.sources[c][0] for c in SOURCE if self.sources.height and self.sources[c].n_unique() == 1}
+    def counts(self) -> list[str]:
+        """The columns that count tokens."""
+        return ["tokens", "covered_tokens", *self.kinds, *(f"covered_{kind}" for kind in self.kinds)]
 
 
 def reduced(native: Native, by: tuple[str, ...]) -> Native:
     """Give the columns that a table reads, and no other. Raises FrameError where one of them is missing."""
-    read = (*NEEDED, *SOURCE, *TOKEN_COLUMNS, *SHAPE_COLUMNS, *CHECKED)
+    read = (*NEEDED, *SOURCE, *TOKEN_COLUMNS, *SHAPE_COLUMNS, *DUPLICATE_KEY, *_CYCLE)
     require(native, read, "A cost table")
     require(native, by, "by=")
     return only(native, (*read, *by, OVERHANG, *unknown_amounts(native), "charges"))
@@ -103,35 +100,42 @@ def digest(
     billing_currency: str | None = None,
 ) -> Digest:
     """Read a `reduced` frame once and give its digest; `fine` keeps quarters of an hour where days would do."""
-    sources = collect(native.frame.select(*SOURCE).unique())
-    plan = _Plan(by, measure, QUARTER_HOUR if fine else DAY, KINDS if kinds else (), sources)
+    plan = _Plan(by, measure, QUARTER_HOUR if fine else DAY, KINDS if kinds else ())
     split = split_currencies(native)
     whole = native if split is None else replace(native, frame=native.frame.filter(~mixed()))
-    parts = each_part(whole, lambda part: _digest_of(rule_lines(part.frame, look(part), part), plan))
+    parts = each_part(whole, lambda part: _digest_of(part, plan))
     if split is not None:
-        parts.append(_digest_of(split_lines(enter(split), billing_currency), plan))
-    empty = Digest(parts[0], by, plan.bin, measure, plan.kinds, sources=sources)
-    return empty if len(parts) == 1 else empty.with_rows(_together(parts, empty.amounts))
+        lines = enter(split)
+        parts.append(_grouped(split_lines(lines, billing_currency), plan, running=True))
+    rows = parts[0] if len(parts) == 1 else _together(parts, plan)
+    return Digest(_own_keys_apart(rows, plan), by, plan.bin, measure, plan.kinds)
 
 
-def _together(parts: list[pl.DataFrame], amounts: list[str]) -> pl.DataFrame:
+def _together(parts: list[pl.DataFrame], plan: _Plan) -> pl.DataFrame:
     rows = pl.concat(parts, how="vertical_relaxed")
+    amounts = ["money", "money_n", "charged_n", *plan.counts, "records"]
     keys = [column for column in rows.columns if column not in amounts]
     return rows.group_by(keys).agg(pl.col(amounts).sum()).select(rows.columns)
 
 
-def _digest_of(lines: Frame, plan: _Plan) -> pl.DataFrame:
+def _digest_of(native: Native, plan: _Plan) -> pl.DataFrame:
+    facts = look(native, currencies=False)  # they are keys of the digest, and settled there
+    return _grouped(rule_lines(native.frame, facts, native), plan, running=facts.running)
+
+
+def _grouped(lines: Frame, plan: _Plan, *, running: bool) -> pl.DataFrame:
     lines = with_tokens(lines, kinds=bool(plan.kinds))
     lines = lines.with_columns(__charged=nw.col("charges_count").fill_null(0) > 0)
     lines = lines.with_columns(**_values(plan))
-    keys = _keys(plan)
-    lines = lines.with_columns(**keys)
-    sums = ["money", "charged_n", "tokens", "covered_tokens", "byok_tokens", *plan.kinds]
-    sums += [f"covered_{kind}" for kind in plan.kinds]
-    grouped = lines.group_by(*keys).agg(
-        *(nw.col(f"s_{name}").sum().alias(name) for name in sums),
-        nw.col("s_money").count().alias("money_n"),
-        nw.len().alias("records"),
+    keys = _keys(plan, running=running)
+    grouped = (
+        lines.with_columns(**keys)
+        .group_by(*keys)
+        .agg(
+            *(nw.col(f"s_{name}").sum().alias(name) for name in ("money", "charged_n", *plan.counts)),
+            nw.col("s_money").count().alias("money_n"),
+            nw.len().alias("records"),
+        )
     )
     return _typed(collect(grouped), plan)
 
@@ -144,70 +148,71 @@ def _values(plan: _Plan) -> dict[str, nw.Expr]:
     basis = "cost_list" if plan.measure == "list" else "cost_billed"
     covered = nw.lit(False) if plan.measure == "list" else nw.col("__covered")
     charged = bill & ~covered & (nw.col(basis).fill_null(0.0) != 0)
-    own_key = _byok(plan)
     counted = nw.col("__tokens").fill_null(0)
-    free = counted * 0
-    values = {
-        "s_money": nw.when(bill).then(value),
-        "s_charged_n": charged.cast(nw.Int64),
-        "s_tokens": nw.when(covered | own_key).then(free).otherwise(counted),
-        "s_covered_tokens": nw.when(covered & ~own_key).then(counted).otherwise(free),
-        "s_byok_tokens": nw.when(own_key).then(counted).otherwise(free),
-    }
-    for kind in plan.kinds:
-        part = nw.col(f"__{kind}")
-        values[f"s_{kind}"] = nw.when(covered | own_key).then(part * 0).otherwise(part)
-        values[f"s_covered_{kind}"] = nw.when(covered & ~own_key).then(part).otherwise(part * 0)
+    values = {"s_money": nw.when(bill).then(value), "s_charged_n": charged.cast(nw.Int64)}
+    for name, column in (("tokens", counted), *((kind, nw.col(f"__{kind}")) for kind in plan.kinds)):
+        values[f"s_{name}"] = nw.when(covered).then(column * 0).otherwise(column)
+        values[f"s_covered_{name}"] = nw.when(covered).then(column).otherwise(column * 0)
     return values
 
 
-def _byok(plan: _Plan) -> nw.Expr:
-    """Requests made with the customer's own key, where the vendor whose key it is is loaded too."""
-    if "cursor" not in plan.integrations or not plan.integrations & {"claude", "openai_codex"}:
-        return nw.lit(False)
-    return ((nw.col("integration") == "cursor") & (nw.col("usage_requests_api_key").fill_null(0) > 0)).fill_null(False)
-
-
-def _keys(plan: _Plan) -> dict[str, nw.Expr]:
-    keys = {f"k_{name}": nw.col(name) for name in SOURCE if name not in plan.constant}
-    if not is_by_report_type(plan.integrations):
-        keys["k_series"] = series(plan.integrations)
+def _keys(plan: _Plan, *, running: bool) -> dict[str, nw.Expr]:
+    keys = {f"k_{name}": nw.col(name) for name in SOURCE}
     keys |= {
+        "k_shape": shape(),
         "k_start": nw.col("__start") // plan.bin,
         "k_end": (nw.col("__end") + (plan.bin - 1)) // plan.bin,
         "k_length": length(),
         "k_model": nw.col("model_id"),
         "k_currency": nw.col("cost_currency"),
     }
-    keys |= {f"k_dim_{i}": nw.col(name) for i, name in enumerate(plan.by)}
-    if plan.integrations & set(_RUNNING):
-        running = nw.col("__is_running_total")
+    keys |= {f"k_dim_{i}": nw.col(name) for i, name in enumerate(plan.by) if name not in _ALREADY}
+    if running:
+        ends = nw.col("__is_running_total")
         cycle = nw.concat_str(*(nw.col(name).fill_null("") for name in _CYCLE), separator="\x1f")
-        keys["k_cycle"] = nw.when(running).then(cycle)
-        keys["k_seen"] = nw.when(running).then(nw.col("__end"))
+        keys["k_cycle"] = nw.when(ends).then(cycle)
+        keys["k_seen"] = nw.when(ends).then(nw.col("__end"))
     return keys
 
 
 def _typed(rows: pl.DataFrame, plan: _Plan) -> pl.DataFrame:
-    """The same columns and dtypes whatever the backend and whatever was constant."""
+    """The same columns and dtypes whatever the backend."""
     rows = rows.rename({name: name.removeprefix("k_") for name in rows.columns if name.startswith("k_")})
-    rows = rows.with_columns(**{name: pl.lit(value) for name, value in plan.constant.items()})
-    if "series" not in rows.columns:
-        rows = rows.with_columns(series=pl.col("report_type"))
     missing = {"cycle": pl.String, "seen": pl.Int64}
-    rows = rows.with_columns(**{n: pl.lit(None, dtype=d) for n, d in missing.items() if n not in rows.columns})
-    text = (*SOURCE, "series", "model", "currency", "cycle")
-    whole = ("start", "end", "length", "seen", "money_n", "charged_n", "records")
-    counts = ["tokens", "covered_tokens", "byok_tokens", *plan.kinds, *(f"covered_{kind}" for kind in plan.kinds)]
-    return rows.with_columns(
+    rows = rows.with_columns(
+        *(pl.lit(None, dtype=d).alias(n) for n, d in missing.items() if n not in rows.columns),
+        *(pl.col(_ALREADY[name]).alias(f"dim_{i}") for i, name in enumerate(plan.by) if name in _ALREADY),
+    )
+    text = (*SOURCE, "model", "currency", "cycle")
+    whole = ("start", "end", "length", "shape", "seen", "money_n", "charged_n", "records")
+    rows = rows.with_columns(
         pl.col(text).cast(pl.String),
         pl.col(whole).cast(pl.Int64),
         pl.col("money").cast(pl.Float64),
-        _counts(rows, counts),
-    ).select(
+        _counts(rows, plan.counts),
+    )
+    return _money_only(named(rows)).select(
         *SOURCE, "series", "length", "start", "end", "model", "currency", *(f"dim_{i}" for i in range(len(plan.by))),
-        "cycle", "seen", "money", "money_n", "charged_n", *counts, "records",
+        "cycle", "seen", "own_key", "money", "money_n", "charged_n", *plan.counts, "records",
     )  # fmt: skip
+
+
+def _money_only(rows: pl.DataFrame) -> pl.DataFrame:
+    """Currencies in capitals; what stands in a virtual one is no money."""
+    virtual = [c for c in rows["currency"].unique() if is_virtual(c)]
+    counts = pl.col("currency").is_null() | ~pl.col("currency").is_in(virtual)
+    money = (pl.when(counts).then(pl.col(c)).otherwise(0).alias(c) for c in ("money", "money_n", "charged_n"))
+    return rows.with_columns(*money, currency=pl.col("currency").str.to_uppercase())
+
+
+def _own_keys_apart(rows: pl.DataFrame, plan: _Plan) -> pl.DataFrame:
+    """Count the tokens of a customer's own key apart, where the vendor whose key it is is loaded too."""
+    both = not {"claude", "openai_codex"}.isdisjoint(rows["integration"])
+    own = pl.col("own_key") & both
+    theirs = pl.when(own).then(pl.col("tokens") + pl.col("covered_tokens")).otherwise(0)
+    rows = rows.with_columns(byok_tokens=theirs.cast(rows.schema["tokens"]))
+    rest = (pl.when(own).then(0).otherwise(pl.col(name)).cast(rows.schema[name]).alias(name) for name in plan.counts)
+    return rows.with_columns(rest).drop("own_key")
 
 
 def _counts(rows: pl.DataFrame, names: list[str]) -> pl.Expr:

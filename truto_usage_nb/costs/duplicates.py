@@ -7,7 +7,7 @@ from typing import Any
 import narwhals.stable.v2 as nw
 import polars as pl
 
-from truto_usage_nb.costs.records import DUPLICATE_KEY
+from truto_usage_nb.costs.digest import DUPLICATE_KEY
 from truto_usage_nb.errors import tell
 from truto_usage_nb.native import Native, collect, enter, require
 

@@ -1,12 +1,13 @@
-"""Look at a frame once, before anything is computed: which charge types, currencies and integrations it holds."""
+"""Look at a frame once, before anything is computed: which charge types and currencies it holds."""
 
 from __future__ import annotations
 
 import narwhals.stable.v2 as nw
 
-from truto_usage_nb.costs.rule import ESTIMATES, Facts
+from truto_usage_nb.costs.rule import Facts
+from truto_usage_nb.costs.totals import is_running_total
 from truto_usage_nb.errors import FrameError
-from truto_usage_nb.native import Frame, Native, collect, require
+from truto_usage_nb.native import Native, collect, require, with_instants
 from truto_usage_nb.schema import CHARGE_TYPES
 
 __all__ = ["AMOUNTS", "check_amounts", "look", "mixed"]
@@ -37,19 +38,20 @@ def unknown_amounts(native: Native) -> tuple[str, ...]:
     return tuple(c for c in native.columns if c.startswith("charges_") and c not in known)
 
 
-def look(native: Native, frame: Frame | None = None) -> Facts:
-    """Look at the amounts and currencies of a frame: one light pass, of columns that the tables read anyway."""
+def look(native: Native, *, currencies: bool = True) -> Facts:
+    """Look at the amounts of a frame, and at its currencies unless they are settled later: a light pass or two."""
     require(native, NEEDED, "The cost rule")
-    seen = native.frame if frame is None else frame
     unknown = unknown_amounts(native)
-    counts = collect(seen.select(*(nw.col(column).count() for column in (*AMOUNTS, *unknown))))
+    seen = with_instants(native, native.frame, {"__start": "start_date", "__end": "end_date"})
+    running = is_running_total().fill_null(False).cast(nw.Int64).sum().alias("__running")
+    counts = collect(seen.select(*(nw.col(column).count() for column in (*AMOUNTS, *unknown)), running))
     stated = counts.row(0, named=True) if counts.height else {}
     types = frozenset(kind for kind in CHARGE_TYPES if stated.get(f"charges_{kind}"))
     check_amounts(native, types)
-    currencies = collect(seen.select("charges_currency").unique())["charges_currency"].to_list()
-    views = collect(seen.select("integration", "report_type").unique())
-    estimates = any(view in ESTIMATES.get(name, ()) for name, view in views.iter_rows())
-    return Facts(types, tuple(c for c in unknown if stated.get(c)), frozenset(currencies), estimates)
+    found = collect(native.frame.select("charges_currency").unique())["charges_currency"] if currencies else ()
+    return Facts(
+        types, tuple(c for c in unknown if stated.get(c)), frozenset(found), running=bool(stated.get("__running"))
+    )
 
 
 def check_amounts(native: Native, types: frozenset[str]) -> None:

@@ -9,7 +9,7 @@ import polars as pl
 
 from truto_usage_nb.costs.digest import DAY, Digest, digest, reduced
 from truto_usage_nb.costs.guard import guard
-from truto_usage_nb.costs.records import check_records
+from truto_usage_nb.costs.records import check_records, within_period
 from truto_usage_nb.costs.tokens import KINDS
 from truto_usage_nb.errors import tell
 from truto_usage_nb.native import Native
@@ -19,8 +19,8 @@ __all__ = ["all_tokens", "day_of", "token_digest"]
 
 def token_digest(native: Native, by: tuple[str, ...], choices: Mapping[str, Any]) -> Digest:
     """Read a frame's tokens by kind; what was chosen is told in one warning."""
-    native, told = check_records(reduced(native, by), choices)
-    checked = guard(native, digest(native, by, kinds=True), choices)
+    native, told = within_period(reduced(native, by), choices.get("overhang"))
+    checked = guard(native, check_records(native, digest(native, by, kinds=True), choices), choices)
     notes = [*told, *checked.told]
     if notes:
         tell("; ".join(notes) + ".", stacklevel=4)

@@ -9,40 +9,21 @@ from typing import Any
 import narwhals.stable.v2 as nw
 import polars as pl
 
+from truto_usage_nb.costs.digest import DAY, DUPLICATE_KEY, OVERHANG, Digest
 from truto_usage_nb.errors import DuplicateError, FrameError, OverhangError, OverlapError
-from truto_usage_nb.native import Native, collect, require
+from truto_usage_nb.native import Native, collect, with_instants
 
-__all__ = ["CHECKED", "DUPLICATE_KEY", "OVERHANG", "check_records"]
+__all__ = ["check_records", "within_period"]
 
-DUPLICATE_KEY = ("integrated_account_id", "report_type", "id", "start_date", "end_date", "model_id", "user_id")
-"""What makes a record: the same id with other dates, another model or another person is another record."""
-CHECKED = (*DUPLICATE_KEY, "integration", "organization_id", "product_id", "metric_name")
 LIMIT = 1_000_000
 """Up to so many records a table looks for repeated keys; beyond, loading has done it."""
-OVERHANG = "overhangs_period"
 
 
-def check_records(native: Native, choices: Mapping[str, Any]) -> tuple[Native, list[str]]:
-    """Refuse, or leave out as told, what must not be added up; also say what was left out.
+def within_period(native: Native, decided: str | None) -> tuple[Native, list[str]]:
+    """Refuse, or leave out as told, records that stick out of the loaded period; also say what was left out.
 
-    Raises OverhangError, DuplicateError, OverlapError.
+    Raises OverhangError.
     """
-    require(native, CHECKED, "A cost table")
-    native, told = _overhang(native, choices.get("overhang"))
-    if choices.get("overlap", "check") == "allow":
-        return native, told
-    if _count(native) <= LIMIT:
-        _refuse_duplicates(native)
-    native, more = _linked_twice(native, choices.get("keep_account"))
-    _refuse_totals_beside_parts(native)
-    return native, told + more
-
-
-def _count(native: Native) -> int:
-    return int(collect(native.frame.select(nw.len().alias("n")))["n"][0])
-
-
-def _overhang(native: Native, decided: str | None) -> tuple[Native, list[str]]:
     if OVERHANG not in native.columns:
         return native, []
     out = nw.col(OVERHANG).fill_null(False)
@@ -61,6 +42,18 @@ def _overhang(native: Native, decided: str | None) -> tuple[Native, list[str]]:
     ]
 
 
+def check_records(native: Native, digest: Digest, choices: Mapping[str, Any]) -> Digest:
+    """Refuse, or leave out as told, what must not be added up. Raises DuplicateError, OverlapError."""
+    if choices.get("overlap", "check") == "allow":
+        return digest
+    few = int(digest.rows["records"].sum()) <= LIMIT
+    if few:
+        _refuse_duplicates(native)
+    if "datadog" in digest.rows["integration"]:
+        _refuse_totals_beside_parts(native)
+    return _linked_twice(native, digest, choices.get("keep_account"), every_day=few)
+
+
 def _refuse_duplicates(native: Native) -> None:
     known = native.frame.filter(~nw.col("id").is_null())
     repeated = known.group_by(*DUPLICATE_KEY).agg(nw.len().alias("n")).filter(nw.col("n") > 1)
@@ -74,21 +67,27 @@ def _refuse_duplicates(native: Native) -> None:
         )
 
 
-def _linked_twice(native: Native, kept: str | None) -> tuple[Native, list[str]]:
-    """Two accounts of one integration that serve the same records are one organisation linked twice."""
-    accounts = collect(native.frame.select("integration", "integrated_account_id").unique())
-    several = accounts.group_by("integration").len().filter(pl.col("len") > 1)["integration"].to_list()
-    if not several:
-        return native, []
-    key = ("integration", "organization_id", "id", "start_date")
-    some = native.frame.filter(nw.col("integration").is_in(several) & ~nw.col("id").is_null())
-    ends = some.group_by(*key).agg(
-        nw.col("integrated_account_id").min().alias("one"), nw.col("integrated_account_id").max().alias("other")
+def _linked_twice(native: Native, digest: Digest, kept: str | None, *, every_day: bool) -> Digest:
+    """Two accounts of one integration that serve the same records are one organisation linked twice.
+
+    Among millions of records the first day that two accounts share is looked at: whoever serves the same records
+    serves them on that day.
+    """
+    days = _shared_days(digest)
+    if not days:
+        return digest
+    seen = with_instants(native, native.frame, {"__start": "start_date"})
+    some = seen.filter(~nw.col("id").is_null())
+    if not every_day:
+        some = some.filter((nw.col("__start") // DAY).is_in(days))
+    account = nw.col("integrated_account_id")
+    ends = some.group_by("integration", "organization_id", "id", "__start").agg(
+        account.min().alias("one"), account.max().alias("other")
     )
     pairs = collect(ends.filter(nw.col("one") != nw.col("other")).group_by("one", "other").agg(nw.len().alias("n")))
-    if not pairs.height:
-        return native, []
     names = sorted({*pairs["one"], *pairs["other"]})
+    if not names:
+        return digest
     if kept is None:
         raise OverlapError(
             f"The accounts {' and '.join(names)} serve the same {int(pairs['n'].sum())} records: one organisation "
@@ -99,8 +98,21 @@ def _linked_twice(native: Native, kept: str | None) -> tuple[Native, list[str]]:
             f"keep_account={kept!r} is none of the accounts that serve the same records: {', '.join(names)}."
         )
     left_out = [name for name in names if name != kept]
-    frame = native.frame.filter(~nw.col("integrated_account_id").is_in(left_out))
-    return replace(native, frame=frame), [f"{', '.join(left_out)} left out: the same organisation as {kept}"]
+    rows = digest.rows.filter(~pl.col("integrated_account_id").is_in(left_out).fill_null(value=False))
+    return digest.with_rows(rows, f"{', '.join(left_out)} left out: the same organisation as {kept}")
+
+
+def _shared_days(digest: Digest) -> list[int]:
+    """The first day (since 1970) that each two accounts of one integration share."""
+    day = pl.col("start") * digest.bin // DAY
+    known = digest.rows.filter(pl.col("start").is_not_null())
+    accounts = known.group_by("integration", "integrated_account_id")
+    spans = accounts.agg(day.min().alias("first"), day.max().alias("last"))
+    pairs = spans.join(spans, on="integration", suffix="_other")
+    pairs = pairs.filter(pl.col("integrated_account_id") < pl.col("integrated_account_id_other"))
+    begin = pl.max_horizontal("first", "first_other")
+    shared = pairs.filter(begin <= pl.min_horizontal("last", "last_other")).select(begin.unique().alias("day"))
+    return shared["day"].to_list()
 
 
 def _refuse_totals_beside_parts(native: Native) -> None:

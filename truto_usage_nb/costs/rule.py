@@ -38,13 +38,13 @@ class Facts:
     """Say what is known of a frame before the rule is written, so that the rule is no longer than it must be.
 
     `types`: charge types with at least one amount. `unknown`: wide amounts of undocumented types.
-    `currencies`: as stated, or None when nobody looked. `estimates`: whether some record can be a vendor's estimate.
+    `currencies`: as stated, or None when nobody looked. `running`: whether some record can be a running total.
     """
 
     types: frozenset[str] = frozenset(CHARGE_TYPES)
     unknown: tuple[str, ...] = ()
     currencies: frozenset[str | None] | None = None
-    estimates: bool = True
+    running: bool = True
 
     @property
     def virtual(self) -> frozenset[str]:
@@ -139,7 +139,7 @@ class _Rule:
         views = nw.lit(False)
         for integration, names in ESTIMATES.items():
             views = views | ((nw.col("integration") == integration) & nw.col("report_type").is_in(names))
-        is_estimate = nw.col("__stated") & views.fill_null(False) if self.facts.estimates else nw.lit(False)
+        is_estimate = nw.col("__stated") & views.fill_null(False)
         parts = nw.when(nw.col("__parts")).then(nw.col("__gross"))
         return {
             "__is_estimate": is_estimate,
@@ -200,8 +200,7 @@ class _Rule:
         # An estimate has a list price only where it states one beside the estimate.
         priced = estimate & self.given("total") & (nw.col("__parts") | self.given("net"))
         listed: Expr = nw.when(counts).then(nw.col("__list"))
-        if self.facts.estimates:
-            listed = nw.when(priced).then(self.zero("total")).otherwise(listed)
+        listed = nw.when(priced).then(self.zero("total")).otherwise(listed)
         return {
             "cost_currency": self.currency(),
             "cost_billed": nw.when(counts).then(nw.col("__billed")),

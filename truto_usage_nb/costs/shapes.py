@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import narwhals.stable.v2 as nw
+import polars as pl
 
-from truto_usage_nb.series import BY_REPORT_TYPE
-
-__all__ = ["LENGTHS", "SHAPE_COLUMNS", "length", "series"]
+__all__ = ["LENGTHS", "SHAPE_COLUMNS", "length", "named", "shape"]
 
 HOUR, DAY = 3_600_000_000, 86_400_000_000
 LENGTHS = ("instant", "minute", "hour", "day", "month", "longer")
@@ -23,52 +20,55 @@ SHAPE_COLUMNS = (
 _DAILY = ("composer", "chat", "agent", "cmdk", "tab_shown")
 
 
-def series(integrations: Iterable[str | None]) -> nw.Expr:
-    """Name a record's series; needs `__charged`, `__tokens` and `__is_running_total`.
+SPEND, CODEX_MODEL, CODEX_CLIENT, CODEX_TOTALS, CHARGED, DAILY = 1, 2, 3, 4, 5, 6
+OWN_KEY = 8
+"""What `shape` numbers; added to the rest for requests made with the customer's own key."""
 
-    Only the integrations that the frame holds are told apart, so that a frame of one vendor costs no more than it must.
+_NAMES: dict[str, tuple[str, ...]] = {
+    "openai_codex": ("usage", "usage", "codex_model", "codex_client", "codex_totals", "cost", "usage"),
+    "cursor": ("event", "spend", "event", "event", "event", "event", "daily"),
+    "confluent": ("metrics", "metrics", "metrics", "metrics", "metrics", "cost", "metrics"),
+    "datadog": ("usage", "cost_to_date", "usage", "usage", "usage", "cost", "usage"),
+}
+"""The series of an integration by the number of a record's shape."""
+
+
+def shape() -> nw.Expr:
+    """Number what shows which series a record belongs to; needs `__charged`, `__tokens` and `__is_running_total`.
+
+    A number, because names are only needed once a group: `named` gives them.
     """
-    name = nw.col("report_type")
-    for integration in sorted({i for i in integrations if i in _SERIES}):
-        name = nw.when(nw.col("integration") == integration).then(_SERIES[integration]()).otherwise(name)
-    return name
+    counted = nw.any_horizontal(*(~nw.col(f"usage_requests_{n}").is_null() for n in _DAILY), ignore_nulls=False)
+    daily = nw.when(counted & nw.col("__tokens").is_null()).then(nw.lit(DAILY)).otherwise(nw.lit(0))
+    other = nw.when(nw.col("__charged")).then(nw.lit(CHARGED)).otherwise(daily)
+    number = nw.when(_is_codex()).then(_codex()).otherwise(other)
+    number = nw.when(nw.col("__is_running_total")).then(nw.lit(SPEND)).otherwise(number)
+    own = (nw.col("integration") == "cursor") & (nw.col("usage_requests_api_key").fill_null(0) > 0)
+    return number + nw.when(own.fill_null(False)).then(nw.lit(OWN_KEY)).otherwise(nw.lit(0))
 
 
-def is_by_report_type(integrations: Iterable[str | None]) -> bool:
-    """Whether the report type alone names every series."""
-    return all(i in BY_REPORT_TYPE or i not in _SERIES for i in integrations)
+def _is_codex() -> nw.Expr:
+    credits = (nw.col("usage_unit") == "credits").fill_null(False)
+    threads = ~nw.col("usage_conversations_thread_count").is_null()
+    return (credits | threads) & (nw.col("integration") == "openai_codex").fill_null(False)
 
 
-def _openai() -> nw.Expr:
-    codex = (nw.col("usage_unit") == "credits").fill_null(False) | ~nw.col("usage_conversations_thread_count").is_null()
+def _codex() -> nw.Expr:
     person = ~nw.col("user_id").is_null() | ~nw.col("user_email").is_null()
     # a person's day whose models the vendor left out stands among those by model: nothing else states it
     whole = person & nw.col("surface").is_null()
-    by_model = nw.when(~nw.col("model_id").is_null() | whole).then(nw.lit("codex_model"))
-    by_client = by_model.otherwise(
-        nw.when(~nw.col("surface").is_null()).then(nw.lit("codex_client")).otherwise(nw.lit("codex_totals"))
-    )
-    api = nw.when(nw.col("__charged")).then(nw.lit("cost")).otherwise(nw.lit("usage"))
-    return nw.when(codex).then(by_client).otherwise(api)
+    by_client = nw.when(~nw.col("surface").is_null()).then(nw.lit(CODEX_CLIENT)).otherwise(nw.lit(CODEX_TOTALS))
+    return nw.when(~nw.col("model_id").is_null() | whole).then(nw.lit(CODEX_MODEL)).otherwise(by_client)
 
 
-def _cursor() -> nw.Expr:
-    counted = nw.any_horizontal(*(~nw.col(f"usage_requests_{n}").is_null() for n in _DAILY), ignore_nulls=False)
-    daily = counted & ~nw.col("__charged") & nw.col("__tokens").is_null()
-    other = nw.when(daily).then(nw.lit("daily")).otherwise(nw.lit("event"))
-    return nw.when(nw.col("__is_running_total")).then(nw.lit("spend")).otherwise(other)
-
-
-def _confluent() -> nw.Expr:
-    return nw.when(nw.col("__charged")).then(nw.lit("cost")).otherwise(nw.lit("metrics"))
-
-
-def _datadog() -> nw.Expr:
-    other = nw.when(nw.col("__charged")).then(nw.lit("cost")).otherwise(nw.lit("usage"))
-    return nw.when(nw.col("__is_running_total")).then(nw.lit("cost_to_date")).otherwise(other)
-
-
-_SERIES = {"openai_codex": _openai, "cursor": _cursor, "confluent": _confluent, "datadog": _datadog}
+def named(rows: pl.DataFrame) -> pl.DataFrame:
+    """Replace the number `shape` by `series`, the name of the series, and `own_key`."""
+    number = pl.col("shape") % OWN_KEY
+    name = pl.col("report_type")
+    for integration, names in _NAMES.items():
+        theirs = number.replace_strict(range(len(names)), names, return_dtype=pl.String)
+        name = pl.when(pl.col("integration") == integration).then(theirs).otherwise(name)
+    return rows.with_columns(series=name.cast(pl.String), own_key=pl.col("shape") >= OWN_KEY).drop("shape")
 
 
 def length() -> nw.Expr:
