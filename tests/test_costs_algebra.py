@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.frames_for_tests import charge, frame_of
@@ -44,6 +44,7 @@ def records(draw: Any) -> dict[str, Any]:
 
 
 FRAMES = st.lists(records(), max_size=12)
+fewer = settings(max_examples=40)  # each asks for several tables
 COUNTS = ("tokens", "unpriced_tokens", "included_tokens")
 MONEY = {"billed": ["cost_billed"], "list": ["cost_list"], "payable": ["cost_billed", "cost_tax", "cost_credit"]}
 
@@ -75,6 +76,7 @@ def ask(frame: pl.DataFrame, *by: str, **options: Any) -> pl.DataFrame:
 
 
 @pytest.mark.filterwarnings("ignore::truto_usage_nb.errors.UsageWarning")
+@fewer
 @given(
     FRAMES,
     st.sampled_from(["model_id", "surface", "integration", "start_date", "integrated_account_id"]),
@@ -90,6 +92,7 @@ def test_sums_over_groups_are_sums_over_records(stated, dimension, measure):
 
 
 @pytest.mark.filterwarnings("ignore::truto_usage_nb.errors.UsageWarning")
+@fewer
 @given(FRAMES, st.lists(st.booleans(), min_size=12, max_size=12))
 def test_any_split_of_a_frame_adds_up(stated, sides):
     """Cost and tokens of all sorts add up; the *priced share* need not: a split can part money from its tokens.
@@ -106,6 +109,7 @@ def test_any_split_of_a_frame_adds_up(stated, sides):
 
 
 @pytest.mark.filterwarnings("ignore::truto_usage_nb.errors.UsageWarning")
+@fewer
 @given(FRAMES, st.randoms(use_true_random=False))
 def test_the_order_of_records_does_not_matter(stated, random):
     shuffled = random.sample(stated, len(stated))

@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.frames_for_tests import charged, frame_of
@@ -112,6 +112,7 @@ def test_a_record_without_a_start_has_a_line_of_its_own():
     assert table["period_start"].to_list() == [datetime(2026, 10, 5, tzinfo=UTC), None]
 
 
+@settings(max_examples=50)
 @given(
     st.lists(
         st.tuples(st.integers(0, 400), st.integers(0, 2000), st.floats(-1e6, 1e6), st.integers(0, 10**9)),
