@@ -17,7 +17,7 @@ from truto_usage_nb.costs.choices import Measure
 from truto_usage_nb.costs.currencies import is_virtual
 from truto_usage_nb.costs.facts import NEEDED, look, mixed, unknown_amounts
 from truto_usage_nb.costs.lines import rule_lines, split_lines
-from truto_usage_nb.costs.shapes import DAY, SHAPE_COLUMNS, length, named, shape
+from truto_usage_nb.costs.shapes import DAY, OWN_KEY, SHAPE_COLUMNS, length, named, shape
 from truto_usage_nb.costs.split import split_currencies
 from truto_usage_nb.costs.tokens import KINDS, TOKEN_COLUMNS, with_tokens
 from truto_usage_nb.errors import FrameError
@@ -82,12 +82,16 @@ class _Plan:
         return ["tokens", "covered_tokens", *self.kinds, *(f"covered_{kind}" for kind in self.kinds)]
 
 
-def reduced(native: Native, by: tuple[str, ...]) -> Native:
-    """Give the columns that a table reads, and no other. Raises FrameError where one of them is missing."""
+def _required(native: Native, by: tuple[str, ...]) -> tuple[str, ...]:
     read = (*NEEDED, *SOURCE, *TOKEN_COLUMNS, *SHAPE_COLUMNS, *DUPLICATE_KEY, *_CYCLE)
     require(native, read, "A cost table")
     require(native, by, "by=")
-    return only(native, (*read, *by, OVERHANG, *unknown_amounts(native), "charges"))
+    return (*read, *by)
+
+
+def reduced(native: Native, by: tuple[str, ...]) -> Native:
+    """Give the columns that a table reads, and no other. Raises FrameError where one of them is missing."""
+    return only(native, (*_required(native, by), OVERHANG, *unknown_amounts(native), "charges"))
 
 
 def digest(
@@ -99,7 +103,8 @@ def digest(
     kinds: bool = False,
     billing_currency: str | None = None,
 ) -> Digest:
-    """Read a `reduced` frame once and give its digest; `fine` keeps quarters of an hour where days would do."""
+    """Read a frame once and give its digest; `fine` keeps quarters of an hour where days would do."""
+    _required(native, by)
     plan = _Plan(by, measure, QUARTER_HOUR if fine else DAY, KINDS if kinds else ())
     split = split_currencies(native)
     whole = native if split is None else replace(native, frame=native.frame.filter(~mixed()))
@@ -191,7 +196,8 @@ def _typed(rows: pl.DataFrame, plan: _Plan) -> pl.DataFrame:
         pl.col("money").cast(pl.Float64),
         _counts(rows, plan.counts),
     )
-    return _money_only(named(rows)).select(
+    rows = rows.with_columns(series=named(), own_key=pl.col("shape") >= OWN_KEY)
+    return _money_only(rows).select(
         *SOURCE, "series", "length", "start", "end", "model", "currency", *(f"dim_{i}" for i in range(len(plan.by))),
         "cycle", "seen", "own_key", "money", "money_n", "charged_n", *plan.counts, "records",
     )  # fmt: skip

@@ -13,7 +13,7 @@ from truto_usage_nb.costs.digest import DAY, DUPLICATE_KEY, OVERHANG, Digest
 from truto_usage_nb.errors import DuplicateError, FrameError, OverhangError, OverlapError
 from truto_usage_nb.native import Native, collect, with_instants
 
-__all__ = ["check_records", "within_period"]
+__all__ = ["check_records", "of_accounts", "within_period"]
 
 LIMIT = 1_000_000
 """Up to so many records a table looks for repeated keys; beyond, loading has done it."""
@@ -52,6 +52,14 @@ def check_records(native: Native, digest: Digest, choices: Mapping[str, Any]) ->
     if "datadog" in digest.rows["integration"]:
         _refuse_totals_beside_parts(native)
     return _linked_twice(native, digest, choices.get("keep_account"), every_day=few)
+
+
+def of_accounts(native: Native, digest: Digest) -> Native:
+    """Give the records of the accounts that the checks left in."""
+    accounts = digest.rows["integrated_account_id"].unique()
+    account = nw.col("integrated_account_id")
+    held = account.is_in(accounts.drop_nulls().to_list())
+    return replace(native, frame=native.frame.filter(held | account.is_null() if accounts.null_count() else held))
 
 
 def _refuse_duplicates(native: Native) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import narwhals.stable.v2 as nw
 import polars as pl
 
-__all__ = ["LENGTHS", "SHAPE_COLUMNS", "length", "named", "shape"]
+__all__ = ["LENGTHS", "OWN_KEY", "SHAPE_COLUMNS", "length", "named", "shape"]
 
 HOUR, DAY = 3_600_000_000, 86_400_000_000
 LENGTHS = ("instant", "minute", "hour", "day", "month", "longer")
@@ -61,14 +61,14 @@ def _codex() -> nw.Expr:
     return nw.when(~nw.col("model_id").is_null() | whole).then(nw.lit(CODEX_MODEL)).otherwise(by_client)
 
 
-def named(rows: pl.DataFrame) -> pl.DataFrame:
-    """Replace the number `shape` by `series`, the name of the series, and `own_key`."""
-    number = pl.col("shape") % OWN_KEY
-    name = pl.col("report_type")
-    for integration, names in _NAMES.items():
+def named(shape: str = "shape", integration: str = "integration", report_type: str = "report_type") -> pl.Expr:
+    """Name the series of a collected row, by the columns that hold its shape's number and its provenance."""
+    number = pl.col(shape) % OWN_KEY
+    name = pl.col(report_type)
+    for vendor, names in _NAMES.items():
         theirs = number.replace_strict(range(len(names)), names, return_dtype=pl.String)
-        name = pl.when(pl.col("integration") == integration).then(theirs).otherwise(name)
-    return rows.with_columns(series=name.cast(pl.String), own_key=pl.col("shape") >= OWN_KEY).drop("shape")
+        name = pl.when(pl.col(integration) == vendor).then(theirs).otherwise(name)
+    return name.cast(pl.String)
 
 
 def length() -> nw.Expr:

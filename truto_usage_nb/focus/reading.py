@@ -14,11 +14,11 @@ from typing import Any
 import polars as pl
 
 from truto_usage_nb import schema
-from truto_usage_nb.costs.digest import Digest, digest
+from truto_usage_nb.costs.digest import OVERHANG, Digest, digest
 from truto_usage_nb.costs.guard import guard
 from truto_usage_nb.costs.lines import cost_lines
 from truto_usage_nb.costs.matching import keyed
-from truto_usage_nb.costs.records import OVERHANG, check_records
+from truto_usage_nb.costs.records import check_records, of_accounts, within_period
 from truto_usage_nb.costs.tokens import KINDS
 from truto_usage_nb.focus.amounts import AMOUNT, exact
 from truto_usage_nb.focus.credits import with_credit_rates, with_restatements
@@ -46,7 +46,7 @@ _FILLED = dict.fromkeys(
         "resources_workspace_name", "usage_unit", "id",
     ),
     pl.String,
-) | {"usage_quantity": pl.Float64}  # fmt: skip
+) | {"usage_quantity": pl.Float64, "usage_requests_api_key": pl.Int64}  # fmt: skip
 """What a load may have left out (truto_exclude_fields) and an export can do without."""
 
 
@@ -71,8 +71,9 @@ def read(native: Native, options: Options, result: Any = None) -> Reading:
     records = records.with_row_index(ROW).with_columns(pl.col(ROW).cast(pl.Int64))
     known_accounts(options, records["integrated_account_id"].unique().to_list())
     records = with_credit_rates(records, options)
-    checked, told = check_records(enter(records), options.choices)
-    counted = guard(checked, _digest(checked, options), options.choices)
+    held, told = within_period(enter(records), options.choices.get("overhang"))
+    read_once = check_records(held, _digest(held, options), options.choices)
+    counted, checked = guard(held, read_once, options.choices), of_accounts(held, read_once)
     keys = keyed(counted).rename({"dim_0": ROW})
     lines = _lines(collect(checked.frame), options)
     refuse_what_cannot_be_exported(lines)

@@ -11,11 +11,11 @@ import polars as pl
 
 from truto_usage_nb.costs.building import Question, matched
 from truto_usage_nb.costs.choices import Choices
-from truto_usage_nb.costs.digest import DAY, check_dims
+from truto_usage_nb.costs.digest import DAY, check_dims, digest
 from truto_usage_nb.costs.facts import look
 from truto_usage_nb.costs.lines import rule_lines
-from truto_usage_nb.costs.records import check_records
-from truto_usage_nb.costs.shapes import series
+from truto_usage_nb.costs.records import check_records, of_accounts, within_period
+from truto_usage_nb.costs.shapes import named, shape
 from truto_usage_nb.costs.tokens import with_tokens
 from truto_usage_nb.errors import FrameError, InputError, OverlapError, did_you_mean, tell
 from truto_usage_nb.native import Native, collect, enter, require
@@ -109,17 +109,23 @@ def _money(native: Native, question: Question) -> pl.DataFrame:
 def _counted(native: Native, per: str, question: Question) -> pl.DataFrame:
     """Units by account, day and dimensions: `n`, or for people `person`."""
     require(native, (*UNITS[per].columns, *question.by), f"unit_costs per {per}")
-    native, _ = check_records(native, question.choices)
+    native = _checked(native, question)
     lines = rule_lines(native.frame, look(native), native)
     lines = with_tokens(lines).with_columns(__charged=nw.col("charges_count").fill_null(0) > 0)
-    held = set(collect(native.frame.select("integration").unique())["integration"])
     lines = lines.with_columns(
-        __series=series(held),
+        __shape=shape(),
+        __report_type=nw.col("report_type"),
         __day=nw.col("__start") // DAY,
         __account=nw.col("integrated_account_id"),
         __integration=nw.col("integration"),
     )
     return _people(lines, question.by) if per == "active_user" else _units(lines, per, question.by)
+
+
+def _checked(native: Native, question: Question) -> Native:
+    """The records that the money was read from: the same are left out."""
+    native, _ = within_period(native, question.choices.get("overhang"))
+    return of_accounts(native, check_records(native, digest(native, ()), question.choices))
 
 
 def _people(lines: Any, by: tuple[str, ...]) -> pl.DataFrame:
@@ -138,9 +144,10 @@ def _units(lines: Any, per: str, by: tuple[str, ...]) -> pl.DataFrame:
     columns = UNITS[per].columns
     values = {f"__n{i}": nw.col(c).fill_null(0) for i, c in enumerate(columns)}
     ones = {f"__r{i}": (nw.col(c).fill_null(0) != 0).cast(nw.Int64) for i, c in enumerate(columns)}
-    keys = ["__account", "__integration", "__series", "__day", *by]
+    keys = ["__account", "__integration", "__report_type", "__shape", "__day", *by]
     given = lines.with_columns(**values, **ones).group_by(*keys)
     rows = collect(given.agg(*(nw.col(name).sum() for name in (*values, *ones))))
+    rows = rows.with_columns(__series=named("__shape", "__integration", "__report_type"))
     chosen = [_one_count(part, columns, per, by) for part in rows.partition_by("__account")]
     parts = [part for part in chosen if part is not None]
     if not parts:
