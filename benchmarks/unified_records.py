@@ -17,13 +17,17 @@ START = datetime(2026, 10, 1, tzinfo=UTC)
 Record = dict[str, Any]
 
 
-def pages(count: int, page_size: int, seed: int = 7) -> Iterator[bytes]:
-    """Give `count` records of all five integrations as the service's pages, one after the other."""
+def pages(count: int, page_size: int, seed: int = 7, *, mixed: bool = False) -> Iterator[bytes]:
+    """Give `count` records of all five integrations as the service's pages, one after the other.
+
+    A page is of one integration, the next of the next one; `mixed` puts all five into each.
+    """
     rng = Random(seed)
     total = -(-count // page_size)
     for number in range(total):
         size = min(page_size, count - number * page_size)
-        result = [MAKERS[(number + row) % len(MAKERS)](rng, number * page_size + row) for row in range(size)]
+        makers = [MAKERS[(number + row * mixed) % len(MAKERS)] for row in range(size)]
+        result = [make(rng, number * page_size + row) for row, make in enumerate(makers)]
         cursor = None if number == total - 1 else f"page_{number + 1}"
         envelope = {"result": result, "next_cursor": cursor, "result_count": size, "is_partial_response": False}
         yield json.dumps(envelope, separators=(",", ":"), ensure_ascii=False).encode()

@@ -8,7 +8,7 @@ from operator import itemgetter
 
 import polars as pl
 
-from truto_usage_nb.frames.parts import ParsedPage, Part, Path, document_order
+from truto_usage_nb.frames.parts import ParsedPage, Part, Path, document_order, repeated
 from truto_usage_nb.frames.stack import Stack
 from truto_usage_nb.schema import SCHEMA
 
@@ -54,7 +54,7 @@ class Book:
         sources = zip(self._sources, self.heights, strict=True)
         stated = [(getattr(source, name), height) for source, height in sources]
         parts = [
-            pl.repeat(value, sum(height for _, height in same), dtype=pl.String, eager=True)
+            repeated(value, sum(height for _, height in same), pl.String)
             for value, same in groupby(stated, key=itemgetter(0))
         ]
         return pl.concat(parts, rechunk=True) if parts else pl.Series([], dtype=pl.String)

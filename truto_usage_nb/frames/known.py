@@ -117,5 +117,5 @@ def _field(old: Any, new: Any, path: Path) -> Any:
 
 def _is_ambiguous(shape: Shape) -> bool:
     """Tell whether two paths share a column name: then their order in the page counts, and is not remembered."""
-    names = ["_".join(path).replace(".", "_") for path, _ in shape.leaves.values()]
+    names = ["_".join(path).replace(".", "_") for path in shape.leaves]
     return len(set(names)) < len(names)

@@ -32,19 +32,9 @@ class Stack:
 
     def joined(self, dtype: Any) -> pl.Series:
         """Give the whole column, each part cast; the caller knows that no cast loses anything."""
-        pieces: list[pl.Series] = []
-        gap = 0
-        for part, height in self._rows():
-            if part is None:
-                gap += height
-                continue
-            if gap:
-                pieces.append(nulls(gap, dtype))
-                gap = 0
-            pieces.append(_cast(part, dtype))
-        if gap or not pieces:
-            pieces.append(nulls(gap, dtype))
-        return pl.concat(pieces, rechunk=True)
+        blank = nulls(max(self.heights, default=0), dtype)
+        pieces = [blank.head(height) if part is None else _cast(part, dtype) for part, height in self._rows()]
+        return pl.concat(pieces, rechunk=True) if pieces else blank
 
     def values(self) -> Iterator[Any]:
         """Give every value of the column, from the first row to the last."""
