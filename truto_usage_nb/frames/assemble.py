@@ -35,9 +35,10 @@ def build_frame(pages: Iterable[ParsedPage], layout: Layout, register: Register 
     """Set pages below each other in one frame, a row a record, in the order of the pages.
 
     Provenance comes first, then the documented columns, always all there and in one order, then the paths of the open
-    maps, sorted, then what the documentation does not name. With a `register`, paths that had a name in an earlier
-    frame have it in this one too, and the limit on an open map's columns counts over all of them. Raises
-    `UnreadableValueError` for a value that its column cannot hold without changing it.
+    maps, sorted, then what the documentation does not name. The pages are used up: columns are taken out of them as
+    the frame grows. With a `register`, paths that had a name in an earlier frame have it in this one too, and the
+    limit on an open map's columns counts over all of them. Raises `UnreadableValueError` for a value that its column
+    cannot hold without changing it.
     """
     book = Book(pages, documented=layout.documented)
     register = Register() if register is None else register

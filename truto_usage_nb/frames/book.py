@@ -1,4 +1,7 @@
-"""The pages of one frame, open side by side: each column is taken out once, so that its parts can go."""
+"""The pages of one frame, open side by side: each column is taken out once, so that its parts can go.
+
+Pages are used up by that: a frame is as large as its pages, and both at once would be twice as much.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ class Book:
         self._sources = [page.source for page in pages]
         self._order = document_order(self.tables, _DOCUMENTED if documented else ())
         self._objects: set[Path] = set().union(*(table.objects for table in self.tables))
-        self._columns: list[dict[Path, Part]] = [dict(table.columns) for table in self.tables]
+        self._columns: list[dict[Path, Part]] = [table.columns for table in self.tables]
         self._ids = [table.columns.get(("id",)) for table in self.tables]
 
     def __contains__(self, path: Path) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+import numpy as np
 import polars as pl
 
 from truto_usage_nb.frames.columns import documented, free
@@ -55,7 +56,7 @@ class ListColumn:
 
 def list_column(name: str, tables: Sequence[Table], owner: Owner) -> ListColumn:
     """Give a list column of all pages; raises `UnreadableValueError` for an item's value that cannot be read."""
-    parts = [table.lists.get(name) for table in tables]
+    parts = [table.lists.pop(name, None) for table in tables]
     lengths = [
         nulls(table.height, pl.Int64) if part is None else part.lengths
         for table, part in zip(tables, parts, strict=True)
@@ -67,9 +68,7 @@ def list_column(name: str, tables: Sequence[Table], owner: Owner) -> ListColumn:
 
 def _owners(lengths: pl.Series) -> pl.Series:
     """Give the record of each item."""
-    records = pl.int_range(lengths.len(), eager=True)
-    held = lengths.fill_null(0)
-    return records.repeat_by(held).filter(held > 0).explode()
+    return pl.Series(np.repeat(np.arange(lengths.len()), lengths.fill_null(0).to_numpy()), dtype=pl.Int64)
 
 
 def _leaves(name: str, parts: Sequence[Items | None], owner: Owner) -> dict[Path, pl.Series]:

@@ -30,16 +30,16 @@ def wide_charges(charges: ListColumn) -> Wide:
     in another one than an amount with.
     """
     amounts = _amounts(charges)
-    currencies = amounts.group_by("row").agg(pl.col("currency").first(), several=pl.col("currency").n_unique() > 1)
+    differs = amounts["currency"].ne_missing(amounts["currency"].shift()) & (amounts["row"] == amounts["row"].shift())
+    mixed = amounts["row"].filter(differs).unique()
     typed = amounts.filter(pl.col("type") != "")
     kinds = [*CHARGE_TYPES, *sorted(set(typed["type"].unique()) - set(CHARGE_TYPES))]
-    mixed = currencies.filter("several")["row"]
     if mixed.len():
         typed = typed.filter(~pl.col("row").is_in(mixed.implode()))
     by_kind = typed.partition_by("type", as_dict=True, include_key=False)
     sums = {kind: _summed(charges, by_kind.get((kind,)), kind) for kind in kinds}
     found = {f"charges_{kind}": sums.pop(kind) for kind in CHARGE_TYPES}
-    single = currencies.filter(~pl.col("several"))
+    single = amounts.filter(~pl.col("row").is_in(mixed.implode())) if mixed.len() else amounts
     found["charges_currency"] = charges.spread(single["row"], single["currency"])
     found["charges_count"] = charges.lengths.fill_null(0)
     return Wide(found, new_types=sums)
