@@ -82,8 +82,9 @@ def report(found: dict[str, dict[str, float]]) -> int:
         print(f"{title:<44} {seconds * 1000:7.0f} ms  {cpu * 1000:7.0f} ms of CPU  {peak / 2**20:6.0f} MiB at the peak")
     ours, peer, bare = (found[side] for side in ("frame", "normalize", "orjson"))
     faster, lighter = peer["seconds"] / ours["seconds"], ours["bytes"] / peer["bytes"]
-    print(f"{faster:.1f} times faster than json_normalize (goal: {FASTER:.0f}) in {lighter:.2f} of its memory (goal: "
-          f"{LIGHTER}); {bare['seconds'] / ours['seconds']:.2f} times as fast as orjson.loads alone (goal: 1)")  # fmt: skip
+    print(f"{faster:.1f} times faster than json_normalize (goal: {FASTER:.0f}; aim: 10)")
+    print(f"in {lighter:.2f} of its memory (goal: {LIGHTER})")
+    print(f"{bare['seconds'] / ours['seconds']:.2f} times as fast as orjson.loads alone (goal: 1)")
     return 0 if faster >= FASTER and lighter <= LIGHTER and ours["seconds"] <= bare["seconds"] else 1
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
@@ -104,7 +105,27 @@ def as_bytes(found: list[str]) -> bytes:
     return f"[{','.join(found)}]".encode("utf-8", "surrogatepass")
 
 
-@settings(max_examples=600)
+ORDERS = [
+    ({}, ['{"id":"1","resources":[{"id":{"q":"a"}}]}', '{"resources":[{"id":{"a":"a"}}]}']),
+    ({}, ['{"new":{"q":1}}', '{"new":{"c":{"z":1}}}', '{"new":{"b":2,"c":{"y":1}}}', '{"new":{"a":null}}']),
+    ({}, [f'{{"usage":{{"code":{{"tool_actions":{{"{key}":{{"{below}":1}}}}}}}}}}'
+          for key, below in (("a_b", "c"), ("z", "y"), ("a", "b_c"))]),
+    ({"documented": False}, ['{"m":{"q":{"x":1}}}', '{"m":{"c":{"k":2},"q":{"b":1}}}', '{"id":1,"m":{"a":1}}']),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("options", "found"), ORDERS)
+def test_keys_below_the_top_level_come_in_the_order_stated_every_time(options: dict, found: list[str]) -> None:
+    layout = Layout(**options)
+    walked = build_frame([ParsedPage(walk(as_bytes(found), layout), SOURCE)], layout)
+    for _ in range(12):  # polars' inference alone gives another order about every other time
+        KNOWN.forget()
+        table = fast.read(as_bytes(found), SOURCE, layout)
+        assert table is not None
+        same(build_frame([ParsedPage(table, SOURCE)], layout), walked)
+
+
+@settings(max_examples=250)
 @given(st.lists(pages, min_size=1, max_size=3), layouts)
 def test_the_fast_path_gives_what_the_exact_walk_gives(loaded: list[list[str]], layout: Layout) -> None:
     KNOWN.forget()
@@ -119,11 +140,11 @@ def test_the_fast_path_gives_what_the_exact_walk_gives(loaded: list[list[str]], 
             assert table is None
             return
         slow.append(ParsedPage(walked, SOURCE))
-        quick.append(ParsedPage(walked if table is None else table, SOURCE))
+        quick.append(ParsedPage(walk(careful_cut(content), layout) if table is None else table, SOURCE))
     same(outcome(quick, layout), outcome(slow, layout))
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(st.lists(pages, min_size=1, max_size=3), layouts)
 def test_pages_concatenate_to_all_records(loaded: list[list[str]], layout: Layout) -> None:
     KNOWN.forget()

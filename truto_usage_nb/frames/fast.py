@@ -13,6 +13,7 @@ import polars as pl
 from truto_usage_nb.errors import ProtocolError
 from truto_usage_nb.frames.census import count_values
 from truto_usage_nb.frames.known import KNOWN
+from truto_usage_nb.frames.order import settle_order
 from truto_usage_nb.frames.parts import Layout, Source, Table
 from truto_usage_nb.frames.remote import REMOTE, cut_remote, is_nested, put_back
 from truto_usage_nb.frames.shape import Doubt, Shape, shape_of
@@ -57,7 +58,9 @@ def _read(content: bytes, source: Source, layout: Layout) -> Table:
     if not isinstance(records.dtype, pl.Struct) or not records.dtype.fields:
         raise Doubt
     KNOWN.learn(key, records.dtype)
-    return _proved(records, shape_of(records.dtype, layout), said)
+    shape = shape_of(records.dtype, layout)
+    settle_order(shape, content, documented=layout.documented)
+    return _proved(records, shape, said)
 
 
 def _proved(records: pl.Series, shape: Shape, said: Counter[str]) -> Table:

@@ -116,7 +116,7 @@ def nulls(height: int, dtype: Any) -> pl.Series:
 
 
 def repeated(value: Any, height: int, dtype: Any) -> pl.Series:
-    """Give a column of one value; a query through polars' engine, as `pl.repeat` is, would take twenty times as long."""
+    """Give a column of one value; by a query, as `pl.repeat` does it, it takes twenty times as long."""
     return pl.Series([value], dtype=dtype).new_from_index(0, height)
 
 

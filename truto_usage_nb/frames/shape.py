@@ -92,6 +92,8 @@ def shape_of(records: pl.Struct, layout: Layout) -> Shape:
 
 def _add(shape: Shape, node: pl.Struct, prefix: Path, texts: frozenset[Path], lists: frozenset[str]) -> None:
     """Add what is under a path, in document order."""
+    if len({each.name for each in node.fields}) < len(node.fields):
+        raise Doubt  # a key that is stated twice
     for each in node.fields:
         path, dtype = (*prefix, each.name), each.dtype
         if not prefix and each.name in lists and dtype != pl.Null:
