@@ -245,8 +245,13 @@ def test_two_currencies_of_one_record_are_rows_that_never_meet():
     ]
 
 
-def test_columns_that_may_not_be_null_are_left_out_unless_every_row_has_a_value():
-    assert not {c for c in to_focus(frame_of([datadog(1.0)])).columns if c.startswith("PricingCurrency")}
+def test_columns_that_may_not_be_null_have_a_value_on_every_row():
+    table = to_focus(frame_of([datadog(1.0) | {"charges": charged(total=1.0, tax=2.0, credit=-3.0)}]))
+    names = ("BillingAccountType", "ChargeFrequency", "ServiceSubcategory", "PricingCurrency")
+    names = (*names, "PricingCurrencyEffectiveCost")
+    assert [table[name].null_count() for name in names] == [0] * 5
+    emptied = table.with_columns(pl.lit(None, dtype=table.schema[name]).alias(name) for name in names)
+    assert sorted(check_focus(emptied)["column"].unique()) == sorted(names)
 
 
 def test_an_instant_is_charged_in_its_hour_and_keeps_its_time():

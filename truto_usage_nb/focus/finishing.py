@@ -49,9 +49,8 @@ def finished(rows: pl.DataFrame, options: Options, reading: Reading) -> pl.DataF
     rows = rows.with_columns(**_plain(options), **_provenance(reading))
     if options.events == "hour":
         rows = _by_hour(rows)
-    rows = rows.with_columns(**_prices())
-    rows = _pricing_currency(rows)
-    wanted = [c for c in columns_of(options.version).values() if c.written and not _is_left_out(rows, c)]
+    rows = rows.with_columns(**_prices()).with_columns(**_pricing_currency())
+    wanted = [c for c in columns_of(options.version).values() if c.written]
     ours = [c for c in custom_of().values() if options.emails or c.name != "x_PrincipalEmail"]
     return rows.select(_typed(rows, column) for column in (*wanted, *ours))
 
@@ -59,15 +58,6 @@ def finished(rows: pl.DataFrame, options: Options, reading: Reading) -> pl.DataF
 def _typed(rows: pl.DataFrame, column: Column) -> pl.Expr:
     found = pl.col(column.name) if column.name in rows.columns else pl.lit(None)
     return found.cast(DTYPES[column.type]).alias(column.name)
-
-
-def _is_left_out(rows: pl.DataFrame, column: Column) -> bool:
-    """A column that may not be null is left out unless every row has a value."""
-    if column.name.startswith("PricingCurrency"):
-        return "PricingCurrency" not in rows.columns
-    if column.nullable or column.needed:
-        return False
-    return column.name not in rows.columns or rows[column.name].null_count() > 0
 
 
 def _costs(options: Options) -> dict[str, pl.Expr]:
@@ -175,17 +165,19 @@ def _prices() -> dict[str, pl.Expr]:
     }
 
 
-def _pricing_currency(rows: pl.DataFrame) -> pl.DataFrame:
-    """Where some row was priced in credits, say on every row in what it was priced."""
-    if rows["credit_unit"].null_count() == rows.height:
-        return rows
+def _pricing_currency() -> dict[str, pl.Expr]:
+    """In what a row was priced: in credits, or in the currency it is billed in."""
     rate = pl.col("x_CreditRate").cast(pl.Float64).fill_null(1.0)
-    prices = {
-        f"PricingCurrency{n}": (pl.col(n).cast(pl.Float64) / rate).cast(PRICE)
-        for n in ("ListUnitPrice", "ContractedUnitPrice")
+    stays = pl.col("x_CreditRate").is_null()
+
+    def priced(name: str, dtype: pl.DataType) -> pl.Expr:
+        return (
+            pl.when(stays).then(pl.col(name).cast(dtype)).otherwise((pl.col(name).cast(pl.Float64) / rate).cast(dtype))
+        )
+
+    return {
+        "PricingCurrency": pl.coalesce("credit_unit", "BillingCurrency"),
+        "PricingCurrencyEffectiveCost": priced("EffectiveCost", AMOUNT),
+        "PricingCurrencyListUnitPrice": priced("ListUnitPrice", PRICE),
+        "PricingCurrencyContractedUnitPrice": priced("ContractedUnitPrice", PRICE),
     }
-    return rows.with_columns(
-        PricingCurrency=pl.coalesce("credit_unit", "BillingCurrency"),
-        PricingCurrencyEffectiveCost=(pl.col("EffectiveCost").cast(pl.Float64) / rate).cast(AMOUNT),
-        **prices,
-    )
