@@ -43,8 +43,10 @@ def render_report(
 
     `pdf` prints the page as well, where Chromium is at hand. `progress` as for `load_usage`; a callable is given `Step`
     values. `parameters` are the notebook's own: text, numbers, lists, paths, or dataframes (the kernel gets a file).
-    Those of `ai_spend`: `earlier` (a snapshot taken before), `labels` (a table with `email` and columns such as
-    `team`), `invoices` (`integration`, `currency`, `invoice`), `budget` (an amount a month, by currency).
+    Those of `ai_spend`: `earlier` (a snapshot taken before, to say what was restated); tables, as a frame or the path
+    of a CSV or Parquet file: `labels` (`email` and such as `team`), `invoices` (`integration`, `month`, `currency`,
+    `amount`), `roster` (`integration`, `email`, a row a seat); `seat_prices`, such as {"cursor": (40, "USD")}; `budget`
+    (an amount a month, or one by currency). `sandbox=True` brings the demo company's own tables along.
 
     Raises `InputError` for an unknown report, parameter or file, `UsageError` with the cell's source when a cell fails,
     `MissingExtraError` where a library or the browser is missing.
@@ -61,9 +63,9 @@ def render_report(
     printer = _browser(pdf)
     source = Source(snapshot, client, sandbox, accounts, period, keep_snapshot)
     with tempfile.TemporaryDirectory(prefix="truto-report-") as scratch, progress_shown(progress) as show:
-        made = _given(parameters, Path(scratch))
-        notebook.check(made)
-        made |= _own(notebook, source.file(notebook, Path(scratch), show), period)
+        notebook.check(parameters)
+        made = _given(source.brought(notebook, parameters), Path(scratch))
+        made |= _own(notebook, source.file(notebook, made, Path(scratch), show), period)
         page = _rendered(notebook, Path(to), made, show)
         if pdf is not None:
             _printed(printer, page, Path(pdf), show)

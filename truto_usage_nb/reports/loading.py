@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import warnings
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -12,31 +11,33 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from truto_usage_nb.bridge import run
-from truto_usage_nb.errors import InputError, UsageWarning
+from truto_usage_nb.errors import InputError, tell
 from truto_usage_nb.planning import Period
-from truto_usage_nb.reports.progress import Show, loading
+from truto_usage_nb.reports.progress import Loads, Show
 
 if TYPE_CHECKING:
     from truto_usage_nb.client import Client
-    from truto_usage_nb.reports.shelf import Notebook
     from truto_usage_nb.result import UsageResult
 
 __all__ = ["load", "period_before"]
 
 
-def load(client: Client, notebook: Notebook, accounts: Iterable[str] | None, period: Any, show: Show) -> UsageResult:
-    """Load what the notebook asks for: the period, those before it, and Claude's views by user."""
+def load(
+    client: Client, accounts: Iterable[str] | None, period: Any, show: Show, *, before: int = 0, users: bool = False
+) -> UsageResult:
+    """Load a period, `before` more of its length, and with `users` Claude's views of the period by user as well."""
     span = Period.parse(period)
     chosen = list(accounts) if accounts is not None else _known(client, span)
     if not chosen:
         raise InputError("there is no account to report on: none is connected, or accounts=[] was given")
     spans = [span]
-    for _ in range(notebook.before):
+    for _ in range(before):
         spans.append(period_before(spans[-1]))
-    loads = [_ask(client, chosen, one, show, users=False) for one in reversed(spans)]
-    claude = _of(client, chosen, "claude") if notebook.users else []
+    told = Loads(show)
+    loads = [_ask(client, chosen, one, told, users=False) for one in reversed(spans)]
+    claude = _of(client, chosen, "claude") if users else []
     if claude:
-        loads.append(_ask(client, claude, span, show, users=True))
+        loads.append(_ask(client, claude, span, told, users=True))
     return _joined(run(_all(loads)), Period(spans[-1].start, span.end))
 
 
@@ -44,10 +45,10 @@ async def _all(loads: list[Any]) -> list[UsageResult]:
     return list(await asyncio.gather(*loads))
 
 
-def _ask(client: Client, accounts: list[str], span: Period, show: Show, *, users: bool) -> Any:
+def _ask(client: Client, accounts: list[str], span: Period, told: Loads, *, users: bool) -> Any:
     """One period at a time, so that a record which sticks out of its own period is seen to; whole months have none."""
     overhang = None if _whole_months(span) else "prorate"
-    return client.afetch_usage(accounts, period=span, users=users, overhang=overhang, progress=loading(show))
+    return client.afetch_usage(accounts, period=span, users=users, overhang=overhang, progress=told.one())
 
 
 def period_before(span: Period) -> Period:
@@ -106,11 +107,7 @@ def _known(client: Client, span: Period) -> list[str]:
     several = table.filter(pl.len().over("integration", "tenant_id") > 1)
     twins = _twins(client, several, span)
     for twin, first in twins.items():
-        warnings.warn(
-            f"account {twin} serves the same records as {first} and is left out; accounts= names those to report on",
-            UsageWarning,
-            stacklevel=4,
-        )
+        tell(f"account {twin} serves the same records as {first} and is left out; accounts= names those to report on")
     return [account for account in client.list_accounts()["id"] if account in set(table["id"]) and account not in twins]
 
 

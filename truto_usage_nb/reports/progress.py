@@ -10,7 +10,7 @@ from typing import Any
 from truto_usage_nb.jobs import Progress
 from truto_usage_nb.jobs.progress import bar_class, somebody_looks_on
 
-__all__ = ["Show", "Step", "loading", "progress_shown"]
+__all__ = ["Loads", "Show", "Step", "progress_shown"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +48,27 @@ def _ignore(_: Step) -> None:
     return None
 
 
-def loading(show: Show) -> Callable[[Progress], None]:
-    """Show a load's progress as a step of the report."""
+class Loads:
+    """Show several loads side by side as one step of the report."""
 
-    def told(now: Progress) -> None:
-        show(Step("load", now.done, now.total, f"{now.label} · {now.pages} pages · {now.records:,} records"))
+    def __init__(self, show: Show) -> None:
+        self._show = show
+        self._seen: list[Progress | None] = []
 
-    return told
+    def one(self) -> Callable[[Progress], None]:
+        """Give what one of the loads tells its progress."""
+        place = len(self._seen)
+        self._seen.append(None)
+
+        def told(now: Progress) -> None:
+            self._seen[place] = now
+            begun = [each for each in self._seen if each is not None]
+            done, total, pages, records = (
+                sum(getattr(each, name) for each in begun) for name in ("done", "total", "pages", "records")
+            )
+            self._show(Step("load", done, total, f"{now.label} · {pages:,} pages · {records:,} records"))
+
+        return told
 
 
 class _Bar:

@@ -29,18 +29,23 @@ def list_reports() -> list[str]:
 class Notebook:
     """Hold a report notebook and what its metadata asks for under `truto_usage_nb`.
 
-    `before`: how many periods before the reported one are loaded too. `users`: whether Claude is asked by user as
-    well. `parameters` are the names that its cell tagged `parameters` assigns.
+    `before`: how many periods before the reported one are loaded too. `users`: whether Claude is asked by user as well:
+    always, never, or when the parameter that it names is given. `parameters` are the names that its cell tagged
+    `parameters` assigns.
     """
 
     path: Path
     before: int
-    users: bool
+    users: bool | str
     parameters: tuple[str, ...]
 
     @property
     def name(self) -> str:
         return self.path.stem
+
+    def by_user(self, parameters: Mapping[str, Any]) -> bool:
+        """Say whether Claude's views by user are of use with these parameters."""
+        return bool(parameters.get(self.users) if isinstance(self.users, str) else self.users)
 
     def check(self, parameters: Mapping[str, Any]) -> None:
         """Refuse a parameter that the notebook does not have, naming those it has."""
@@ -75,7 +80,7 @@ def _read(path: Path) -> Notebook:
     except (ValueError, KeyError, AttributeError) as problem:
         raise InputError(f"{path} is not a notebook: {type(problem).__name__}: {problem}") from None
     known = library("papermill").inspect_notebook(str(path))
-    return Notebook(path, int(said.get("before", 0)), bool(said.get("users", False)), tuple(known))
+    return Notebook(path, int(said.get("before", 0)), said.get("users", False), tuple(known))
 
 
 _PARTS = {"papermill": ("papermill.iorw", "papermill.parameterize", "papermill.inspection")}

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
+
 from truto_usage_nb.errors import InputError
+from truto_usage_nb.planning import Period
 from truto_usage_nb.reports.progress import Show
 from truto_usage_nb.reports.shelf import Notebook
 
@@ -29,13 +32,33 @@ class Source:
     period: Any
     keep_snapshot: str | Path | None
 
-    def file(self, notebook: Notebook, scratch: Path, show: Show) -> Path:
+    def brought(self, notebook: Notebook, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Give the parameters with those of the demo company that `sandbox=True` brings along: its directory, its seats
+        and its invoices, where the notebook has a place for them and nothing was given."""
+        if not self.sandbox or self.period is None:
+            return dict(given)
+        from truto_usage_nb.sandbox.face import make
+        from truto_usage_nb.sandbox.office import SEAT_PRICES
+
+        demo, months = make(), _months(self.period)
+        offered: dict[str, Callable[[], Any]] = {
+            "labels": demo.people,
+            "roster": demo.rosters,
+            "seat_prices": lambda: {name: [float(amount), of] for name, (amount, of) in SEAT_PRICES.items()},
+            "invoices": lambda: pl.concat([demo.invoices(month) for month in months]),
+        }
+        if not months or self.accounts is not None:  # they are of whole months and all accounts
+            del offered["invoices"]
+        extra = {name: make_() for name, make_ in offered.items() if name in notebook.parameters and name not in given}
+        return {**extra, **given}
+
+    def file(self, notebook: Notebook, parameters: Mapping[str, Any], scratch: Path, show: Show) -> Path:
         """Give the snapshot to read; what is loaded is kept in `scratch` unless a place was named."""
         self._check()
         if self.snapshot is not None:
             return Path(self.snapshot)
         kept = scratch / "usage.parquet" if self.keep_snapshot is None else self.keep_snapshot
-        result = self._load(notebook, show)
+        result = self._load(notebook, parameters, show)
         return result.save(kept)
 
     def _check(self) -> None:
@@ -52,14 +75,28 @@ class Source:
         elif self.client is not None and self.sandbox:
             raise InputError("client and sandbox=True are both given; keep one")
 
-    def _load(self, notebook: Notebook, show: Show) -> UsageResult:
+    def _load(self, notebook: Notebook, parameters: Mapping[str, Any], show: Show) -> UsageResult:
         from truto_usage_nb.reports.loading import load
 
         accounts = [self.accounts] if isinstance(self.accounts, str) else self.accounts
+        users = notebook.by_user(parameters)
         if self.client is not None:
-            return load(self.client, notebook, accounts, self.period, show)
+            return load(self.client, accounts, self.period, show, before=notebook.before, users=users)
         with _client(sandbox=self.sandbox) as own:
-            return load(own, notebook, accounts, self.period, show)
+            return load(own, accounts, self.period, show, before=notebook.before, users=users)
+
+
+def _months(period: Any) -> list[str]:
+    """Give the whole calendar months of a period, or none where it is not made of such."""
+    span = Period.parse(period)
+    months, start = [], span.start
+    while start < span.end:
+        month = Period.parse(f"{start:%Y-%m}")
+        if month.start != start:
+            return []
+        months.append(f"{start:%Y-%m}")
+        start = month.end
+    return months if start == span.end else []
 
 
 def _client(*, sandbox: bool) -> Client:

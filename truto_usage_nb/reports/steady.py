@@ -8,9 +8,15 @@ from typing import Any
 __all__ = ["steady"]
 
 _WIDGET = "application/vnd.jupyter.widget-view+json"
+_PARAMETERS = {"parameters", "injected-parameters"}
+"""Cells that hold defaults, which this page was not made with, and paths of this machine."""
 _PLACES = (
-    (re.compile(r"(/[^\s:\"'<>]*)?/ipykernel_\d+/\d+\.py"), "cell"),  # a warning names the cell's own file
-    (re.compile(r" at 0x[0-9a-fA-F]{6,}"), ""),  # where an object happened to lie
+    (
+        "ipykernel_",
+        re.compile(r"(?:/[\w.-]{1,64}){0,8}/ipykernel_\d+/\d+\.py"),
+        "cell",
+    ),  # a warning names the cell's own file
+    (" at 0x", re.compile(r" at 0x[0-9a-fA-F]{6,}"), ""),  # where an object happened to lie
 )
 _RANDOM_IDS = (
     re.compile(r'<div id="([a-z]{10})" style="padding-left:0px'),  # great-tables
@@ -23,7 +29,7 @@ def steady(notebook: Any) -> Any:
     for name in ("papermill", "execution", "widgets"):
         notebook.metadata.pop(name, None)
     notebook.metadata.get("language_info", {}).pop("version", None)
-    notebook.cells = [cell for cell in notebook.cells if "injected-parameters" not in cell.metadata.get("tags", [])]
+    notebook.cells = [cell for cell in notebook.cells if not _PARAMETERS & set(cell.metadata.get("tags", []))]
     names: dict[str, str] = {}
     for cell in notebook.cells:
         for name in ("execution", "papermill"):
@@ -43,8 +49,9 @@ def _output(output: Any, names: dict[str, str]) -> Any:
 
 
 def _placed(text: str) -> str:
-    for pattern, instead in _PLACES:
-        text = pattern.sub(instead, text)
+    for mark, pattern, instead in _PLACES:
+        if mark in text:  # a picture's megabyte of base64 is not searched for nothing
+            text = pattern.sub(instead, text)
     return text
 
 

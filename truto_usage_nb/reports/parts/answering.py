@@ -26,7 +26,7 @@ def sentences(book: Book) -> list[str]:
 
 
 def _cost(book: Book) -> str:
-    totals = _totals(book.bill)
+    totals = _totals(book, book.bill)
     if not totals:
         return f"{span_name(book.period)}: no record states a cost."
     whole = joined(_amount(amount, currency) for currency, amount in totals.items())
@@ -40,11 +40,11 @@ def _cost(book: Book) -> str:
     return f"{span_name(book.period)} cost {whole}, before credits and tax{largest}."
 
 
-def _totals(bill: pl.DataFrame) -> dict[str, float]:
-    """The total of each currency, the one with the largest first."""
-    table = bill.filter(pl.col("cost").is_not_null()).group_by("currency").agg(pl.col("cost").sum(), pl.len())
-    known = table.sort([pl.col("currency") == "XXX", "len", "currency"], descending=[False, True, False])
-    return dict(known.select("currency", "cost").iter_rows())
+def _totals(book: Book, bill: pl.DataFrame) -> dict[str, float]:
+    """The total of each currency, in the report's order."""
+    stated = bill.filter(pl.col("cost").is_not_null()).group_by("currency").agg(pl.col("cost").sum()).sort("currency")
+    sums = dict(stated.iter_rows())
+    return {one: sums[one] for one in dict.fromkeys((*book.currencies, *sums)) if one in sums}
 
 
 def _amount(amount: float, currency: str) -> str:
@@ -55,7 +55,7 @@ def _change(book: Book) -> str:
     before = book.bill_before
     if before is None:
         return "How that compares with the period before cannot be said: the snapshot does not hold it."
-    was, now = _totals(before), _totals(book.bill)
+    was, now = _totals(book, before), _totals(book, book.bill)
     name = span_name(period_before(book.period))
     parts = [_compared(was.get(one), now.get(one), one) for one in dict.fromkeys((*now, *was)) if one != "XXX"]
     return f"Against {name} that is {joined(parts)}.{_mover(book)}" if parts else f"{name} states no cost either."
@@ -72,7 +72,7 @@ def _compared(was: float | None, now: float | None, currency: str) -> str:
 def _mover(book: Book) -> str:
     """Name the vendor that moved most, in the leading currency."""
     assert book.bill_before is not None
-    currency = next(iter(_totals(book.bill)), None)
+    currency = next(iter(_totals(book, book.bill)), None)
     sides = [
         book.by("integration", bill=bill).filter(pl.col("currency") == currency).select("integration", "cost")
         for bill in (book.bill, book.bill_before)

@@ -2,33 +2,41 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import polars as pl
 
+from truto_usage_nb.questions import reconcile
 from truto_usage_nb.reports.parts.book import Book, label_of
 from truto_usage_nb.reports.parts.markup import Html
 from truto_usage_nb.reports.parts.tables import spend, table, text
 
 __all__ = ["bill", "bill_table"]
 
-_DUST = 1e-6
-"""Two sums of the same amounts in another order differ by less than this."""
+_DUST = 0.005
+"""Half a cent: less comes of rounding, or of adding in another order."""
+_AMOUNTS = ("metered", "credits", "expected", "invoice", "difference")
 
 
 def bill_table(book: Book) -> pl.DataFrame:
-    """Give `integration`, `currency`, `metered`, `credits`, `after_credits`, `invoice`, `difference`."""
-    metered = book.by("integration").filter(pl.col("cost").is_not_null()).select("integration", "currency", "cost")
-    payable = book.costs(book.now, "integration", measure="payable")
-    both = metered.rename({"cost": "metered"}).join(
-        payable.select("integration", "currency", after_credits="cost"), on=["integration", "currency"], how="left",
-        nulls_equal=True, maintain_order="left",
-    )  # fmt: skip
-    apart = pl.col("after_credits") - pl.col("metered")
-    lines = both.with_columns(credits=pl.when(apart.abs() < _DUST).then(0.0).otherwise(apart))
-    if book.invoices is None:
-        return lines
-    given = book.invoices.group_by("integration", "currency").agg(pl.col("invoice").cast(pl.Float64).sum())
-    lines = lines.join(given, on=["integration", "currency"], how="full", coalesce=True, maintain_order="left")
-    return lines.with_columns(difference=pl.col("invoice") - pl.col("after_credits"))
+    """Give `tu.reconcile` of the period, a line a vendor and currency: what was metered, credits, what that comes to,
+    the invoice where one was given, and what lies between."""
+    lines = cast("pl.DataFrame", book.hear(lambda: reconcile(book.plain, _invoices(book))))
+    first, last = book.period.start.date().replace(day=1), book.period.end.date()
+    mine = lines.filter((pl.col("month") >= first) & (pl.col("month") < last))
+    sums = [pl.when(pl.col(name).is_not_null().any()).then(pl.col(name).sum()).alias(name) for name in _AMOUNTS]
+    summed = mine.group_by("integration", "currency", maintain_order=True).agg(*sums, pl.col("cannot_know").first())
+    exact = pl.col("credits", "difference")
+    return summed.with_columns(pl.when(exact.abs() < _DUST).then(0.0).otherwise(exact).name.keep()).sort(
+        book.place(), pl.col("expected"), descending=[False, True], nulls_last=True
+    )
+
+
+def _invoices(book: Book) -> pl.DataFrame:
+    if book.invoices is not None:
+        return book.invoices
+    nowhere = {"integration": "datadog", "month": "1970-01", "currency": "USD", "amount": 0.0}
+    return pl.DataFrame([nowhere])  # a month that no report is of: there is no invoice to compare with
 
 
 def bill(book: Book) -> Html:
@@ -38,11 +46,16 @@ def bill(book: Book) -> Html:
         "vendor": text("Vendor"),
         "metered": spend("Metered"),
         "credits": spend("Credits and tax"),
-        "after_credits": spend("After credits"),
+        "expected": spend("After credits"),
     }
-    if "invoice" in lines.columns:
-        columns |= {"invoice": spend("Invoice"), "difference": spend("Difference")}
+    if book.invoices is not None:
+        columns |= {
+            "invoice": spend("Invoice"),
+            "difference": spend("Difference"),
+            "cannot_know": text("May explain it"),
+        }
+    totals = tuple(name for name in columns if name in _AMOUNTS)
     below = (
-        () if "invoice" in lines.columns else ("No invoice was given (invoices=), so there is none to compare with.",)
+        () if book.invoices is not None else ("No invoice was given (invoices=), so there is none to compare with.",)
     )
-    return table(lines, columns, name="bill", totals=tuple(columns)[1:], below=below)
+    return table(lines, columns, order=book.currencies, name="bill", totals=totals, below=below)

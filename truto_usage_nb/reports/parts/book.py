@@ -13,9 +13,10 @@ from typing import Any, TypeVar, cast
 import polars as pl
 
 from truto_usage_nb.costs import cost_per
-from truto_usage_nb.errors import InputError, UsageWarning
+from truto_usage_nb.errors import InputError, UsageWarning, hearing
 from truto_usage_nb.integrations import INTEGRATIONS
 from truto_usage_nb.planning import Period
+from truto_usage_nb.questions import with_models
 from truto_usage_nb.reports.loading import period_before
 from truto_usage_nb.result import UsageResult, read_result
 
@@ -30,20 +31,24 @@ DIMENSIONS = (
 """What the one cost table of a report is made by; every other is a sum over it."""
 
 _INSTANT = timedelta(microseconds=1)
+UNSTATED = "XXX"
+BY_USER = ("user_cost", "user_usage")
 _SUMS = ("cost", "other_cost", "tokens", "unpriced_tokens", "included_tokens")
 
 
 @dataclass(frozen=True)
 class Book:
     """Hold a report's figures: `result` is the snapshot, `now` its records of `period`, `before` those of the period
-    before (None where the snapshot does not reach back), `earlier` a snapshot taken before, `labels`, `invoices` and
-    `budget` what the reader was asked for."""
+    before (None where the snapshot does not reach back), `earlier` a snapshot taken before, what else the
+    reader brought stands beside."""
 
     result: UsageResult
     period: Period
     hash: str
     labels: pl.DataFrame | None = None
     invoices: pl.DataFrame | None = None
+    roster: pl.DataFrame | None = None
+    seat_prices: Mapping[str, tuple[float, str]] | None = None
     budget: float | Mapping[str, float] | None = None
     earlier: UsageResult | None = None
     told: list[str] = field(default_factory=list)
@@ -60,23 +65,46 @@ class Book:
         return self.cut(self.result.polars, wanted, undated=False)
 
     @cached_property
+    def plain(self) -> pl.DataFrame:
+        """The records of the period without Claude's views by user, which state the same again."""
+        return self.now.filter(~pl.col("report_type").is_in(BY_USER).fill_null(value=False))
+
+    @cached_property
+    def both(self) -> pl.DataFrame | None:
+        """The records of the period and of the one before, without views by user."""
+        return None if self.before is None else pl.concat([self.before, self.plain], how="diagonal_relaxed")
+
+    @cached_property
     def shown(self) -> UsageResult:
-        """The result as if only the period had been loaded."""
-        return replace(self.result, polars=self.now, period=self.period)
+        """The result as if only the period had been loaded, and no views by user."""
+        return replace(self.result, polars=self.plain, period=self.period)
 
     @cached_property
     def bill(self) -> pl.DataFrame:
         """The cost of each day by every dimension: what the other tables are sums of."""
-        return self.costs(self.now, DIMENSIONS, every="1d")
+        return _named(self.costs(self.plain, DIMENSIONS, every="1d"))
 
     @cached_property
     def bill_before(self) -> pl.DataFrame | None:
         before = self.before
-        return None if before is None else self.costs(before, DIMENSIONS)
+        return None if before is None else _named(self.costs(before, DIMENSIONS))
+
+    @cached_property
+    def currencies(self) -> list[str]:
+        """The currencies of the bill: that of the most records first, one that nobody stated last."""
+        stated = self.bill.filter(pl.col("cost").is_not_null()).group_by("currency").len()
+        order = [pl.col("currency") == UNSTATED, pl.col("len"), pl.col("currency")]
+        return stated.sort(order, descending=[False, True, False])["currency"].to_list()
 
     def by(self, names: str | Sequence[str] = (), *, bill: pl.DataFrame | None = None) -> pl.DataFrame:
         """Add the bill up by some of its dimensions: what `cost_per` gives for them, currencies in blocks."""
-        return added_up(self.bill if bill is None else bill, [names] if isinstance(names, str) else list(names))
+        table = added_up(self.bill if bill is None else bill, [names] if isinstance(names, str) else list(names))
+        return table.sort(self.place(), maintain_order=True)
+
+    def place(self) -> pl.Expr:
+        """Where a line's currency stands in the report's order."""
+        places = {one: place for place, one in enumerate(self.currencies)}
+        return pl.col("currency").replace_strict(places, default=len(places), return_dtype=pl.Int64)
 
     def costs(self, frame: pl.DataFrame, by: str | Sequence[str], **options: Any) -> pl.DataFrame:
         """Give `cost_per`, and keep what it tells."""
@@ -84,10 +112,10 @@ class Book:
 
     def hear(self, ask: Callable[[], T]) -> T:
         """Ask, and keep what is told meanwhile for the notes under the tables."""
-        with warnings.catch_warnings(record=True) as heard:
+        with hearing() as said, warnings.catch_warnings(record=True) as warned:
             warnings.simplefilter("always", UsageWarning)
             answer = ask()
-        said = [str(each.message) for each in heard if issubclass(each.category, UsageWarning)]
+        said += [str(each.message) for each in warned if issubclass(each.category, UsageWarning)]
         self.told.extend(text for text in said if text not in self.told)
         return answer
 
@@ -97,6 +125,12 @@ class Book:
         start = pl.col("start_date")
         inside = (start >= span.start) & (start < span.end)
         return frame.filter(inside.fill_null(value=undated))
+
+
+def _named(bill: pl.DataFrame) -> pl.DataFrame:
+    """Add `model_family`, and `workspace`: its name, or its id where it has none."""
+    workspace = pl.coalesce("resources_workspace_name", "resources_workspace_id")
+    return cast("pl.DataFrame", with_models(bill)).with_columns(workspace=workspace)
 
 
 def added_up(bill: pl.DataFrame, names: list[str]) -> pl.DataFrame:
@@ -110,9 +144,7 @@ def added_up(bill: pl.DataFrame, names: list[str]) -> pl.DataFrame:
     table = table.with_columns(
         cost_per_million_tokens=ratio, priced_share=pl.when(whole > 0).then(pl.col("tokens") / whole)
     )
-    down = [True, False, True, *[False] * len(names)]
-    lines = table.with_columns(_size=pl.col("cost").abs().sum().over("currency"))
-    return lines.sort(["_size", "currency", "cost", *names], descending=down, nulls_last=True).drop("_size")
+    return table.sort(["currency", "cost", *names], descending=[False, True, *[False] * len(names)], nulls_last=True)
 
 
 def open_book(
@@ -122,12 +154,16 @@ def open_book(
     earlier: str | Path | None = None,
     labels: str | Path | None = None,
     invoices: str | Path | None = None,
+    roster: str | Path | None = None,
+    seat_prices: Mapping[str, Sequence[Any]] | None = None,
     budget: float | Mapping[str, float] | None = None,
 ) -> Book:
     """Open a snapshot for a report. `period` is the one to report on: the last month of the snapshot when left out.
 
-    `earlier` is a snapshot taken before; `labels` and `invoices` are CSV or Parquet files, see `render_report`;
-    `budget` is an amount a month, or a mapping of currencies to amounts.
+    `earlier` is a snapshot taken before. CSV or Parquet files: `labels` with `email` and such as `team`; `invoices`
+    with `integration`, `month`, `currency`, `amount`; `roster` with `integration` and `email`, a row a seat.
+    `seat_prices` says what a seat costs a month, such as {"cursor": (40, "USD")}; `budget` is an amount a month, or one
+    by currency.
     """
     from truto_usage_nb.result.snapshot import content_hash
 
@@ -137,7 +173,9 @@ def open_book(
         period=_reported(result, period),
         hash=content_hash(result.polars),
         labels=_file("labels", labels, ("email",)),
-        invoices=_file("invoices", invoices, ("integration", "currency", "invoice")),
+        invoices=_file("invoices", invoices, ("integration", "month", "currency", "amount")),
+        roster=_file("roster", roster, ("integration", "email")),
+        seat_prices={name: (float(price[0]), str(price[1])) for name, price in (seat_prices or {}).items()} or None,
         budget=budget or None,
         earlier=read_result(earlier) if earlier else None,
     )

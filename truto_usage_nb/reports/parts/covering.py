@@ -8,28 +8,22 @@ import polars as pl
 
 from truto_usage_nb.costs import coverage as cover
 from truto_usage_nb.format import money
+from truto_usage_nb.questions.invoicing import CANNOT_KNOW
 from truto_usage_nb.reports.parts.book import Book, label_of
 from truto_usage_nb.reports.parts.markup import Html, notes
 from truto_usage_nb.reports.parts.tables import count, day, millions, share, table, text
 
 __all__ = ["coverage", "not_in_these_figures"]
 
-_NEVER = {
-    "claude": "Priority Tier tokens, which have no cost row; credits, which are applied later; seats",
-    "openai_codex": "grants and prepaid credits; ChatGPT seats; Codex usage within a plan",
-    "cursor": "seats, which no endpoint returns; its invoice runs from billing day to billing day, not by month",
-    "confluent": "the purchase of a commitment: what is drawn from it is shown at contract price",
-    "datadog": "forecasts, on purpose; one record a month, so its days are that month spread evenly",
-}
 _KEY = ("integrated_account_id", "integration", "report_type")
 
 
 def not_in_these_figures(book: Book) -> Html:
     """Say before any chart what no figure below can hold."""
-    held = [name for name in dict.fromkeys(book.now["integration"].drop_nulls().sort()) if name in _NEVER]
-    lines = "".join(f"<li><strong>{escape(label_of(name))}</strong>: {escape(_NEVER[name])}</li>" for name in held)
-    general = "Tax, seats and purchases, unless a record states them: no vendor's usage API returns them."
-    end = "So no total below is an invoice; it is what was metered."
+    held = [name for name in dict.fromkeys(book.now["integration"].drop_nulls().sort()) if name in CANNOT_KNOW]
+    lines = "".join(f"<li><strong>{escape(label_of(name))}</strong>: {escape(CANNOT_KNOW[name])}</li>" for name in held)
+    general = "What an invoice may hold that no usage API tells, and so no figure below:"
+    end = "Tax counts where a record states it. No total below is an invoice: it is what was metered."
     return Html(f'<div class="aside"><p>{general}</p><ul>{lines}</ul><p>{end}</p></div>')
 
 
@@ -52,10 +46,7 @@ def coverage(book: Book) -> Html:
         "priced_share": share("With a price"),
         "settled_until": day("Final until"),
     }
-    below = [*held.notes, "A view that states the same money or tokens as another is counted once; see the rule below."]
-    return table(
-        accounts, columns, name="coverage", below=below if accounts["report_type"].n_unique() > 3 else held.notes
-    )
+    return table(accounts, columns, order=book.currencies, name="coverage", below=held.notes)
 
 
 def _money(stated: pl.DataFrame, key: tuple[str | None, ...]) -> str:

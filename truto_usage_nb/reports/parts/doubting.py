@@ -26,15 +26,12 @@ class Doubt(NamedTuple):
 
 
 def doubts(book: Book) -> list[Doubt]:
-    """Give every doubt that can be put in money, the largest of each currency first."""
+    """Give every doubt that can be put in money, the largest of each currency first, never weighed across two."""
     found = [*_open(book), *_missing(book), *_unpriced(book), *_nameless(book)]
-    return sorted(found, key=lambda each: (each.currency != _main(book), each.currency, -abs(each.amount), each.what))
-
-
-def _main(book: Book) -> str | None:
-    """The currency of the most lines: amounts of several are never weighed against each other."""
-    stated = book.bill.filter(pl.col("cost").is_not_null() & (pl.col("currency") != "XXX"))
-    return stated["currency"].mode().sort()[0] if stated.height else None
+    places = {currency: place for place, currency in enumerate(book.currencies)}
+    return sorted(
+        found, key=lambda each: (places.get(each.currency, len(places)), each.currency, -abs(each.amount), each.what)
+    )
 
 
 def _open(book: Book) -> Iterator[Doubt]:
@@ -46,13 +43,16 @@ def _open(book: Book) -> Iterator[Doubt]:
 
 
 def _missing(book: Book) -> Iterator[Doubt]:
-    rows = coverage(book.shown).accounts.filter(pl.col("days_missing") > 0)
-    for account, days, missing, held in rows.select(
+    held = coverage(book.shown)
+    view = ["integrated_account_id", "report_type"]
+    billed = held.accounts.join(held.money.select(view).unique(), on=view, how="semi", nulls_equal=True)
+    rows = billed.filter(pl.col("days_missing") > 0).sort(view, nulls_last=True)
+    for account, days, missing, days_held in rows.select(
         "integrated_account_id", "days_missing", "missing_days", "days_held"
     ).iter_rows():
         for currency, amount in _sums(book.bill.filter(pl.col("integrated_account_id") == account)):
             how = f"{plural(days, 'day')} without a record ({missing}), at the account's mean of the days held"
-            yield Doubt(f"{account} has a gap", amount / held * days, currency, how)
+            yield Doubt(f"{account} has a gap", amount / days_held * days, currency, how)
 
 
 def _unpriced(book: Book) -> Iterator[Doubt]:
@@ -87,4 +87,4 @@ def uncertainty(book: Book) -> Html:
         "amount": spend("Money concerned"),
         "how": text("How it was reckoned"),
     }
-    return table(frame, columns, name="doubts")
+    return table(frame, columns, order=book.currencies, name="doubts")

@@ -15,14 +15,14 @@ def head(book: Book) -> Html:
     """Say period, accounts and state, FINAL or PROVISIONAL until a day, and which snapshot the figures are from."""
     accounts = list(dict.fromkeys(book.now["integrated_account_id"].drop_nulls()))
     facts = {
-        "Period": f"{span_name(book.period)} (UTC)",
-        "From, to": f"{book.period.start:%Y-%m-%d} to {book.period.end:%Y-%m-%d}, end excluded",
+        "Period": f"{book.period.start:%Y-%m-%d} to {book.period.end:%Y-%m-%d}, end excluded, UTC",
         plural(len(accounts), "account"): ", ".join(accounts) or "none has a record",
         "Records": f"{book.now.height:,}",
         "Snapshot": book.hash[:16],
     }
     cells = "".join(f"<dl><dt>{escape(name)}</dt><dd>{escape(value)}</dd></dl>" for name, value in facts.items())
-    return Html(f'<p>{_badge(book)}</p>\n<div class="strip">{cells}</div>{_partial(book)}')
+    name = escape(span_name(book.period))
+    return Html(f'<p class="lead">{name} {_badge(book)}</p>\n<div class="strip">{cells}</div>{_partial(book)}')
 
 
 def state_line(book: Book) -> str:

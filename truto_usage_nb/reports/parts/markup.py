@@ -50,8 +50,8 @@ def fold(summary: str, lines: Iterable[str]) -> Html:
 
 
 def figure(drawn: Any, caption: str) -> Html:
-    """Show a chart (an Axes, a Figure, or an array of Axes) as a picture with its description, the same bytes each
-    time, and close it."""
+    """Show a chart (an Axes, a Figure, or several Axes of one) as a picture with its description for those who do not
+    see it, the same bytes each time, and close it."""
     import base64
     import io
 
@@ -63,10 +63,7 @@ def figure(drawn: Any, caption: str) -> Html:
     plt.close(whole)
     data = base64.b64encode(held.getvalue()).decode("ascii")
     width = int.from_bytes(held.getvalue()[16:20], "big") * 2 // 3
-    return Html(
-        f'<figure><img alt="{escape(caption)}" width="{width}" src="data:image/png;base64,{data}">'
-        f"<figcaption>{escape(caption)}</figcaption></figure>"
-    )
+    return Html(f'<figure><img alt="{escape(caption)}" width="{width}" src="data:image/png;base64,{data}"></figure>')
 
 
 def _figure_of(drawn: Any) -> Any:

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from truto_usage_nb.format import money
 from truto_usage_nb.reports.parts.book import Book, label_of
 from truto_usage_nb.reports.parts.markup import Html
-from truto_usage_nb.reports.parts.tables import NOBODY, PINNED, millions, price, share, spend, table, text
+from truto_usage_nb.reports.parts.tables import NOBODY, PINNED, millions, part, price, share, spend, table, text
 
 __all__ = ["by_product", "unit_prices", "where"]
 
@@ -17,15 +16,17 @@ __all__ = ["by_product", "unit_prices", "where"]
 def where(book: Book, by: str, title: str, *, top: int = 12) -> Html:
     """Show the cost by one dimension of the bill, with its share; what has no value there is not attributed, vendor by
     vendor, and stands last."""
+    if by == "integration":
+        lines = book.by(by).filter(pl.col("cost").is_not_null()).with_columns(integration=_vendor())
+        return shares_table(book, with_shares(lines), by, title, top=top)
     named = book.by(by, bill=book.bill.filter(pl.col(by).is_not_null())).filter(pl.col("cost").is_not_null())
     rest = book.by("integration", bill=book.bill.filter(pl.col(by).is_null())).filter(pl.col("cost").is_not_null())
     nobody = rest.select(
         pl.format(f"{NOBODY} {{}}", _vendor()).alias(by), pl.exclude("integration"), pl.lit(value=True).alias(PINNED)
     )
     lines = pl.concat([named.with_columns(pl.lit(value=False).alias(PINNED)), nobody], how="diagonal_relaxed")
-    order = lines["currency"].unique(maintain_order=True).to_list()
-    ranked = lines.sort([pl.col("currency").replace_strict(order, range(len(order))), PINNED], maintain_order=True)
-    return shares_table(with_shares(ranked), by, title, top=top)
+    ranked = lines.sort([book.place(), PINNED], maintain_order=True)
+    return shares_table(book, with_shares(ranked), by, title, top=top)
 
 
 def _vendor() -> pl.Expr:
@@ -38,10 +39,10 @@ def with_shares(lines: pl.DataFrame) -> pl.DataFrame:
     return lines.with_columns(share=pl.when(whole != 0).then(pl.col("cost") / whole))
 
 
-def shares_table(lines: pl.DataFrame, by: str, title: str, *, top: int = 12) -> Html:
+def shares_table(book: Book, lines: pl.DataFrame, by: str, title: str, *, top: int = 12) -> Html:
     """Show cost and share by a column of names."""
-    columns = {by: text(title), "cost": spend("Cost"), "share": share("Share")}
-    return table(lines, columns, name=f"where-{by}", totals=("cost",), top=top)
+    columns = {by: text(title), "cost": spend("Cost"), "share": part("Share")}
+    return table(lines, columns, order=book.currencies, name=f"where-{by}", totals=("cost", "share"), top=top)
 
 
 def unit_prices(book: Book, *, top: int = 15) -> Html:
@@ -68,7 +69,7 @@ def unit_prices(book: Book, *, top: int = 15) -> Html:
         closing_line(book.by()),
         "A price per million is a blend: it moves with the share of cache reads as much as with the rate card.",
     )
-    return table(lines, columns, name="prices", top=top, below=below)
+    return table(lines, columns, order=book.currencies, name="prices", top=top, below=below)
 
 
 def by_product(book: Book, integrations: Sequence[str], *, top: int = 25) -> Html:
@@ -78,7 +79,7 @@ def by_product(book: Book, integrations: Sequence[str], *, top: int = 25) -> Htm
         "vendor": text("Vendor"),
         "product_name": text("Product"),
         "cost": spend("Cost"),
-        "share": share("Share"),
+        "share": part("Share"),
     }
     if book.bill_before is not None:
         was = _products(book.bill_before, book, integrations).select(
@@ -93,14 +94,9 @@ def by_product(book: Book, integrations: Sequence[str], *, top: int = 25) -> Htm
         return Html(f"<p>No cost of {' or '.join(label_of(name) for name in integrations)} in this period.</p>")
     lines = with_shares(lines).with_columns(vendor=_vendor())
     lines = lines.sort(["currency", "cost"], descending=[False, True], nulls_last=True)
-    return table(lines, columns, name="products", totals=("cost", "was", "change"), top=top)
+    return table(lines, columns, order=book.currencies, name="products", totals=("cost", "was", "change"), top=top)
 
 
 def _products(bill: pl.DataFrame, book: Book, integrations: Sequence[str]) -> pl.DataFrame:
     mine = bill.filter(pl.col("integration").is_in(integrations))
     return book.by(["integration", "product_name"], bill=mine).filter(pl.col("cost").is_not_null())
-
-
-def leading(book: Book) -> str:
-    """Write the bill's totals, for a sentence."""
-    return ", ".join(money(cost, currency) for currency, cost in book.by().select("currency", "cost").iter_rows())

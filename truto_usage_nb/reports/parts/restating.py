@@ -19,7 +19,7 @@ def restated(book: Book) -> Html:
     """Say "September was reported as $x; it is now $y" for each period that both snapshots hold; nothing without an
     earlier one."""
     if book.earlier is None:
-        return note("No earlier snapshot was given (earlier=), so nothing can be said about restated figures.")
+        return Html("")
     lines = restatements(book)
     then = f"{book.earlier.fetched_at:%Y-%m-%d}"
     totals = lines.group_by("period", "currency", maintain_order=True).agg(pl.col("reported", "now").sum())
@@ -32,7 +32,9 @@ def restated(book: Book) -> Html:
         "period": text("Period"), "vendor": text("Vendor"), "reported": spend(f"Reported {then}"),
         "now": spend("Now"), "change": spend("Change"),
     }  # fmt: skip
-    return Html(text_) + table(changed, columns, name="restated", totals=("reported", "now", "change"))
+    return Html(text_) + table(
+        changed, columns, order=book.currencies, name="restated", totals=("reported", "now", "change")
+    )
 
 
 def _sentence(period: str, currency: str, reported: float, now: float) -> str:

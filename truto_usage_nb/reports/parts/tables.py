@@ -11,12 +11,28 @@ import polars as pl
 from truto_usage_nb.format import money, number, percent
 from truto_usage_nb.reports.parts.markup import Html, notes
 
-__all__ = ["NOBODY", "PINNED", "Column", "count", "day", "millions", "price", "share", "spend", "table", "text"]
+__all__ = [
+    "NOBODY",
+    "PINNED",
+    "Column",
+    "count",
+    "day",
+    "dollars",
+    "millions",
+    "part",
+    "price",
+    "share",
+    "spend",
+    "table",
+    "text",
+]
 
 NOBODY = "(not attributed)"
 PINNED = "pinned"
 _STYLE = re.compile(r"<style>.*?</style>\s*", re.DOTALL)
 _DIV = re.compile(r'^<div id="[^"]*" style="[^"]*">', re.MULTILINE)
+_LEFT = ("text", "day")
+_ADDS_UP = ("money", "count", "millions", "part")
 _CURRENCY = {None: "no money stated", "XXX": "currency not stated (XXX)"}
 
 
@@ -35,6 +51,11 @@ def text(label: str) -> Column:
 def spend(label: str) -> Column:
     """Money in the line's own currency."""
     return Column(label, "money")
+
+
+def dollars(label: str) -> Column:
+    """Money in US dollars, whatever the line's currency: an estimate at list prices."""
+    return Column(label, "dollars")
 
 
 def price(label: str) -> Column:
@@ -57,6 +78,11 @@ def share(label: str) -> Column:
     return Column(label, "share")
 
 
+def part(label: str) -> Column:
+    """A share of the whole, which adds up."""
+    return Column(label, "part")
+
+
 def day(label: str) -> Column:
     """A date."""
     return Column(label, "day")
@@ -67,6 +93,7 @@ def table(
     columns: Mapping[str, Column],
     *,
     name: str,
+    order: Sequence[str] = (),
     title: str | None = None,
     totals: Sequence[str] = (),
     top: int | None = None,
@@ -74,11 +101,12 @@ def table(
 ) -> Html:
     """Show a frame's `columns`, a block a currency where there are several, with a total of `totals` under each block.
 
-    `top` keeps that many lines of each block and adds the others up in one; `name` identifies the table in the page.
+    `order` says which currency comes first; `top` keeps that many lines of each block and adds the others up in one;
+    `name` identifies the table in the page.
     """
     from great_tables import GT, loc, style
 
-    shown, kinds = _lines(frame, columns, totals, top)
+    shown, kinds = _lines(_in_order(frame, order), columns, totals, top)
     blocks = "currency" in shown.columns and shown["currency"].n_unique() > 1
     body = shown.select(
         *([pl.Series("block", [_CURRENCY.get(c, c) for c in shown["currency"]])] if blocks else []),
@@ -86,8 +114,11 @@ def table(
     )
     made = GT(body, id=f"t-{name}", groupname_col="block" if blocks else None)
     made = made.cols_label({key: column.label for key, column in columns.items()})
-    made = made.cols_align("left", [key for key, column in columns.items() if column.kind == "text"])
-    made = made.cols_align("right", [key for key, column in columns.items() if column.kind != "text"])
+    made = made.cols_align("left", [key for key, column in columns.items() if column.kind in _LEFT])
+    made = made.cols_align("right", [key for key, column in columns.items() if column.kind not in _LEFT])
+    dates = [key for key, column in columns.items() if column.kind == "day"]
+    if dates:
+        made = made.tab_style(style.css("white-space: nowrap"), loc.body(columns=dates))
     if title is not None:
         made = made.tab_header(title=title)
     sums = [i for i, kind in enumerate(kinds) if kind == "total"]
@@ -101,6 +132,15 @@ def _bare(markup: str) -> str:
     return _DIV.sub("<div>", _STYLE.sub("", markup), count=1)
 
 
+def _in_order(frame: pl.DataFrame, order: Sequence[str]) -> pl.DataFrame:
+    """Put the currencies' blocks in an order, the lines of each as they come; what it does not name comes last."""
+    if not order or "currency" not in frame.columns:
+        return frame
+    places = {one: place for place, one in enumerate(order)}
+    place = pl.col("currency").replace_strict(places, default=len(order), return_dtype=pl.Int64)
+    return frame.sort(place, maintain_order=True)
+
+
 def _lines(
     frame: pl.DataFrame, columns: Mapping[str, Column], totals: Sequence[str], top: int | None
 ) -> tuple[pl.DataFrame, list[str]]:
@@ -109,6 +149,8 @@ def _lines(
     Lines marked `PINNED` stand last and are never among the others that are added up.
     """
     currency = "currency" in frame.columns
+    dates = [key for key, column in columns.items() if column.kind == "day" and key in frame.columns]
+    frame = frame.with_columns(pl.col(dates).dt.strftime("%Y-%m-%d"))
     parts, kinds = [], list[str]()
     for block in frame.partition_by("currency", maintain_order=True) if currency else [frame]:
         pinned = block.filter(pl.col(PINNED)) if PINNED in block.columns else block.clear()
@@ -131,11 +173,12 @@ def _sum(
     block: pl.DataFrame, summed: Mapping[str, Column], label: str, named: Mapping[str, Column] | None = None
 ) -> pl.DataFrame:
     """Add a block's lines up; prices and shares have no sum, and a sum of unknowns is unknown."""
-    adding = [key for key, column in summed.items() if column.kind in {"money", "count", "millions"}]
+    adding = [key for key, column in summed.items() if column.kind in _ADDS_UP]
     known = [pl.when(pl.col(k).is_not_null().any()).then(pl.col(k).sum()).alias(k) for k in adding]
-    first = next(key for key, column in (named or summed).items() if column.kind == "text")
+    words = [key for key, column in (named or summed).items() if column.kind in _LEFT]
+    said = [pl.lit(label if place == 0 else "", dtype=pl.String).alias(key) for place, key in enumerate(words)]
     keys = [pl.col("currency").first()] if "currency" in block.columns else []
-    return block.select(*keys, *known).with_columns(pl.lit(label).alias(first)).select(first, pl.exclude(first))
+    return block.select(*keys, *known).with_columns(said)
 
 
 def _written(frame: pl.DataFrame, key: str, column: Column) -> pl.Series:
@@ -164,7 +207,9 @@ def _in_millions(value: float) -> str:
 _WRITERS: dict[str, Callable[[Any], str]] = {
     "text": str,
     "share": percent,
-    "day": lambda value: f"{value:%Y-%m-%d}",
+    "part": lambda value: percent(round(value, 9)),  # shares that add up to everything are everything
+    "dollars": lambda value: money(value, "USD"),
+    "day": str,
     "millions": _in_millions,
     "count": number,
 }

@@ -1,0 +1,94 @@
+"""What was bought ahead: plans, commitments and seats, and what is left unused."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import polars as pl
+
+from truto_usage_nb import plots
+from truto_usage_nb.costs import with_costs
+from truto_usage_nb.questions import seats as seated
+from truto_usage_nb.reports.parts.book import Book, label_of
+from truto_usage_nb.reports.parts.markup import Html, figure, note
+from truto_usage_nb.reports.parts.tables import Column, count, day, millions, spend, table, text
+
+__all__ = ["commitments", "idle_seats", "seat_chart", "seat_list", "seat_summary"]
+
+_SUMS = {
+    "charges_committed": spend("Committed"),
+    "charges_on_demand": spend("On demand"),
+    "charges_platform_fee": spend("Platform fees"),
+    "cost_discount": spend("Discounts"),
+    "cost_included": spend("Covered by a plan, at list price"),
+}
+
+
+def commitments(book: Book) -> Html:
+    """Show what each vendor states of commitments, fees, discounts and usage that a plan covers."""
+    have = [name for name in _SUMS if name.startswith("cost_") or name in book.plain.columns]
+    costed = book.hear(lambda: with_costs(book.plain))
+    sums = [pl.when(pl.col(name).is_not_null().any()).then(pl.col(name).sum()).alias(name) for name in have]
+    lines = costed.rename({"cost_currency": "currency"}).group_by("integration", "currency").agg(sums)
+    lines = lines.filter(pl.any_horizontal(pl.col(name).fill_null(0.0) != 0 for name in have))
+    covered = book.by("integration").group_by("integration").agg(pl.col("included_tokens").sum())
+    lines = lines.join(covered, on="integration", how="left").with_columns(
+        [pl.when(pl.col(name) != 0).then(pl.col(name)).alias(name) for name in have],
+        included_tokens=pl.when((pl.col("cost_included") != 0) & (pl.col("included_tokens") != 0)).then(
+            pl.col("included_tokens")
+        ),
+        vendor=pl.col("integration").map_elements(label_of, pl.String),
+    )
+    if not lines.height:
+        return note("No record states a commitment, a fee, a discount or usage covered by a plan.")
+    columns: dict[str, Column] = {"vendor": text("Vendor"), **{name: _SUMS[name] for name in have}}
+    columns["included_tokens"] = millions("Covered tokens, millions")
+    below = ("What a plan or commitment cost to buy is in no usage API; what was drawn from it is shown here.",)
+    return table(lines.sort("currency", "integration"), columns, order=book.currencies, name="commitments", below=below)
+
+
+def seat_list(book: Book) -> pl.DataFrame:
+    """Give `tu.seats` of everything that the snapshot holds, of the vendors that tell a person."""
+    held = book.result.polars["integration"].unique().implode()
+    roster = None if book.roster is None else book.roster.filter(pl.col("integration").is_in(held))
+    roster = None if roster is None or roster.is_empty() else roster
+    found = cast("pl.DataFrame", book.hear(lambda: seated(book.result.polars, roster, book.seat_prices)))
+    return found.with_columns(vendor=pl.col("integration").map_elements(label_of, pl.String))
+
+
+def seat_summary(book: Book) -> Html:
+    """Show how many seats of each vendor are used, idle or never seen, and what the unused cost a month."""
+    found = seat_list(book)
+    kinds = ("active", "idle", "never seen", "seen, not on the roster")
+    counts = [(pl.col("status") == kind).sum().alias(kind) for kind in kinds]
+    cost = pl.when(pl.col("idle_cost").is_not_null().any()).then(pl.col("idle_cost").sum()).alias("idle_cost")
+    lines = found.group_by("vendor", maintain_order=True).agg(*counts, cost, pl.col("currency").drop_nulls().first())
+    columns = {"vendor": text("Vendor"), **{kind: count(kind.capitalize()) for kind in kinds}}
+    return table(
+        lines, columns | {"idle_cost": spend("Unused, a month")}, order=book.currencies, name="seats", below=_told(book)
+    )
+
+
+def _told(book: Book) -> list[str]:
+    rule = "Idle: no use in the vendor's last fourteen days. Never seen: on the roster, in no record."
+    if book.roster is None:
+        return [rule, "No roster was given (roster=): these are people seen, and a seat that nobody used is not here."]
+    return [rule, *([] if book.seat_prices else ["No price of a seat was given (seat_prices=), so none is known."])]
+
+
+def idle_seats(book: Book, *, top: int | None = None) -> Html:
+    """Show each seat that nobody uses, and since when."""
+    found = seat_list(book).filter(pl.col("status").is_in(["idle", "never seen"]))
+    if not found.height:
+        return note("Every seat that is known was used.")
+    columns = {
+        "vendor": text("Vendor"), "email": text("Person"), "status": text("Status"), "last_active": day("Last used"),
+        "idle_days": count("Days idle"), "idle_cost": spend("A month"),
+    }  # fmt: skip
+    return table(found, columns, order=book.currencies, name="idle", totals=("idle_cost",), top=top)
+
+
+def seat_chart(book: Book) -> Html:
+    """Draw how many seats of each vendor are in which status."""
+    caption = "Seats by vendor and status"
+    return figure(book.hear(lambda: plots.seats(seat_list(book))), caption)

@@ -1,0 +1,75 @@
+"""Charts as a report shows them: each with its description, closed after it is drawn, the same bytes every time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+from truto_usage_nb import plots
+from truto_usage_nb.reports.parts.book import UNSTATED, Book, label_of, span_name
+from truto_usage_nb.reports.parts.markup import Html, figure, note
+
+__all__ = ["bars_chart", "drawn", "list_chart", "price_chart", "time_chart"]
+
+
+def drawn(book: Book, chart: Any, *arguments: Any, caption: str, of: pl.DataFrame, **options: Any) -> Html:
+    """Draw with one of `tu.plots`, a picture for each currency of the lines `of`; amounts without a currency are told,
+    not drawn."""
+    there = of["currency"].drop_nulls().unique().to_list()
+    stated = [
+        one
+        for one in (*book.currencies, *sorted(set(there) - set(book.currencies)))
+        if one in there and one != UNSTATED
+    ]
+    pictures = []
+    for currency in stated:
+        axes = book.hear(lambda one=currency: chart(*arguments, currency=one, **options))  # type: ignore[misc]
+        pictures.append(figure(axes, f"{caption}, {currency}" if len(stated) > 1 else caption).markup)
+    left = "Amounts whose currency nobody stated are in the tables and not drawn."
+    return Html("".join(pictures)) + (note(left) if UNSTATED in there else Html(""))
+
+
+def time_chart(book: Book, by: str, caption: str, *, every: str = "1d") -> Html:
+    """Draw the cost of each day by one dimension."""
+    frame, column = _vendors(book.plain, by)
+    stated = _stated(book.bill)
+    return drawn(book, plots.cost_over_time, frame, column, every=every, of=stated, caption=_titled(book, caption))
+
+
+def bars_chart(book: Book, by: str, caption: str, *, top: int = 10) -> Html:
+    """Draw ranked bars of one dimension, of the records that have a value there."""
+    named, column = _vendors(book.plain.filter(pl.col(by).is_not_null()), by)
+    stated = _stated(book.bill, by)
+    return drawn(book, plots.cost_bars, named, column, top=top, of=stated, caption=_titled(book, caption))
+
+
+def price_chart(book: Book, caption: str, *, top: int = 10) -> Html:
+    """Draw what a million tokens of each model cost."""
+    named = book.plain.filter(pl.col("model_id").is_not_null())
+    priced = _stated(book.bill, "model_id").filter(pl.col("tokens") > 0)
+    return drawn(book, plots.price_per_million, named, top=top, of=priced, caption=_titled(book, caption))
+
+
+def list_chart(book: Book, by: str, caption: str, *, top: int = 10) -> Html:
+    """Draw what was billed in front of the list price."""
+    named, column = _vendors(book.plain.filter(pl.col(by).is_not_null()), by)
+    stated = _stated(book.bill, by)
+    return drawn(book, plots.billed_against_list, named, column, top=top, of=stated, caption=_titled(book, caption))
+
+
+def _stated(bill: pl.DataFrame, by: str | None = None) -> pl.DataFrame:
+    """The lines with a cost, and a value of the dimension."""
+    lines = bill.filter(pl.col("cost").is_not_null())
+    return lines if by is None else lines.filter(pl.col(by).is_not_null())
+
+
+def _vendors(frame: pl.DataFrame, by: str) -> tuple[pl.DataFrame, str]:
+    """Name vendors as people do."""
+    if by != "integration":
+        return frame, by
+    return frame.with_columns(vendor=pl.col("integration").map_elements(label_of, pl.String)), "vendor"
+
+
+def _titled(book: Book, caption: str) -> str:
+    return f"{caption}, {span_name(book.period)}"
