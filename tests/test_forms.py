@@ -51,6 +51,8 @@ def test_a_wrong_field_speaks_in_the_querys_own_words_and_stops_run_and_code(for
     assert 'role="alert"' in form.fields[name].note.value
     assert form.row.run.disabled
     assert form.state == before
+    assert "tu.load_usage" not in form.pages.code.value
+    assert name in form.pages.code.value
     for ask in (lambda: form.code, lambda: form.query, form.to_report, form.run):
         with pytest.raises(InputError, match="the form needs attention"):
             ask()
@@ -293,7 +295,7 @@ def test_everything_from_the_service_is_escaped(form):
     frame = form.load()
     evil = "<img src=x onerror=alert(1)>"
     seen = preview(frame.with_columns(model_id=pl.lit(evil), user_email=pl.lit(evil)))
-    assert "<img" not in seen.head + seen.costs
+    assert "<img" not in seen.head + seen.costs + seen.chart
     assert "&lt;img" in seen.head
     assert "&lt;img" in seen.costs
     form.accounts.typed.value = f'"{evil}"'
@@ -307,6 +309,7 @@ def test_two_forms_of_a_client_share_what_was_seen(client, form):
     assert "auto" in other.fields["model_ids"].control.options
     assert "messages_api" in other.fields["product_ids"].control.options
     assert "Messages API (messages_api)" in other.fields["product_ids"].control.tooltip
+    assert 'aria-label="cost by model, USD"' in form.pages.chart.value
     other.fields["model_ids"].control.value = "auto, "
     assert "auto, composer-2.5" in other.fields["model_ids"].control.options
 

@@ -80,7 +80,7 @@ def _axes(height: float) -> Any:
 def _svg(axes: Any, name: str) -> str:
     """Write a figure as inline SVG whose ink and paper are the theme's."""
     held = io.StringIO()
-    axes.figure.savefig(held, format="svg", transparent=True, metadata={"Date": None})
+    axes.figure.savefig(held, format="svg", transparent=True, bbox_inches="tight", metadata={"Date": None})
     text = held.getvalue()
     text = _SHEET.sub("", text[text.index("<svg") :])  # its style sheet would reach beyond the picture
     text = _COLOUR.sub(lambda found: _THEME_OF[found[0].lower()], text)

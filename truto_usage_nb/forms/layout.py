@@ -35,13 +35,12 @@ class Pages:
         self.head.value, self.costs.value, self.chart.value = seen.head, seen.costs, seen.chart
 
     def say(self, problems: Sequence[str], *, stale: bool) -> None:
-        """Say what stands in the way of Run and of the code, or that the result is of an earlier form."""
+        """Say that the result is of an earlier form; and what stands in the way of code, in the place of the code."""
+        old = ["What is shown below was loaded before the last change; press Run."]
+        self.told.value = listing(old if stale and not problems else [])
         if problems:
-            self.told.value = note_html("The code waits for the form: " + "; ".join(problems), wrong=True)
-        else:
-            self.told.value = listing(
-                ["What is shown below was loaded before the last change; press Run."] if stale else []
-            )
+            self.code.value = note_html("The code waits for the form: " + "; ".join(problems), wrong=True)
+            self.report.value = ""
 
     def keep(self, code: str, report: str) -> None:
         self.code.value = code_html(code, "code that loads the same frame")

@@ -20,7 +20,8 @@ STYLE = """<style>
   color: var(--tu-ink); background: var(--tu-paper); border: 1px solid var(--tu-line); border-radius: 8px;
   padding: 4px 18px 16px; max-width: 1080px; overflow: visible; }
 .tu-form .widget-html, .tu-form .widget-html-content { line-height: 1.45; overflow: visible; height: auto;
-  min-height: 0; margin-top: 0; margin-bottom: 0; }
+  min-height: 0; min-width: 0; margin-top: 0; margin-bottom: 0; }
+.tu-form .widget-html-content { width: 100%; }
 .tu-form h3 { font-size: 15px; font-weight: 600; margin: 14px 0 6px; color: var(--tu-ink); }
 .tu-form h4 { font-size: 12px; font-weight: 600; margin: 0 0 2px; color: var(--tu-quiet); }
 .tu-form .widget-label { color: var(--tu-ink); }
@@ -42,6 +43,8 @@ STYLE = """<style>
 .tu-table td { padding: 3px 14px 3px 0; border-bottom: 1px solid var(--tu-rule); max-width: 340px;
   white-space: nowrap; overflow: hidden; text-overflow: ellipsis; color: var(--tu-ink); }
 .tu-table .tu-right { text-align: right; }
+.tu-table th.tu-right { white-space: normal; max-width: 96px; vertical-align: bottom; }
+.tu-table th { vertical-align: bottom; }
 .tu-table caption { text-align: left; padding: 2px 0 4px; font-weight: 600; font-size: 13px; color: var(--tu-ink); }
 .tu-head, .tu-costs, .tu-picture, .tu-status { margin: 8px 0 0; }
 .tu-costs { flex: 1 1 400px; min-width: 0; max-width: 100%; }

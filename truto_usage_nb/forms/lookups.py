@@ -74,7 +74,7 @@ class Lookups:
     async def _accounts(self) -> None:
         try:
             table = await self.client.alist_accounts()
-        except UsageError as problem:
+        except Exception as problem:  # noqa: BLE001  it is shown, where a thread would lose it
             self._told = f"The accounts could not be listed ({problem}); write their ids."
         else:
             self._told = ""
@@ -96,7 +96,8 @@ def _choice(row: dict[str, Any]) -> Choice:
     known = INTEGRATIONS.get(row["integration"] or "")
     group = known.label if known is not None else f"{row['label'] or 'Other'} (not covered)"
     name = row["name"] if row["name"] == row["id"] else f"{row['name']} ({row['id']})"
-    return Choice(row["id"], name, group)
+    state = "" if row["status"] in (None, "active") else f", {row['status']}"
+    return Choice(row["id"], name + state, group)
 
 
 def _place(choice: Choice) -> tuple[int, str, str]:

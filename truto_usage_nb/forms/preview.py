@@ -50,8 +50,10 @@ def preview(frame: pl.DataFrame) -> Preview:
 
 
 def _chart(frame: pl.DataFrame, table: pl.DataFrame) -> str:
+    """Draw the table's lines: money without a model under the name of what it was for."""
+    named = frame.with_columns(model=pl.coalesce("model_id", "metric_name"))
     with hearing():  # the table says it already
-        return bars(frame, "model_id", table, top=_LINES)
+        return bars(named, "model", table, top=_LINES)
 
 
 def _head(frame: pl.DataFrame) -> str:

@@ -82,7 +82,7 @@ class RunRow:
 
 
 def _bar(now: Progress) -> str:
-    done = f"{now.done:,} of {now.total:,} requests’ worth" if now.total else "asking"
+    done = f"{now.done:,} of {now.total:,} queries" if now.total else "asking"
     value = f' max="{now.total}" value="{now.done}"' if now.total else ""
     counts = f"{now.pages:,} pages · {now.records:,} records"
     at = f" · {escape(now.label)}" if now.label else ""
