@@ -155,6 +155,8 @@ def test_a_slow_load_leaves_the_notebook_usable_and_is_cancelled(page):
 
 
 def test_the_cost_explorer_follows_the_clicks(page):
+    from playwright.sync_api import expect
+
     explorer = page.locator(".tu-form").nth(2)
     explorer.get_by_label("integration", exact=True).uncheck()
     explorer.get_by_label("surface", exact=True).uncheck()
@@ -165,8 +167,8 @@ def test_the_cost_explorer_follows_the_clicks(page):
     explorer.get_by_role("img", name="cost over time by model_id, USD").wait_for(timeout=30_000)
     code = explorer.locator(".tu-code textarea")
     code.filter(has_text="tu.plots.cost_over_time(usage, ['model_id'], every='1d', top=3)").wait_for()
+    expect(explorer.locator(".tu-costs tbody tr")).to_have_count(3, timeout=30_000)
     explorer.get_by_text("smaller lines,").wait_for()
-    assert explorer.locator(".tu-costs tbody tr").count() == 3
 
 
 @pytest.mark.parametrize("theme", ["JupyterLab Dark", "JupyterLab Light"])
