@@ -523,3 +523,19 @@ def test_what_the_tables_tell_reaches_the_caller_of_the_chart():
 def test_a_number_of_names_that_is_none_is_refused(top):
     with pytest.raises(InputError, match="top="):
         tu.plots.cost_bars(EMPTY, "model_id", top=top)
+
+
+@pytest.mark.kernel
+def test_every_chart_of_a_notebook_is_shown(monkeypatch):
+    import nbclient
+    import nbformat
+
+    monkeypatch.delenv("MPLBACKEND")
+
+    chart = "tu.plots.cost_bars(table, 'product_name');"
+    made = "import truto_usage_nb as tu; table = tu.load_usage('confluent', period='2026-09-14', client=tu.sandbox())"
+    cells = [nbformat.v4.new_code_cell(source) for source in (made, chart, chart, "tu.plots.token_mix(table.head(0));")]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    nbclient.NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
+    shown = [sum("image/png" in out.get("data", {}) for out in cell.outputs) for cell in notebook.cells]
+    assert shown == [0, 1, 1, 1]

@@ -35,12 +35,13 @@ Charts = Any
 """`Axes`, or a list of them where there are several currencies and no `ax`; told as Any, so that one may draw on."""
 Draw = Callable[["Axes", str], None]
 
-_WIDTH = 8.0  # inches; 800 pixels, which still reads when a page shows 700
+_WIDTH, _DPI = 8.0, 100  # inches; 800 pixels, which still reads when a page shows 700
+_LEGEND = 105  # letters beside each other
 _STYLE = {
-    "figure.facecolor": "white", "axes.facecolor": "white", "text.color": INK, "axes.labelcolor": SOFT,
+    "axes.facecolor": "white", "text.color": INK, "axes.labelcolor": SOFT,
     "axes.edgecolor": RULE, "axes.titlecolor": INK, "xtick.color": SOFT, "ytick.color": INK, "font.size": 9.0,
     "axes.labelsize": 9.0, "xtick.labelsize": 9.0, "ytick.labelsize": 9.0, "legend.fontsize": 9.0,
-    "axes.spines.top": False, "axes.spines.right": False, "figure.dpi": 100.0, "hatch.linewidth": 0.8,
+    "axes.spines.top": False, "axes.spines.right": False, "hatch.linewidth": 0.8,
     "text.usetex": False, "axes.axisbelow": True, "axes.grid": False, "axes.prop_cycle": "cycler('color', ['#0072B2'])",
 }  # fmt: skip
 
@@ -75,9 +76,10 @@ def panels(
     if ax is not None:
         draw(ax, currencies[0]) if currencies else said_instead(ax, empty)
         return ax
+    heights = [height(each) for each in currencies] or [1.6]
+    figure = _figure(heights)
     with _styled():
-        heights = [height(each) for each in currencies] or [1.6]
-        made = _figure(heights)
+        made = _axes(figure, heights)
         if not currencies:
             said_instead(made[0], empty)
         for axes, currency in zip(made, currencies, strict=False):
@@ -100,8 +102,9 @@ def one_panel(draw: Callable[[Axes], None], height: float, ax: Axes | None) -> A
     if ax is not None:
         draw(ax)
         return ax
+    figure = _figure([height])
     with _styled():
-        made = _figure([height])[0]
+        made = _axes(figure, [height])[0]
         draw(made)
     return made
 
@@ -114,19 +117,17 @@ def _styled() -> Iterator[None]:
         yield
 
 
-def _figure(heights: Sequence[float]) -> list[Axes]:
+def _figure(heights: Sequence[float]) -> Figure:
+    """Make the figure outside of the style: a notebook's backend wakes up here, and would go to sleep with it."""
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(
-        len(heights),
-        1,
-        figsize=(_WIDTH, sum(heights)),
-        squeeze=False,
-        layout="constrained",
-        height_ratios=list(heights),
-    )
+    figure = plt.figure(figsize=(_WIDTH, sum(heights)), dpi=_DPI, facecolor="white", layout="constrained")
     figure.get_layout_engine().set(h_pad=0.1, w_pad=0.08, hspace=0.04)  # type: ignore[union-attr, call-arg]
-    made = list(axes[:, 0])
+    return figure
+
+
+def _axes(figure: Figure, heights: Sequence[float]) -> list[Axes]:
+    made = list(figure.subplots(len(heights), 1, squeeze=False, height_ratios=list(heights))[:, 0])
     for each in made:
         each.tick_params(axis="x", colors=RULE, labelcolor=SOFT)  # ticks made later ask this, not the style
         each.tick_params(axis="y", colors=RULE, labelcolor=INK)
@@ -148,15 +149,18 @@ def legend_below(ax: Axes, handles: Sequence[Any], labels: Sequence[str], *, col
     """Set the legend under the axis' own words, however high the panel is."""
     from matplotlib.transforms import ScaledTranslation
 
+    fits = max(1, _LEGEND // (max(map(len, labels), default=0) + 7))  # a wider one would squeeze the axes
     moved = ScaledTranslation(0, -38 / 72, ax.figure.dpi_scale_trans)
     ax.legend(
-        handles, labels, loc="upper left", bbox_to_anchor=(0, 0), bbox_transform=ax.transAxes + moved, ncols=columns,
-        frameon=False, borderaxespad=0.0, handlelength=1.2, handletextpad=0.5, columnspacing=1.6,
+        handles, labels, loc="upper left", bbox_to_anchor=(0, 0), bbox_transform=ax.transAxes + moved,
+        ncols=min(columns, fits), frameon=False, borderaxespad=0.0, handlelength=1.2, handletextpad=0.5,
+        columnspacing=1.6,
     )  # fmt: skip
 
 
 def grid(ax: Axes, axis: Literal["x", "y"]) -> None:
-    """Draw the faint lines that a value is read against."""
+    """Draw the faint lines that a value is read against, behind everything."""
+    ax.set_axisbelow(True)
     ax.grid(axis=axis, color="#EAEEF2", linewidth=0.8)
 
 

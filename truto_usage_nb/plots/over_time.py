@@ -151,6 +151,8 @@ class _Stack:
 
     def _axes(self, ax: Axes, buckets: Sequence[datetime], currency: str) -> None:
         places, step = _places(buckets), -(-len(buckets) // _MOST_TICKS)
+        if self.every == "1h":
+            step = next((hours for hours in (1, 2, 3, 6, 12) if hours >= step), -(-step // 24) * 24)
         ax.set_xticks(places[::step], [bucket(each, self.every) for each in buckets[::step]])
         margin = _DAYS[self.every] * max(0.7, (_FEWEST - len(buckets)) / 2)
         ax.set_xlim(places[0] - margin, places[-1] + margin)

@@ -120,8 +120,9 @@ def _expected(ax: Axes, here: tuple[int, float], end: int, row: Mapping[str, Any
     ax.fill_between(ends, [here[1], row["low"]], [here[1], row["high"]], color=_COST, alpha=0.18, linewidth=0)
     ax.plot(ends, [here[1], row["projected"]], color=_COST, linewidth=2, linestyle=(0, (2, 2)))
     ax.annotate(
-        plain(amount(row["projected"], currency)), (end, row["projected"]), (-4, 7), textcoords="offset points",
-        ha="right", fontsize=9, fontweight="bold",
+        plain(amount(row["projected"], currency)), (end, row["projected"]), (-4, -9), textcoords="offset points",
+        ha="right", va="top", fontsize=9, fontweight="bold",
+        bbox={"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.8},
     )  # fmt: skip
 
 

@@ -39,7 +39,7 @@ _DIMENSIONS = {
     "metric_name": "metric", "user_email": "user",
 }  # fmt: skip
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_LONGEST = 34
+_LONGEST, _STEPS = 34, 6
 
 
 def plain(text: object) -> str:
@@ -137,7 +137,7 @@ def bucket(moment: datetime, every: str) -> str:
 
 def money_ticks(axis: Any, currency: str) -> None:
     """Write an axis in money, with as many decimals as its steps need."""
-    from matplotlib.ticker import FuncFormatter
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     def written(value: float, _: int | None = None) -> str:
         places = axis.get_majorticklocs()
@@ -145,4 +145,5 @@ def money_ticks(axis: Any, currency: str) -> None:
         digits = 0 if step >= 1 else min(10, max(2, -math.floor(math.log10(step))))
         return plain(money(float(value), currency, digits=digits).replace(f"{UNSTATED} ", ""))
 
+    axis.set_major_locator(MaxNLocator(_STEPS, steps=[1, 2, 2.5, 5, 10]))
     axis.set_major_formatter(FuncFormatter(written))
