@@ -3,15 +3,18 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import polars as pl
 import pytest
 
 from tests.frames_for_tests import charge, charged, frame_of
+from truto_usage_nb.costs import cost_per
 from truto_usage_nb.costs.lines import cost_lines, with_costs
 from truto_usage_nb.costs.reasons import REASONS, cost_rule
-from truto_usage_nb.errors import FrameError
+from truto_usage_nb.errors import FrameError, InputError
+from truto_usage_nb.series import SERIES
 
 C3_ROW_1 = charged(usage_based=0.2018232, platform_fee=0.0118, total=0.2136232)
 C3_ROW_2 = charged(usage_based=0.40167, discount=-0.040167, platform_fee=0.0118, total=0.3733)
@@ -229,3 +232,84 @@ def test_the_card_explains_every_word():
     assert all(f"`{reason}`" in card for reason in REASONS)
     assert card._repr_markdown_() == str(card)
     assert list(REASONS) == sorted(REASONS)
+
+
+@pytest.mark.parametrize(
+    ("integration", "override", "billed", "listed", "flag"),
+    [
+        # Confluent's total is its original amount: 18.7 - 1.496
+        ("confluent", None, 17.204, 18.7, None),
+        # elsewhere a total is what is billed, and the discount already off it
+        ("openai_codex", None, 18.7, 20.196, None),
+        ("openai_codex", "list", 17.204, 18.7, None),
+        ("confluent", "billed", 18.7, 20.196, None),
+    ],
+)
+def test_what_a_total_without_a_net_is(integration, override, billed, listed, flag):
+    record = {"integration": integration, "charges": charged(total=18.7, discount=1.496)}
+    means = {integration: override} if override else None
+    for rule in (with_costs, cost_lines):
+        row = rule(frame_of([record]), total_means=means).row(0, named=True)
+        assert (row["cost_billed"], row["cost_list"], row["cost_flag"]) == (near(billed), near(listed), flag)
+    table = cost_per(frame_of([record]), total_means=means) if means else cost_per(frame_of([record]))
+    assert table["cost"].to_list() == [near(billed)]
+
+
+def test_a_total_that_contains_what_the_plan_covers():
+    # 18.755 + 13.2525 = 32.0075 shows it by itself; where the vendor rounds too coarsely, the caller says so.
+    rough = {"integration": "cursor", "charges": charged(on_demand=18.755, included=13.2525, total=32.1)}
+    one = with_costs(frame_of([rough])).row(0, named=True)
+    other = with_costs(frame_of([rough]), total_means={"cursor": "with_included"}).row(0, named=True)
+    assert (one["cost_billed"], other["cost_billed"]) == (32.1, near(18.8475))
+    assert "included_in_total" in other["cost_flag"]
+    shown = {"integration": "cursor", "charges": charged(on_demand=18.755, included=13.2525, total=32.0075)}
+    billed = with_costs(frame_of([shown]), total_means={"cursor": "billed"})["cost_billed"].to_list()
+    assert billed == [near(32.0075)]
+
+
+def test_a_list_total_is_checked_against_its_parts_before_the_discount():
+    parts = charged(usage_based=18.7, discount=1.496, total=18.7)
+    row = cost_of({"integration": "confluent"}, parts)
+    assert (row["cost_billed"], row["cost_flag"]) == (near(17.204), None)
+
+
+def test_choices_that_mean_nothing_are_refused():
+    frame = frame_of([])
+    with pytest.raises(InputError, match=r"integration='confluence' is not allowed.*Did you mean 'confluent'"):
+        with_costs(frame, total_means={"confluence": "list"})
+    with pytest.raises(InputError, match=r"total_means\['cursor'\]='gross' is not allowed.*billed, list"):
+        cost_per(frame, total_means={"cursor": "gross"})
+    with pytest.raises(InputError, match=r"keep\['claude'\]\['money'\]='usage' is not allowed.*cost, user_cost"):
+        cost_per(frame, keep={"claude": {"money": "usage"}})
+    with pytest.raises(InputError, match=r"keep: integration='anthropic' is not allowed"):
+        cost_per(frame, keep={"anthropic": {"money": "cost"}})
+    with pytest.raises(InputError, match=r"measure='requests' is not allowed"):
+        cost_per(frame, keep={"claude": {"requests": "cost"}})
+
+
+def test_the_page_explains_every_word_and_every_choice(root):
+    page = (root / "docs" / "costs.md").read_text(encoding="utf-8")
+    rows = {line.split("|")[1].strip(" `"): line for line in page.splitlines() if line.startswith("| `")}
+    assert set(REASONS) <= set(rows)
+    assert all(len(rows[reason].split("|")) == 5 and rows[reason].split("|")[3].strip() for reason in REASONS)
+    settled = page.partition("## What `total` means")[2].partition("## ")[0]
+    assert all(f"| {integration} |" in settled for integration in SERIES)
+    assert all(f"`{name}`" in page or f"{name}=" in page for name in ("keep_account", "granularity", "total_means"))
+
+
+def test_the_worked_rows_of_the_page_are_so(root):
+    page = (root / "docs" / "costs.md").read_text(encoding="utf-8")
+    rows = [
+        line.split("|")[1:-1] for line in page.partition("## Worked by hand")[2].splitlines() if line.count("|") == 6
+    ]
+    checked = 0
+    for stated, billed, listed, due, flag in rows[2:]:
+        amounts = dict(re.findall(r"(\w+) ([−\d.]+)", stated.partition("(")[0]))
+        if "EUR" in stated:
+            continue
+        row = cost_of({}, charged(**{kind: float(text.replace("−", "-")) for kind, text in amounts.items()}))
+        for cell, value in ((billed, row["cost_billed"]), (listed, row["cost_list"]), (due, payable(row))):
+            assert value == (None if "null" in cell else near(float(cell.replace("−", "-")))), stated
+        assert (row["cost_flag"] or "") == flag.strip(" `"), stated
+        checked += 1
+    assert checked == 10

@@ -61,8 +61,8 @@ def test_keep_overrides_the_choice():
     frame = frame_of([claude("cost", 300), claude("user_cost", 250, **ANNA)])
     with pytest.warns(UsageWarning, match="money from user_cost; cost left out"):
         assert cost_per(frame, keep={"claude": {"money": "user_cost"}})["cost"].to_list() == [250.0]
-    with pytest.raises(OverlapError, match="keep names 'usage'"):
-        cost_per(frame, keep={"claude": {"money": "usage"}})
+    with pytest.raises(OverlapError, match="keep names 'activity', but claude-1 states its money by cost, user_cost"):
+        cost_per(frame, keep={"claude": {"money": "activity"}})
 
 
 def test_a_part_counts_where_the_whole_is_not_loaded():

@@ -14,9 +14,21 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Measure = Literal["money", "tokens", "requests"]
+TotalMeans = Literal["billed", "list", "with_included"]
 Basis = Literal["bill", "estimate", "running total", "none"]
 
-__all__ = ["BY_REPORT_TYPE", "CHOICES", "OTHERS_MONEY", "SERIES", "Choice", "Series", "apart", "choice_for"]
+__all__ = [
+    "BY_REPORT_TYPE",
+    "CHOICES",
+    "OTHERS_MONEY",
+    "SERIES",
+    "TOTAL_MEANS",
+    "Choice",
+    "Series",
+    "TotalMeans",
+    "apart",
+    "choice_for",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +152,10 @@ CHOICES: tuple[Choice, ...] = (
     Choice("datadog", "money", ("cost", "cost_to_date"), "the month contains its days to date"),
 )
 """Where one series contains another, the one that counts. Two series in none are refused, unless they are `apart`."""
+
+TOTAL_MEANS: Mapping[str, TotalMeans] = {"confluent": "list"}
+"""What a `total` without a net is, where the vendor's documentation settles it: Confluent's is its original amount,
+before the discount. Elsewhere it is what is billed; where the parts show that a plan's usage is in it, that comes off."""
 
 OTHERS_MONEY = r"^ccm_(?:anthropic|openai|confluent|cursor)_.*spend"
 """Datadog metrics whose quantity is another vendor's dollars: never a quantity to add, never cost."""

@@ -75,6 +75,7 @@ def matched(native: Native, question: Question) -> Digest:
         fine=needs_hours(question.every, question.time_zone),
         kinds=question.kinds,
         billing_currency=question.choices.get("billing_currency"),
+        total_means=question.choices.get("total_means"),
     )
     checked = guard(native, check_records(native, read, question.choices), question.choices)
     result = match(checked, question.choices.get("contract"))

@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from typing import Any, Literal, TypedDict
 
 from truto_usage_nb.errors import InputError, did_you_mean
+from truto_usage_nb.series import SERIES, TotalMeans
 
-__all__ = ["MEASURES", "Choices", "Measure", "check_choices"]
+__all__ = ["MEASURES", "Choices", "Measure", "check_choices", "check_totals"]
 
 Measure = Literal["billed", "list", "payable"]
 MEASURES = ("billed", "list", "payable")
 CONTRACTS = ("arrears", "prepaid", "seat_overage")
+TOTALS = ("billed", "list", "with_included")
+KEPT = ("money", "tokens")
 
 
 class Choices(TypedDict, total=False):
@@ -22,7 +25,8 @@ class Choices(TypedDict, total=False):
     counts where one series holds several ("minute", "hour", "day", "month"). `overlap="allow"` skips these checks.
     `overhang`: "include" or "drop" records that stick out of the loaded period. `contract`: by account, "arrears",
     "prepaid" or "seat_overage"; the tokens of a seat_overage account have no price. `billing_currency`: which currency
-    counts where one charge is stated in two.
+    counts where one charge is stated in two. `total_means`: by integration, what a total without a net is: "billed",
+    "list" (before the discount) or "with_included" (it contains what the plan covers).
     """
 
     keep: Mapping[str, Mapping[str, str]] | None
@@ -32,6 +36,7 @@ class Choices(TypedDict, total=False):
     overhang: Literal["include", "drop"] | None
     contract: Mapping[str, str] | None
     billing_currency: str | None
+    total_means: Mapping[str, TotalMeans] | None
 
 
 def check_choices(choices: Mapping[str, Any], measure: str) -> None:
@@ -49,10 +54,28 @@ def check_choices(choices: Mapping[str, Any], measure: str) -> None:
         _one_of("granularity", choices["granularity"], ("minute", "hour", "day", "month", "longer"))
     for contract in (choices.get("contract") or {}).values():
         _one_of("contract", contract, CONTRACTS)
+    check_totals(choices.get("total_means"))
+    _check_keep(choices.get("keep") or {})
     unknown = set(choices) - set(Choices.__annotations__)
     if unknown:
         name = sorted(unknown)[0]
         raise InputError(f"{name} is not a choice of a cost table.{did_you_mean(name, Choices.__annotations__)}")
+
+
+def check_totals(total_means: Mapping[str, str] | None) -> None:
+    """Refuse an integration, or a meaning, that does not exist."""
+    for integration, meaning in (total_means or {}).items():
+        _one_of("total_means: integration", integration, tuple(SERIES))
+        _one_of(f"total_means[{integration!r}]", meaning, TOTALS)
+
+
+def _check_keep(keep: Mapping[str, Mapping[str, str]]) -> None:
+    for integration, kept in keep.items():
+        _one_of("keep: integration", integration, tuple(SERIES))
+        for measure, series in kept.items():
+            _one_of(f"keep[{integration!r}]: measure", measure, KEPT)
+            names = tuple(each.name for each in SERIES[integration] if measure in each.states)
+            _one_of(f"keep[{integration!r}][{measure!r}]", series, names)
 
 
 def _one_of(name: str, value: object, allowed: tuple[str, ...], more: str = "") -> None:

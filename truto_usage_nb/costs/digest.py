@@ -8,6 +8,7 @@ every backend. Only sums and counts are asked of the caller's own engine.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import narwhals.stable.v2 as nw
@@ -22,6 +23,7 @@ from truto_usage_nb.costs.split import split_currencies
 from truto_usage_nb.costs.tokens import KINDS, TOKEN_COLUMNS, with_tokens
 from truto_usage_nb.errors import FrameError
 from truto_usage_nb.native import Frame, Native, collect, each_part, enter, only, require
+from truto_usage_nb.series import TotalMeans
 
 __all__ = ["DAY", "DUPLICATE_KEY", "OVERHANG", "SOURCE", "Digest", "check_dims", "digest", "reduced"]
 
@@ -75,6 +77,7 @@ class _Plan:
     measure: Measure
     bin: int
     kinds: tuple[str, ...]
+    total_means: Mapping[str, TotalMeans] | None = None
 
     @property
     def counts(self) -> list[str]:
@@ -102,16 +105,17 @@ def digest(
     fine: bool = False,
     kinds: bool = False,
     billing_currency: str | None = None,
+    total_means: Mapping[str, TotalMeans] | None = None,
 ) -> Digest:
     """Read a frame once and give its digest; `fine` keeps quarters of an hour where days would do."""
     _required(native, by)
-    plan = _Plan(by, measure, QUARTER_HOUR if fine else DAY, KINDS if kinds else ())
+    plan = _Plan(by, measure, QUARTER_HOUR if fine else DAY, KINDS if kinds else (), total_means)
     split = split_currencies(native)
     whole = native if split is None else replace(native, frame=native.frame.filter(~mixed()))
     parts = each_part(whole, lambda part: _digest_of(part, plan))
     if split is not None:
         lines = enter(split)
-        parts.append(_grouped(split_lines(lines, billing_currency), plan, running=True))
+        parts.append(_grouped(split_lines(lines, billing_currency, total_means), plan, running=True))
     rows = parts[0] if len(parts) == 1 else _together(parts, plan)
     return Digest(_own_keys_apart(rows, plan), by, plan.bin, measure, plan.kinds)
 
@@ -124,7 +128,8 @@ def _together(parts: list[pl.DataFrame], plan: _Plan) -> pl.DataFrame:
 
 
 def _digest_of(native: Native, plan: _Plan) -> pl.DataFrame:
-    facts = look(native, currencies=False)  # they are keys of the digest, and settled there
+    # currencies are keys of the digest, and settled there
+    facts = look(native, currencies=False, total_means=plan.total_means)
     return _grouped(rule_lines(native.frame, facts, native), plan, running=facts.running)
 
 

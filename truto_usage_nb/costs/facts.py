@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import narwhals.stable.v2 as nw
 
 from truto_usage_nb.costs.rule import Facts
@@ -9,8 +11,9 @@ from truto_usage_nb.costs.totals import is_running_total
 from truto_usage_nb.errors import FrameError
 from truto_usage_nb.native import Native, collect, require, with_instants
 from truto_usage_nb.schema import CHARGE_TYPES
+from truto_usage_nb.series import TOTAL_MEANS, TotalMeans
 
-__all__ = ["AMOUNTS", "check_amounts", "look", "mixed"]
+__all__ = ["AMOUNTS", "check_amounts", "look", "mixed", "totals"]
 
 AMOUNTS = tuple(f"charges_{kind}" for kind in CHARGE_TYPES)
 NEEDED = (
@@ -38,20 +41,25 @@ def unknown_amounts(native: Native) -> tuple[str, ...]:
     return tuple(c for c in native.columns if c.startswith("charges_") and c not in known)
 
 
-def look(native: Native, *, currencies: bool = True) -> Facts:
+def totals(total_means: Mapping[str, TotalMeans] | None) -> Mapping[str, TotalMeans]:
+    """What is settled of totals, and what the caller decided."""
+    return {**TOTAL_MEANS, **(total_means or {})}
+
+
+def look(native: Native, *, currencies: bool = True, total_means: Mapping[str, TotalMeans] | None = None) -> Facts:
     """Look at the amounts of a frame, and at its currencies unless they are settled later: a light pass or two."""
     require(native, NEEDED, "The cost rule")
     unknown = unknown_amounts(native)
     seen = with_instants(native, native.frame, {"__start": "start_date", "__end": "end_date"})
-    running = is_running_total().fill_null(False).cast(nw.Int64).sum().alias("__running")
-    counts = collect(seen.select(*(nw.col(column).count() for column in (*AMOUNTS, *unknown)), running))
+    some = is_running_total().fill_null(False).cast(nw.Int64).sum().alias("__running")
+    counts = collect(seen.select(*(nw.col(column).count() for column in (*AMOUNTS, *unknown)), some))
     stated = counts.row(0, named=True) if counts.height else {}
     types = frozenset(kind for kind in CHARGE_TYPES if stated.get(f"charges_{kind}"))
     check_amounts(native, types)
     found = collect(native.frame.select("charges_currency").unique())["charges_currency"] if currencies else ()
-    return Facts(
-        types, tuple(c for c in unknown if stated.get(c)), frozenset(found), running=bool(stated.get("__running"))
-    )
+    named = tuple(c for c in unknown if stated.get(c))
+    running = bool(stated.get("__running"))
+    return Facts(types, named, frozenset(found), running=running, total_means=totals(total_means))
 
 
 def check_amounts(native: Native, types: frozenset[str]) -> None:

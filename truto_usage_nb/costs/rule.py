@@ -7,8 +7,8 @@ itself is on the card (`cost_rule`); the rows that decided it are in the tests.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 
 import narwhals.stable.v2 as nw
 
@@ -16,6 +16,7 @@ from truto_usage_nb.costs.currencies import ISO_4217, UNSTATED, is_virtual
 from truto_usage_nb.costs.reasons import REASONS
 from truto_usage_nb.native import Frame
 from truto_usage_nb.schema import CHARGE_TYPES
+from truto_usage_nb.series import TOTAL_MEANS, TotalMeans
 
 __all__ = ["ESTIMATES", "OUTPUTS", "PARTS", "Facts", "apply"]
 
@@ -39,12 +40,14 @@ class Facts:
 
     `types`: charge types with at least one amount. `unknown`: wide amounts of undocumented types.
     `currencies`: as stated, or None when nobody looked. `running`: whether some record can be a running total.
+    `total_means`: by integration, what a total without a net is.
     """
 
     types: frozenset[str] = frozenset(CHARGE_TYPES)
     unknown: tuple[str, ...] = ()
     currencies: frozenset[str | None] | None = None
     running: bool = True
+    total_means: Mapping[str, TotalMeans] = field(default_factory=lambda: TOTAL_MEANS)
 
     @property
     def virtual(self) -> frozenset[str]:
@@ -78,6 +81,17 @@ class _Rule:
         ]
         return nw.coalesce(*known) if len(known) > 1 else known[0]
 
+    def total_is(self, *meanings: TotalMeans) -> Expr:
+        """Whether the record's integration states a total of one of these meanings."""
+        names = [name for name, meaning in self.facts.total_means.items() if meaning in meanings]
+        return nw.col("integration").is_in(names).fill_null(False) if names else nw.lit(False)
+
+    def total_lists(self) -> Expr:
+        """A total before the discount, on a record that states no net."""
+        if not {"total", "discount"} <= self.facts.types:
+            return nw.lit(False)
+        return self.total_is("list") & self.given("total") & ~self.given("net")
+
     # steps, in order --------------------------------------------------------------------------------------------------
 
     def parts(self) -> Step:
@@ -94,16 +108,17 @@ class _Rule:
 
     def own(self) -> Step:
         off = self.zero("discount").abs() * nw.col("__sign")
-        return {"__off": off, "__own": nw.col("__gross") - off}
+        return {"__off": off, "__own": nw.col("__gross") - off, "__total_lists": self.total_lists()}
 
     def kind_of_record(self) -> Step:
         included, total = self.zero("included"), self.zero("total")
         others = self.some(("on_demand", "committed", "usage_based", "net"))
         covered = (included != 0) & ~others
         contains = (included != 0) & others & self.given("total") & ~self.given("net")
+        shown = _close(nw.col("__own") + included, total) & ~self.total_is("billed", "list")
         return {
             "__covered": covered,
-            "__contains": contains & _close(nw.col("__own") + included, total),
+            "__contains": contains & (shown | self.total_is("with_included")),
             "__credit_record": self.repeats_credit(),
         }
 
@@ -115,7 +130,10 @@ class _Rule:
 
     def billed(self) -> Step:
         nothing = nw.col("__covered") | nw.col("__credit_record")
-        plain = self.first(("net", self.amount("net")), ("total", self.amount("total")), nw.col("__own"))
+        total = nw.when(nw.col("__total_lists")).then(self.zero("total") - nw.col("__off"))
+        plain = self.first(
+            ("net", self.amount("net")), ("total", total.otherwise(self.amount("total"))), nw.col("__own")
+        )
         without_plan = nw.when(nw.col("__contains")).then(self.zero("total") - self.zero("included")).otherwise(plain)
         value = nw.when(nothing).then(nw.lit(0.0)).otherwise(without_plan)
         return {"__billed": nw.when(nw.col("__stated")).then(value)}
@@ -153,7 +171,8 @@ class _Rule:
         off_pair = net & total & ~nw.col("__parts") & self.given("discount")
         off_pair = off_pair & ~_close(self.zero("total") - nw.col("__off"), self.zero("net"))
         off_total = total & ~net & nw.col("__parts") & ~nw.col("__covered") & ~nw.col("__contains")
-        off_total = off_total & ~_close(nw.col("__own"), self.zero("total"))
+        parts = nw.when(nw.col("__total_lists")).then(nw.col("__gross")).otherwise(nw.col("__own"))
+        off_total = off_total & ~_close(parts, self.zero("total"))
         misses = (off_net | off_pair | off_total) & ~nw.col("__credit_record") & ~nw.col("__is_estimate")
         free = (nw.col("integration") == "cursor").fill_null(False) & total & (self.zero("total") == 0)
         shows_list = self.given("discount") | self.given("included") | (net & total)

@@ -102,12 +102,17 @@ def _typed(records: pl.DataFrame, name: str, dtype: Any) -> pl.Expr:
 
 
 def _digest(checked: Native, options: Options) -> Digest:
-    return digest(checked, (ROW,), kinds=True, billing_currency=options.choices.get("billing_currency"))
+    return digest(checked, (ROW,), kinds=True, **_ruled(options))
+
+
+def _ruled(options: Options) -> dict[str, Any]:
+    """What the caller decided of the rule itself."""
+    return {name: options.choices.get(name) for name in ("billing_currency", "total_means")}
 
 
 def _lines(records: pl.DataFrame, options: Options) -> pl.DataFrame:
     """The cost rule's lines, with exact amounts."""
-    lines: pl.DataFrame = cost_lines(records, billing_currency=options.choices.get("billing_currency"))
+    lines: pl.DataFrame = cost_lines(records, **_ruled(options))
     credit = pl.col("cost_credit")
     if options.positive_credits == "as_stated":
         credit = pl.when(pl.col("charges_credit") > 0).then(pl.col("charges_credit")).otherwise(credit)
