@@ -31,6 +31,7 @@ _HOMES = {
         "coverage",
         "deduplicate",
         "estimate_costs",
+        "remote_field",
         "token_mix",
         "total_cost",
         "with_costs",
@@ -86,6 +87,7 @@ if TYPE_CHECKING:
     from truto_usage_nb.costs import coverage as coverage
     from truto_usage_nb.costs import deduplicate as deduplicate
     from truto_usage_nb.costs import estimate_costs as estimate_costs
+    from truto_usage_nb.costs import remote_field as remote_field
     from truto_usage_nb.costs import token_mix as token_mix
     from truto_usage_nb.costs import total_cost as total_cost
     from truto_usage_nb.costs import with_costs as with_costs

@@ -155,7 +155,7 @@ CHOICES: tuple[Choice, ...] = (
 
 TOTAL_MEANS: Mapping[str, TotalMeans] = {"confluent": "list"}
 """What a `total` without a net is, where the vendor's documentation settles it: Confluent's is its original amount,
-before the discount. Elsewhere it is what is billed; where the parts show that a plan's usage is in it, that comes off."""
+before the discount. Elsewhere it is what is billed; where the parts show a plan's usage in it, that comes off."""
 
 OTHERS_MONEY = r"^ccm_(?:anthropic|openai|confluent|cursor)_.*spend"
 """Datadog metrics whose quantity is another vendor's dollars: never a quantity to add, never cost."""

@@ -11,6 +11,7 @@ from truto_usage_nb.costs.estimates import estimate_costs
 from truto_usage_nb.costs.lines import cost_lines, with_costs
 from truto_usage_nb.costs.mix import cache_savings, token_mix
 from truto_usage_nb.costs.reasons import REASONS, cost_rule
+from truto_usage_nb.costs.remote import remote_field
 from truto_usage_nb.costs.tables import (
     closing_line,
     cost_per,
@@ -35,6 +36,7 @@ __all__ = [
     "coverage",
     "deduplicate",
     "estimate_costs",
+    "remote_field",
     "token_mix",
     "total_cost",
     "with_costs",

@@ -30,6 +30,8 @@ __all__ = ["DAY", "DUPLICATE_KEY", "OVERHANG", "SOURCE", "Digest", "check_dims",
 DUPLICATE_KEY = ("integrated_account_id", "report_type", "id", "start_date", "end_date", "model_id", "user_id")
 """What makes a record: the same id with other dates, another model or another person is another record."""
 OVERHANG = "overhangs_period"
+TIER = "service_tier"
+"""A column that `remote_field` adds: tokens of a tier meet the money of that tier."""
 SOURCE = ("integrated_account_id", "integration", "report_type", "query_id")
 QUARTER_HOUR = DAY // 96
 _MONEY = {"billed": ("cost_billed",), "list": ("cost_list",), "payable": ("cost_billed", "cost_tax", "cost_credit")}
@@ -43,9 +45,9 @@ class Digest:
     """Hold the digest and what its columns are.
 
     `rows` has SOURCE, `series`, `length`, `start` and `end` (bins of `bin` microseconds since 1970, UTC), `model`,
-    `currency`, the dimensions as `dim_0`, `dim_1`, …; `money` and `money_n` (how many records state it), `charged_n`
-    (billed, not covered by a plan, not zero), `tokens`, `covered_tokens`, `byok_tokens`, `records`; with kinds a column
-    a kind and `covered_<kind>`; for running totals `cycle` and `seen`.
+    `tier`, `currency`, the dimensions as `dim_0`, `dim_1`, …; `money` and `money_n` (how many records state it),
+    `charged_n` (billed, not covered by a plan, not zero), `tokens`, `covered_tokens`, `byok_tokens`, `records`; with
+    kinds a column a kind and `covered_<kind>`; for running totals `cycle` and `seen`.
     """
 
     rows: pl.DataFrame
@@ -94,7 +96,7 @@ def _required(native: Native, by: tuple[str, ...]) -> tuple[str, ...]:
 
 def reduced(native: Native, by: tuple[str, ...]) -> Native:
     """Give the columns that a table reads, and no other. Raises FrameError where one of them is missing."""
-    return only(native, (*_required(native, by), OVERHANG, *unknown_amounts(native), "charges"))
+    return only(native, (*_required(native, by), OVERHANG, TIER, *unknown_amounts(native), "charges"))
 
 
 def digest(
@@ -138,6 +140,8 @@ def _grouped(lines: Frame, plan: _Plan, *, running: bool) -> pl.DataFrame:
     lines = lines.with_columns(__charged=nw.col("charges_count").fill_null(0) > 0)
     lines = lines.with_columns(**_values(plan))
     keys = _keys(plan, running=running)
+    if TIER in lines.collect_schema().names():
+        keys["k_tier"] = nw.col(TIER)
     grouped = (
         lines.with_columns(**keys)
         .group_by(*keys)
@@ -188,12 +192,12 @@ def _keys(plan: _Plan, *, running: bool) -> dict[str, nw.Expr]:
 def _typed(rows: pl.DataFrame, plan: _Plan) -> pl.DataFrame:
     """The same columns and dtypes whatever the backend."""
     rows = rows.rename({name: name.removeprefix("k_") for name in rows.columns if name.startswith("k_")})
-    missing = {"cycle": pl.String, "seen": pl.Int64}
+    missing = {"cycle": pl.String, "seen": pl.Int64, "tier": pl.String}
     rows = rows.with_columns(
         *(pl.lit(None, dtype=d).alias(n) for n, d in missing.items() if n not in rows.columns),
         *(pl.col(_ALREADY[name]).alias(f"dim_{i}") for i, name in enumerate(plan.by) if name in _ALREADY),
     )
-    text = (*SOURCE, "model", "currency", "cycle")
+    text = (*SOURCE, "model", "tier", "currency", "cycle")
     whole = ("start", "end", "length", "shape", "seen", "money_n", "charged_n", "records")
     rows = rows.with_columns(
         pl.col(text).cast(pl.String),
@@ -203,8 +207,9 @@ def _typed(rows: pl.DataFrame, plan: _Plan) -> pl.DataFrame:
     )
     rows = rows.with_columns(series=named(), own_key=pl.col("shape") >= OWN_KEY)
     return _money_only(rows).select(
-        *SOURCE, "series", "length", "start", "end", "model", "currency", *(f"dim_{i}" for i in range(len(plan.by))),
-        "cycle", "seen", "own_key", "money", "money_n", "charged_n", *plan.counts, "records",
+        *SOURCE, "series", "length", "start", "end", "model", "tier", "currency",
+        *(f"dim_{i}" for i in range(len(plan.by))), "cycle", "seen", "own_key", "money", "money_n", "charged_n",
+        *plan.counts, "records",
     )  # fmt: skip
 
 

@@ -1,9 +1,9 @@
-"""Tokens meet money: inside one account, UTC day and model, before any grouping.
+"""Tokens meet money: inside one account, UTC day, model and service tier, before any grouping.
 
-Most vendors put tokens and money in different records. A key is what both state: the account, the day, and the model
-where both sides of that account name models. Tokens whose key has money are *priced*; money whose key has no tokens is
-*other*. Only then may anything be added up by the dimensions somebody picked, else tokens would dilute the price of
-money that never paid for them.
+Most vendors put tokens and money in different records. A key is what both state: the account, the day, the model where
+both sides of that account name models, and likewise the service tier where somebody added that column. Tokens whose key
+has money are *priced*; money whose key has no tokens is *other*. Only then may anything be added up by the dimensions
+somebody picked, else tokens would dilute the price of money that never paid for them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from truto_usage_nb.costs.digest import DAY, Digest
 
 __all__ = ["keyed", "match"]
 
-_KEY = ["integrated_account_id", "day", "key_model"]
+KEY = ["integrated_account_id", "day", "key_model", "key_tier"]
+"""Where tokens meet money."""
 
 
 def match(digest: Digest, contract: Mapping[str, str] | None = None) -> Digest:
@@ -26,7 +27,7 @@ def match(digest: Digest, contract: Mapping[str, str] | None = None) -> Digest:
     `matched_n` (charged records whose key has priced tokens). Tells of keys charged in two currencies.
     """
     rows = keyed(digest)
-    keys = rows.group_by(_KEY).agg(
+    keys = rows.group_by(KEY).agg(
         pl.col("charged_n").sum().alias("key_charged"),
         pl.col("tokens").sum().alias("key_tokens"),
         pl.col("currency").filter(pl.col("charged_n") > 0).n_unique().alias("key_currencies"),
@@ -38,7 +39,7 @@ def match(digest: Digest, contract: Mapping[str, str] | None = None) -> Digest:
     seated = pl.col("integrated_account_id").is_in(seats).fill_null(False)
     priced = (pl.col("key_charged") > 0) & (pl.col("key_currencies") == 1) & (pl.col("key_tokens") != 0) & ~seated
     keys = keys.with_columns(key_priced=priced)
-    rows = rows.join(keys, on=_KEY, how="left", nulls_equal=True).join(
+    rows = rows.join(keys, on=KEY, how="left", nulls_equal=True).join(
         _only_currency(rows), on="integrated_account_id", how="left", nulls_equal=True
     )
     parts = pl.concat([_money(rows, digest), _tokens(rows, digest)], how="diagonal_relaxed")
@@ -46,15 +47,19 @@ def match(digest: Digest, contract: Mapping[str, str] | None = None) -> Digest:
 
 
 def keyed(digest: Digest) -> pl.DataFrame:
-    """Add `day` and `key_model`, which with the account make the key; the model where both sides name models."""
+    """Add `day`, `key_model` and `key_tier`: with the account they make KEY; the latter where both sides state them."""
     per_day = DAY // digest.bin
-    account = pl.col("integrated_account_id")
-    named = pl.col("model").is_not_null()
-    both = (named & (pl.col("charged_n") > 0)).any() & (named & (pl.col("tokens") > 0)).any()
     return digest.rows.with_columns(
         day=pl.col("start") // per_day,
-        key_model=pl.when(both.over(account)).then(pl.col("model")),
+        key_model=_where_both_name("model"),
+        key_tier=_where_both_name("tier"),
     )
+
+
+def _where_both_name(column: str) -> pl.Expr:
+    named = pl.col(column).is_not_null()
+    both = (named & (pl.col("charged_n") > 0)).any() & (named & (pl.col("tokens") > 0)).any()
+    return pl.when(both.over("integrated_account_id")).then(pl.col(column))
 
 
 def _only_currency(rows: pl.DataFrame) -> pl.DataFrame:

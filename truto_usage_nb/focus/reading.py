@@ -17,7 +17,7 @@ from truto_usage_nb import schema
 from truto_usage_nb.costs.digest import OVERHANG, Digest, digest
 from truto_usage_nb.costs.guard import guard
 from truto_usage_nb.costs.lines import cost_lines
-from truto_usage_nb.costs.matching import keyed
+from truto_usage_nb.costs.matching import KEY, keyed
 from truto_usage_nb.costs.records import check_records, of_accounts, within_period
 from truto_usage_nb.costs.tokens import KINDS
 from truto_usage_nb.focus.amounts import AMOUNT, exact
@@ -29,8 +29,6 @@ from truto_usage_nb.native import Native, collect, enter, require
 
 __all__ = ["AMOUNTS", "KEY", "ROW", "Reading", "read"]
 
-KEY = ["integrated_account_id", "day", "key_model"]
-"""Where tokens meet money."""
 AMOUNTS = ("billed", "list", "contracted", "tax", "credit")
 _DTYPES: dict[str, Any] = {
     "String": pl.String, "JSON": pl.String, "Int64": pl.Int64, "Float64": pl.Float64, "Boolean": pl.Boolean,
@@ -149,7 +147,7 @@ def _stated(keys: pl.DataFrame) -> pl.DataFrame:
     """A row per record and currency: its key, and its tokens by kind, charged or covered; `unkind` have no kind."""
     every = {kind: (pl.col(kind) + pl.col(f"covered_{kind}")).fill_null(0).cast(pl.Float64) for kind in KINDS}
     whole = (pl.col("tokens") + pl.col("covered_tokens")).fill_null(0).cast(pl.Float64)
-    rows = keys.select(ROW, "currency", "day", "key_model", unkind=whole, **every)
+    rows = keys.select(ROW, "currency", "day", "key_model", "key_tier", unkind=whole, **every)
     return rows.with_columns(unkind=pl.col("unkind") - pl.sum_horizontal(*KINDS))
 
 
