@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from importlib.util import find_spec
+from shutil import which
 from typing import Any
 
 import narwhals.stable.v2 as nw
@@ -42,7 +44,7 @@ def _pyspark(frame: pl.DataFrame) -> Any:
 
 @cache
 def spark() -> Any:
-    if find_spec("pyspark") is None:
+    if find_spec("pyspark") is None or not (which("java") or os.environ.get("JAVA_HOME")):
         pytest.skip("needs PySpark and Java: pip install 'truto-usage-nb[cluster]'")
     from pyspark.sql import SparkSession
 
