@@ -4,9 +4,9 @@ import duckdb
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
-from tests.backends_for_tests import LISTS, as_polars, spark
 
 import truto_usage_nb as tu
+from tests.backends_for_tests import LISTS, as_polars, spark
 from truto_usage_nb.errors import hearing
 
 PERIODS = (("2026-10-01", "2026-10-04"), ("2026-10-04", "2026-10-08"))

@@ -32,7 +32,7 @@ def view(
     journal: Journal, records: File, views: Sequence[str] | None, period: Period | None, overhang: str | None = None
 ) -> Seen:
     """Look at the records of some views (None: all) in the order asked, window by window."""
-    order = list(dict.fromkeys(held.view for held in journal.windows)) if views is None else list(views)
+    order = _every_view(journal) if views is None else views
     chosen = [
         held
         for name in order
@@ -50,6 +50,12 @@ def view(
     frame = frame.filter(keeps).with_columns(marks)
     told += _told(frame, period, overhang)
     return Seen(_settled(frame, period, overhang), tuple(told))
+
+
+def _every_view(journal: Journal) -> list[str]:
+    """Give all views, account by account, whichever came first."""
+    found = {held.view: (str(held.account), str(held.report_type), held.view) for held in journal.windows}
+    return sorted(found, key=lambda name: found[name])
 
 
 _UNCUT = "start_date or end_date is not among the columns: records outside the period are not cut"
