@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
 
@@ -47,7 +47,7 @@ async def _all(loads: list[Any]) -> list[UsageResult]:
 
 def _ask(client: Client, accounts: list[str], span: Period, told: Loads, *, users: bool) -> Any:
     """One period at a time, so that a record which sticks out of its own period is seen to; whole months have none."""
-    overhang = None if _whole_months(span) else "prorate"
+    overhang: Literal["prorate"] | None = None if _whole_months(span) else "prorate"
     return client.afetch_usage(accounts, period=span, users=users, overhang=overhang, progress=told.one())
 
 
