@@ -111,9 +111,11 @@ def one_panel(draw: Callable[[Axes], None], height: float, ax: Axes | None) -> A
 
 @contextmanager
 def _styled() -> Iterator[None]:
-    import matplotlib as mpl
+    import matplotlib.pyplot as plt
 
-    with mpl.rc_context(_STYLE):  # type: ignore[arg-type]
+    # Loads the backend first: a notebook's turns interactive as it loads, and the context would put that back.
+    plt.draw_if_interactive()
+    with plt.rc_context(_STYLE):  # type: ignore[arg-type]
         yield
 
 

@@ -10,7 +10,7 @@ import polars as pl
 from truto_usage_nb.costs.buckets import BUCKET
 from truto_usage_nb.costs.building import Question, build
 from truto_usage_nb.costs.choices import Choices
-from truto_usage_nb.errors import FrameError, InputError, did_you_mean, hearing
+from truto_usage_nb.errors import FrameError, InputError, did_you_mean, hearing, tell
 from truto_usage_nb.integrations import INTEGRATIONS, integration_named
 from truto_usage_nb.native import Native, enter
 from truto_usage_nb.questions.moments import day_named
@@ -54,9 +54,10 @@ def reconcile(frame: Any, invoices: Any, **choices: Unpack[Choices]) -> Any:
 
 
 def _reconciled(native: Native, invoices: pl.DataFrame, choices: Any) -> pl.DataFrame:
-    metered = _money(native, "billed", choices)
-    with hearing():  # told by the first of the two
-        payable = _money(native, "payable", choices)
+    with hearing() as said:  # both say the same
+        metered, payable = (_money(native, measure, choices) for measure in ("billed", "payable"))
+    if said:
+        tell(said[0], stacklevel=3)
     frame = metered.join(payable, on=_KEY, how="left", nulls_equal=True)
     frame = frame.filter(pl.col("billed").is_not_null())
     table = frame.join(invoices, on=_KEY, how="full", nulls_equal=True, coalesce=True)
