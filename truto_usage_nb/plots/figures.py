@@ -114,7 +114,7 @@ def _styled() -> Iterator[None]:
     import matplotlib.pyplot as plt
 
     # Loads the backend first: a notebook's turns interactive as it loads, and the context would put that back.
-    plt.draw_if_interactive()
+    plt.draw_if_interactive()  # type: ignore[no-untyped-call]
     with plt.rc_context(_STYLE):  # type: ignore[arg-type]
         yield
 
