@@ -10,7 +10,7 @@ each = pytest.mark.parametrize("path", notebooks(), ids=lambda path: path.stem)
 
 
 def test_there_are_notebooks():
-    assert {path.stem for path in notebooks()} >= {"01_load"}
+    assert {path.stem for path in notebooks()} >= {"01_load", "02_costs"}
 
 
 @each
