@@ -11,7 +11,7 @@ import polars as pl
 
 from truto_usage_nb.costs.digest import DAY, DUPLICATE_KEY, OVERHANG, Digest
 from truto_usage_nb.errors import DuplicateError, FrameError, OverhangError, OverlapError
-from truto_usage_nb.native import Native, collect, with_instants
+from truto_usage_nb.native import Native, collect, suspects, with_instants
 
 __all__ = ["check_records", "of_accounts", "within_period"]
 
@@ -63,7 +63,7 @@ def of_accounts(native: Native, digest: Digest) -> Native:
 
 
 def _refuse_duplicates(native: Native) -> None:
-    known = native.frame.filter(~nw.col("id").is_null())
+    known = suspects(native, DUPLICATE_KEY).frame.filter(~nw.col("id").is_null())
     repeated = known.group_by(*DUPLICATE_KEY).agg(nw.len().alias("n")).filter(nw.col("n") > 1)
     found = collect(repeated)
     if found.height:
@@ -84,6 +84,7 @@ def _linked_twice(native: Native, digest: Digest, kept: str | None, *, every_day
     days = _shared_days(digest)
     if not days:
         return digest
+    native = suspects(native, ("integration", "organization_id", "id", "start_date")) if every_day else native
     seen = with_instants(native, native.frame, {"__start": "start_date"})
     some = seen.filter(~nw.col("id").is_null())
     if not every_day:
