@@ -93,6 +93,8 @@ def test_a_wrong_period_is_said_as_it_is_typed(form):
         (lambda: FormState(("a",), UsageQuery(page=2), "2026-10"), PeriodError, "page=2 and period='2026-10'"),
         (lambda: FormState(("a",), period="2026-13"), PeriodError, "not a period"),
         (lambda: FormState(("a",), backend="panda"), InputError, "Did you mean 'pandas'"),
+        (lambda: FormState(("a",), period="2026-10", overhang="prorated"), InputError, "Did you mean 'prorate'"),
+        (lambda: FormState(("a",), users=True), InputError, "users=True means nothing without a period"),
     ],
 )
 def test_a_state_that_means_nothing_is_refused(make, error, words):
@@ -159,6 +161,30 @@ def test_a_period_takes_the_place_of_dates(form):
     assert form.state == FormState(("cursor",), UsageQuery(), "2026-10")
     assert form.fields["start_date"].control.disabled
     assert "The period says it" in form.fields["start_date"].note.value
+
+
+def test_what_a_load_is_told_besides_needs_a_period_and_someone_who_honours_it(form):
+    assert form.choosing.users.disabled
+    form.accounts.boxes["claude-console"].value = True
+    form.choosing.users.value = True
+    form.choosing.overhang.value = "prorate"
+    assert form.state.options == {"period": DAY, "overhang": "prorate", "users": True}
+    assert "overhang='prorate'" in form.code
+    assert "users=True" in form.code
+    assert "snapshot=" in form.to_report()
+    form.period.preset.value = ""
+    assert form.state.options == {}
+    assert form.choosing.overhang.disabled
+
+
+def test_a_month_in_a_days_period_is_tabled_once_the_form_says_how(client):
+    form = tu.QueryForm(client, accounts=["datadog"], period="2026-10-05")
+    form.load()
+    assert "No cost table" in form.pages.costs.value
+    form.choosing.overhang.value = "prorate"
+    form.load()
+    assert "Cost by model" in form.pages.costs.value
+    assert 'aria-label="cost by model, USD"' in form.pages.chart.value
 
 
 # Controls come from the parameters.

@@ -13,7 +13,7 @@ from truto_usage_nb.integrations import INTEGRATIONS
 from truto_usage_nb.planning import DATED
 from truto_usage_nb.query import Parameter, UsageQuery
 
-__all__ = ["Checked", "Standing", "check", "standing"]
+__all__ = ["Checked", "Standing", "and_", "check", "standing"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,10 @@ class Checked:
 
 
 def check(
-    fields: Mapping[str, Callable[[], Any]], accounts: Callable[[], Any], period: Callable[[], Any], backend: str
+    fields: Mapping[str, Callable[[], Any]],
+    accounts: Callable[[], Any],
+    period: Callable[[], Any],
+    choices: Mapping[str, Any],
 ) -> Checked:
     """Read every field; each problem is said in the query's own words, beside the field it belongs to."""
     problems: dict[str, str] = {}
@@ -43,7 +46,7 @@ def check(
         return Checked(None, problems)
     try:
         query = UsageQuery(**values)
-        return Checked(FormState(chosen, query, span, backend))
+        return Checked(FormState(chosen, query, span, **choices))
     except InputError as problem:
         named = [name for name in fields if name in problem.message]
         return Checked(None, {min(named, key=problem.message.index) if named else "period": problem.message})
@@ -74,10 +77,15 @@ def standing(parameter: Parameter, integrations: Sequence[str | None], *, has_pe
     deaf = [name for name in known if name not in parameter.integrations]
     if not deaf:
         return Standing(True)
-    names = _and([INTEGRATIONS[name].label if name in INTEGRATIONS else name for name in deaf])
+    names = and_([INTEGRATIONS[name].label if name in INTEGRATIONS else name for name in deaf])
     acts = len(deaf) < len(known) or None in integrations
     return Standing(acts, f"{names} {'ignores' if len(deaf) == 1 else 'ignore'} it.")
 
 
-def _and(names: Sequence[str]) -> str:
+def and_(names: Sequence[str]) -> str:
+    """Join names as one speaks.
+
+    >>> and_(["Claude", "Cursor", "Datadog"])
+    'Claude, Cursor and Datadog'
+    """
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

@@ -34,7 +34,7 @@ def report_code(client: Client, state: FormState, name: str = "ai_spend") -> str
     A query that is more than accounts and a period is loaded and saved first: a report asks in its own way otherwise.
     """
     to = f"{name}.html"
-    if state.period is not None and not state.query.given():
+    if state.is_plain:
         said = {"accounts": list(state.accounts) or None, "period": state.period, "client": _Name("client")}
         given = {key: value for key, value in said.items() if value is not None}
         return f"{_opening(client)}{call('tu.render_report', [name, to], given)}"

@@ -25,8 +25,8 @@ def first_state(client: Client, defaults: Mapping[str, Any]) -> FormState:
     chosen: Any = accounts if accounts is not None else [] if single is None else [single]
     own = any(given.get(name) is not None for name in DATED)
     period = given.pop("period", None if own else presets(client.now())["Last month"])
-    backend = given.pop("backend", "polars")
-    return FormState(chosen, UsageQuery(**given), period, backend)
+    choices = {name: given.pop(name) for name in ("backend", "overhang", "users") if name in given}
+    return FormState(chosen, UsageQuery(**given), period, **choices)
 
 
 class Asking:

@@ -9,7 +9,6 @@ import ipywidgets as w
 
 from truto_usage_nb.forms.fields import Field
 from truto_usage_nb.forms.look import STYLE, code_html, listing, markup, note_html
-from truto_usage_nb.forms.period import PeriodPicker
 from truto_usage_nb.forms.picking import Picker
 from truto_usage_nb.forms.preview import Preview
 from truto_usage_nb.forms.running import RunRow
@@ -50,7 +49,7 @@ class Pages:
 
 def arrange(
     accounts: Picker,
-    period: PeriodPicker,
+    period: Any,
     *,
     fields: Sequence[Field],
     advanced: Sequence[Field],
@@ -60,7 +59,7 @@ def arrange(
     """Give the children of the form, in order."""
     closed = w.Accordion([_grid(advanced)], titles=(_ADVANCED,), selected_index=None)
     return [
-        markup(STYLE), heading("Accounts"), accounts.widget, heading("Period"), period.widget,
+        markup(STYLE), heading("Accounts"), accounts.widget, heading("Period"), period,
         heading("What to ask"), _grid(fields), closed, row.widget, pages.widget,
     ]  # fmt: skip
 

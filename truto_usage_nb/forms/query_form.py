@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import ipywidgets as w
@@ -14,6 +15,7 @@ from truto_usage_nb import bridge
 from truto_usage_nb.client import Client
 from truto_usage_nb.errors import InputError, hearing
 from truto_usage_nb.forms.checking import Checked, check, standing
+from truto_usage_nb.forms.choosing import Choosing
 from truto_usage_nb.forms.core import Asking, first_state
 from truto_usage_nb.forms.fields import Field, is_advanced
 from truto_usage_nb.forms.layout import Pages, arrange
@@ -34,7 +36,8 @@ class QueryForm(Asking, w.VBox):  # type: ignore[misc]  # ipywidgets publishes n
     """Click a query together, see what it loads, and keep the code.
 
     `client` is the one to ask (`Client()` when left out). `defaults` are what the form starts with: `accounts`,
-    `period` (last month when left out), `backend`, and any parameter of `UsageQuery`. Traits, to set and to observe:
+    `period` (last month when left out), `backend`, `overhang`, `users`, and any parameter of `UsageQuery`. Traits, to
+    set and to observe:
 
     - `state`: the `FormState` that the form shows; a field that is wrong is in `problems` and not in the state.
     - `result`: the `UsageResult` of the last run, None before it; `error`: what ended it instead.
@@ -68,13 +71,13 @@ class QueryForm(Asking, w.VBox):  # type: ignore[misc]  # ipywidgets publishes n
         }
         self.accounts = Picker("other accounts", self._edited)
         self.period = PeriodPicker(self.client.now, self._edited)
+        self.choosing = Choosing(self._edited)
         self.row = RunRow()
         self.pages = Pages()
         plain = [each for each in self.fields.values() if not is_advanced(each.parameter)]
         rest = [each for each in self.fields.values() if is_advanced(each.parameter)]
-        super().__init__(
-            arrange(self.accounts, self.period, fields=plain, advanced=rest, row=self.row, pages=self.pages)
-        )
+        when = w.VBox([self.period.widget, self.choosing.widget])
+        super().__init__(arrange(self.accounts, when, fields=plain, advanced=rest, row=self.row, pages=self.pages))
         self.add_class("tu-form")
         self.row.run.on_click(lambda _: self._press())
         self.row.cancel.on_click(lambda _: self.cancel())
@@ -179,6 +182,7 @@ class QueryForm(Asking, w.VBox):  # type: ignore[misc]  # ipywidgets publishes n
             try:
                 self.accounts.show(state.accounts)
                 self.period.show(state.period)
+                self.choosing.show(state)
                 self.row.backend.value = state.backend
                 for name, field in self.fields.items():
                     field.show(getattr(state.query, name))
@@ -194,13 +198,13 @@ class QueryForm(Asking, w.VBox):  # type: ignore[misc]  # ipywidgets publishes n
                 self._refresh()
 
     def _take_dates_out(self) -> None:
-        """Empty the parameters that a period takes the place of."""
-        if not self.period.is_chosen:
-            return
+        """Empty the parameters that a period takes the place of, or else what only a period gives a meaning."""
         self._showing = True
         try:
-            for name in DATED:
+            for name in DATED if self.period.is_chosen else ():
                 self.fields[name].show(None)
+            if not self.period.is_chosen:
+                self.choosing.show(None)
         finally:
             self._showing = False
 
@@ -219,7 +223,12 @@ class QueryForm(Asking, w.VBox):  # type: ignore[misc]  # ipywidgets publishes n
 
     def _checked(self) -> Checked:
         fields = {name: field.read for name, field in self.fields.items()}
-        return check(fields, lambda: self.accounts.picked, self.period.read, self.row.backend.value)
+        return check(
+            fields,
+            lambda: self.accounts.picked,
+            self.period.read,
+            {"backend": self.row.backend.value, **self.choosing.read()},
+        )
 
     def _say(self, checked: Checked) -> None:
         integrations = [self._lookups.integration(each) for each in self.accounts.picked]
@@ -231,6 +240,7 @@ class QueryForm(Asking, w.VBox):  # type: ignore[misc]  # ipywidgets publishes n
         wrong = checked.problems.get("accounts")
         self.accounts.say(wrong or self._lookups.note(self.accounts.picked), wrong=wrong is not None)
         self.period.say(checked.problems.get("period"))
+        self.choosing.say(integrations, has_period=has_period)
         self.row.allow(run=not checked.problems and not self.is_running, cancel=self.is_running)
         stale = self.result is not None and self._loaded is not None and not _same_load(self._loaded, self.state)
         self.pages.say(list(checked.problems.values()), stale=stale)
@@ -249,4 +259,4 @@ class QueryForm(Asking, w.VBox):  # type: ignore[misc]  # ipywidgets publishes n
 
 
 def _same_load(one: FormState, other: FormState) -> bool:
-    return (one.accounts, one.query, one.period) == (other.accounts, other.query, other.period)
+    return replace(one, backend=other.backend) == other

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from truto_usage_nb.errors import InputError, PeriodError, QueryError, did_you_mean
+from truto_usage_nb.jobs.overhang import check_overhang
 from truto_usage_nb.planning import DATED, Period
 from truto_usage_nb.query import UsageQuery
 
@@ -18,20 +19,23 @@ BACKENDS = ("polars", "pandas")
 
 @dataclass(frozen=True, slots=True)
 class FormState:
-    """Hold what a form says: accounts, a query without account and period, a period, and the kind of frame.
+    """Hold what a form says: accounts, a query without account and period, a period, and what a load is told besides.
 
     `period` is anything `load_usage` takes and is kept in its shortest words: "2026", "2026-10", "2026-10-05", or a
     pair of texts with the end excluded (UTC). None means that the query says its dates itself. No account at all asks
-    with the token's own. Raises `QueryError` and `PeriodError`.
+    with the token's own. `backend`, and with a period `overhang` and `users`, are those of `load_usage`. Raises
+    `QueryError`, `PeriodError` and `InputError`.
 
     >>> FormState(accounts=["cursor"], period=("2026-10-01", "2026-11-01"))
-    FormState(accounts=('cursor',), query=UsageQuery(), period='2026-10', backend='polars')
+    FormState(accounts=('cursor',), query=UsageQuery(), period='2026-10', backend='polars', overhang=None, users=False)
     """
 
     accounts: tuple[str, ...] = ()
     query: UsageQuery = field(default_factory=UsageQuery)
     period: PeriodWords | None = None
     backend: str = "polars"
+    overhang: str | None = None
+    users: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "accounts", _accounts(self.accounts))
@@ -44,6 +48,7 @@ class FormState:
             )
         if self.period is not None:
             _refuse_dates(self.query, self.period)
+        _check_choices(self.period, self.overhang, self.users)
         if self.backend not in BACKENDS:
             raise InputError(
                 f"backend={self.backend!r} is not allowed.{did_you_mean(self.backend, BACKENDS)} "
@@ -59,8 +64,14 @@ class FormState:
     def options(self) -> dict[str, Any]:
         """Give the other arguments of `load_usage`, those that say something."""
         period = {} if self.period is None else {"period": self.period}
-        backend = {} if self.backend == "polars" else {"backend": self.backend}
-        return {**period, **self.query.given(), **backend}
+        choices = {"backend": self.backend, "overhang": self.overhang, "users": self.users}
+        usual = {"backend": "polars", "overhang": None, "users": False}
+        return {**period, **self.query.given(), **{name: each for name, each in choices.items() if each != usual[name]}}
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it says no more than accounts, a period and the kind of frame."""
+        return not set(self.options) - {"period", "backend"} and self.period is not None
 
     def with_query(self, query: UsageQuery) -> FormState:
         """Give the state that asks this query; a query with dates of its own takes the period's place."""
@@ -71,6 +82,8 @@ class FormState:
             accounts=() if account is None else (account,),
             query=query.replace(integrated_account_id=None),
             period=None if own else self.period,
+            overhang=None if own else self.overhang,
+            users=self.users and not own,
         )
 
 
@@ -88,6 +101,13 @@ def _refuse_dates(query: UsageQuery, period: PeriodWords) -> None:
     for name in DATED:
         if (value := getattr(query, name)) is not None:
             raise PeriodError(f"{name}={value!r} and period={period!r} are both given; keep one")
+
+
+def _check_choices(period: PeriodWords | None, overhang: str | None, users: bool) -> None:
+    check_overhang(overhang)
+    if period is None and (overhang is not None or users):
+        name = f"overhang={overhang!r}" if overhang is not None else "users=True"
+        raise InputError(f"{name} means nothing without a period; give one, such as period='2026-10'")
 
 
 def period_words(period: Period) -> PeriodWords:
