@@ -23,6 +23,8 @@ from truto_usage_nb.errors import (
     ServiceUnavailableError,
 )
 from truto_usage_nb.query import PARAMETERS
+from truto_usage_nb.sandbox.app import DEFAULT_TOKEN
+from truto_usage_nb.sandbox.serve import loopback
 
 DAY = ["--sandbox", "--period", "2026-09-14"]
 
@@ -162,6 +164,21 @@ def test_a_token_typed_by_mistake_is_not_repeated(typed, capsys):
     said = "".join(told(capsys))
     assert "s3cret" not in said
     assert "there is no option --tok" in said
+
+
+def test_a_token_that_the_service_refuses_is_not_shown_and_one_it_takes_neither(monkeypatch, capsys):
+    with loopback() as serving:
+        monkeypatch.setenv("TRUTO_BASE_URL", serving.url)
+        monkeypatch.setenv("TRUTO_API_TOKEN", "wr0ng-s3cret")
+        assert main(["load", "cursor", "--period", "2026-10-05"]) == 1
+        refused = "".join(told(capsys))
+        assert refused.startswith("truto-usage: ")
+        assert "401" in refused
+        monkeypatch.setenv("TRUTO_API_TOKEN", DEFAULT_TOKEN)
+        assert main(["load", "cursor", "--period", "2026-10-05", "-o", "-"]) == 0
+        taken = "".join(told(capsys))
+    assert "s3cret" not in refused
+    assert DEFAULT_TOKEN not in taken
 
 
 def test_wrong_usage_is_status_two():

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import warnings
 from datetime import UTC, datetime
 from typing import Any
@@ -153,6 +155,25 @@ def test_days_without_records_are_gaps_not_left_out():
     ax = tu.plots.cost_over_time(frame_of([row(1, 1, id="a"), row(2, 9, id="b")]))
     assert [bar.get_height() for bar in ax.patches] == [1, 0, 0, 0, 0, 0, 0, 0, 2]
     assert [tick.get_text() for tick in ax.get_xticklabels()][:2] == ["1 Oct", "3 Oct"]
+
+
+def test_more_hours_than_bars_can_show_are_one_shape_that_is_as_high():
+    hours = [
+        row(day, day, id=f"{day}-{hour}", **product("a"))
+        | {"start_date": f"2026-10-{day:02}T{hour:02}:00:00Z", "end_date": f"2026-10-{day:02}T{hour:02}:59:59Z"}
+        for day in range(1, 22)
+        for hour in (0, 12)
+    ]
+    ax = tu.plots.cost_over_time(frame_of(hours), "product_name", every="1h")
+    assert not ax.patches
+    assert ax.collections[0].get_datalim(ax.transData).y1 == 21
+    assert legend(ax) == ["a"]
+
+
+def test_a_date_that_is_wrong_by_centuries_is_refused():
+    frame = frame_of([row(1, id="a"), row(1, id="b") | {"start_date": "1026-10-05", "end_date": "1026-10-06"}])
+    with pytest.raises(FrameError, match=r"every='1d' makes 365,\d+ buckets from 1026-10-05 to 2026-10-05"):
+        tu.plots.cost_over_time(frame)
 
 
 def test_cost_without_a_date_is_said():
@@ -403,6 +424,14 @@ def test_seats_are_counted_and_the_idle_ones_priced():
     assert "4 seats; $80.00 for idle seats" in notes(ax)
 
 
+def test_seats_without_a_price_are_not_called_free():
+    table = pl.DataFrame({"integration": ["a", "b"], "status": ["never seen", "active"], "idle_cost": [None, None],
+                          "currency": [None, None]}, schema_overrides={"idle_cost": pl.Float64})  # fmt: skip
+    said = notes(tu.plots.seats(table))
+    assert "price of idle seats not known none idle" in said
+    assert "2 seats; price of idle seats not known" in said
+
+
 # --- names, colours, bytes
 
 
@@ -523,6 +552,12 @@ def test_what_the_tables_tell_reaches_the_caller_of_the_chart():
 def test_a_number_of_names_that_is_none_is_refused(top):
     with pytest.raises(InputError, match="top="):
         tu.plots.cost_bars(EMPTY, "model_id", top=top)
+
+
+def test_the_charts_bring_in_matplotlib_only_when_one_is_drawn():
+    code = "import sys, truto_usage_nb as tu; tu.plots.colours(['a']); print('matplotlib' in sys.modules)"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout == "False\n"
 
 
 @pytest.mark.kernel

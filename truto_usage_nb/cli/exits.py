@@ -16,6 +16,7 @@ __all__ = ["code_of", "running", "spoken"]
 
 _SAID_IN_PYTHON = {
     r"`list_accounts\(\)` shows": "`truto-usage accounts` shows",
+    r"\baccounts= names": "--accounts names",
     r"what did load is this error's \.result, and on_error='warn' returns it with the gaps stated": (
         "--on-error warn writes what did load"
     ),

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["seats"]
 
+_UNUSED = ("idle", "never seen")
 _NEEDED = ("integration", "status", "idle_cost", "currency")
 
 
@@ -76,4 +77,7 @@ def _count(ax: Axes, x: float, y: float, count: int) -> None:
 def _idle(rows: pl.DataFrame) -> str:
     costs = rows.filter(pl.col("idle_cost").fill_null(0.0) > 0).group_by("currency").agg(pl.col("idle_cost").sum())
     amounts = [money(cost, currency) for currency, cost in costs.sort("currency", nulls_last=True).iter_rows()]
-    return f"{' and '.join(amounts)} for idle seats" if amounts else "no cost of idle seats"
+    if amounts:
+        return f"{' and '.join(amounts)} for idle seats"
+    unpriced = rows.filter(pl.col("status").is_in(_UNUSED) & pl.col("idle_cost").is_null()).height
+    return "price of idle seats not known" if unpriced else "none idle"

@@ -36,6 +36,7 @@ _NAMES = {"1h": "an hour", "1d": "a day", "1w": "a week", "1mo": "a month", "1q"
 _DAYS = {"1h": 1 / 24, "1d": 1.0, "1w": 7.0, "1mo": 28.0, "1q": 90.0, "1y": 365.0}
 _BUCKET = "period_start"
 _MOST_TICKS, _FEWEST = 8, 6  # names under the bars; and the bars that a panel has room for at least
+_MOST_BARS, _MOST_BUCKETS = 400, 20_000
 _EMPTY = "no cost is stated"
 
 
@@ -72,6 +73,7 @@ def cost_over_time(
     table = named(table.filter(pl.col("cost").is_not_null()), by)
     if every == "1h":
         _refuse_days(frame, table, time_zone, measure, choices)
+    _refuse_many(table, every)
     shown = picked(table, currency, ax)
     names = by_rank(table, "cost", top, shown)
     looks = dict((palette or shared).looks(names, by))
@@ -93,8 +95,31 @@ def _refuse_days(frame: Any, table: pl.DataFrame, time_zone: str, measure: Measu
     )
 
 
+def _refuse_many(table: pl.DataFrame, every: str) -> None:
+    """A date that is wrong by years would make more buckets than a machine, or a reader, can hold."""
+    dated = sorted(table[_BUCKET].drop_nulls().unique().to_list())
+    if dated and (count := (dated[-1] - dated[0]).days / _DAYS[every]) > _MOST_BUCKETS:
+        first, last = f"{dated[0]:%Y-%m-%d}", f"{dated[-1]:%Y-%m-%d}"
+        raise FrameError(
+            f"every={every!r} makes {count:,.0f} buckets from {first} to {last}. Ask for longer ones, such as "
+            "every='1mo', or draw a part of the frame."
+        )
+
+
 def _spread(table: pl.DataFrame) -> pl.DataFrame:
     return table.filter(pl.col("spread_cost").fill_null(0.0) != 0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    """Say how one name is drawn, and how wide its bars are, in days."""
+
+    look: Look
+    width: float
+
+    @property
+    def style(self) -> dict[str, Any]:
+        return {"color": self.look.colour, "hatch": self.look.hatch, "edgecolor": "white"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +144,7 @@ class _Stack:
         dated = dated.with_columns(kept.alias(NAME))
         series = [*names, *([OTHER] if (dated[NAME] == OTHER).any() else [])]
         buckets = self._buckets()
-        self._bars(ax, dated, buckets, series)
+        self._stack(ax, dated, buckets, series)
         self._axes(ax, buckets, currency)
         title = f"Cost {_NAMES[self.every]}" + (f" by {dimension(self.by)}" if self.by is not None else "")
         headline(ax, title, self._lines(rows, dated, currency), width=112)
@@ -130,20 +155,17 @@ class _Stack:
         first, last = pl.col(_BUCKET).min(), pl.col(_BUCKET).max()
         return self.table.select(pl.datetime_range(first, last, self.every)).to_series().to_list()
 
-    def _bars(self, ax: Axes, rows: pl.DataFrame, buckets: Sequence[datetime], series: Sequence[str]) -> None:
+    def _stack(self, ax: Axes, rows: pl.DataFrame, buckets: Sequence[datetime], series: Sequence[str]) -> None:
         places = _places(buckets)
         up, down = [0.0] * len(buckets), [0.0] * len(buckets)
         drawn = []
+        draw = _bars if len(buckets) <= _MOST_BARS else _steps
         for name in series:
             sums = rows.filter(pl.col(NAME) == name).group_by(_BUCKET).agg(pl.col("cost").sum())
             found = dict(sums.iter_rows())
             heights = [float(found.get(each, 0.0)) for each in buckets]
             floor = [up[n] if height >= 0 else down[n] for n, height in enumerate(heights)]
-            look = self.looks[name]
-            drawn.append(ax.bar(
-                places, heights, bottom=floor, width=_DAYS[self.every] * 0.86, color=look.colour, hatch=look.hatch,
-                edgecolor="white", linewidth=0.4 if len(buckets) < 100 else 0.0, label=label(name),
-            ))  # fmt: skip
+            drawn.append(draw(ax, places, heights, floor, _Drawn(self.looks[name], _DAYS[self.every])))
             up = [a + max(0.0, b) for a, b in zip(up, heights, strict=True)]
             down = [a + min(0.0, b) for a, b in zip(down, heights, strict=True)]
         if self.by is not None:
@@ -177,6 +199,17 @@ class _Stack:
         if abs(undated) > 0.005:
             lines.append(f"{amount(undated, currency)} more has no date and is not drawn")
         return lines
+
+
+def _bars(ax: Axes, places: list[float], heights: list[float], floor: list[float], look: _Drawn) -> Any:
+    line = 0.4 if len(places) < 100 else 0.0
+    return ax.bar(places, heights, bottom=floor, width=look.width * 0.86, linewidth=line, **look.style)
+
+
+def _steps(ax: Axes, places: list[float], heights: list[float], floor: list[float], look: _Drawn) -> Any:
+    """Draw as one shape what would be too many bars to tell apart, and slow."""
+    tops = [a + b for a, b in zip(floor, heights, strict=True)]
+    return ax.fill_between(places, floor, tops, step="mid", linewidth=0.0, **look.style)
 
 
 def _places(buckets: Sequence[datetime]) -> list[float]:

@@ -135,6 +135,8 @@ class _Prices:
         paid = float((rows["cost"] - rows["other_cost"]).sum())
         left = rows[NAME].n_unique() - shown[NAME].n_unique()
         more = f"; {left:,} smaller line{'s' if left > 1 else ''} not shown" if left else ""
+        if self.kind and (lower := rows.filter(pl.col(_PRICE) <= 0).height):
+            more += f"; {lower:,} price{'s' if lower > 1 else ''} of 0 or less not drawn"
         return f"{amount(paid, currency)} for {compact(float(rows['tokens'].sum()))} tokens with a price{more}"
 
 
