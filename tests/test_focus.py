@@ -476,3 +476,37 @@ def test_the_two_versions_differ_in_who_provides():
     new = to_focus(frame_of([datadog(1.0)]))
     assert set(old.columns) - set(new.columns) == {"ProviderName", "PublisherName"}
     assert set(new.columns) - set(old.columns) == {"ServiceProviderName", "HostProviderName", "InvoiceDetailId"}
+
+
+def test_tokens_that_seats_paid_for_take_no_part_of_an_overage():
+    used = frame_of(
+        [claude_cost(4.0, metric_name="input"), claude_usage({"input": M}), event("10:00:00", {"output": 9}, total=1.0)]
+    )
+    with pytest.warns(UsageWarning, match="1,000,009 tokens of claude-1, cursor-1 have no price"):
+        table = to_focus(used, contract={"claude-1": "seat_overage", "cursor-1": "seat_overage"})
+    assert rows_of(table, "BilledCost", "ConsumedQuantity", "ConsumedUnit") == [
+        (D(4), D(1), "Units"),
+        (D(1), D(1), "Units"),
+    ]
+
+
+def test_a_vendor_named_as_its_own_issuer_bills_as_before():
+    table = to_focus(frame_of([datadog(10.0)]), invoice_issuer={"datadog-1": "Datadog"})
+    assert rows_of(table, "InvoiceIssuerName", "BilledCost", "x_BillingBasis") == [("Datadog", D(10), "arrears")]
+
+
+def test_columns_of_the_callers_own_never_meet_the_exports():
+    frame = frame_of([datadog(10.0)])
+    names = ("kind", "currency", "category", "list", "billed", "quantity", "unit", "n", "day", "covered")
+    own = frame.with_columns(pl.lit("mine").alias(name) for name in names)
+    expected = to_focus(frame)
+    assert to_focus(own).equals(expected)
+    tagged = to_focus(own, tags=["kind", "currency"])
+    assert json.loads(tagged["Tags"][0]) == {"kind": "mine", "currency": "mine"}
+    assert tagged.drop("Tags").equals(expected.drop("Tags"))
+
+
+def test_what_is_told_is_told_once_at_the_callers_line():
+    with pytest.warns(UsageWarning) as told:
+        to_focus(frame_of([claude_usage({"input": 5}), datadog(1.0)]))
+    assert [each.filename for each in told] == [__file__]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import polars as pl
 
-from truto_usage_nb.errors import FrameError, UsageWarning
+from truto_usage_nb.errors import FrameError, tell
 from truto_usage_nb.focus.charges import charge_rows, unpriced_rows
 from truto_usage_nb.focus.checking import violations
 from truto_usage_nb.focus.finishing import finished
@@ -38,7 +37,7 @@ def export(native: Native, options: Options, result: Any = None) -> pl.DataFrame
     rows = with_seats(in_billing_periods(rows, options.billing_day), options)
     table = finished(rows, options, reading)
     _check(table, options.version)
-    _tell([*reading.told, *_unpriced(reading, pairs, currencies, options), *_prorated(table)])
+    _tell([*reading.told, *_unpriced(reading, pairs, currencies, options), *_cut(table, options)])
     return table
 
 
@@ -89,11 +88,16 @@ def _counted(left: pl.DataFrame, what: str) -> list[str]:
     return [f"{number(float(left['n'].sum()))} tokens of {accounts} have no price and {what}"]
 
 
-def _prorated(table: pl.DataFrame) -> list[str]:
+def _cut(table: pl.DataFrame, options: Options) -> list[str]:
+    """Say what billing periods did: charges cut at their ends, and seats of periods that the frame holds in part."""
     count = int(table["x_Prorated"].sum())
-    return [f"{count:,} rows are parts of charges that reach over a billing period's end (x_Prorated)"] if count else []
+    told = [f"{count:,} rows are parts of charges that reach over a billing period's end (x_Prorated)"] if count else []
+    moved = sorted(account for account in options.seat_prices if options.billing_day.get(account, 1) != 1)
+    if moved:
+        told.append(f"the seats of {', '.join(moved)} are written in full for every billing period: load whole ones")
+    return told
 
 
 def _tell(told: list[str]) -> None:
     if told:
-        warnings.warn("; ".join(told) + ".", UsageWarning, stacklevel=4)
+        tell("; ".join(told) + ".", stacklevel=4)

@@ -10,9 +10,10 @@ import polars as pl
 
 from truto_usage_nb.focus.amounts import AMOUNT, PRICE, unit_price
 from truto_usage_nb.focus.columns import Column, columns_of, custom_of
-from truto_usage_nb.focus.identity import people, tags_and_resources, who
+from truto_usage_nb.focus.identity import issuer, people, tags_and_resources, who
 from truto_usage_nb.focus.options import Options
 from truto_usage_nb.focus.reading import Reading
+from truto_usage_nb.focus.services import of_service
 from truto_usage_nb.focus.skus import price_details, skus
 
 __all__ = ["DTYPES", "finished"]
@@ -66,7 +67,7 @@ def _costs(options: Options) -> dict[str, pl.Expr]:
     Tax and credit cost effectively what is billed, by FOCUS's own rule, also where somebody else bills them.
     """
     account, category, amount = pl.col("integrated_account_id"), pl.col("category"), pl.col("billed")
-    elsewhere = account.is_in(sorted(options.invoice_issuer))
+    elsewhere = issuer(options) != of_service("provider")
     drawn = account.is_in(sorted(options.prepaid)) & (category == "Usage")
     aside = category.is_in(["Tax", "Credit"])
     effective = pl.coalesce("effective", amount)

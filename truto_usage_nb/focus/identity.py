@@ -11,7 +11,7 @@ import polars as pl
 from truto_usage_nb.focus.options import Options, tag_column
 from truto_usage_nb.focus.services import SERVICES, of_service, service_names
 
-__all__ = ["people", "tags_and_resources", "who"]
+__all__ = ["issuer", "people", "tags_and_resources", "who"]
 
 
 def who(options: Options) -> dict[str, pl.Expr]:
@@ -19,9 +19,6 @@ def who(options: Options) -> dict[str, pl.Expr]:
     account, organization = pl.col("integrated_account_id"), pl.col("organization_id")
     blank = organization.is_null() | (organization.str.strip_chars() == "")
     provider = of_service("provider")
-    issuer = pl.lit(None, dtype=pl.String)
-    if options.invoice_issuer:
-        issuer = account.replace_strict(dict(options.invoice_issuer), default=None, return_dtype=pl.String)
     kind = pl.when(blank).then(pl.lit("Integrated Account")).otherwise(pl.lit("Organization"))
     return {
         "BillingAccountId": pl.when(blank).then(account).otherwise(organization),
@@ -31,11 +28,22 @@ def who(options: Options) -> dict[str, pl.Expr]:
         "HostProviderName": provider,
         "ProviderName": provider,
         "PublisherName": provider,
-        "InvoiceIssuerName": pl.coalesce(issuer, provider),
+        "InvoiceIssuerName": issuer(options),
         "ServiceName": service_names(),
         "ServiceCategory": of_service("category"),
         "ServiceSubcategory": of_service("subcategory"),
     } | _places()
+
+
+def issuer(options: Options) -> pl.Expr:
+    """Name who sends the bill: the provider, unless the caller says that somebody else does."""
+    provider = of_service("provider")
+    if not options.invoice_issuer:
+        return provider
+    said = pl.col("integrated_account_id").replace_strict(
+        dict(options.invoice_issuer), default=None, return_dtype=pl.String
+    )
+    return pl.coalesce(said, provider)
 
 
 def _places() -> dict[str, pl.Expr]:

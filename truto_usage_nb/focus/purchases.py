@@ -15,6 +15,7 @@ from truto_usage_nb.native import collect, enter, require
 __all__ = ["purchase_rows", "with_seats"]
 
 PURCHASES = ("integrated_account_id", "amount", "currency", "start_date", "end_date")
+_MORE = ("description", "invoice_id")
 ZERO = Decimal(0)
 _SEATS = pl.Schema({
     "integrated_account_id": pl.String(), "seats": pl.Float64(), "seat_price": pl.Float64(), "currency": pl.String(),
@@ -31,11 +32,12 @@ def purchase_rows(options: Options, accounts: pl.DataFrame) -> pl.DataFrame:
         return pl.DataFrame()
     given = enter(options.purchases)
     require(given, PURCHASES, "purchases=")
-    table = collect(given.frame)
+    known = [name for name in (*PURCHASES, *_MORE) if name in given.columns]
+    table = collect(given.frame.select(*known))
     _check(table, accounts)
     for name in ("start_date", "end_date"):
         table = table.with_columns(_instant(table, name))
-    more = {name: pl.col(name) if name in table.columns else pl.lit(None) for name in ("description", "invoice_id")}
+    more = {name: pl.col(name) if name in table.columns else pl.lit(None) for name in _MORE}
     table = table.with_columns(
         exact(table["amount"].cast(pl.Float64)).alias("billed"), pl.col("currency").str.to_uppercase(),
         *(each.cast(pl.String).alias(name) for name, each in more.items()),

@@ -76,7 +76,7 @@ def read(native: Native, options: Options, result: Any = None) -> Reading:
     lines = _lines(collect(checked.frame), options)
     refuse_what_cannot_be_exported(lines)
     money = with_searches(_money(lines, keys, options), lines)
-    tokens = _tokens(lines, keys, money)
+    tokens = _tokens(lines, keys, money, options)
     told = [*told, *counted.told, *_credits(lines, options), *_left_out(lines, money, tokens)]
     return Reading(money, tokens, told, dict(getattr(result, "settled_until", {})), getattr(result, "fetched_at", None))
 
@@ -137,9 +137,8 @@ def _money(lines: pl.DataFrame, keys: pl.DataFrame, options: Options) -> pl.Data
     counts = keys.filter(pl.col("money_n") > 0)
     money = lines.join(_stated(counts), on=[ROW, "currency"], how="inner", nulls_equal=True)
     money = money.filter(pl.col("billed").is_not_null())
-    if options.seated:
-        seated = pl.col("integrated_account_id").is_in(sorted(options.seated))
-        money = money.with_columns(pl.when(~seated).then(pl.col(k)).otherwise(0).alias(k) for k in (*KINDS, "unkind"))
+    seated = pl.col("integrated_account_id").is_in(sorted(options.seated))
+    money = money.with_columns(pl.when(~seated).then(pl.col(k)).otherwise(0.0).alias(k) for k in (*KINDS, "unkind"))
     return money.with_row_index("money_row").with_columns(pl.col("money_row").cast(pl.Int64))
 
 
@@ -151,9 +150,10 @@ def _stated(keys: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(unkind=pl.col("unkind") - pl.sum_horizontal(*KINDS))
 
 
-def _tokens(lines: pl.DataFrame, keys: pl.DataFrame, money: pl.DataFrame) -> pl.DataFrame:
-    """The records whose tokens count and whose money, if any, does not."""
-    rest = keys.join(money.select(ROW), on=ROW, how="anti")
+def _tokens(lines: pl.DataFrame, keys: pl.DataFrame, money: pl.DataFrame, options: Options) -> pl.DataFrame:
+    """The records whose tokens count and whose money, if any, did not pay for them."""
+    seated = pl.col("integrated_account_id").is_in(sorted(options.seated))
+    rest = keys.join(money.filter(~seated).select(ROW), on=ROW, how="anti")
     some = _stated(rest).filter(pl.sum_horizontal(*KINDS, "unkind") != 0).drop("currency")
     first = lines.unique(ROW, keep="first", maintain_order=True)
     return first.join(some, on=ROW, how="inner").with_columns(
