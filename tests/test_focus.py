@@ -305,9 +305,9 @@ def test_tax_and_credit_are_rows_of_their_own():
 
 def test_a_positive_credit_is_a_reduction_unless_it_is_taken_as_stated():
     used = frame_of([confluent(0) | {"charges": charged(credit=40.0)}])
-    with pytest.warns(UsageWarning, match="positive credits are taken as reductions"):
+    with pytest.warns(UsageWarning, match="positive credits taken as reductions, as in payable: 1 "):
         assert rows_of(to_focus(used), "ChargeCategory", "BilledCost") == [("Credit", D(-40))]
-    with pytest.warns(UsageWarning, match="as corrections of credits"):
+    with pytest.warns(UsageWarning, match="exported as corrections of credits: 1"):
         assert to_focus(used, positive_credits="as_stated")["BilledCost"].to_list() == [D(40)]
 
 
@@ -391,7 +391,7 @@ def test_the_extra_columns_keep_what_focus_has_no_place_for():
 def test_a_vendors_estimate_is_never_exported():
     guess = record("claude-1", "claude", report_type="activity", charges=charged(usage_based=1.86), tokens={"input": 5})
     bill = claude_cost(2.0, model=None)
-    with pytest.warns(UsageWarning, match="1 records only estimate what another view bills") as told:
+    with pytest.warns(UsageWarning, match="left out: 1 record with a vendor's estimate") as told:
         table = to_focus(frame_of([guess, bill]))
     assert table["BilledCost"].to_list() == [D(2)]
     assert len(told) == 1
@@ -415,7 +415,7 @@ def test_open_and_closed_months_are_a_dataset():
 
 def test_what_is_not_money_or_tokens_is_counted_and_left_out():
     lines = record("cursor-1", "cursor", usage={"code": {"lines_added": 5}, "requests": {"chat": 1}})
-    with pytest.warns(UsageWarning, match="1 records state neither money nor tokens"):
+    with pytest.warns(UsageWarning, match="left out: 1 record with neither money nor tokens"):
         table = to_focus(frame_of([lines, event("10:00:00", total=1.0)]))
     assert table.height == 1
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 import warnings
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -19,6 +22,7 @@ from tests.test_focus_sandbox import read
 from truto_usage_nb.costs import with_costs
 from truto_usage_nb.errors import FrameError, InputError, UsageWarning
 from truto_usage_nb.focus import check_focus, focus_billing_periods, to_focus, write_focus
+from truto_usage_nb.focus.columns import CUSTOM
 from truto_usage_nb.focus.units import focus_unit, is_focus_unit
 
 START, AFTER = datetime(2026, 10, 5, tzinfo=UTC), datetime(2026, 11, 1, tzinfo=UTC)
@@ -217,3 +221,24 @@ def test_every_argument_keeps_the_money_and_passes_the_check(recorded, account):
         assert after == before + seat
     used = own.filter((pl.col("x_IntegratedAccountId") == account) & (pl.col("ChargeCategory") == "Usage"))
     assert (used["BilledCost"] == 0).all()
+
+
+# The page on FOCUS ----------------------------------------------------------------------------------------------------
+
+PAGE = (Path(__file__).parent.parent / "docs" / "focus.md").read_text(encoding="utf-8")
+
+
+def test_the_page_names_every_argument_and_every_column_of_our_own():
+    arguments = [name for name in inspect.signature(to_focus).parameters if name not in ("frame", "choices")]
+    assert [name for name in arguments if f"| `{name}` |" not in PAGE] == []
+    assert [c.name for c, meaning in CUSTOM if f"| `{c.name}` | {meaning} |" not in PAGE] == []
+
+
+def test_the_page_shows_figures_that_the_sandbox_gives(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code = re.search(r"```python\n(.*?)```", PAGE, re.DOTALL).group(1)
+    names: dict[str, Any] = {}
+    with pytest.warns(UsageWarning):
+        exec(code, names)
+    assert f"{names['rows'].height:,} rows of ${names['rows']['BilledCost'].sum():,.2f} here" in PAGE
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["focus.csv", "focus_1_2.csv", "periods.csv"]

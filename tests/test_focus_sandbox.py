@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import time
 from collections import defaultdict
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -132,16 +133,23 @@ def test_the_linter_for_1_4_finds_nothing(rows, tmp_path):
     ).violations
 
 
-def test_with_credits_the_linter_knows_no_virtual_currency_and_nothing_else_is_amiss(october, tmp_path):
+@pytest.fixture(scope="module")
+def fewer(october):
+    """The same with five days of Cursor's events, around the day on which its cycle begins: lints in seconds."""
+    some = pl.col("start_date").dt.day().is_between(12, 16)
+    return replace(october, polars=october.polars.filter((pl.col("integration") != "cursor") | some))
+
+
+def test_with_credits_the_linter_knows_no_virtual_currency_and_nothing_else_is_amiss(fewer, tmp_path):
     with pytest.warns(UsageWarning):
-        table = to_focus(october, credit_rate=RATE, events="hour", unpriced="zero")
+        table = to_focus(fewer, credit_rate=RATE, events="hour", unpriced="zero")
     # FOCUS allows a virtual currency as PricingCurrency; the linter takes only ISO 4217 there.
     assert set(lint(write_focus(table, tmp_path / "focus.csv"))) == {("PricingCurrency", "bad_currency")}
     in_credits = table.filter(pl.col("x_CostBasis") == "credit_rate")
     # 10.5 credits are 42 cents: the 27 records in CREDITS and the 11 without a currency.
     credits = Decimal(
         repr(
-            october.frame.filter(pl.col("charges_currency").fill_null("CREDITS") == "CREDITS")[
+            fewer.frame.filter(pl.col("charges_currency").fill_null("CREDITS") == "CREDITS")[
                 "charges_usage_based"
             ].sum()
         )
@@ -150,14 +158,14 @@ def test_with_credits_the_linter_knows_no_virtual_currency_and_nothing_else_is_a
     assert abs(in_credits["PricingCurrencyEffectiveCost"].sum() - credits) < CENT
 
 
-def test_every_argument_at_once_passes_the_checks(october, tmp_path):
+def test_every_argument_at_once_passes_the_checks(fewer, tmp_path):
     bought = pl.DataFrame({
         "integrated_account_id": ["confluent"], "amount": [100_000.0], "currency": ["USD"],
         "start_date": ["2026-10-01"], "end_date": ["2027-10-01"],
     })  # fmt: skip
     with pytest.warns(UsageWarning, match="reach over a billing period's end"):
         table = to_focus(
-            october, credit_rate=RATE, prepaid=["confluent"], purchases=bought,
+            fewer, credit_rate=RATE, prepaid=["confluent"], purchases=bought,
             seat_prices={"cursor": (30, 40.0, "USD")}, billing_day={"cursor": 14, "datadog": 14},
             invoice_issuer={"openai-api-eu": "Microsoft"},
             closed_before="2026-11-01", unpriced="zero", tags=["surface"], emails=True,
@@ -172,8 +180,6 @@ def test_every_argument_at_once_passes_the_checks(october, tmp_path):
 def test_months_are_closed_where_their_figures_are_final(october):
     part = [name for name in ACCOUNTS if name != "codex"]
     frame = october.polars.filter(pl.col("integrated_account_id").is_in(part))
-    from dataclasses import replace
-
     with pytest.warns(UsageWarning):
         table = to_focus(replace(october, polars=frame))
     status = focus_billing_periods(table).select("InvoiceIssuerName", "BillingPeriodStatus").rows()
@@ -202,8 +208,8 @@ def test_the_export_takes_seconds(usage):
 
 @pytest.mark.parametrize("kind", [*KINDS, *CLUSTERS])
 def test_the_callers_kind_of_frame_comes_back_with_decimals(october, kind):
-    frame = october.frame.filter(pl.col("integrated_account_id").is_in(["datadog", "confluent"]))
-    frame = frame.filter(pl.col("charges_credit").fill_null(0) <= 0)
+    some = [october.frame.filter(pl.col("integrated_account_id") == name).head(5) for name in ("datadog", "confluent")]
+    frame = pl.concat(some)
     held = as_kind(frame, kind)
     table = to_focus(held)
     assert kind_name(table) == kind_name(held)

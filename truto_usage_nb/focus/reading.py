@@ -166,11 +166,11 @@ def _left_out(lines: pl.DataFrame, money: pl.DataFrame, tokens: pl.DataFrame) ->
     told = []
     estimates = lines.filter(pl.col("cost_vendor_estimate").is_not_null())
     if estimates.height:
-        told.append(f"{estimates.height:,} records only estimate what another view bills, and are left out")
+        told.append(f"left out: {_records(estimates.height)} with a vendor's estimate of what another view bills")
     seen = pl.concat([money.select(ROW), tokens.select(ROW), estimates.select(ROW)])
     silent = lines.filter(pl.col("charges_count").fill_null(0) == 0).join(seen, on=ROW, how="anti").height
     if silent:
-        told.append(f"{silent:,} records state neither money nor tokens (sessions, lines, searches …): not FOCUS")
+        told.append(f"left out: {_records(silent)} with neither money nor tokens, which FOCUS has no place for")
     return told
 
 
@@ -180,5 +180,9 @@ def _credits(lines: pl.DataFrame, options: Options) -> list[str]:
     if not count:
         return []
     if options.positive_credits == "as_stated":
-        return [f"{count:,} positive credits are exported as stated, as corrections of credits"]
-    return [f"{count:,} positive credits are taken as reductions, as payable does (positive_credits='as_stated')"]
+        return [f"positive credits exported as corrections of credits: {count:,}"]
+    return [f"positive credits taken as reductions, as in payable: {count:,} (positive_credits='as_stated' does not)"]
+
+
+def _records(count: int) -> str:
+    return f"{count:,} record{'' if count == 1 else 's'}"
