@@ -1,0 +1,40 @@
+"""The page of questions: its tests are there, its names exist, and its example is the one that is tested."""
+
+import re
+
+import pytest
+
+import truto_usage_nb as tu
+
+
+@pytest.fixture(scope="module")
+def page(root):
+    return (root / "docs" / "questions.md").read_text(encoding="utf-8")
+
+
+def test_every_complaint_has_an_answer_and_every_test_it_names_is_there(page, root):
+    rows = re.findall(r"^\| (\d+) \| (.+?) \| (.+?) \|$", page.partition("## Twenty-five")[2], re.MULTILINE)
+    assert [int(number) for number, _, _ in rows] == list(range(1, 26))
+    there = {
+        name
+        for path in (root / "tests").rglob("test_*.py")
+        for name in re.findall(r"^(?:async )?def (test_\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    for _, complaint, answer in rows:
+        named = re.findall(r"`(test_\w+)`", answer)
+        assert named, complaint
+        assert set(named) <= there, complaint
+
+
+def test_every_name_it_mentions_is_public(page):
+    names = set(re.findall(r"\btu\.(\w+)", page))
+    assert names <= set(tu.__all__)
+    assert names >= {"with_labels", "with_models", "cost_change", "pace", "unusual", "unit_costs", "seats"}
+    assert names >= {"check_prices", "reconcile"}
+
+
+def test_the_ten_questions_are_those_of_the_notebook(page, root):
+    notebook = (root / "notebooks" / "03_questions.ipynb").read_text(encoding="utf-8")
+    for number, question in re.findall(r"^\| (\d+) \| (.+?) \|", page.partition("Beside them")[0], re.MULTILINE):
+        words = question.rstrip("?").split(",")[0]
+        assert re.search(rf"## {number}\. {re.escape(words)}", notebook), question
