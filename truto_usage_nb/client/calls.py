@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 
-from truto_usage_nb.bridge import run
+from truto_usage_nb.client.door import wait
 from truto_usage_nb.client.methods import Client
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def fetch_usage(
     >>> result.queries[0].start_date, result.queries[0].end_date, result.pages
     ('2026-09-14', '2026-09-15', 1)
     """
-    return run(
+    return wait(
         afetch_usage(
             what,
             client=client,
@@ -167,7 +167,7 @@ def load_usage(
     >>> usage["integration"].unique().to_list()
     ['cursor']
     """
-    return run(
+    return wait(
         afetch_usage(
             what,
             client=client,
@@ -225,7 +225,7 @@ def scan_usage(
     >>> tu.cost_per_model(usage).collect()["currency"].unique().to_list()
     ['USD']
     """
-    return run(
+    return wait(
         ascan_usage(
             what,
             directory,

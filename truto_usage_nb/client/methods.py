@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 
-from truto_usage_nb.bridge import run
+from truto_usage_nb.client.door import wait
 from truto_usage_nb.errors import InputError
 from truto_usage_nb.transport import Transport
 
@@ -162,7 +162,7 @@ class Client:
         **params: Any,
     ) -> UsageResult:
         """Load usage with its provenance; see `truto_usage_nb.fetch_usage`."""
-        return run(
+        return wait(
             self.afetch_usage(
                 what,
                 period=period,
@@ -203,7 +203,7 @@ class Client:
         **params: Any,
     ) -> Any:
         """Load usage as a frame; see `truto_usage_nb.load_usage`."""
-        return run(
+        return wait(
             self.afetch_usage(
                 what,
                 period=period,
@@ -231,7 +231,7 @@ class Client:
         **params: Any,
     ) -> pl.LazyFrame:
         """Keep usage in a directory as Parquet, and look at it lazily; see `truto_usage_nb.scan_usage`."""
-        return run(
+        return wait(
             self.ascan_usage(
                 what,
                 directory,
@@ -252,7 +252,7 @@ class Client:
         >>> tu.sandbox().list_accounts().filter(integration="cursor")["id"].to_list()[0]
         'cursor'
         """
-        return run(self.alist_accounts())
+        return wait(self.alist_accounts())
 
     def list_products(self, account: str) -> pl.DataFrame:
         """List an account's products: `id`, `name`, `integration`, `description`, `integrated_account_id`.
@@ -261,7 +261,7 @@ class Client:
         >>> tu.sandbox().list_products("cursor").columns
         ['id', 'name', 'integration', 'description', 'integrated_account_id']
         """
-        return run(self.alist_products(account))
+        return wait(self.alist_products(account))
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -269,7 +269,7 @@ class Client:
 
     def close(self) -> None:
         """Close every connection."""
-        run(self.aclose())
+        wait(self.aclose())
 
     def __enter__(self) -> Client:
         return self

@@ -44,7 +44,7 @@ def view(
     told = repeats_told(sum(map(len, repeats.values())))
     if period is None:
         return Seen(frame, tuple(told))
-    if not set(_DATES) <= journal.types.keys():
+    if any(not isinstance(journal.types.get(name), pl.Datetime) for name in _DATES):
         return Seen(frame, (*told, _UNCUT))
     keeps, marks = cut_to(period)
     frame = frame.filter(keeps).with_columns(marks)
@@ -58,7 +58,7 @@ def _every_view(journal: Journal) -> list[str]:
     return sorted(found, key=lambda name: found[name])
 
 
-_UNCUT = "start_date or end_date is not among the columns: records outside the period are not cut"
+_UNCUT = "start_date or end_date is not among the columns as a date: the period is not cut out"
 
 
 def _scanned(

@@ -83,7 +83,7 @@ def commit(store: Store, task: Task, begun: Begun, page: Page) -> None:
 def _of_window(frame: pl.DataFrame, task: Task) -> pl.DataFrame:
     """Keep the records that start in the window, and those without a start."""
     window = task.errand.window
-    if "start_date" not in frame.columns or frame.is_empty():
+    if not isinstance(frame.schema.get("start_date"), pl.Datetime) or frame.is_empty():
         return frame
     start = pl.col("start_date")
     return frame.filter(start.is_null() | ((start >= window.start) & (start < window.end)))

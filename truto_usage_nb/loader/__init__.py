@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from truto_usage_nb.errors import InputError, did_you_mean, tell
+from truto_usage_nb.errors import InputError, QueryError, did_you_mean, tell
 from truto_usage_nb.jobs import (
     PARTIAL,
     Integrations,
+    Job,
     Show,
     asked,
     check_on_error,
@@ -61,6 +62,7 @@ class Loader:
         names = (each.query.integrated_account_id for each in found)
         behind = await self.integrations.behind(names, integration, needed=span is not None)
         jobs, told, notes = make_jobs(found, behind, span, now, users=users)
+        _refuse_mixture(jobs)
         with progress_shown(progress) as show:
             outcomes = await run(
                 self.transport,
@@ -105,6 +107,16 @@ def _result(
         told=(*told, *joined.told, *(PARTIAL.format(name) for name in partial), *missing),
         gaps=tuple(missing),
     )
+
+
+def _refuse_mixture(jobs: Sequence[Job]) -> None:
+    """Keep the providers' own records apart from unified ones: a column of one name would mean two things."""
+    raw = dict.fromkeys(each.label for each in jobs if not each.layout.documented)
+    if raw and any(each.layout.documented for each in jobs):
+        raise QueryError(
+            f"truto_response_format='raw' is asked of {', '.join(raw)} and not of the others; raw and unified records "
+            "do not belong in one frame: load them apart"
+        )
 
 
 def _check(on_error: str, backend: str, overhang: str | None) -> None:

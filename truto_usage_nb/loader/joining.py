@@ -78,8 +78,8 @@ def _capped(frame: pl.DataFrame, outcomes: Sequence[Outcome]) -> pl.DataFrame:
 
 
 def _in_period(frame: pl.DataFrame, outcomes: Sequence[Outcome], period: Period) -> tuple[pl.DataFrame, list[str]]:
-    if not {"start_date", "end_date"} <= set(frame.columns):
-        return frame, ["start_date or end_date is not among the columns: records outside the period are not cut"]
+    if any(not isinstance(frame.schema.get(name), pl.Datetime) for name in ("start_date", "end_date")):
+        return frame, ["start_date or end_date is not among the columns as a date: the period is not cut out"]
     windows = [each.job.window for each in outcomes]
     opens, shuts = (_bounds(windows, side) for side in ("start", "end"))
     start = pl.col("start_date")
