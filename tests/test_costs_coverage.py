@@ -82,6 +82,26 @@ def test_nothing_is_refused():
     assert rows == [("cost", 2, 1, 1), ("user_cost", 1, 0, 0)]
 
 
+def test_the_money_of_a_flag_is_what_it_is_about():
+    frame = frame_of([
+        record(1, charges=charged(credit=40)),
+        record(1, report_type="activity", charges=charged(usage_based=1.86)),
+        record(1, charges=charged("CREDITS", usage_based=9)),
+    ])  # fmt: skip
+    rows = coverage(frame).flags.select("cost_flag", "currency", "records", "cost").rows()
+    assert rows == [
+        ("estimate", "USD", 1, 1.86),
+        ("credit_sign", "USD", 1, -40.0),
+        ("virtual_currency", "CREDITS", 1, None),
+    ]
+
+
+def test_records_without_an_id_that_say_the_same_are_counted():
+    frame = frame_of([record(1, 5.0), record(1, 5.0), record(1, 5.0), record(1, 6.0), record(1, 7.0, id="a")])
+    assert coverage(frame).notes == ("2 records without an id say just what another one says; all of them count",)
+    assert coverage(frame).money["cost"].to_list() == [28.0]
+
+
 def test_other_vendors_dollars_are_named():
     metric = record(1, None, integration="datadog", metric_name="ccm_anthropic_spend_last_sum", usage={"quantity": 9.0})
     assert "other vendors' dollars" in coverage(frame_of([metric])).notes[0]

@@ -23,6 +23,8 @@ from truto_usage_nb.series import OTHERS_MONEY
 
 __all__ = ["Coverage", "coverage"]
 
+_CONCERNED = {"credit_sign": "cost_credit", "estimate": "cost_vendor_estimate"}
+"""The money that a flag is about, where that is not what is billed."""
 VIEW = ("integrated_account_id", "integration", "report_type")
 
 
@@ -34,7 +36,8 @@ class Coverage:
     `missing_days` (text, such as "2026-10-05..2026-10-09"), `tokens`, `priced_share` (0 to 1, null without tokens),
     `overhanging` (records that stick out of the period), `repeated` (records that are there more than once),
     `settled_until` (UTC, where the load said so). `money`: a row per account, report type and currency. `flags`: a row
-    per account, report type, `cost_flag` and currency, with `records` and `cost`. `notes`: what else to know.
+    per account, report type, `cost_flag` and currency, with `records` and `cost`: what is billed there, the credits of
+    `credit_sign`, the estimates of `estimate`. `notes`: what else to know.
     """
 
     accounts: Any
@@ -178,7 +181,7 @@ def _money(read: Digest, named: dict[str, str]) -> pl.DataFrame:
 
 
 def _flags(native: Native) -> pl.DataFrame:
-    """Each reason's records and billed money: a pass that adds a boolean a reason up."""
+    """Each reason's records and the money it is about: a pass that adds a boolean a reason up."""
     found = pl.concat(each_part(native, _flags_of))
     table = found.group_by(*VIEW, "cost_flag", "currency").agg(pl.col("records", "stated", "cost").sum())
     cost = pl.when(pl.col("stated") > 0).then(pl.col("cost")).alias("cost")
@@ -192,9 +195,9 @@ def _flags_of(native: Native) -> pl.DataFrame:
     have = lines.collect_schema().names()
     reasons = [reason for reason in REASONS if f"__is_{reason}" in have]
     counts = {f"n_{r}": nw.col(f"__is_{r}").fill_null(False).cast(nw.Int64) for r in reasons}
-    billed = nw.col("cost_billed").fill_null(0.0)
-    amounts = {f"m_{r}": billed * counts[f"n_{r}"] for r in reasons}
-    stated = {f"s_{r}": (~nw.col("cost_billed").is_null()).cast(nw.Int64) * counts[f"n_{r}"] for r in reasons}
+    money = {r: nw.col(_CONCERNED.get(r, "cost_billed")) for r in reasons}
+    amounts = {f"m_{r}": money[r].fill_null(0.0) * counts[f"n_{r}"] for r in reasons}
+    stated = {f"s_{r}": (~money[r].is_null()).cast(nw.Int64) * counts[f"n_{r}"] for r in reasons}
     keyed = lines.with_columns(**counts, **amounts, **stated, currency=nw.col("cost_currency"))
     sums = (nw.col(name).sum() for name in (*counts, *amounts, *stated))
     summed = collect(keyed.group_by(*VIEW, "currency").agg(*sums))
@@ -217,4 +220,14 @@ def _notes(native: Native, read: Digest) -> tuple[str, ...]:
     others = native.frame.filter((nw.col("integration") == "datadog") & metric.str.contains(OTHERS_MONEY))
     count = int(collect(others.select(nw.len().alias("n")))["n"][0])
     money = f"{count:,} quantities of Datadog are other vendors' dollars (ccm_…_spend): never add them up"
-    return (*read.told, *([money] if count else []))
+    alike = _alike(native)
+    nameless = f"{alike:,} records without an id say just what another one says; all of them count"
+    return (*read.told, *([money] if count else []), *([nameless] if alike else []))
+
+
+def _alike(native: Native) -> int:
+    """Count the records without an id that repeat another one in every column that a table reads."""
+    nameless = native.frame.filter(nw.col("id").is_null())
+    columns = [c for c in native.columns if c != "charges"]
+    repeated = nameless.group_by(*columns).agg(nw.len().alias("__n")).filter(nw.col("__n") > 1)
+    return int(collect(repeated.select((nw.col("__n") - 1).sum().alias("__n")))["__n"][0] or 0)

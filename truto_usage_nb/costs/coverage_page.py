@@ -25,7 +25,8 @@ _HEAD = (
 )
 _RIGHT = {"records", "days", "cost", "tokens", "with a price"}
 _KEY = ("integrated_account_id", "integration", "report_type")
-_CELL = "padding:2px 10px 2px 0;vertical-align:top;"
+_MAY_WRAP = {"account", "missing", "flags"}
+_CELL = "padding:3px 12px 3px 0;vertical-align:top;border-bottom:1px solid #ddd;"
 
 
 def coverage_html(tables: Mapping[str, pl.DataFrame], notes: tuple[str, ...], *, partial: bool) -> str:
@@ -94,7 +95,8 @@ def _below(notes: tuple[str, ...], *, partial: bool) -> Iterator[str]:
 
 
 def _style(name: str) -> str:
-    return f"{_CELL}text-align:{'right' if name in _RIGHT else 'left'}"
+    wrap = "" if name in _MAY_WRAP else "white-space:nowrap;"
+    return f"{_CELL}{wrap}text-align:{'right' if name in _RIGHT else 'left'}"
 
 
 def _cell(name: str, text: str) -> str:
