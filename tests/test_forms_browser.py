@@ -154,6 +154,27 @@ def test_a_slow_load_leaves_the_notebook_usable_and_is_cancelled(page):
     assert slow.locator("button.tu-cancel").is_disabled()
 
 
+def test_the_keyboard_runs_it_and_jupyterlab_takes_no_key_away(page, form):
+    cells = page.locator(".jp-Cell").count()
+    tick = form.get_by_label("tidewheel (confluent)", exact=True)
+    tick.focus()
+    page.keyboard.press("Space")
+    assert tick.is_checked()
+    page.keyboard.press("x")  # would cut the cell
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.labels[0].textContent.trim()") == "tidewheel (cursor)"
+    form.locator(".tu-code textarea").focus()
+    page.keyboard.press("Control+a")
+    assert page.evaluate("getSelection().toString()").startswith("import truto_usage_nb as tu")
+    page.keyboard.press("x")
+    assert page.locator(".jp-Cell").count() == cells
+    form.locator(".tu-done").evaluate_all("all => all.forEach(each => each.classList.remove('tu-done'))")
+    form.locator("button.tu-run").focus()
+    page.keyboard.press("Enter")
+    form.locator(".tu-done").wait_for(timeout=30_000)
+    tick.uncheck()
+
+
 def test_the_cost_explorer_follows_the_clicks(page):
     from playwright.sync_api import expect
 

@@ -14,8 +14,10 @@ from truto_usage_nb.jobs.overhang import OVERHANG
 
 __all__ = ["Choosing"]
 
-_STICKING_OUT = "What becomes of records longer than the period, such as Datadog’s months: they keep only their share "
-_OVERHANG_HELP = _STICKING_OUT + "(prorate), stay whole (include), or go (drop). Unsaid, they are marked, not tabled."
+_OVERHANG_HELP = (
+    "Records longer than the period, such as Datadog’s months: only their share (prorate), whole (include), "
+    "or not at all (drop)."
+)
 _USERS_HELP = "Ask by person, where a vendor has views of its own for that."
 _NO_PERIOD = "It needs a period."
 

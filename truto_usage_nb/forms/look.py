@@ -11,7 +11,16 @@ from truto_usage_nb.format import escape
 
 __all__ = ["STYLE", "code_html", "failure_html", "listing", "markup", "note_html", "table_html", "traceback_of"]
 
-STYLE = """<style>
+_KEYS = (
+    "if(!document.tuKeys){document.tuKeys=true;document.addEventListener('focusin',e=>{const t=e.target;"
+    "if(t.closest('.tu-form')&&!t.matches(':read-write'))t.setAttribute('data-lm-suppress-shortcuts','true')})}"
+)
+"""JupyterLab reads keys pressed on a tick, a list or a button as commands of its own: x would cut the cell, Enter never
+press the button. It leaves alone what carries this attribute; where one types it does so anyway."""
+
+STYLE = (
+    f'<style onload="{escape(_KEYS)}">'
+    + """
 .tu-form { --tu-ink: var(--jp-ui-font-color1, #1a1a1a); --tu-quiet: var(--jp-ui-font-color2, #5f5f5f);
   --tu-paper: var(--jp-layout-color1, #fff); --tu-shade: var(--jp-layout-color2, #f3f3f3);
   --tu-line: var(--jp-border-color1, #bdbdbd); --tu-rule: var(--jp-border-color2, #e4e4e4);
@@ -43,7 +52,7 @@ STYLE = """<style>
 .tu-table td { padding: 3px 14px 3px 0; border-bottom: 1px solid var(--tu-rule); max-width: 340px;
   white-space: nowrap; overflow: hidden; text-overflow: ellipsis; color: var(--tu-ink); }
 .tu-table .tu-right { text-align: right; }
-.tu-table th.tu-right { white-space: normal; max-width: 96px; vertical-align: bottom; }
+.tu-costs th.tu-right { white-space: normal; max-width: 96px; }
 .tu-table th { vertical-align: bottom; }
 .tu-table caption { text-align: left; padding: 2px 0 4px; font-weight: 600; font-size: 13px; color: var(--tu-ink); }
 .tu-head, .tu-costs, .tu-picture, .tu-status { margin: 8px 0 0; }
@@ -71,6 +80,7 @@ STYLE = """<style>
   border: none; }
 .tu-form .jupyter-widget-Collapse { border: 1px solid var(--tu-rule); border-radius: 4px; }
 </style>"""
+)
 
 _COPY = (
     "const b=this,t=b.parentNode.querySelector('textarea'),"
@@ -134,7 +144,7 @@ def code_html(code: str, label: str) -> str:
     """Write code that one can select, and a button that copies it, with or without the clipboard's own interface."""
     rows = code.count("\n") + 1
     return (
-        f'<div class="tu-copying" data-lm-suppress-shortcuts="true">'
+        f'<div class="tu-copying">'
         f'<textarea readonly rows="{rows}" spellcheck="false" aria-label="{escape(label)}">{escape(code)}</textarea>'
         f'<button type="button" onclick="{escape(_COPY)}">Copy</button></div>'
     )
