@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import os
 import signal
 import socket
@@ -254,6 +255,35 @@ def test_control_c_during_a_load_is_quiet_and_leaves_nothing(tmp_path):
             out, err = run.communicate(timeout=60)
     assert (run.returncode, out, err) == (130, "", "")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.kernel
+def test_control_c_during_a_report_is_quiet_and_ends_its_kernel(tmp_path):
+    kept, page, path = tmp_path / "day.parquet", tmp_path / "day.html", tmp_path / "waiting.ipynb"
+    assert main(["load", "confluent", *DAY, "-q", "-o", str(kept)]) == 0
+    with socket.create_server(("127.0.0.1", 0)) as heard:
+        wait = f"import socket\nsocket.create_connection(('127.0.0.1', {heard.getsockname()[1]})).recv(1)"
+        path.write_text(json.dumps(notebook_of(('snapshot = ""', ["parameters"]), (wait, []))), encoding="utf-8")
+        run = started("report", str(path), "--snapshot", str(kept), "-o", str(page))
+        heard.settimeout(60)
+        kernel, _ = heard.accept()
+        with kernel:
+            run.send_signal(signal.SIGINT)
+            out, err = run.communicate(timeout=60)
+            kernel.settimeout(60)
+            assert kernel.recv(1) == b""
+    assert (run.returncode, out, err) == (130, "", "")
+    assert not page.exists()
+
+
+def notebook_of(*cells):
+    made = [
+        {"cell_type": "code", "id": f"c{n}", "source": source, "metadata": {"tags": tags}, "outputs": [],
+         "execution_count": None}
+        for n, (source, tags) in enumerate(cells)
+    ]  # fmt: skip
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    return {"cells": made, "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}
 
 
 def test_control_c_ends_the_sandbox_quietly():

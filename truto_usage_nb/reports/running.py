@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+from truto_usage_nb.bridge import run
 from truto_usage_nb.errors import UsageError
 from truto_usage_nb.reports.progress import Show, Step
 from truto_usage_nb.reports.shelf import Notebook, library
@@ -38,11 +39,13 @@ def execute(notebook: Any, show: Show) -> Any:
         km=_manager(),
         timeout=_SECONDS,
         store_widget_state=False,
+        extra_arguments=["--log-level=CRITICAL"],  # a kernel that is told to end has nothing to add
         resources={"metadata": {"path": os.getcwd()}},
         on_cell_start=_telling(notebook, show),
     )
     try:
-        return client.execute(env=quiet_environment(), cleanup_kc=True)
+        # On the library's own loop Ctrl-C cancels the work and ends the kernel; nbclient's own way ends in a traceback.
+        return run(client.async_execute(env=quiet_environment(), cleanup_kc=True))
     except nbclient.exceptions.CellExecutionError as problem:
         told = _COLOUR.sub("", str(problem))
         raise UsageError(f"a cell of the report failed: {problem.ename}: {problem.evalue}\n{told}") from None
