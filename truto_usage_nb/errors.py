@@ -243,8 +243,9 @@ def did_you_mean(wrong: object, known: Iterable[str]) -> str:
     >>> did_you_mean("modle_ids", ["model_ids", "user_ids"])
     " Did you mean 'model_ids'?"
     """
-    close = get_close_matches(str(wrong), list(known), n=1, cutoff=0.6)
-    return f" Did you mean {close[0]!r}?" if close else ""
+    names = {each.lower(): each for each in known}
+    close = get_close_matches(str(wrong).lower(), list(names), n=1, cutoff=0.6)
+    return f" Did you mean {names[close[0]]!r}?" if close else ""
 
 
 def tell(text: str, *, stacklevel: int = 1) -> None:

@@ -11,9 +11,9 @@ from typing import Any
 import polars as pl
 
 from truto_usage_nb.dataset import is_dataset, is_records, read_dataset
-from truto_usage_nb.errors import InputError, UsageWarning
+from truto_usage_nb.errors import InputError, UsageWarning, did_you_mean
 from truto_usage_nb.frames import Layout, Source, build_frame, parse_page, to_pandas
-from truto_usage_nb.integrations import integration_named
+from truto_usage_nb.integrations import INTEGRATIONS, integration_named
 from truto_usage_nb.result.snapshot import is_snapshot, read_snapshot
 
 __all__ = ["read_usage"]
@@ -49,7 +49,10 @@ def read_usage(
     files = _files(paths)
     known = None if integration is None else integration_named(integration)
     if integration is not None and known is None:
-        raise InputError(f"integration={integration!r} is not known")
+        raise InputError(
+            f"integration={integration!r} is not known.{did_you_mean(integration, INTEGRATIONS)} "
+            f"Known: {', '.join(INTEGRATIONS)}"
+        )
     source = Source(integrated_account_id, None if known is None else known.name, report_type, None)
     frame = _read(files, source, Layout(documented=documented, remote_data=remote_data))
     return to_pandas(frame) if backend == "pandas" else frame
