@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -510,3 +510,57 @@ def test_what_is_told_is_told_once_at_the_callers_line():
     with pytest.warns(UsageWarning) as told:
         to_focus(frame_of([claude_usage({"input": 5}), datadog(1.0)]))
     assert [each.filename for each in told] == [__file__]
+
+
+def test_tokens_of_a_day_that_is_charged_in_two_currencies_stay_without_a_price():
+    euros = claude_cost(2.0) | {"charges": charged("EUR", total=2.0)}
+    with pytest.warns(UsageWarning, match="1,000,000 tokens of claude-1 have no price"):
+        table = to_focus(frame_of([claude_cost(3.0), euros, claude_usage({"input": M})]))
+    assert rows_of(table, "BilledCost", "BillingCurrency", "ConsumedUnit") == [
+        (D(3), "USD", "Units"),
+        (D(2), "EUR", "Units"),
+    ]
+
+
+def test_of_two_series_that_state_one_bill_one_is_exported():
+    people = claude_cost(2.0, user={"id": "u1"}) | {"report_type": "user_cost"}
+    with pytest.warns(UsageWarning, match="user_cost left out: the same"):
+        table = to_focus(frame_of([claude_cost(3.0), people]))
+    assert rows_of(table, "BilledCost", "x_ReportType") == [(D(3), "cost")]
+
+
+def test_of_a_running_total_the_latest_state_is_exported():
+    days = [datadog(10.0 * d, start_date=f"2026-10-0{d}", end_date=f"2026-10-0{d + 1}") for d in (1, 2, 3)]
+    with pytest.warns(UsageWarning, match="running totals count once: 2 earlier states left out"):
+        table = to_focus(frame_of(days))
+    assert table["BilledCost"].to_list() == [D(30)]
+
+
+def test_purchases_of_an_account_billed_in_arrears_cost_what_they_bill():
+    bought = pl.DataFrame({
+        "integrated_account_id": ["datadog-1"], "amount": [-20.0], "currency": ["USD"], "kind": ["x"],
+        "start_date": [date(2026, 10, 1)], "end_date": [date(2026, 11, 1)], "description": ["Training, returned"],
+    })  # fmt: skip
+    table = to_focus(frame_of([datadog(1.0)]), purchases=bought).filter(pl.col("ChargeCategory") == "Purchase")
+    columns = ("BilledCost", "EffectiveCost", "PricingQuantity", "ListUnitPrice", "ChargeDescription", "x_CostBasis")
+    assert rows_of(table, *columns) == [(D(-20), D(-20), D(-1), D(20), "Training, returned", "given")]
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [
+        ("integrated_account_id", "datadog-2", "'datadog-2', which is not an account"),
+        ("currency", "CREDITS", "not a currency of ISO 4217"),
+        ("amount", None, "no amount on 1 of its rows"),
+        ("amount", "12", "not numbers"),
+        ("start_date", "October", "start_date 'October', which is not a date"),
+        ("end_date", "2026-10-01", "ends on 2026-10-01, not after it starts"),
+    ],
+)
+def test_purchases_that_cannot_be_read_are_refused(column, value, message):
+    bought = {
+        "integrated_account_id": ["datadog-1"], "amount": [20.0], "currency": ["USD"],
+        "start_date": ["2026-10-01"], "end_date": ["2026-11-01"],
+    } | {column: [value]}  # fmt: skip
+    with pytest.raises(FrameError, match=message):
+        to_focus(frame_of([datadog(1.0)]), purchases=pl.DataFrame(bought))

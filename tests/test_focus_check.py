@@ -223,6 +223,40 @@ def test_every_argument_keeps_the_money_and_passes_the_check(recorded, account):
     assert (used["BilledCost"] == 0).all()
 
 
+@st.composite
+def days_of_claude(draw: st.DrawFn) -> list[dict[str, Any]]:
+    """A bill of each day, and tokens on any of them, over a few products and models."""
+    kind = st.sampled_from(["uncached_input_tokens", "output_tokens", "cost", None])
+    names = {"product": st.sampled_from([None, "chat", "code"]), "model": st.sampled_from(["claude-sonnet-4-0", "new"])}
+
+    def record(view: str, **fields: Any) -> dict[str, Any]:
+        day, chosen = draw(st.integers(1, 3)), {key: {"id": draw(values)} for key, values in names.items()}
+        dates = {"start_date": f"2026-10-{day:02}", "end_date": f"2026-10-{day + 1:02}"}
+        return {"integrated_account_id": "c", "integration": "claude", "report_type": view} | dates | chosen | fields
+
+    positive = st.integers(1, 10**9).map(lambda n: n / 10**6)
+    bill = [
+        record("cost", charges=charged(net=draw(positive)), metric_name=draw(kind))
+        for _ in range(draw(st.integers(1, 4)))
+    ]
+    counts = st.dictionaries(st.sampled_from(KINDS[:-1]), COUNT, max_size=5)
+    used = [record("usage", usage={"tokens": draw(counts)}) for _ in range(draw(st.integers(0, 5)))]
+    return bill + used
+
+
+@given(days_of_claude())
+def test_no_token_is_lost_and_none_counts_twice(recorded):
+    frame = frame_of(recorded)
+    columns = [f"usage_tokens_{kind}" for kind in KINDS[:-1]]
+    stated = sum(frame[column].sum() or 0 for column in columns)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UsageWarning)
+        rows = to_focus(frame, unpriced="zero")
+    tokens = rows.filter(pl.col("ConsumedUnit") == "Tokens")
+    assert int(tokens["ConsumedQuantity"].sum() or 0) == stated
+    assert (tokens["BilledCost"] >= 0).all()
+
+
 # The page on FOCUS ----------------------------------------------------------------------------------------------------
 
 PAGE = (Path(__file__).parent.parent / "docs" / "focus.md").read_text(encoding="utf-8")

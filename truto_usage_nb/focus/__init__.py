@@ -21,6 +21,7 @@ from truto_usage_nb.focus.exporting import export
 from truto_usage_nb.focus.options import Options, moment
 from truto_usage_nb.focus.writing import write_csv
 from truto_usage_nb.native import as_it_is, enter, require
+from truto_usage_nb.result import UsageResult
 
 __all__ = ["check_focus", "focus_billing_periods", "to_focus", "write_focus"]
 
@@ -79,7 +80,7 @@ def to_focus(
         },
         choices,
     )  # fmt: skip
-    result = frame if hasattr(frame, "settled_until") else None
+    result = frame if isinstance(frame, UsageResult) else None
     native = enter(frame if result is None else result.frame)
     return native.leave(export(native, options, result))
 
@@ -119,8 +120,16 @@ def focus_billing_periods(frame: Any, *, closed_before: str | date | datetime | 
 def write_focus(frame: Any, path: str | Path) -> Path:
     """Write a FOCUS table to a file, `.csv` or `.parquet`, as FOCUS asks, and give its path.
 
-    CSV holds instants as 2026-10-01T00:00:00Z, plain decimals, and nothing for null. Parquet keeps the types. A file of
-    that name is replaced at once, when the new one is whole.
+    CSV holds instants as 2026-10-01T00:00:00Z, plain decimals, and nothing for null; texts stand as the vendors wrote
+    them, for a platform to read (`write_csv` is for spreadsheets, which run texts). Parquet keeps the types. A file of
+    that name is replaced at once, when the new one is whole. Raises InputError for another ending.
+
+    >>> import tempfile
+    >>> import truto_usage_nb as tu
+    >>> rows = to_focus(tu.sandbox().load_usage("datadog", period="2026-10"))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_focus(rows, f"{folder}/focus.csv").name
+    'focus.csv'
     """
     target = Path(path)
     table = as_it_is(enter(frame).frame)

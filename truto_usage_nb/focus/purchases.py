@@ -35,8 +35,7 @@ def purchase_rows(options: Options, accounts: pl.DataFrame) -> pl.DataFrame:
     known = [name for name in (*PURCHASES, *_MORE) if name in given.columns]
     table = collect(given.frame.select(*known))
     _check(table, accounts)
-    for name in ("start_date", "end_date"):
-        table = table.with_columns(_instant(table, name))
+    table = _dated(table)
     more = {name: pl.col(name) if name in table.columns else pl.lit(None) for name in _MORE}
     table = table.with_columns(
         exact(table["amount"].cast(pl.Float64)).alias("billed"), pl.col("currency").str.to_uppercase(),
@@ -56,7 +55,7 @@ def purchase_rows(options: Options, accounts: pl.DataFrame) -> pl.DataFrame:
 def _check(table: pl.DataFrame, accounts: pl.DataFrame) -> None:
     for name in PURCHASES:
         if table[name].null_count():
-            raise FrameError(f"purchases= has {table[name].null_count()} rows without {name}.")
+            raise FrameError(f"purchases= has no {name} on {table[name].null_count()} of its rows.")
     unknown = set(table["integrated_account_id"]) - set(accounts["integrated_account_id"])
     if unknown:
         raise FrameError(f"purchases= names {min(unknown)!r}, which is not an account of this frame.")
@@ -67,11 +66,27 @@ def _check(table: pl.DataFrame, accounts: pl.DataFrame) -> None:
         raise FrameError(f"purchases= holds amounts of type {table['amount'].dtype}, not numbers.")
 
 
+def _dated(table: pl.DataFrame) -> pl.DataFrame:
+    """The purchases with instants; refuses dates that cannot be read, and periods that are none."""
+    read = table.with_columns(_instant(table, name) for name in ("start_date", "end_date"))
+    for name in ("start_date", "end_date"):
+        odd = table.filter(read[name].is_null())
+        if odd.height:
+            raise FrameError(f"purchases= has {name} {odd[name][0]!r}, which is not a date such as '2026-10-01'.")
+    backwards = read.filter(pl.col("end_date") <= pl.col("start_date"))
+    if backwards.height:
+        raise FrameError(
+            f"purchases= has one that ends on {backwards['end_date'][0]:%Y-%m-%d}, not after it starts; "
+            f"end_date is exclusive."
+        )
+    return read
+
+
 def _instant(table: pl.DataFrame, name: str) -> pl.Expr:
     """Dates as the caller holds them, as instants in UTC."""
     column, dtype = pl.col(name), table.schema[name]
     if dtype == pl.String:
-        return column.str.to_datetime(time_unit="us", time_zone="UTC")
+        return column.str.to_datetime(time_unit="us", time_zone="UTC", strict=False)
     if isinstance(dtype, pl.Datetime) and dtype.time_zone is not None:
         return column.dt.convert_time_zone("UTC").cast(_UTC)
     return column.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
