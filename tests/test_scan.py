@@ -1,5 +1,6 @@
 """A scan from end to end: the same frame as a load, fetched once, gone on with, and never from a damaged directory."""
 
+import asyncio
 import subprocess
 import sys
 from datetime import timedelta
@@ -22,6 +23,7 @@ from truto_usage_nb.errors import (
     UsageWarning,
     hearing,
 )
+from truto_usage_nb.sandbox.faults import Fault
 
 OCTOBER = expected("c", day(10, 1), day(11, 1))
 FIVE = ["claude-console", "codex", "cursor", "confluent", "datadog"]
@@ -165,6 +167,34 @@ def test_an_expired_cursor_starts_its_window_again(tmp_path, status):
     vendor.fail = expired
     assert ids(client(vendor, concurrency=1).scan_usage("c", tmp_path, period="2026-10")) == OCTOBER
     assert len(vendor.asked) == 1 + 23 + 1
+
+
+def test_the_sandbox_lets_a_cursor_expire_and_the_scan_starts_that_window_again(tmp_path):
+    faults = [Fault("expired_cursor", account="confluent", at=2)]
+    asking = tu.sandbox(faults=faults, records_per_page=20)
+    seen = []
+    frame = asking.scan_usage("confluent", tmp_path, period=("2026-10-01", "2026-10-04"), progress=seen.append)
+    loaded = tu.sandbox().load_usage("confluent", period=("2026-10-01", "2026-10-04"))
+    assert frame.collect().equals(loaded)
+    assert seen[-1].pages == 2 + -(-loaded.height // 20)  # two pages, then all of them
+
+
+def test_a_scan_that_is_called_off_leaves_nothing_running_and_goes_on_later(tmp_path):
+    vendor = Vendor({"c": "cursor"})
+
+    async def called_off():
+        asking = client(vendor, concurrency=1)
+        work = asyncio.ensure_future(asking.ascan_usage("c", tmp_path, period="2026-10"))
+        vendor.fail = lambda _: work.cancel() and None if len(vendor.asked) == 8 else None
+        with pytest.raises(asyncio.CancelledError):
+            await work
+        await asking.aclose()
+        return asyncio.all_tasks() - {asyncio.current_task()}
+
+    assert not asyncio.run(called_off())
+    had = len(vendor.asked)
+    assert ids(client(vendor, concurrency=1).scan_usage("c", tmp_path, period="2026-10")) == OCTOBER
+    assert len(vendor.asked) - had < 24 - 4
 
 
 def test_a_refusal_of_the_query_itself_is_not_taken_for_an_expired_cursor(tmp_path):

@@ -38,6 +38,7 @@ from truto_usage_nb.dataset.staging import (
 )
 from truto_usage_nb.dataset.windows import contains, overlaps
 from truto_usage_nb.dataset.writing import read_pieces, types_in, write_pieces
+from truto_usage_nb.errors import DatasetError
 from truto_usage_nb.frames import Register, Types, merged, on_disk
 
 __all__ = ["RECORDS", "Store"]
@@ -144,7 +145,10 @@ class Store:
     def _replaced(self, errand: Errand) -> list[Held]:
         """Give the windows whose place a new one takes."""
         old = [held for held in self.journal.of_view(errand.view) if overlaps(held.window, errand.window)]
-        assert all(contains(errand.window, held.window) for held in old), "a new window holds an old one whole"
+        if not all(contains(errand.window, held.window) for held in old):
+            raise DatasetError(
+                f"{self.directory} was kept in windows that {errand.window} would tear; scan into a new directory"
+            )
         return old
 
     def _target(self, errand: Errand, old: list[Held]) -> str:
