@@ -20,7 +20,7 @@ from truto_usage_nb.forms.drawing import bars, over_time
 from truto_usage_nb.forms.layout import heading
 from truto_usage_nb.forms.look import STYLE, code_html, failure_html, listing, markup, note_html, traceback_of
 from truto_usage_nb.forms.picking import Choice, Picker
-from truto_usage_nb.forms.plain import fallback_html
+from truto_usage_nb.forms.plain import without_widgets
 from truto_usage_nb.forms.preview import cost_rows
 from truto_usage_nb.native import Native, collect, enter
 from truto_usage_nb.schema import field
@@ -166,9 +166,7 @@ class CostExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets publishes no typ
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
         """Give the widget, and for a front end that shows none a line and the code."""
-        bundle = super()._repr_mimebundle_(**options)
-        bundle["text/html"] = fallback_html("This front end shows no widgets", self.code)
-        return bundle
+        return without_widgets(super()._repr_mimebundle_(**options), self.code)
 
     def __repr__(self) -> str:
         return f"CostExplorer(by={list(self.by)!r}, every={self.every!r}, measure={self.measure!r}, top={self.top})"

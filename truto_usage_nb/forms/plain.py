@@ -8,9 +8,17 @@ from truto_usage_nb.client import Client
 from truto_usage_nb.format import escape
 from truto_usage_nb.forms.core import Asking, first_state
 
-__all__ = ["NO_WIDGETS", "CostExplorer", "QueryForm", "fallback_html"]
+__all__ = ["NO_WIDGETS", "CostExplorer", "QueryForm", "without_widgets"]
 
 NO_WIDGETS = "ipywidgets is not installed, so there is nothing to click: pip install 'ipywidgets>=8.1' and start again"
+
+
+def without_widgets(bundle: Any, code: str) -> Any:
+    """Add to what a widget shows a line and the code, for a front end that shows no widgets."""
+    line = "This front end shows no widgets"
+    bundle["text/html"] = fallback_html(line, code)
+    bundle["text/plain"] = f"{line}. The same as code:\n\n{code}"
+    return bundle
 
 
 def fallback_html(line: str, code: str) -> str:

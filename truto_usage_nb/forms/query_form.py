@@ -22,7 +22,7 @@ from truto_usage_nb.forms.layout import Pages, arrange
 from truto_usage_nb.forms.lookups import Lookups
 from truto_usage_nb.forms.period import PeriodPicker
 from truto_usage_nb.forms.picking import Picker
-from truto_usage_nb.forms.plain import fallback_html
+from truto_usage_nb.forms.plain import without_widgets
 from truto_usage_nb.forms.preview import preview
 from truto_usage_nb.forms.running import RunRow
 from truto_usage_nb.forms.state import FormState
@@ -249,10 +249,8 @@ class QueryForm(Asking, w.VBox):  # type: ignore[misc]  # ipywidgets publishes n
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
         """Give the widget, and for a front end that shows none a line and the code."""
-        bundle = super()._repr_mimebundle_(**options)
-        code = self.code if not self._problems else ""
-        bundle["text/html"] = fallback_html("This front end shows no widgets", code)
-        return bundle
+        code = self.code if not self._problems else "; ".join(self._problems.values())
+        return without_widgets(super()._repr_mimebundle_(**options), code)
 
     def __repr__(self) -> str:
         return f"QueryForm({self.state!r})"
