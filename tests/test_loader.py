@@ -170,6 +170,25 @@ def test_one_failing_account_does_not_lose_the_others():
     assert len(result.gaps) == 1
 
 
+def test_an_account_that_cannot_be_looked_up_does_not_lose_the_others(tmp_path):
+    service = Service({"a": [[record(1, "2026-10-05")]]}, {"a": "cursor"})
+    with pytest.raises(PartialLoadError, match="1 of 2 accounts failed .nope: the token may not look up account 'nope'") as failed:
+        client(service).load_usage(["a", "nope"], period="2026-10-05")
+    assert failed.value.result.frame["id"].to_list() == ["1"]
+    with pytest.raises(PartialLoadError, match="the token may not look up account 'nope'"):
+        client(service).scan_usage(["nope", "a"], tmp_path, period="2026-10-05")
+    with pytest.warns(UsageWarning, match="nope: .* failed: the token may not look up account 'nope'"):
+        scanned = client(service).scan_usage(["nope", "a"], tmp_path, period="2026-10-05", on_error="warn")
+    assert scanned.collect()["id"].to_list() == ["1"]
+
+
+def test_a_warning_points_at_the_line_that_asked():
+    service = Service({"d": [[record(1, "2026-10-01", "2026-11-01")]]}, {"d": "datadog"})
+    with pytest.warns(UsageWarning, match="stick out of the period") as told:
+        client(service).load_usage("d", period="2026-10-05")
+    assert [each.filename for each in told] == [__file__]
+
+
 def test_nothing_loaded_is_an_error_and_never_an_empty_frame():
     service = Service({"b": [[]]}, {"b": "cursor"}, refuse={"b"})
     for on_error in ("raise", "warn"):
@@ -194,7 +213,7 @@ def test_an_integration_that_may_not_be_looked_up_is_said():
         ([], {}, QueryError, "nothing to load"),
         (7, {}, QueryError, r"7 \(int\) cannot be loaded"),
         (["a", "a"], {}, QueryError, "asked twice"),
-        ("a", {"perod": "2026-10"}, QueryError, "no parameter 'perod'"),
+        ("a", {"perod": "2026-10"}, QueryError, "no option 'perod'. Did you mean 'period'"),
         ("a", {"period": "2026-10", "start_date": "2026-10-01"}, PeriodError, "both given"),
         ("a", {"period": "2026-12"}, PeriodError, "lies in the future"),
         ("a", {"period": "October"}, PeriodError, "is not a period"),

@@ -33,6 +33,7 @@ from truto_usage_nb.jobs import (
     check_on_error,
     check_overhang,
     gaps,
+    lost_jobs,
     make_jobs,
     progress_shown,
     raise_unless_told,
@@ -87,10 +88,15 @@ class Scanner:
         where = File(directory)
         check_place(where)
         names = (each.query.integrated_account_id for each in asking)
-        behind = await self.integrations.behind(names, integration, needed=True)
-        views = views_of(asking, behind, users=users)
-        _, told, _ = make_jobs(asking, behind, span, now, users=users)
-        call = _Call(self, where, views, span, now, on_error=on_error, stops=on_error == "raise" and len(asking) == 1)
+        behind, failed = await self.integrations.behind(names, integration, needed=True)
+        kept, unknown = lost_jobs(asking, failed)
+        lost = [Outcome(job, error) for job, error in unknown]
+        if not kept:
+            raise_unless_told(lost, None, on_error)
+        views = views_of(kept, behind, users=users)
+        _, told, _ = make_jobs(kept, behind, span, now, users=users)
+        stops = on_error == "raise" and len(asking) == 1
+        call = _Call(self, where, views, span, now, on_error=on_error, stops=stops, lost=lost)
         with progress_shown(progress) as show:
             frame, more = await call.run(show, overhang)
         for text in (*told, *more):
@@ -109,6 +115,7 @@ class _Call:
     now: datetime
     on_error: str
     stops: bool
+    lost: list[Outcome]
     ready: list[Begun] = field(default_factory=list)
     notes: dict[str, None] = field(default_factory=dict)
     partial: dict[str, None] = field(default_factory=dict)
@@ -123,7 +130,7 @@ class _Call:
             tasks = self._tasks(store)
             tally = Tally(len(tasks), show)
             walker = Walker(self.scanner.transport, store, tally, threads)
-            outcomes = self._nothing_due(tasks) + await self._all(tasks, walker, tally)
+            outcomes = self._nothing_due(tasks) + await self._all(tasks, walker, tally) + self.lost
             await in_thread(self._publish_ready, store)
             missing = gaps(outcomes)
             seen = await in_thread(self._view, store, overhang)

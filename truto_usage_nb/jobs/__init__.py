@@ -12,7 +12,7 @@ progress    how far it has come, and a bar that shows it
 from truto_usage_nb.jobs.accounts import Integrations, accounts, products
 from truto_usage_nb.jobs.asking import Asked, asked
 from truto_usage_nb.jobs.failing import PARTIAL, check_on_error, gaps, raise_unless_told
-from truto_usage_nb.jobs.making import Job, make_job, make_jobs, unheard
+from truto_usage_nb.jobs.making import Job, lost_jobs, make_job, make_jobs, unheard
 from truto_usage_nb.jobs.overhang import check_overhang, cut_to, prorated, settle_overhang
 from truto_usage_nb.jobs.progress import Progress, Show, Tally, progress_shown
 from truto_usage_nb.jobs.telling import REPEAT_KEY, dateless_told, overhang_told, repeats_told
@@ -33,6 +33,7 @@ __all__ = [
     "cut_to",
     "dateless_told",
     "gaps",
+    "lost_jobs",
     "make_job",
     "make_jobs",
     "overhang_told",

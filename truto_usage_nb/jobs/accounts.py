@@ -17,6 +17,7 @@ from truto_usage_nb.errors import (
     IntegrationUnknownError,
     NotFoundError,
     ProtocolError,
+    UsageError,
     did_you_mean,
 )
 from truto_usage_nb.integrations import INTEGRATIONS, Integration, integration_named
@@ -104,18 +105,29 @@ class Integrations:
 
     async def behind(
         self, names: Iterable[str | None], given: Any, *, needed: bool
-    ) -> dict[str | None, Integration | None]:
-        """Look accounts up side by side, unless `given` says what they are.
+    ) -> tuple[dict[str | None, Integration | None], dict[str | None, UsageError]]:
+        """Look accounts up side by side, unless `given` says what they are; also gives the errors of those that fail.
 
-        Where one cannot be looked up: None, or, if it is `needed`, `IntegrationUnknownError`.
+        One that the token may not look up is None, or, if it is `needed`, an error.
         """
         names = list(dict.fromkeys(names))
-        found = await asyncio.gather(*(self._one(name, given, needed) for name in names))
-        return dict(zip(names, found, strict=True))
+        said = {name: integration_given(given, name) for name in names}
+        found = await asyncio.gather(*(self._one(name, said[name], needed) for name in names))
+        each = dict(zip(names, found, strict=True))
+        failed = {name: one for name, one in each.items() if isinstance(one, UsageError)}
+        return {name: one for name, one in each.items() if not isinstance(one, UsageError)}, failed
 
-    async def _one(self, account: str | None, given: Any, needed: bool) -> Integration | None:
-        if (said := integration_given(given, account)) is not None:
+    async def _one(
+        self, account: str | None, said: Integration | None, needed: bool
+    ) -> Integration | UsageError | None:
+        if said is not None:
             return said
+        try:
+            return await self._looked_up(account, needed)
+        except UsageError as error:
+            return error
+
+    async def _looked_up(self, account: str | None, needed: bool) -> Integration | None:
         if account not in self.known:
             try:
                 self.known[account] = await integration_of(self.transport, account)

@@ -6,10 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from truto_usage_nb.errors import QueryError
-from truto_usage_nb.query import UsageQuery
+from truto_usage_nb.errors import QueryError, did_you_mean
+from truto_usage_nb.query import PARAMETERS, UsageQuery
 
 __all__ = ["Asked", "asked"]
+
+_OF_THE_CALL = ("period", "backend", "client", "integration", "on_error", "overhang", "users", "progress")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +28,19 @@ def asked(what: Any, parameters: Mapping[str, Any]) -> list[Asked]:
     `parameters` replace fields of each; a list of report types makes a query of each. The same query asked twice is a
     `QueryError`: its records would count twice.
     """
+    _refuse_unknown(parameters)
     found = [Asked(label, query) for label, one in _labelled(what) for query in _with_parameters(one, parameters)]
     if not found:
         raise QueryError(f"there is nothing to load: {what!r} names no account; give an account id or several")
     _refuse_twice(found)
     return found
+
+
+def _refuse_unknown(parameters: Mapping[str, Any]) -> None:
+    known = (*_OF_THE_CALL, *PARAMETERS)
+    for name in parameters:
+        if name not in PARAMETERS:
+            raise QueryError(f"there is no option {name!r}.{did_you_mean(name, known)} Known: {', '.join(known)}")
 
 
 def _labelled(what: Any) -> Iterator[tuple[str, Any]]:

@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from truto_usage_nb.errors import PeriodError
+from truto_usage_nb.errors import PeriodError, UsageError
 from truto_usage_nb.frames import Layout, Source
 from truto_usage_nb.integrations import Integration
 from truto_usage_nb.jobs.asking import Asked
 from truto_usage_nb.planning import Period, PlannedQuery, plan
 from truto_usage_nb.query import UsageQuery
 
-__all__ = ["Job", "make_job", "make_jobs", "unheard"]
+__all__ = ["Job", "lost_jobs", "make_job", "make_jobs", "unheard"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,19 @@ class Job:
     window: Period | None
     source: Source
     layout: Layout
+
+
+def lost_jobs(
+    found: Sequence[Asked], failed: Mapping[str | None, UsageError]
+) -> tuple[list[Asked], list[tuple[Job, UsageError]]]:
+    """Part what was asked by whether its account could be looked up: what can be planned, and what is lost, and why."""
+    kept = [each for each in found if each.query.integrated_account_id not in failed]
+    lost = [
+        (make_job(each.label, PlannedQuery(each.query), None), failed[each.query.integrated_account_id])
+        for each in found
+        if each.query.integrated_account_id in failed
+    ]
+    return kept, lost
 
 
 def make_jobs(

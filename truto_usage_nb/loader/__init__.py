@@ -17,6 +17,7 @@ from truto_usage_nb.jobs import (
     check_on_error,
     check_overhang,
     gaps,
+    lost_jobs,
     make_jobs,
     progress_shown,
     raise_unless_told,
@@ -60,8 +61,9 @@ class Loader:
         span = None if period is None else Period.parse(period)
         now = self.now()
         names = (each.query.integrated_account_id for each in found)
-        behind = await self.integrations.behind(names, integration, needed=span is not None)
-        jobs, told, notes = make_jobs(found, behind, span, now, users=users)
+        behind, failed = await self.integrations.behind(names, integration, needed=span is not None)
+        kept, lost = lost_jobs(found, failed)
+        jobs, told, notes = make_jobs(kept, behind, span, now, users=users)
         _refuse_mixture(jobs)
         with progress_shown(progress) as show:
             outcomes = await run(
@@ -71,6 +73,7 @@ class Loader:
                 show=show,
                 stop_at_first=on_error == "raise" and len(found) == 1,
             )
+        outcomes += [Outcome(job, error=error) for job, error in lost]
         if all(each.error is not None for each in outcomes):
             raise_unless_told(outcomes, None, on_error)
         settled = {str(name): one.settled_until(now) for name, one in behind.items() if one is not None}
