@@ -13,6 +13,8 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import truto_usage_nb as tu
 from tests.backends_for_tests import as_kind
@@ -232,6 +234,18 @@ def test_the_list_price_has_its_own_word():
     frame = frame_of([row(None, charges=charged(net=80, total=100), **product("a"))])
     assert "$80.00 billed" in notes(tu.plots.cost_bars(frame, "product_name"))
     assert "$100.00 at list price" in notes(tu.plots.cost_bars(frame, "product_name", measure="list"))
+
+
+@given(costs=st.lists(st.integers(-500, 5000), min_size=1, max_size=12), top=st.integers(1, 6))
+@settings(max_examples=25)
+def test_whatever_is_named_the_parts_add_up_to_the_bill(costs, top):
+    frame = frame_of([row(cost, 1 + n % 3, id=str(n), **product(f"p{n % 7}")) for n, cost in enumerate(costs)])
+    bars = tu.plots.cost_bars(frame, "product_name", top=top)
+    stack = tu.plots.cost_over_time(frame, "product_name", top=top)
+    assert sum(widths(bars)) == pytest.approx(sum(costs))
+    assert heights(stack) == pytest.approx(sum(costs))
+    assert len(names(bars)) <= top + 1
+    plt.close("all")
 
 
 # --- prices, tokens, caches

@@ -111,16 +111,14 @@ def one_panel(draw: Callable[[Axes], None], height: float, ax: Axes | None) -> A
 
 @contextmanager
 def _styled() -> Iterator[None]:
-    import matplotlib.pyplot as plt
+    import matplotlib as mpl
 
-    # Loads the backend first: a notebook's turns interactive as it loads, and the context would put that back.
-    plt.draw_if_interactive()  # type: ignore[no-untyped-call]
-    with plt.rc_context(_STYLE):  # type: ignore[arg-type]
+    with mpl.rc_context(_STYLE):  # type: ignore[arg-type]
         yield
 
 
 def _figure(heights: Sequence[float]) -> Figure:
-    """Make the figure outside of the style: a notebook's backend wakes up here, and would go to sleep with it."""
+    """Make the figure before the style: a notebook's backend turns interactive here, and the style would undo that."""
     import matplotlib.pyplot as plt
 
     figure = plt.figure(figsize=(_WIDTH, sum(heights)), dpi=_DPI, facecolor="white", layout="constrained")
