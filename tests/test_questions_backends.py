@@ -10,11 +10,11 @@ from typing import Any
 import polars as pl
 import pytest
 
-from tests.backends_for_tests import KINDS, as_kind, as_polars, kind_name
+from tests.backends_for_tests import CLUSTERS, KINDS, as_kind, as_polars, kind_name
 from tests.frames_for_tests import charged, frame_of
 from tests.test_costs_backends import figures, record
 from truto_usage_nb import questions
-from truto_usage_nb.errors import UsageWarning
+from truto_usage_nb.errors import FrameError, UsageWarning
 
 M = 1_000_000
 OPUS, SONNET = {"id": "claude-opus-4-5", "provider": "anthropic"}, {"id": "claude-4.5-sonnet", "provider": "anthropic"}
@@ -91,3 +91,25 @@ def test_the_same_figures_and_the_same_kind(kind, name, expected):
     assert kind_name(answer) == kind_name(frame)
     assert told(name, answer) == expected[name]
     assert as_polars(answer).height > 0
+
+
+ON_CLUSTERS = [("dask", name) for name in ("with_models", "cost_change", "unit_costs", "seats")]
+ON_CLUSTERS += [("pyspark", "with_models")]
+
+
+@pytest.mark.filterwarnings("ignore::truto_usage_nb.errors.UsageWarning")
+@pytest.mark.parametrize(("kind", "name"), ON_CLUSTERS)
+def test_on_a_cluster(kind, name, expected):
+    frame = as_kind(world(), kind)
+    answer = QUESTIONS[name](frame)
+    assert kind_name(answer).split(".")[0] == kind_name(frame).split(".")[0]
+    assert told(name, answer) == expected[name]
+
+
+@pytest.mark.parametrize("kind", CLUSTERS)
+def test_labels_on_a_cluster_leave_the_part_of_claude_without_a_person_to_memory(kind):
+    with pytest.raises(FrameError, match=f"On {kind} the part of cost without a person cannot be told apart"):
+        questions.with_labels(as_kind(world(), kind), TEAMS)
+    others = world().filter(pl.col("integration") != "claude")
+    labelled = as_polars(questions.with_labels(as_kind(others, kind), TEAMS))
+    assert labelled.filter(pl.col("team") == "red")["user_email"].unique().to_list() == [" A@x.com"]

@@ -12,16 +12,16 @@ from typing import Any, Unpack
 import polars as pl
 
 from truto_usage_nb.costs.choices import Choices
-from truto_usage_nb.errors import InputError, did_you_mean, tell
+from truto_usage_nb.errors import InputError, tell
 from truto_usage_nb.native import enter
 from truto_usage_nb.questions.age import settled_to
+from truto_usage_nb.questions.budgets import Budget, budgets_by_row
 from truto_usage_nb.questions.daily import Days, Key, Stream, money_days
 from truto_usage_nb.questions.moments import day_named, first_of_next
 
 __all__ = ["pace"]
 
 COLUMNS = ("currency", "month", "to_date", "settled_to", "projected", "low", "high", "budget", "breaks_on")
-Budget = float | Mapping[Any, float] | None
 HISTORY = 56
 """Days that the rhythm is read from."""
 ENOUGH = 7
@@ -71,7 +71,7 @@ def _pace(days: Days, budget: Budget, now: date | str | None) -> pl.DataFrame:
     outlooks = {key: _outlook(streams, days.held, month, today) for key, streams in days.streams.items()}
     outlooks = {key: one for key, one in outlooks.items() if one.touches}
     _tell_of_short(outlooks)
-    budgets = _budgets(budget, list(outlooks))
+    budgets = budgets_by_row(budget, list(outlooks))
     moment = datetime.combine(today, time(), UTC)
     rows = [
         (*key, month, one.to_date, settled_to({s.integration for s in days.streams[key]}, moment),
@@ -202,32 +202,3 @@ def _tell_of_short(outlooks: Mapping[Key, _Outlook]) -> None:
             f"earlier month as well.",
             stacklevel=4,
         )
-
-
-def _budgets(budget: Budget, keys: list[Key]) -> dict[Key, float]:
-    """Each row's budget; a bare amount needs a single row, since it names no currency."""
-    if budget is None:
-        return {}
-    if not isinstance(budget, Mapping):
-        if len(keys) != 1:
-            found = ", ".join(sorted({str(key[-1]) for key in keys}))
-            raise InputError(
-                f"budget={budget!r} does not say which of {len(keys)} rows it is for. Give a mapping by currency "
-                f"({found}), by value of by=, or by (value, currency), such as {{{keys[0][-1]!r}: {budget!r}}}."
-                if keys
-                else f"budget={budget!r} has no row to be for: the frame has no cost in this month."
-            )
-        return {keys[0]: float(budget)}
-    found_for: dict[Key, float] = {}
-    used: set[Any] = set()
-    for key in keys:
-        names = (key, key[:-1], key[0] if len(key) == 2 else key, key[-1] if len(key) == 1 else key)
-        name = next((n for n in names if n in budget), None)
-        if name is not None:
-            used.add(name)
-            found_for[key] = float(budget[name])
-    unknown = [name for name in budget if name not in used]
-    if unknown:
-        known = [str(part) for key in keys for part in key]
-        raise InputError(f"budget names {unknown[0]!r}, which has no row here.{did_you_mean(unknown[0], known)}")
-    return found_for
