@@ -529,6 +529,14 @@ def test_of_two_series_that_state_one_bill_one_is_exported():
     assert rows_of(table, "BilledCost", "x_ReportType") == [(D(3), "cost")]
 
 
+def test_tokens_that_another_series_states_are_told_as_that_and_not_as_nothing():
+    people = claude_usage({"input": M}, user={"id": "u1"}) | {"report_type": "user_usage"}
+    with pytest.warns(UsageWarning, match="user_usage left out: the same 1,000,000 tokens") as told:
+        table = to_focus(frame_of([claude_cost(3.0), claude_usage({"input": M}), people]))
+    assert "neither money nor tokens" not in str(told[0].message)
+    assert rows_of(table, "BilledCost", "ConsumedQuantity") == [(D(3), D(M))]
+
+
 def test_of_a_running_total_the_latest_state_is_exported():
     days = [datadog(10.0 * d, start_date=f"2026-10-0{d}", end_date=f"2026-10-0{d + 1}") for d in (1, 2, 3)]
     with pytest.warns(UsageWarning, match="running totals count once: 2 earlier states left out"):

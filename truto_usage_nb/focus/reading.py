@@ -19,7 +19,7 @@ from truto_usage_nb.costs.guard import guard
 from truto_usage_nb.costs.lines import cost_lines
 from truto_usage_nb.costs.matching import KEY, keyed
 from truto_usage_nb.costs.records import check_records, of_accounts, within_period
-from truto_usage_nb.costs.tokens import KINDS
+from truto_usage_nb.costs.tokens import KINDS, TOKEN_COLUMNS
 from truto_usage_nb.focus.amounts import AMOUNT, exact
 from truto_usage_nb.focus.credits import with_credit_rates, with_restatements
 from truto_usage_nb.focus.options import Options, known_accounts, tag_column
@@ -168,7 +168,10 @@ def _left_out(lines: pl.DataFrame, money: pl.DataFrame, tokens: pl.DataFrame) ->
     if estimates.height:
         told.append(f"left out: {_records(estimates.height)} with a vendor's estimate of what another view bills")
     seen = pl.concat([money.select(ROW), tokens.select(ROW), estimates.select(ROW)])
-    silent = lines.filter(pl.col("charges_count").fill_null(0) == 0).join(seen, on=ROW, how="anti").height
+    without = (pl.col("charges_count").fill_null(0) == 0) & ~pl.any_horizontal(
+        pl.col(name).fill_null(0) != 0 for name in TOKEN_COLUMNS
+    )
+    silent = lines.filter(without).join(seen, on=ROW, how="anti").height
     if silent:
         told.append(f"left out: {_records(silent)} with neither money nor tokens, which FOCUS has no place for")
     return told
