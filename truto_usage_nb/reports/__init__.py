@@ -59,24 +59,30 @@ def render_report(
     ...     "<script" in page.read_text(encoding="utf-8")
     False
     """
+    from truto_usage_nb.reports.running import kernel
+
     notebook = find(name_or_path)
     printer = _browser(pdf)
     source = Source(snapshot, client, sandbox, accounts, period, keep_snapshot)
     with tempfile.TemporaryDirectory(prefix="truto-report-") as scratch, progress_shown(progress) as show:
         notebook.check(parameters)
         made = _given(source.brought(notebook, parameters), Path(scratch))
-        made |= _own(notebook, source.file(notebook, made, Path(scratch), show), period)
-        page = _rendered(notebook, Path(to), made, show)
+        source.check()
+        own = _own(notebook, period)
+        with kernel(warm=notebook.shipped) as manager:
+            own["snapshot"] = str(source.file(notebook, made, Path(scratch), show).resolve())
+            page = _rendered(notebook, Path(to), {**made, **own}, show, manager)
         if pdf is not None:
             _printed(printer, page, Path(pdf), show)
         return page
 
 
-def _rendered(notebook: Notebook, to: Path, parameters: dict[str, Any], show: Show) -> Path:
+def _rendered(notebook: Notebook, to: Path, parameters: dict[str, Any], show: Show, manager: Any) -> Path:
     from truto_usage_nb.reports.running import execute, with_parameters
-    from truto_usage_nb.reports.writing import to_html
+    from truto_usage_nb.reports.writing import prepare, to_html
 
-    done = execute(with_parameters(notebook, parameters), show)
+    prepare()
+    done = execute(with_parameters(notebook, parameters), show, manager)
     show(Step("write", 0, 1, str(to)))
     return to_html(done, to, notebook.path.parent)
 
@@ -97,14 +103,14 @@ def _browser(pdf: str | Path | None) -> str:
     return browser()
 
 
-def _own(notebook: Notebook, snapshot: Path, period: Any) -> dict[str, Any]:
+def _own(notebook: Notebook, period: Any) -> dict[str, Any]:
     """Give the parameters that every report has from us, where the notebook has them."""
     if "snapshot" not in notebook.parameters:
         raise InputError(
             f"report {notebook.name!r} has no parameter 'snapshot', so it could not read what was loaded; "
             'add snapshot = "" to its cell tagged `parameters`'
         )
-    own: dict[str, Any] = {"snapshot": str(snapshot.resolve())}
+    own: dict[str, Any] = {}
     if period is not None and "period" in notebook.parameters:
         from truto_usage_nb.planning import Period
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from truto_usage_nb.bridge import run
@@ -13,9 +13,13 @@ from truto_usage_nb.errors import UsageError
 from truto_usage_nb.reports.progress import Show, Step
 from truto_usage_nb.reports.shelf import Notebook, library
 
-__all__ = ["execute", "quiet_environment", "with_parameters"]
+__all__ = ["execute", "kernel", "quiet_environment", "with_parameters"]
 
 _SECONDS = 600
+_WARM = (
+    "exec('import genai_prices, great_tables, matplotlib.pyplot, truto_usage_nb.reports.parts', {})"
+    # in a namespace of its own: a notebook sees no name that it did not make
+)
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -31,21 +35,38 @@ def with_parameters(notebook: Notebook, parameters: dict[str, Any]) -> Any:
     return made
 
 
-def execute(notebook: Any, show: Show) -> Any:
-    """Run every cell in a fresh kernel; a failing cell is a `UsageError` that shows its source and its error."""
+@contextmanager
+def kernel(*, warm: bool = False) -> Iterator[Any]:
+    """Start a kernel, so that it is there when the figures are; `warm` has it import what a report's parts need."""
+    library("ipykernel")
+    library("nbclient")
+    transport = {"transport": "ipc"} if os.name == "posix" else {}  # reached through files, not ports
+    manager = library("jupyter_client").AsyncKernelManager(kernel_name="python3", **transport)
+    arguments = ["--log-level=CRITICAL"]  # a kernel that is told to end has nothing to add
+    arguments += [f"--IPKernelApp.exec_lines={_WARM}"] if warm else []
+    run(manager.start_kernel(env=quiet_environment(), extra_arguments=arguments))
+    try:
+        yield manager
+    finally:
+        if manager.has_kernel:
+            run(manager.shutdown_kernel(now=True))
+
+
+def execute(notebook: Any, show: Show, manager: Any) -> Any:
+    """Run every cell in a kernel; a failing cell is a `UsageError` that shows its source and its error."""
     nbclient = library("nbclient")
     client = nbclient.NotebookClient(
         notebook,
-        km=_manager(),
+        km=manager,
+        shutdown_kernel="immediate",
         timeout=_SECONDS,
         store_widget_state=False,
-        extra_arguments=["--log-level=CRITICAL"],  # a kernel that is told to end has nothing to add
         resources={"metadata": {"path": os.getcwd()}},
         on_cell_start=_telling(notebook, show),
     )
     try:
         # On the library's own loop Ctrl-C cancels the work and ends the kernel; nbclient's own way ends in a traceback.
-        return run(client.async_execute(env=quiet_environment(), cleanup_kc=True))
+        return run(client.async_execute(cleanup_kc=True))
     except nbclient.exceptions.CellExecutionError as problem:
         told = _COLOUR.sub("", str(problem))
         raise UsageError(f"a cell of the report failed: {problem.ename}: {problem.evalue}\n{told}") from None
@@ -53,13 +74,6 @@ def execute(notebook: Any, show: Show) -> Any:
         raise UsageError(f"a cell of the report took longer than {_SECONDS} seconds\n{problem}") from None
     except nbclient.exceptions.DeadKernelError:
         raise UsageError("the report's kernel died, perhaps of too little memory; ask for a shorter period") from None
-
-
-def _manager() -> Any:
-    """Make a kernel that is reached through files, not ports, where the system knows such."""
-    library("ipykernel")
-    transport = {"transport": "ipc"} if os.name == "posix" else {}
-    return library("jupyter_client").AsyncKernelManager(kernel_name="python3", **transport)
 
 
 def _telling(notebook: Any, show: Show) -> Callable[..., None]:

@@ -43,6 +43,10 @@ class Notebook:
     def name(self) -> str:
         return self.path.stem
 
+    @property
+    def shipped(self) -> bool:
+        return self.path.parent == _SHIPPED
+
     def by_user(self, parameters: Mapping[str, Any]) -> bool:
         """Say whether Claude's views by user are of use with these parameters."""
         return bool(parameters.get(self.users) if isinstance(self.users, str) else self.users)

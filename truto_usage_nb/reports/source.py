@@ -54,14 +54,14 @@ class Source:
 
     def file(self, notebook: Notebook, parameters: Mapping[str, Any], scratch: Path, show: Show) -> Path:
         """Give the snapshot to read; what is loaded is kept in `scratch` unless a place was named."""
-        self._check()
         if self.snapshot is not None:
             return Path(self.snapshot)
         kept = scratch / "usage.parquet" if self.keep_snapshot is None else self.keep_snapshot
         result = self._load(notebook, parameters, show)
         return result.save(kept)
 
-    def _check(self) -> None:
+    def check(self) -> None:
+        """Refuse what contradicts itself, before anything is loaded."""
         if self.snapshot is not None:
             for name in ("client", "sandbox", "accounts", "keep_snapshot"):
                 if getattr(self, name) not in (None, False):
@@ -103,7 +103,7 @@ def _client(*, sandbox: bool) -> Client:
     if sandbox:
         from truto_usage_nb.sandbox.face import make
 
-        return make()
+        return make(records_per_page=1000)  # fewer pages: the demo should not be waited for
     from truto_usage_nb.client import Client
 
     return Client()

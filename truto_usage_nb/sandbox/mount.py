@@ -6,7 +6,7 @@ from typing import Any
 
 import anyio
 import httpx
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Scope
 
 from truto_usage_nb.sandbox.misbehave import IN_PROCESS, WireBroken
 
@@ -31,27 +31,72 @@ class SandboxTransport(httpx.AsyncBaseTransport):
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
-        self._inner = httpx.ASGITransport(app=_marked(app))
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Answer one request; raises the httpx error of the fault that befell it."""
         timeout = _read_timeout(request)
         try:
             with anyio.move_on_after(timeout):
-                return await self._inner.handle_async_request(request)
+                return await _answer(self.app, request)
         except WireBroken as broken:
             await _break(broken, timeout, request)
         raise httpx.ReadTimeout(f"no answer within {timeout} seconds", request=request)
 
 
-def _marked(app: ASGIApp) -> ASGIApp:
-    """Tell the application that there is no socket to break."""
+async def _answer(app: ASGIApp, request: httpx.Request) -> httpx.Response:
+    """Call the application once; httpx's own mount would look for trio anew at every request."""
+    told = {"type": "http.request", "body": await request.aread(), "more_body": False}
+    heard, over = [told], anyio.Event()
+    answer = _Answer()
 
-    async def marked(scope: Scope, receive: Receive, send: Send) -> None:
-        extensions = {**(scope.get("extensions") or {}), IN_PROCESS: {}}
-        await app({**scope, "extensions": extensions}, receive, send)
+    async def receive() -> Message:
+        if heard:
+            return heard.pop()
+        await over.wait()
+        return {"type": "http.disconnect"}
 
-    return marked
+    async def send(message: Message) -> None:
+        if answer.take(message):
+            over.set()
+
+    await app(_scope(request), receive, send)
+    return httpx.Response(answer.status, headers=answer.headers, content=b"".join(answer.parts))
+
+
+class _Answer:
+    """Hold what the application sent."""
+
+    def __init__(self) -> None:
+        self.status = 500
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.parts: list[bytes] = []
+
+    def take(self, message: Message) -> bool:
+        """Take one message; True for the last."""
+        if message["type"] == "http.response.start":
+            self.status, self.headers = message["status"], list(message.get("headers", []))
+            return False
+        self.parts.append(message.get("body", b""))
+        return not message.get("more_body", False)
+
+
+def _scope(request: httpx.Request) -> Scope:
+    """Say what is asked, and that there is no socket to break."""
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": request.method,
+        "headers": [(name.lower(), value) for name, value in request.headers.raw],
+        "scheme": request.url.scheme,
+        "path": request.url.path,
+        "raw_path": request.url.raw_path.split(b"?")[0],
+        "query_string": request.url.query,
+        "server": (request.url.host, request.url.port),
+        "client": ("127.0.0.1", 123),
+        "root_path": "",
+        "extensions": {IN_PROCESS: {}},
+    }
 
 
 def _read_timeout(request: httpx.Request) -> float | None:

@@ -70,6 +70,12 @@ class Book:
         return self.now.filter(~pl.col("report_type").is_in(BY_USER).fill_null(value=False))
 
     @cached_property
+    def drawable(self) -> pl.DataFrame:
+        """The records of the period whose charges name their currency, which is what a chart can draw."""
+        nameless = pl.col("charges").list.eval(pl.element().struct.field("currency").is_null()).list.any()
+        return self.plain.filter(~nameless.fill_null(value=False))
+
+    @cached_property
     def both(self) -> pl.DataFrame | None:
         """The records of the period and of the one before, without views by user."""
         return None if self.before is None else pl.concat([self.before, self.plain], how="diagonal_relaxed")

@@ -38,7 +38,7 @@ def pace(book: Book) -> Html:
         columns["before"] = spend(f"All of {span_name(period_before(book.period))}")
     named = lines.with_columns(month=pl.lit(span_name(book.period)))
     chart = drawn(
-        book, plots.pace, book.plain, book.budget, of=lines, caption=f"Cost as it adds up, {span_name(book.period)}"
+        book, plots.pace, book.drawable, book.budget, of=lines, caption=f"Cost as it adds up, {span_name(book.period)}"
     )
     below = () if book.budget is not None else ("No budget was given (budget=), so there is none to hold it against.",)
     return chart + table(named, {"month": text("Month"), **columns}, order=book.currencies, name="pace", below=below)

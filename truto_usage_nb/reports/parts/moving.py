@@ -8,7 +8,7 @@ from truto_usage_nb import plots
 from truto_usage_nb.planning import Period
 from truto_usage_nb.questions import cost_change
 from truto_usage_nb.reports.loading import period_before
-from truto_usage_nb.reports.parts.book import Book, label_of, span_name
+from truto_usage_nb.reports.parts.book import UNSTATED, Book, label_of, span_name
 from truto_usage_nb.reports.parts.markup import Html, note
 from truto_usage_nb.reports.parts.pictures import drawn
 from truto_usage_nb.reports.parts.tables import spend, table, text
@@ -37,7 +37,9 @@ def bridge(book: Book, by: str = "integration") -> Html:
     names = (span_name(period_before(book.period)), span_name(book.period))
     caption = f"From {names[0]} to {names[1]}: what moved the cost"
     shown = change.filter(pl.col("currency").is_not_null())
-    return drawn(book, plots.bridge, shown, of=shown, caption=caption) + _table(book, shown, by, names)
+    return drawn(book, plots.bridge, shown.filter(pl.col("currency") != UNSTATED), of=shown, caption=caption) + _table(
+        book, shown, by, names
+    )
 
 
 def _grain(span: Period) -> str | None:

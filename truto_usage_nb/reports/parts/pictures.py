@@ -14,46 +14,40 @@ __all__ = ["bars_chart", "drawn", "list_chart", "price_chart", "time_chart"]
 
 
 def drawn(book: Book, chart: Any, *arguments: Any, caption: str, of: pl.DataFrame, **options: Any) -> Html:
-    """Draw with one of `tu.plots`, a picture for each currency of the lines `of`; amounts without a currency are told,
-    not drawn."""
-    there = of["currency"].drop_nulls().unique().to_list()
-    stated = [
-        one
-        for one in (*book.currencies, *sorted(set(there) - set(book.currencies)))
-        if one in there and one != UNSTATED
-    ]
-    pictures = []
-    for currency in stated:
-        axes = book.hear(lambda one=currency: chart(*arguments, currency=one, **options))  # type: ignore[misc]
-        pictures.append(figure(axes, f"{caption}, {currency}" if len(stated) > 1 else caption).markup)
-    left = "Amounts whose currency nobody stated are in the tables and not drawn."
-    return Html("".join(pictures)) + (note(left) if UNSTATED in there else Html(""))
+    """Draw with one of `tu.plots`, a panel for each currency of the lines `of`; without a line nothing is drawn.
+
+    Amounts without a currency are told, not drawn: they would take as much room as the bill.
+    """
+    there = set(of["currency"].drop_nulls())
+    left = note("Amounts whose currency nobody stated are in the tables and not drawn.")
+    shown = Html("") if there <= {UNSTATED} else figure(book.hear(lambda: chart(*arguments, **options)), caption)
+    return shown + left if UNSTATED in there else shown
 
 
 def time_chart(book: Book, by: str, caption: str, *, every: str = "1d") -> Html:
     """Draw the cost of each day by one dimension."""
-    frame, column = _vendors(book.plain, by)
+    frame, column = _vendors(book.drawable, by)
     stated = _stated(book.bill)
     return drawn(book, plots.cost_over_time, frame, column, every=every, of=stated, caption=_titled(book, caption))
 
 
 def bars_chart(book: Book, by: str, caption: str, *, top: int = 10) -> Html:
     """Draw ranked bars of one dimension, of the records that have a value there."""
-    named, column = _vendors(book.plain.filter(pl.col(by).is_not_null()), by)
+    named, column = _vendors(book.drawable.filter(pl.col(by).is_not_null()), by)
     stated = _stated(book.bill, by)
     return drawn(book, plots.cost_bars, named, column, top=top, of=stated, caption=_titled(book, caption))
 
 
 def price_chart(book: Book, caption: str, *, top: int = 10) -> Html:
     """Draw what a million tokens of each model cost."""
-    named = book.plain.filter(pl.col("model_id").is_not_null())
+    named = book.drawable.filter(pl.col("model_id").is_not_null())
     priced = _stated(book.bill, "model_id").filter(pl.col("tokens") > 0)
     return drawn(book, plots.price_per_million, named, top=top, of=priced, caption=_titled(book, caption))
 
 
 def list_chart(book: Book, by: str, caption: str, *, top: int = 10) -> Html:
     """Draw what was billed in front of the list price."""
-    named, column = _vendors(book.plain.filter(pl.col(by).is_not_null()), by)
+    named, column = _vendors(book.drawable.filter(pl.col(by).is_not_null()), by)
     stated = _stated(book.bill, by)
     return drawn(book, plots.billed_against_list, named, column, top=top, of=stated, caption=_titled(book, caption))
 
