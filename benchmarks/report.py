@@ -9,6 +9,7 @@ own, as `truto-usage report` is; the best of several counts, because the machine
 from __future__ import annotations
 
 import json
+import resource
 import subprocess
 import sys
 import tempfile
@@ -33,7 +34,7 @@ import warnings
 from truto_usage_nb.errors import UsageWarning
 from truto_usage_nb.reports import render_report
 warnings.simplefilter("ignore", UsageWarning)
-render_report("ai_spend", {page!r}, sandbox=True, period="2026-10", progress=False)
+render_report("ai_spend", {page!r}, period="2026-10", progress=False, {source})
 """
 
 IMPORTS = """\
@@ -55,17 +56,23 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         empty = _notebook(Path(folder, "empty.ipynb"))
         page = str(Path(folder, "page.html"))
-        code = {"empty notebook": EMPTY.format(notebook=str(empty), page=page), "ai_spend": REPORT.format(page=page)}
-        best = dict.fromkeys(code, float("inf"))
+        kept = str(Path(folder, "usage.parquet"))
+        code = {
+            "empty notebook": EMPTY.format(notebook=str(empty), page=page),
+            "ai_spend": REPORT.format(page=page, source=f"sandbox=True, keep_snapshot={kept!r}"),
+            "the same, from its snapshot": REPORT.format(page=page, source=f"snapshot={kept!r}"),
+        }
+        best = {name: (float("inf"), float("inf")) for name in code}
         for _ in range(runs):  # in turns, so that a busy minute strikes both
             for name, source in code.items():
-                best[name] = min(best[name], _seconds(source))
-        for name, seconds in best.items():
-            print(f"{name:16} {seconds:6.2f} s")
+                clock, processor = _seconds(source)
+                best[name] = (min(best[name][0], clock), min(best[name][1], processor))
         size = Path(page).stat().st_size
-    ratio = best["ai_spend"] / best["empty notebook"]
-    print(f"{'ratio':16} {ratio:6.2f}   (at most {MOST:g}; the page is {size / 1e6:.1f} MB)")
-    return int(ratio > MOST)
+    for name, (clock, processor) in best.items():
+        times = clock / best["empty notebook"][0]
+        print(f"{name:28} {clock:6.2f} s ({times:.1f} times), {processor:6.2f} s of processor time")
+    print(f"at most {MOST:g} times is the aim; the page is {size / 1e6:.1f} MB")
+    return int(best["ai_spend"][0] > MOST * best["empty notebook"][0])
 
 
 def _notebook(path: Path) -> Path:
@@ -76,10 +83,16 @@ def _notebook(path: Path) -> Path:
     return path
 
 
-def _seconds(source: str) -> float:
-    begun = time.perf_counter()
+def _seconds(source: str) -> tuple[float, float]:
+    """Give the seconds on the clock, and those of the processor, the kernel's included."""
+    begun, spent = time.perf_counter(), _processor()
     subprocess.run([sys.executable, "-c", source], check=True)
-    return time.perf_counter() - begun
+    return time.perf_counter() - begun, _processor() - spent
+
+
+def _processor() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 if __name__ == "__main__":

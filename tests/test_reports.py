@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+from dataclasses import replace
 
 import polars as pl
 import pytest
@@ -180,36 +181,69 @@ def test_a_notebook_of_ones_own_is_given_frames_paths_and_values_and_made_steady
     assert f'<pre class="said">{tu.read_result(snapshot).polars.height}</pre>' in first
 
 
+@kernel
+def test_two_loads_differ_in_the_foot_alone(tmp_path):
+    """The sandbox's clock is moved between them: what is fetched at another time is said at the end, and only there."""
+    pages = []
+    for number, now in enumerate(("2026-11-23T08:00:00Z", "2026-11-23T09:30:00Z")):
+        with tu.sandbox(now=now) as client:
+            made = tu.render_report(
+                "ai_spend", tmp_path / f"{number}.html", client=client, accounts=["confluent", "cursor"],
+                period="2026-09-15", progress=False,
+            )  # fmt: skip
+        pages.append(made.read_text(encoding="utf-8"))
+    bodies, feet = zip(*(page.split("Where this comes from</h2>") for page in pages), strict=True)
+    assert bodies[0] == bodies[1]
+    assert feet[0] != feet[1]
+    assert "fetched</th><td>2026-11-23 08:00 UTC" in feet[0]
+
+
+HOSTILE = '<script>document.title = "run"</script><img src="http://example.com/x.png" onerror="alert(1)">'
+
+
 @pytest.fixture(scope="module")
-def page(snapshot, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("page")
-    return tu.render_report("ai_spend", folder / "page.html", snapshot=snapshot, period="2026-09-15", progress=False)
+def hostile(snapshot, tmp_path_factory):
+    """The snapshot, with names that would do harm if a page believed them."""
+    result = tu.read_result(snapshot)
+    names = {
+        "model_id": HOSTILE,
+        "product_name": "=cmd()",
+        "user_email": "\u05dc\u05d9\u05d0\u05d5\u05e8 \u202egnp.exe",
+        "surface": HOSTILE,
+    }
+    spoilt = [
+        pl.when(pl.int_range(pl.len()) % 3 == 0).then(pl.lit(text)).otherwise(pl.col(name)).alias(name)
+        for name, text in names.items()
+    ]
+    return replace(result, polars=result.polars.with_columns(spoilt)).save(tmp_path_factory.mktemp("bad") / "x.parquet")
 
 
 @kernel
 @pytest.mark.browser
-@pytest.mark.parametrize("width", [1280, 700])
-def test_a_browser_shows_it_offline_without_a_request_or_a_complaint(page, chromium, width):
+@pytest.mark.parametrize("name", tu.list_reports())
+def test_a_browser_shows_it_offline_without_a_request_or_a_complaint(name, hostile, chromium, tmp_path):
     from playwright.sync_api import sync_playwright
 
-    said = []
+    page = tu.render_report(name, tmp_path / "page.html", snapshot=hostile, period="2026-09-15", progress=False)
+    said: list[str] = []
     with sync_playwright() as driver:
         flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
         browser = driver.chromium.launch(executable_path=chromium, args=flags)
-        context = browser.new_context(viewport={"width": width, "height": 900}, offline=True)
-        tab = context.new_page()
-        tab.on("request", lambda request: said.append(request.url) if request.url != page.as_uri() else None)
+        tab = browser.new_context(offline=True).new_page()
+        tab.on("request", lambda request: said.append(request.url))
         tab.on("console", lambda message: said.append(message.text))
         tab.on("pageerror", lambda error: said.append(str(error)))
-        tab.goto(page.as_uri())
-        wide = tab.evaluate("document.documentElement.scrollWidth")
+        for width in (1280, 700):
+            tab.set_viewport_size({"width": width, "height": 900})
+            tab.goto(page.as_uri())
+            assert tab.evaluate("document.documentElement.scrollWidth") == width  # nothing sticks out
         anchors = tab.locator("nav.contents a").evaluate_all("all => all.map(a => a.getAttribute('href').slice(1))")
-        targets = [tab.locator(f"[id='{name}']").count() for name in anchors]
+        assert anchors
+        assert [tab.locator(f"[id='{anchor}']").count() for anchor in anchors] == [1] * len(anchors)
+        assert tab.locator("script").count() == 0
+        assert tab.title() != "run"
         browser.close()
-    assert [text for text in said if not text.startswith("data:")] == []
-    assert wide == width  # nothing sticks out
-    assert targets
-    assert set(targets) == {1}
+    assert [text for text in said if text != page.as_uri() and not text.startswith("data:image/png")] == []
 
 
 @kernel
