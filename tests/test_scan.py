@@ -65,6 +65,23 @@ def test_the_cost_tables_of_a_scan_are_those_of_a_load(sandbox, tmp_path):
     assert 0 < one.height < read.height
 
 
+@pytest.mark.parametrize(
+    "option",
+    [
+        {"truto_response_format": "raw"},
+        {"truto_ignore_remote_data": False},
+        {"truto_exclude_fields": ["start_date", "usage"]},
+        {"truto_key_by": "id"},
+    ],
+)
+def test_whatever_shape_is_asked_for_a_scan_holds_what_a_load_holds(sandbox, tmp_path, option):
+    with hearing():
+        scanned = sandbox.scan_usage(["claude-console", "confluent"], tmp_path, period="2026-10-05", **option).collect()
+        loaded = sandbox.load_usage(["claude-console", "confluent"], period="2026-10-05", **option)
+    assert set(scanned.columns) == set(loaded.columns)
+    assert scanned.select(loaded.columns).equals(loaded)
+
+
 @pytest.mark.parametrize("overhang", ["prorate", "include", "drop"])
 def test_what_sticks_out_is_settled_as_in_a_load(sandbox, tmp_path, overhang):
     week = ("2026-10-05", "2026-10-12")
