@@ -9,18 +9,16 @@ from __future__ import annotations
 import asyncio
 import atexit
 import os
-import sys
 import threading
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
-from truto_usage_nb.errors import LoopThreadError, hearing, tell
+from truto_usage_nb.errors import LoopThreadError
 
 __all__ = ["Errand", "allow_nested_asyncio", "run", "start"]
 
 T = TypeVar("T")
-_HOUSE = __name__.partition(".")[0]
 
 _HEARTBEAT_SECONDS = 0.5  # where a wait without end cannot be interrupted (Windows), it wakes this often
 _EXIT_SECONDS = 2.0
@@ -41,19 +39,7 @@ def run(work: Coroutine[Any, Any, T], *, twin: str = "the method of the same nam
     if background.is_here():
         work.close()
         raise LoopThreadError(f"a blocking call from the background loop would wait for itself; await {twin} instead")
-    with hearing() as said:
-        result = Errand(work, background.loop).result()
-    for text in said:  # told here, where the caller's own line is on the stack
-        tell(text, stacklevel=_steps_out())
-    return result
-
-
-def _steps_out() -> int:
-    """Give how many callers above this one the first line outside the library stands."""
-    steps, frame = 1, sys._getframe(1)
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == _HOUSE:
-        steps, frame = steps + 1, frame.f_back
-    return steps
+    return Errand(work, background.loop).result()
 
 
 def start(work: Coroutine[Any, Any, T], ended: Callable[[bool], None] | None = None) -> Errand[T]:
