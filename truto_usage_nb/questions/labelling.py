@@ -122,7 +122,9 @@ def _spellings(native: Native, column: str) -> list[str]:
     several = seen.with_columns(folded(column).alias(_KEY)).filter(pl.col(_KEY).is_duplicated()).sort(_KEY, column)
     if several.height:
         names = ", ".join(several.filter(pl.col(_KEY) == several[_KEY][0])[column])
-        told.append(f"{several[_KEY].n_unique()} of {column} are spelled in two ways and count as one, such as {names}")
+        count = several[_KEY].n_unique()
+        some = f"one {column} is" if count == 1 else f"{count} values of {column} are each"
+        told.append(f"{some} spelled in two ways and counts as one: {names}")
     for other in ("user_name", "user_id"):
         if column != "user_email" or other not in native.columns:
             continue
