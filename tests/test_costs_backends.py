@@ -157,3 +157,37 @@ def test_partitions_add_up_however_the_frame_is_parted():
     for parts in (1, 4):
         frame = dd.from_pandas(held.to_pandas(use_pyarrow_extension_array=True), npartitions=parts)
         assert figures("cost_per", costs.cost_per_model(frame)) == whole
+
+
+TABLES: dict[str, Callable[[Any], Any]] = {
+    "cost_per": lambda frame: costs.cost_per(frame, ["model_id", "surface"]),
+    "cost_per_model": costs.cost_per_model,
+    "cost_per_token": lambda frame: costs.cost_per_token(frame, kind=True),
+    "token_mix": lambda frame: costs.token_mix(frame, "model_id"),
+    "cache_savings": lambda frame: costs.cache_savings(frame, "model_id"),
+    "estimate_costs": lambda frame: costs.estimate_costs(frame, "model_id"),
+}
+
+
+@pytest.mark.parametrize("records", [[], [{}, {}]], ids=["empty", "all null"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_nothing_gives_a_table_of_the_right_shape(kind, records):
+    frame = as_kind(frame_of(records), kind)
+    for ask in TABLES.values():
+        empty = as_polars(ask(frame))
+        assert empty.height == 0
+        assert empty.columns == as_polars(ask(world())).columns
+    costed = as_polars(costs.with_costs(frame))
+    assert costed["cost_flag"].to_list() == ["no_charges"] * len(records)
+    assert costed["cost_billed"].null_count() == len(records)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_amounts_that_are_text_and_columns_that_are_gone_are_named(kind):
+    text = frame_of([{"charges": charged(total=5)}]).with_columns(charges_total=pl.lit("5.00"))
+    renamed = world().rename({"usage_tokens_total": "total_tokens"})
+    for ask in (costs.cost_per, costs.cost_per_model, coverage):
+        with pytest.raises(FrameError, match=r"charges_total holds .*, not numbers"):
+            ask(as_kind(text, kind))
+        with pytest.raises(FrameError, match="needs the column usage_tokens_total"):
+            ask(as_kind(renamed, kind))
