@@ -72,7 +72,7 @@ mixtures = st.dictionaries(
 )
 
 
-@settings(max_examples=40, derandomize=True)
+@settings(max_examples=25, derandomize=True)
 @given(mixtures)
 def test_random_mixtures_lose_and_double_nothing(faults):
     drill(faults)

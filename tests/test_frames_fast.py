@@ -125,7 +125,7 @@ def test_keys_below_the_top_level_come_in_the_order_stated_every_time(options: d
         same(build_frame([ParsedPage(table, SOURCE)], layout), walked)
 
 
-@settings(max_examples=250)
+@settings(max_examples=120)
 @given(st.lists(pages, min_size=1, max_size=3), layouts)
 def test_the_fast_path_gives_what_the_exact_walk_gives(loaded: list[list[str]], layout: Layout) -> None:
     KNOWN.forget()
@@ -144,7 +144,7 @@ def test_the_fast_path_gives_what_the_exact_walk_gives(loaded: list[list[str]], 
     same(outcome(quick, layout), outcome(slow, layout))
 
 
-@settings(max_examples=100)
+@settings(max_examples=80)
 @given(st.lists(pages, min_size=1, max_size=3), layouts)
 def test_pages_concatenate_to_all_records(loaded: list[list[str]], layout: Layout) -> None:
     KNOWN.forget()

@@ -1,5 +1,7 @@
 """A load from end to end, against a service of the test's own: what is asked, what is told, what is kept."""
 
+import asyncio
+import itertools
 import json
 from datetime import UTC, datetime
 
@@ -283,3 +285,32 @@ def test_accounts_and_products_of_the_sandbox():
     assert {"id", "name", "integration"} <= set(accounts.columns)
     assert set(accounts["integration"]) == {"claude", "openai_codex", "confluent", "cursor", "datadog"}
     assert asking.list_products("datadog").height > 0
+
+
+class Backwards(httpx.AsyncBaseTransport):
+    """Answer the accounts in the reverse of the order they were asked for, each page after the last account's."""
+
+    def __init__(self, names):
+        self.answered = {name: asyncio.Event() for name in names}
+        self.after = dict(itertools.pairwise(names))
+        self.order = []
+
+    async def handle_async_request(self, request):
+        name = request.url.params["integrated_account_id"]
+        if name in self.after:
+            await self.answered[self.after[name]].wait()
+        first = "next_cursor" not in request.url.params
+        self.order.append(name)
+        if not first:
+            self.answered[name].set()
+        page = {"result": [{"id": f"{name}-{1 if first else 2}"}], "next_cursor": "more" if first else None}
+        return httpx.Response(200, json=page)
+
+
+def test_the_order_is_that_of_the_accounts_whatever_arrives_first():
+    names = ["a", "b", "c", "d"]
+    transport = Backwards(names)
+    with tu.Client("tk", base_url="https://truto.example", transport=transport) as client:
+        frame = client.load_usage(names, integration="cursor")
+    assert transport.order == ["d", "d", "c", "c", "b", "b", "a", "a"]
+    assert frame["id"].to_list() == [f"{name}-{page}" for name in names for page in (1, 2)]

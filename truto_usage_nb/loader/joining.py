@@ -52,10 +52,8 @@ def _built(outcomes: Sequence[Outcome]) -> tuple[pl.DataFrame, list[str]]:
     for layout in dict.fromkeys(outcome.job.layout for outcome in outcomes):
         same = [(number, each) for number, each in enumerate(outcomes) if each.job.layout == layout]
         built = build_frame([page for _, each in same for page in each.pages], layout)
-        numbers = [
-            pl.repeat(number, page.height, dtype=pl.UInt32, eager=True) for number, each in same for page in each.pages
-        ]
-        job = pl.concat(numbers) if numbers else pl.Series(dtype=pl.UInt32)
+        heights = [(number, sum(page.height for page in each.pages)) for number, each in same]
+        job = pl.concat(pl.repeat(number, height, dtype=pl.UInt32, eager=True) for number, height in heights)
         frames.append(built.frame.with_columns(job.alias(_JOB)))
         told += [note for note in built.notes if note not in told]
     frame = frames[0] if len(frames) == 1 else pl.concat(frames, how="diagonal_relaxed").sort(_JOB, maintain_order=True)
