@@ -76,6 +76,12 @@ def test_the_answer_is_made_from_the_figures(book):
     assert doubt.startswith("The largest uncertainty is $3,600: k has a gap (30 days without a record")
 
 
+def test_a_credit_of_unclear_sign_is_a_doubt_of_twice_its_money():
+    unclear = record("k", "confluent", "2026-10-11", charged(credit=40), metric_name="PROMO_CREDIT")
+    found = {each.what: (each.amount, each.currency) for each in parts.doubts(book_of([*RECORDS, unclear]))}
+    assert found["k states a credit of unclear sign"] == (80.0, "USD")
+
+
 def test_what_is_not_final_is_a_doubt_with_its_money(book):
     found = {each.what: (each.amount, each.currency) for each in parts.doubts(book)}
     assert found["Claude is not final"] == (30.0, "USD")

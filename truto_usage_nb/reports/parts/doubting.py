@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from truto_usage_nb.costs import coverage, estimate_costs
+from truto_usage_nb.costs import Coverage, coverage, estimate_costs
 from truto_usage_nb.reports.parts.book import Book, label_of
 from truto_usage_nb.reports.parts.markup import Html, note, plural
 from truto_usage_nb.reports.parts.state import open_vendors
@@ -27,7 +27,8 @@ class Doubt(NamedTuple):
 
 def doubts(book: Book) -> list[Doubt]:
     """Give every doubt that can be put in money, the largest of each currency first, never weighed across two."""
-    found = [*_open(book), *_missing(book), *_unpriced(book), *_nameless(book)]
+    held = coverage(book.shown)
+    found = [*_open(book), *_missing(book, held), *_unpriced(book), *_positive_credits(held), *_nameless(book)]
     places = {currency: place for place, currency in enumerate(book.currencies)}
     return sorted(
         found, key=lambda each: (places.get(each.currency, len(places)), each.currency, -abs(each.amount), each.what)
@@ -42,8 +43,7 @@ def _open(book: Book) -> Iterator[Doubt]:
             yield Doubt(f"{label_of(each.integration)} is not final", amount, currency, how)
 
 
-def _missing(book: Book) -> Iterator[Doubt]:
-    held = coverage(book.shown)
+def _missing(book: Book, held: Coverage) -> Iterator[Doubt]:
     view = ["integrated_account_id", "report_type"]
     billed = held.accounts.join(held.money.select(view).unique(), on=view, how="semi", nulls_equal=True)
     rows = billed.filter(pl.col("days_missing") > 0).sort(view, nulls_last=True)
@@ -64,6 +64,14 @@ def _unpriced(book: Book) -> Iterator[Doubt]:
         if account in unpriced:
             how = f"{unpriced[account]:,} tokens that no bill states, at list price ({row['price_source']})"
             yield Doubt(f"{account} has tokens without a price", row["estimated_cost"], row["estimate_currency"], how)
+
+
+def _positive_credits(held: Coverage) -> Iterator[Doubt]:
+    """A credit stated as a positive number: read as a reduction, though it may take an earlier one back."""
+    flagged = held.flags.filter((pl.col("cost_flag") == "credit_sign") & (pl.col("cost") != 0))
+    for account, currency, credit in flagged.select("integrated_account_id", "currency", "cost").iter_rows():
+        how = "a positive credit was read as a reduction; if it takes back an earlier one, so much more is payable"
+        yield Doubt(f"{account} states a credit of unclear sign", 2 * abs(credit), currency, how)
 
 
 def _nameless(book: Book) -> Iterator[Doubt]:
