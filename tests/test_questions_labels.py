@@ -82,7 +82,7 @@ def test_without_user_cost_the_money_is_nobodys_and_that_is_told():
 def test_a_person_under_two_spellings_is_told():
     frame = frame_of([event("Ann@x.com"), event("ann@x.com"), event("bob@x.com")])
     with pytest.warns(
-        UsageWarning, match="one user_email is spelled in two ways and counts as one: Ann@x.com, ann@x.com"
+        UsageWarning, match="one user_email is spelled in two ways, counted as one: Ann@x.com, ann@x.com"
     ):
         assert questions.with_labels(frame, TEAMS)["team"].to_list() == ["red", "red", "blue"]
     two = frame_of([event("ann@x.com"), event("a.smith@x.com")]).with_columns(user_name=pl.lit("Ann Smith"))

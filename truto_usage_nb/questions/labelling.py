@@ -124,7 +124,7 @@ def _spellings(native: Native, column: str) -> list[str]:
         names = ", ".join(several.filter(pl.col(_KEY) == several[_KEY][0])[column])
         count = several[_KEY].n_unique()
         some = f"one {column} is" if count == 1 else f"{count} values of {column} are each"
-        told.append(f"{some} spelled in two ways and counts as one: {names}")
+        told.append(f"{some} spelled in two ways, counted as one: {names}")
     for other in ("user_name", "user_id"):
         if column != "user_email" or other not in native.columns:
             continue
