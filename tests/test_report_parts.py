@@ -230,6 +230,12 @@ def test_a_table_adds_up_block_by_block_and_folds_the_small():
                      "2 others", "$3.00", "1", "27 %", "total", "$11.00", "–", "100 %"]  # fmt: skip
 
 
+def test_the_order_of_adding_does_not_show():
+    lines = pl.DataFrame({"who": ["a"], "currency": ["USD"], "cost": [1e-13], "share": [1 - 1e-12]})
+    shown = table(lines, {"who": text("Who"), "cost": spend("Cost"), "share": part("Share")}, name="x").markup
+    assert re.findall(r"<td[^>]*>([^<]*)</td>", shown) == ["a", "$0.00", "100 %"]
+
+
 def test_what_nobody_stated_has_no_sum():
     lines = pl.DataFrame({"who": ["a", "b"], "currency": "USD", "cost": pl.Series([None, None], dtype=pl.Float64)})
     shown = table(lines, {"who": text("Who"), "cost": spend("Cost")}, name="x", totals=("cost",)).markup

@@ -66,8 +66,9 @@ def _states(measure: Measure) -> pl.Expr:
 
 def _several(digest: Digest, measure: Measure) -> Iterator[tuple[str | None, str, frozenset[str]]]:
     found = digest.rows.filter(_states(measure) & pl.col("series").is_not_null())
-    grouped = found.group_by("integrated_account_id", "integration", maintain_order=True).agg(pl.col("series").unique())
-    for account, integration, names in grouped.iter_rows():
+    grouped = found.group_by("integrated_account_id", "integration").agg(pl.col("series").unique())
+    ordered = grouped.sort("integrated_account_id", "integration", nulls_last=True)  # what is told has one order
+    for account, integration, names in ordered.iter_rows():
         if len(names) > 1:
             yield account, integration, frozenset(names)
 

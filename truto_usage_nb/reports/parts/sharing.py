@@ -85,7 +85,8 @@ def csv_link(book: Book, lines: pl.DataFrame, what: str) -> Html:
 
 
 def _link(book: Book, lines: pl.DataFrame, what: str) -> str:
-    stated = lines.insert_column(0, pl.lit(span_name(book.period)).alias("period"))
+    exact = pl.col(pl.Float64).round(6)  # what lies beyond comes of adding in another order
+    stated = lines.select(pl.lit(span_name(book.period)).alias("period"), pl.exclude(pl.Float64), exact)
     data = base64.b64encode(csv_text(stated).encode()).decode("ascii")
     name = "".join(c if c.isalnum() or c in "-_" else "-" for c in what).strip("-")
     return (

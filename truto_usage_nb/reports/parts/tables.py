@@ -192,6 +192,8 @@ def _written(frame: pl.DataFrame, key: str, column: Column) -> pl.Series:
 def _cell(value: Any, currency: str | None, kind: str) -> str:
     if value is None:
         return NOBODY if kind == "text" else "–"
+    if isinstance(value, float):
+        value = round(value, 9)  # what lies beyond comes of adding in another order, and must not show
     if kind == "money":
         return money(value, currency)
     if kind == "price":
@@ -207,7 +209,7 @@ def _in_millions(value: float) -> str:
 _WRITERS: dict[str, Callable[[Any], str]] = {
     "text": str,
     "share": percent,
-    "part": lambda value: percent(round(value, 9)),  # shares that add up to everything are everything
+    "part": percent,
     "dollars": lambda value: money(value, "USD"),
     "day": str,
     "millions": _in_millions,
