@@ -146,6 +146,15 @@ def test_the_same_record_from_two_queries_counts_once_and_the_newest_stays():
     assert any("1 records came from more than one query" in str(each.message) for each in told)
 
 
+def test_the_same_id_with_another_model_or_person_is_another_record():
+    def row(**more):
+        return [record("one", "2026-10-01", "2026-10-02", **more)]
+
+    service = Service({"a": lambda asked: [row(model={"id": asked["model_ids[]"]})]}, {"a": "claude"})
+    queries = [tu.UsageQuery(integrated_account_id="a", report_type="cost", model_ids=[each]) for each in ("m", "n")]
+    assert client(service).load_usage(queries)["model_id"].to_list() == ["m", "n"]
+
+
 def test_equal_records_of_one_query_are_not_duplicates():
     row = record(1, "2026-10-01")
     assert client(Service({"a": [[row, row]]}, {"a": "cursor"})).load_usage("a").height == 2

@@ -12,7 +12,17 @@ from typing import Literal
 DType = Literal["String", "Int64", "Float64", "Boolean", "Datetime", "List", "JSON"]
 Additivity = Literal["sum", "distinct", "last"]
 
-__all__ = ["CHARGE_TYPES", "EXPANDED", "PROVENANCE", "SCHEMA", "Field", "columns", "data_dictionary", "field"]
+__all__ = [
+    "CHARGE_TYPES",
+    "EXPANDED",
+    "PROVENANCE",
+    "RECORD_KEY",
+    "SCHEMA",
+    "Field",
+    "columns",
+    "data_dictionary",
+    "field",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +167,10 @@ EXPANDED: dict[str, tuple[Field, ...]] = {"resources": _RESOURCES, "charges": _C
 _BY_COLUMN = {
     field.column: field for field in (*PROVENANCE, *SCHEMA, *(wide for part in EXPANDED.values() for wide in part))
 }
+
+
+RECORD_KEY = ("integrated_account_id", "report_type", "id", "start_date", "end_date", "model_id", "user_id")
+"""What makes a record: the same id with other dates, another model or another person is another record."""
 
 
 def columns(*, remote_data: bool = False, excluded: tuple[str, ...] = ()) -> tuple[Field, ...]:

@@ -11,7 +11,7 @@ import narwhals.stable.v2 as nw
 import polars as pl
 
 from truto_usage_nb.costs.coverage_page import coverage_html, coverage_text
-from truto_usage_nb.costs.digest import DUPLICATE_KEY, OVERHANG, Digest, digest, reduced
+from truto_usage_nb.costs.digest import OVERHANG, Digest, digest, reduced
 from truto_usage_nb.costs.facts import look
 from truto_usage_nb.costs.guard import guard
 from truto_usage_nb.costs.lines import rule_lines
@@ -19,6 +19,7 @@ from truto_usage_nb.costs.matching import match
 from truto_usage_nb.costs.reading import day_of
 from truto_usage_nb.costs.reasons import REASONS
 from truto_usage_nb.native import Native, collect, each_part, enter
+from truto_usage_nb.schema import RECORD_KEY
 from truto_usage_nb.series import OTHERS_MONEY
 
 __all__ = ["Coverage", "coverage"]
@@ -164,7 +165,7 @@ def _counted(native: Native, name: str) -> pl.DataFrame:
 
 
 def _repeated(native: Native) -> pl.DataFrame:
-    key = list(dict.fromkeys((*VIEW, *DUPLICATE_KEY)))
+    key = list(dict.fromkeys((*VIEW, *RECORD_KEY)))
     known = native.frame.filter(~nw.col("id").is_null()).group_by(*key).agg(nw.len().alias("n"))
     repeats = known.filter(nw.col("n") > 1).with_columns(extra=nw.col("n") - 1)
     return _typed(collect(repeats.group_by(*VIEW).agg(nw.col("extra").sum().alias("repeated"))), "repeated")

@@ -23,12 +23,11 @@ from truto_usage_nb.costs.split import split_currencies
 from truto_usage_nb.costs.tokens import KINDS, TOKEN_COLUMNS, with_tokens
 from truto_usage_nb.errors import FrameError
 from truto_usage_nb.native import Frame, Native, collect, each_part, enter, only, require
+from truto_usage_nb.schema import RECORD_KEY
 from truto_usage_nb.series import TotalMeans
 
-__all__ = ["DAY", "DUPLICATE_KEY", "OVERHANG", "SOURCE", "Digest", "check_dims", "digest", "reduced"]
+__all__ = ["DAY", "OVERHANG", "SOURCE", "Digest", "check_dims", "digest", "reduced"]
 
-DUPLICATE_KEY = ("integrated_account_id", "report_type", "id", "start_date", "end_date", "model_id", "user_id")
-"""What makes a record: the same id with other dates, another model or another person is another record."""
 OVERHANG = "overhangs_period"
 TIER = "service_tier"
 """A column that `remote_field` adds: tokens of a tier meet the money of that tier."""
@@ -88,7 +87,7 @@ class _Plan:
 
 
 def _required(native: Native, by: tuple[str, ...]) -> tuple[str, ...]:
-    read = (*NEEDED, *SOURCE, *TOKEN_COLUMNS, *SHAPE_COLUMNS, *DUPLICATE_KEY, *_CYCLE)
+    read = (*NEEDED, *SOURCE, *TOKEN_COLUMNS, *SHAPE_COLUMNS, *RECORD_KEY, *_CYCLE)
     require(native, read, "A cost table")
     require(native, by, "by=")
     return (*read, *by)

@@ -7,13 +7,13 @@ from typing import Any
 import narwhals.stable.v2 as nw
 import polars as pl
 
-from truto_usage_nb.costs.digest import DUPLICATE_KEY
 from truto_usage_nb.errors import tell
 from truto_usage_nb.native import Native, collect, enter, require
+from truto_usage_nb.schema import RECORD_KEY
 
 __all__ = ["deduplicate"]
 
-_KEY = list(DUPLICATE_KEY)
+_KEY = list(RECORD_KEY)
 _SAME_ID = ("integrated_account_id", "report_type", "id")
 
 
@@ -32,7 +32,7 @@ def deduplicate(frame: Any) -> Any:
     1
     """
     native = enter(frame)
-    require(native, (*DUPLICATE_KEY, "updated_at"), "deduplicate")
+    require(native, (*RECORD_KEY, "updated_at"), "deduplicate")
     _tell_reused_ids(native)
     return _BY_ENGINE[native.kind](native)
 

@@ -9,9 +9,10 @@ from typing import Any
 import narwhals.stable.v2 as nw
 import polars as pl
 
-from truto_usage_nb.costs.digest import DAY, DUPLICATE_KEY, OVERHANG, Digest
+from truto_usage_nb.costs.digest import DAY, OVERHANG, Digest
 from truto_usage_nb.errors import DuplicateError, FrameError, OverhangError, OverlapError
 from truto_usage_nb.native import Native, collect, suspects, with_instants
+from truto_usage_nb.schema import RECORD_KEY
 
 __all__ = ["check_records", "of_accounts", "within_period"]
 
@@ -63,12 +64,12 @@ def of_accounts(native: Native, digest: Digest) -> Native:
 
 
 def _refuse_duplicates(native: Native) -> None:
-    known = suspects(native, DUPLICATE_KEY).frame.filter(~nw.col("id").is_null())
-    repeated = known.group_by(*DUPLICATE_KEY).agg(nw.len().alias("n")).filter(nw.col("n") > 1)
+    known = suspects(native, RECORD_KEY).frame.filter(~nw.col("id").is_null())
+    repeated = known.group_by(*RECORD_KEY).agg(nw.len().alias("n")).filter(nw.col("n") > 1)
     found = collect(repeated)
     if found.height:
         extra = int(found["n"].sum()) - found.height
-        account, _, first, start, *_ = found.sort(*DUPLICATE_KEY).row(0)
+        account, _, first, start, *_ = found.sort(*RECORD_KEY).row(0)
         raise DuplicateError(
             f"{extra} record{'s are' if extra > 1 else ' is'} here twice, such as {first!r} of {account} from {start}: "
             f"the same account, report type, id and dates. Clean up with deduplicate(frame) first."

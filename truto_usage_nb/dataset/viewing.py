@@ -12,7 +12,7 @@ import polars as pl
 from truto_usage_nb.dataset.journal import Held, Journal
 from truto_usage_nb.dataset.windows import overlaps
 from truto_usage_nb.frames import on_disk
-from truto_usage_nb.jobs import REPEAT_KEY, cut_to, dateless_told, overhang_told, prorated, repeats_told
+from truto_usage_nb.jobs import cut_to, dateless_told, overhang_told, prorated, repeat_key, repeats_told
 from truto_usage_nb.planning import Period
 
 __all__ = ["Seen", "view"]
@@ -39,7 +39,8 @@ def view(
         for held in journal.of_view(name)
         if held.file is not None and (period is None or overlaps(held.window, period))
     ]
-    repeats = _repeats(chosen, records) if set(REPEAT_KEY) <= journal.types.keys() else {}
+    key = repeat_key(journal.types)[2:]  # account and report type are those of the file
+    repeats = _repeats(chosen, records, key) if key else {}
     frame = _scanned(chosen, journal, records, repeats)
     told = repeats_told(sum(map(len, repeats.values())))
     if period is None:
@@ -84,7 +85,7 @@ def _without(frame: pl.LazyFrame, rows: Collection[int]) -> pl.LazyFrame:
     return frame.with_row_index(_ROW).filter(~pl.col(_ROW).is_in(gone)).drop(_ROW)
 
 
-def _repeats(chosen: Sequence[Held], records: File) -> dict[str, Collection[int]]:
+def _repeats(chosen: Sequence[Held], records: File, key: Sequence[str]) -> dict[str, Collection[int]]:
     """Give, by file, the rows that another view states too and updated later; looked for a month at a time."""
     found: dict[str, Collection[int]] = {}
 
@@ -94,16 +95,17 @@ def _repeats(chosen: Sequence[Held], records: File) -> dict[str, Collection[int]
     for _, group in groupby(sorted(chosen, key=place), key=place):
         same = list(group)
         if len({held.view for held in same}) > 1:
-            found |= _repeats_among(same, chosen, records)
+            found |= _repeats_among(same, chosen, records, key)
     return found
 
 
-def _repeats_among(same: Sequence[Held], chosen: Sequence[Held], records: File) -> dict[str, Collection[int]]:
+def _repeats_among(
+    same: Sequence[Held], chosen: Sequence[Held], records: File, key: Sequence[str]
+) -> dict[str, Collection[int]]:
     in_order = [held for held in chosen if held in same]
-    columns = [*REPEAT_KEY[2:], "updated_at"]
     parts = [
         pl.scan_parquet(records / str(held.file), hive_partitioning=False, glob=False)
-        .select(*columns)
+        .select(*key, "updated_at")
         .with_row_index(_ROW)
         .with_columns(pl.lit(number, dtype=pl.UInt32).alias("__file"))
         for number, held in enumerate(in_order)
@@ -113,7 +115,7 @@ def _repeats_among(same: Sequence[Held], chosen: Sequence[Held], records: File) 
     keys = pl.concat(parts).filter(pl.col("id").is_not_null() & pl.col("start_date").is_not_null()).collect()
     keys = keys.with_columns(of_file.gather(keys["__file"]).alias("__view"))
     newest = pl.col("__view").sort_by(["updated_at", "__view"], descending=True, nulls_last=True).first()
-    gone = keys.filter(pl.col("__view") != newest.over(REPEAT_KEY[2:]))
+    gone = keys.filter(pl.col("__view") != newest.over(key))
     return {
         str(in_order[number].file): rows["__row"].to_list()
         for (number,), rows in gone.partition_by("__file", as_dict=True).items()

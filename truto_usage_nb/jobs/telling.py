@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from truto_usage_nb.planning import Period
+from truto_usage_nb.schema import RECORD_KEY
 
-__all__ = ["REPEAT_KEY", "dateless_told", "overhang_told", "repeats_told"]
+__all__ = ["dateless_told", "overhang_told", "repeat_key", "repeats_told"]
 
-REPEAT_KEY = ("integrated_account_id", "report_type", "id", "start_date", "end_date")
-"""What two records of different queries have in common when they are one record."""
+_ALWAYS = 5  # of the record's key: a frame without one of these cannot tell; model and person may have been left out
+
+
+def repeat_key(columns: Collection[str]) -> list[str]:
+    """Give what two records of different queries have in common when they are one; nothing where it cannot be told."""
+    if not set(RECORD_KEY[:_ALWAYS]) <= set(columns):
+        return []
+    return [name for name in RECORD_KEY if name in columns]
 
 
 def overhang_told(count: int, accounts: Iterable[object], period: Period) -> list[str]:

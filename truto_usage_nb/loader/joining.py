@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from truto_usage_nb.frames import build_frame
-from truto_usage_nb.jobs import REPEAT_KEY, cut_to, dateless_told, overhang_told, repeats_told, settle_overhang
+from truto_usage_nb.jobs import cut_to, dateless_told, overhang_told, repeat_key, repeats_told, settle_overhang
 from truto_usage_nb.loader.running import Outcome
 from truto_usage_nb.planning import Period
 
@@ -102,10 +102,11 @@ def _overhang_told(frame: pl.DataFrame, period: Period) -> list[str]:
 
 
 def _without_duplicates(frame: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
-    if frame[_JOB].n_unique() < 2 or not set(REPEAT_KEY) <= set(frame.columns):
+    key = repeat_key(frame.columns)
+    if frame[_JOB].n_unique() < 2 or not key:
         return frame, []
     known = pl.col("id").is_not_null() & pl.col("start_date").is_not_null()
     newest = ["updated_at", _JOB] if "updated_at" in frame.columns else [_JOB]
-    chosen = pl.col(_JOB).sort_by(newest, descending=True, nulls_last=True).first().over(REPEAT_KEY)
+    chosen = pl.col(_JOB).sort_by(newest, descending=True, nulls_last=True).first().over(key)
     kept = frame.filter(~known | (pl.col(_JOB) == chosen))
     return kept, repeats_told(frame.height - kept.height)
