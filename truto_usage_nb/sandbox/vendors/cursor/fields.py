@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from hashlib import blake2b
-from typing import Any
 
 PRODUCT = {"id": "cursor", "name": "Cursor"}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -25,16 +23,6 @@ _PROVIDERS = (
     ("default", "cursor"),
     ("cursor", "cursor"),
 )
-
-
-def compact(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields without nulls and without objects and lists left empty by that; zero and false stay.
-
-    >>> compact({"a": 0, "b": None, "c": {"d": None}})
-    {'a': 0}
-    """
-    kept = {name: compact(value) if isinstance(value, Mapping) else value for name, value in fields.items()}
-    return {name: value for name, value in kept.items() if value not in (None, {}, [])}
 
 
 def stable_id(prefix: str, *keys: object) -> str:

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from truto_usage_nb.sandbox.trimming import compact
 from truto_usage_nb.sandbox.vendors.cursor.fields import (
     PRODUCT,
-    compact,
     dollars,
     instant,
     model_named,

@@ -9,18 +9,10 @@ from decimal import Decimal
 from hashlib import blake2b
 from typing import Any
 
+from truto_usage_nb.sandbox.trimming import compact
+
 API_PRODUCT = {"id": "openai_api", "name": "OpenAI API"}
 CODEX_PRODUCT = {"id": "codex", "name": "Codex"}
-
-
-def compact(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields without nulls and without objects and lists left empty by that; zero and false stay.
-
-    >>> compact({"a": 0, "b": None, "c": {"d": None}})
-    {'a': 0}
-    """
-    kept = {name: compact(value) if isinstance(value, Mapping) else value for name, value in fields.items()}
-    return {name: value for name, value in kept.items() if value not in (None, {}, [])}
 
 
 def stable_id(prefix: str, *keys: object) -> str:

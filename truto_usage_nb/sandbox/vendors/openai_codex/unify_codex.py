@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from truto_usage_nb.sandbox.trimming import compact
 from truto_usage_nb.sandbox.vendors.openai_codex.fields import (
     CODEX_PRODUCT,
-    compact,
     decimal,
     from_unix,
     openai_model,

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from truto_usage_nb.sandbox.vendors.openai_codex.fields import CODEX_PRODUCT, compact, instant, openai_model
+from truto_usage_nb.sandbox.trimming import compact
+from truto_usage_nb.sandbox.vendors.openai_codex.fields import CODEX_PRODUCT, instant, openai_model
 
 
 def compliance_records(event: Mapping[str, Any]) -> list[dict[str, Any]]:

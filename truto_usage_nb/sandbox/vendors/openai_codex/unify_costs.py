@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from truto_usage_nb.sandbox.trimming import compact
 from truto_usage_nb.sandbox.vendors.openai_codex.fields import (
     API_PRODUCT,
-    compact,
     decimal,
     from_unix,
     key_resource,

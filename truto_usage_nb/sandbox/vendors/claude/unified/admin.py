@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from truto_usage_nb.sandbox.ask import Ask, Raw
+from truto_usage_nb.sandbox.trimming import compact
 from truto_usage_nb.sandbox.vendors.claude.unified import fields
 
 _USAGE_KEYS = (
@@ -33,7 +34,7 @@ def messages(raw: Raw, ask: Ask) -> list[dict[str, Any]]:
         "user": {"id": row.get("account_id") or row.get("service_account_id")},
         "usage": fields.token_usage(row),
     }
-    return [fields.compact(record)]
+    return [compact(record)]
 
 
 def cost(raw: Raw, ask: Ask) -> list[dict[str, Any]]:
@@ -46,7 +47,7 @@ def cost(raw: Raw, ask: Ask) -> list[dict[str, Any]]:
         "resources": fields.resources([], row.get("workspace_id")),
         "charges": [fields.charge("total", row["amount"], row.get("currency"))],
     }
-    return [fields.compact(record)]
+    return [compact(record)]
 
 
 def _head(raw: Raw, ask: Ask, keys: tuple[str, ...]) -> dict[str, Any]:

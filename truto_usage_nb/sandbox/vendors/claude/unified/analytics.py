@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from truto_usage_nb.sandbox.ask import Ask, Raw
+from truto_usage_nb.sandbox.trimming import compact
 from truto_usage_nb.sandbox.vendors.claude.unified import fields
 
 _KEYS = ("api_key_id", "session_id", "agent_id")
@@ -36,7 +37,7 @@ def unify(raw: Raw, ask: Ask) -> list[dict[str, Any]]:
         **_head(raw, ask, group),
         **(_cost(group, measures) if "amount" in measures else _usage(measures)),
     }
-    return [fields.compact(record)]
+    return [compact(record)]
 
 
 def _head(raw: Raw, ask: Ask, group: dict[str, Any]) -> dict[str, Any]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from truto_usage_nb.sandbox.ask import Ask, Raw
+from truto_usage_nb.sandbox.trimming import compact
 from truto_usage_nb.sandbox.vendors.claude.unified import fields
 
 
 def unify(raw: Raw, ask: Ask) -> list[dict[str, Any]]:
     """Map one row to a record a model, or to one without a model where the row names none."""
     models: list[dict[str, Any]] = raw.row.get("model_breakdown") or [{}]
-    return [fields.compact(_record(raw, ask, used, first=place == 0)) for place, used in enumerate(models)]
+    return [compact(_record(raw, ask, used, first=place == 0)) for place, used in enumerate(models)]
 
 
 def _record(raw: Raw, ask: Ask, used: dict[str, Any], *, first: bool) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from truto_usage_nb.sandbox.ask import Ask, Raw
+from truto_usage_nb.sandbox.trimming import compact
 from truto_usage_nb.sandbox.vendors.claude.unified import fields
 
 
@@ -14,11 +15,11 @@ def skill(raw: Raw, ask: Ask) -> list[dict[str, Any]]:
     record = {
         **_head(raw, ask, row["skill_name"]),
         "metric_name": "skill_invocations",
-        "resources": [fields.compact({"id": row["skill_name"], "name": row.get("skill_display_name")})],
+        "resources": [compact({"id": row["skill_name"], "name": row.get("skill_display_name")})],
         "charges": None if spend is None else [fields.charge("on_demand", spend, row.get("currency"))],
         "usage": {"quantity": row.get("invocation_count"), "unit": "invocations"},
     }
-    return [fields.compact(record)]
+    return [compact(record)]
 
 
 def connector(raw: Raw, ask: Ask) -> list[dict[str, Any]]:
@@ -28,10 +29,10 @@ def connector(raw: Raw, ask: Ask) -> list[dict[str, Any]]:
     record = {
         **_head(raw, ask, row["connector_name"]),
         "metric_name": "connector_calls",
-        "resources": [fields.compact({"id": row["connector_name"], "name": row.get("connector_display_name")})],
+        "resources": [compact({"id": row["connector_name"], "name": row.get("connector_display_name")})],
         "usage": {"quantity": calls, "unit": "calls", "tools": {"connectors_used_count": calls}},
     }
-    return [fields.compact(record)]
+    return [compact(record)]
 
 
 def project(raw: Raw, ask: Ask) -> list[dict[str, Any]]:
@@ -42,7 +43,7 @@ def project(raw: Raw, ask: Ask) -> list[dict[str, Any]]:
         "product": fields.product("chat"),
         "surface": "chat",
         "metric_name": "project_messages",
-        "resources": [fields.compact({"id": row["project_id"], "name": row.get("project_name")})],
+        "resources": [compact({"id": row["project_id"], "name": row.get("project_name")})],
         "user": {"id": maker.get("id"), "email": maker.get("email_address") or maker.get("email")},
         "usage": {
             "quantity": row.get("message_count"),
@@ -54,7 +55,7 @@ def project(raw: Raw, ask: Ask) -> list[dict[str, Any]]:
         },
         "created_at": row.get("created_at"),
     }
-    return [fields.compact(record)]
+    return [compact(record)]
 
 
 def summary(raw: Raw, ask: Ask) -> list[dict[str, Any]]:
@@ -68,7 +69,7 @@ def summary(raw: Raw, ask: Ask) -> list[dict[str, Any]]:
         "start_date": start,
         "end_date": end,
     }
-    return [fields.compact(record)]
+    return [compact(record)]
 
 
 def _head(raw: Raw, ask: Ask, name: str | None) -> dict[str, Any]:

@@ -10,21 +10,12 @@ from hashlib import blake2b
 from typing import Any
 
 from truto_usage_nb.sandbox.ask import Ask, Raw
+from truto_usage_nb.sandbox.trimming import compact
 from truto_usage_nb.sandbox.vendors.claude.directory import PRODUCTS, WORKSPACES
 from truto_usage_nb.sandbox.vendors.claude.question import report_type
 
 Json = Mapping[str, Any]
 TOKEN_KINDS = ("input", "output", "cache_read", "cache_write_ephemeral_5m", "cache_write_ephemeral_1h")
-
-
-def compact(fields: Json) -> dict[str, Any]:
-    """Return the fields without nulls and what they leave empty; zero and false stay.
-
-    >>> compact({"a": 0, "b": None, "c": {"d": None}})
-    {'a': 0}
-    """
-    kept = {name: compact(value) if isinstance(value, Mapping) else value for name, value in fields.items()}
-    return {name: value for name, value in kept.items() if value is not None and value not in ({}, [])}
 
 
 def dollars(cents: str | int | float | Decimal) -> float:

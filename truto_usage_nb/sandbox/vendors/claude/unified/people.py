@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from truto_usage_nb.sandbox.ask import Ask, Raw
+from truto_usage_nb.sandbox.trimming import compact
 from truto_usage_nb.sandbox.vendors.claude.unified import fields
 
 _TOOL_WORDS = {"accepted_count": "accepted", "rejected_count": "rejected"}
@@ -24,7 +25,7 @@ def unify(raw: Raw, ask: Ask) -> list[dict[str, Any]]:
         "start_date": day,
         "end_date": None if day is None else fields.day_after(day),
     }
-    return [fields.compact(record)]
+    return [compact(record)]
 
 
 def _usage(row: dict[str, Any], day: str | None) -> dict[str, Any]:
