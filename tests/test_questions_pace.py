@@ -192,6 +192,12 @@ def test_a_key_that_wakes_up_is_found_and_one_that_comes_and_goes_is_not():
     assert questions.unusual(frame, "surface").height == 0
 
 
+def test_an_account_that_moves_to_another_currency_has_no_odd_days():
+    """Four weeks in dollars, then four in euros: the days of one currency are no empty days of the other."""
+    moved = [*spent(weeks(4)), *spent(weeks(4), first=FIRST + timedelta(days=28), currency="EUR")]
+    assert questions.unusual(frame_of(moved), "integrated_account_id").height == 0
+
+
 def test_days_of_an_outage_and_records_of_a_month_are_no_odd_days():
     amounts = weeks(4)
     amounts[7:10] = [None] * 3

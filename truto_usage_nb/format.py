@@ -6,6 +6,8 @@ from html import escape
 
 __all__ = ["escape", "money", "number", "percent"]
 
+_DUST = 5e-11
+"""What ten decimals write as nothing: left over from adding floats."""
 _SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
 _DIGITS = {"JPY": 0, "KRW": 0, "VND": 0, "CLP": 0, "ISK": 0, "BHD": 3, "KWD": 3, "OMR": 3, "JOD": 3, "TND": 3}
 
@@ -15,6 +17,8 @@ def money(amount: float | None, currency: str | None, *, digits: int | None = No
 
     >>> money(6250.4, "USD"), money(-3.5, "EUR"), money(0.00021, "USD"), money(12, "CHF"), money(None, "USD")
     ('$6,250', '-€3.50', '$0.00021', 'CHF 12.00', '–')
+    >>> money(-1e-13, "USD")
+    '$0.00'
     """
     if amount is None:
         return "–"
@@ -29,7 +33,7 @@ def _digits(size: float, currency: str | None) -> int:
     usual = _DIGITS.get(currency or "", 2)
     if size >= 1000:
         return 0
-    if usual == 0 or size == 0 or size >= 0.01:
+    if usual == 0 or size < _DUST or size >= 0.01:
         return usual
     return min(10, next(d for d in range(3, 400) if size >= 10.0 ** -(d - 1) or d >= 10))
 

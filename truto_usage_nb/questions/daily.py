@@ -40,6 +40,17 @@ class Days:
     streams: dict[Key, list[Stream]]
     held: dict[str | None, set[date]]
 
+    def billed_otherwise(self, account: str | None, currency: str | None) -> set[date]:
+        """The days on which an account is billed, but not in this currency: it has moved on, or not come yet."""
+        own: set[date] = set()
+        others: set[date] = set()
+        for key, streams in self.streams.items():
+            days = {
+                day for stream in streams if stream.account == account for day, money in stream.days.items() if money
+            }
+            (own if key[-1] == currency else others).update(days)
+        return others - own
+
     @property
     def last(self) -> date | None:
         """The last day on which any account has a record."""

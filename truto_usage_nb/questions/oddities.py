@@ -43,7 +43,7 @@ def unusual(frame: Any, by: str | Sequence[str] | None = None, **choices: Unpack
     with a cost, where there are five, and nothing is usual too. A day that lies beyond its range by less than two
     percent of what the currency costs on an average day is not told.
     Records longer than a day have no days and are left out; so are days on which an account concerned has no record at
-    all, which `coverage` lists.
+    all, which `coverage` lists, or is billed in another currency.
 
     Raises FrameError where no key has six days of a kind.
 
@@ -83,17 +83,22 @@ def _unusual(days: Days) -> pl.DataFrame:
 
 
 def _series(days: Days, key: Key) -> dict[date, float]:
-    """A key's cost on each day, from its first, on which all its accounts have records; 0 where it has none itself."""
+    """A key's cost on each day, from its first, on which all its accounts have records; 0 where it has none itself.
+
+    A day on which one of its accounts is billed in another currency instead is no day of this one.
+    """
     streams = [stream for stream in days.streams[key] if stream.days]
     if not streams:
         return {}
     first = min(min(stream.days) for stream in streams)
     lasts = [max(days.held[stream.account]) for stream in streams]
+    otherwise = {day for s in streams for day in days.billed_otherwise(s.account, key[-1])}
     whole = [first + timedelta(days=i) for i in range((min(lasts) - first).days + 1)]
     return {
         day: math.fsum(stream.days.get(day, 0.0) for stream in streams)
         for day in whole
-        if all(day in days.held[s.account] or not min(days.held[s.account]) <= day for s in streams)
+        if day not in otherwise
+        and all(day in days.held[s.account] or not min(days.held[s.account]) <= day for s in streams)
     }
 
 
