@@ -66,7 +66,7 @@ def coverage(frame_or_result: Any) -> Coverage:
     >>> coverage(tu.sandbox().load_usage("cursor", period="2026-10-05")).accounts["days_held"].to_list()
     [1]
     """
-    is_result = all(hasattr(frame_or_result, name) for name in ("settled_until", "queries", "polars"))
+    is_result = all(hasattr(frame_or_result, name) for name in ("settled_until", "frame"))
     result = frame_or_result if is_result else None
     native = reduced(enter(frame_or_result if result is None else frame_or_result.frame), VIEW)
     read = guard(native, digest(native, VIEW), {"overlap": "allow"})
