@@ -313,3 +313,18 @@ def test_the_worked_rows_of_the_page_are_so(root):
         assert (row["cost_flag"] or "") == flag.strip(" `"), stated
         checked += 1
     assert checked == 10
+
+
+def test_a_positive_credit_as_stated_takes_one_back():
+    """100 billed, 50 credited, then 40 of it taken back: 90 is payable. Read as a reduction it would be 10."""
+    day = {"integration": "confluent", "start_date": "2026-10-01", "end_date": "2026-10-02"}
+    frame = frame_of([day | {"charges": charged(**one)} for one in ({"net": 100}, {"credit": -50}, {"credit": 40})])
+    assert with_costs(frame)["cost_credit"].to_list() == [0, -50, -40]
+    assert cost_per(frame, measure="payable")["cost"].to_list() == [10]
+    stated = with_costs(frame, positive_credits="as_stated")
+    assert stated["cost_credit"].to_list() == [0, -50, 40]
+    assert not stated["cost_flag"].str.contains("credit_sign").any()
+    assert cost_lines(frame, positive_credits="as_stated")["cost_credit"].sum() == -10
+    assert cost_per(frame, measure="payable", positive_credits="as_stated")["cost"].to_list() == [90]
+    with pytest.raises(InputError, match="Did you mean 'as_stated'"):
+        cost_per(frame, positive_credits="as_state")

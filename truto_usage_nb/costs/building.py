@@ -11,6 +11,7 @@ import polars as pl
 from truto_usage_nb.costs.buckets import BUCKET, check_calendar, needs_hours, with_buckets
 from truto_usage_nb.costs.choices import Measure, check_choices
 from truto_usage_nb.costs.digest import Digest, check_dims, digest, reduced
+from truto_usage_nb.costs.facts import Said
 from truto_usage_nb.costs.guard import guard
 from truto_usage_nb.costs.matching import match
 from truto_usage_nb.costs.records import check_records, within_period
@@ -75,7 +76,7 @@ def matched(native: Native, question: Question) -> Digest:
         fine=needs_hours(question.every, question.time_zone),
         kinds=question.kinds,
         billing_currency=question.choices.get("billing_currency"),
-        total_means=question.choices.get("total_means"),
+        said=Said.of(question.choices),
     )
     checked = guard(native, check_records(native, read, question.choices), question.choices)
     result = match(checked, question.choices.get("contract"))

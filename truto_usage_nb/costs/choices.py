@@ -8,13 +8,15 @@ from typing import Any, Literal, TypedDict
 from truto_usage_nb.errors import InputError, did_you_mean
 from truto_usage_nb.series import SERIES, TotalMeans
 
-__all__ = ["MEASURES", "Choices", "Measure", "check_choices", "check_totals"]
+__all__ = ["MEASURES", "Choices", "Measure", "PositiveCredits", "check_choices", "check_credits", "check_totals"]
 
 Measure = Literal["billed", "list", "payable"]
 MEASURES = ("billed", "list", "payable")
 CONTRACTS = ("arrears", "prepaid", "seat_overage")
 TOTALS = ("billed", "list", "with_included")
 KEPT = ("money", "tokens")
+PositiveCredits = Literal["reduction", "as_stated"]
+CREDITS = ("reduction", "as_stated")
 
 
 class Choices(TypedDict, total=False):
@@ -26,7 +28,8 @@ class Choices(TypedDict, total=False):
     `overhang`: "include" or "drop" records that stick out of the loaded period. `contract`: by account, "arrears",
     "prepaid" or "seat_overage"; the tokens of a seat_overage account have no price. `billing_currency`: which currency
     counts where one charge is stated in two. `total_means`: by integration, what a total without a net is: "billed",
-    "list" (before the discount) or "with_included" (it contains what the plan covers).
+    "list" (before the discount) or "with_included" (it contains what the plan covers). `positive_credits`: a credit
+    stated as a positive number is a "reduction", flagged `credit_sign`, or counts "as_stated": it takes one back.
     """
 
     keep: Mapping[str, Mapping[str, str]] | None
@@ -37,6 +40,7 @@ class Choices(TypedDict, total=False):
     contract: Mapping[str, str] | None
     billing_currency: str | None
     total_means: Mapping[str, TotalMeans] | None
+    positive_credits: PositiveCredits
 
 
 def check_choices(choices: Mapping[str, Any], measure: str) -> None:
@@ -55,6 +59,7 @@ def check_choices(choices: Mapping[str, Any], measure: str) -> None:
     for contract in (choices.get("contract") or {}).values():
         _one_of("contract", contract, CONTRACTS)
     check_totals(choices.get("total_means"))
+    check_credits(choices.get("positive_credits", "reduction"))
     _check_keep(choices.get("keep") or {})
     unknown = set(choices) - set(Choices.__annotations__)
     if unknown:
@@ -67,6 +72,11 @@ def check_totals(total_means: Mapping[str, str] | None) -> None:
     for integration, meaning in (total_means or {}).items():
         _one_of("total_means: integration", integration, tuple(SERIES))
         _one_of(f"total_means[{integration!r}]", meaning, TOTALS)
+
+
+def check_credits(positive_credits: str) -> None:
+    """Refuse a reading of positive credits that does not exist."""
+    _one_of("positive_credits", positive_credits, CREDITS)
 
 
 def _check_keep(keep: Mapping[str, Mapping[str, str]]) -> None:

@@ -8,7 +8,6 @@ every backend. Only sums and counts are asked of the caller's own engine.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import narwhals.stable.v2 as nw
@@ -16,7 +15,7 @@ import polars as pl
 
 from truto_usage_nb.costs.choices import Measure
 from truto_usage_nb.costs.currencies import is_virtual
-from truto_usage_nb.costs.facts import NEEDED, look, mixed, unknown_amounts
+from truto_usage_nb.costs.facts import NEEDED, NOTHING_SAID, Said, look, mixed, unknown_amounts
 from truto_usage_nb.costs.lines import rule_lines, split_lines
 from truto_usage_nb.costs.shapes import DAY, OWN_KEY, SHAPE_COLUMNS, length, named, shape
 from truto_usage_nb.costs.split import split_currencies
@@ -24,7 +23,6 @@ from truto_usage_nb.costs.tokens import KINDS, TOKEN_COLUMNS, with_tokens
 from truto_usage_nb.errors import FrameError
 from truto_usage_nb.native import Frame, Native, collect, each_part, enter, only, require
 from truto_usage_nb.schema import RECORD_KEY
-from truto_usage_nb.series import TotalMeans
 
 __all__ = ["DAY", "OVERHANG", "SOURCE", "Digest", "check_dims", "digest", "reduced"]
 
@@ -78,7 +76,7 @@ class _Plan:
     measure: Measure
     bin: int
     kinds: tuple[str, ...]
-    total_means: Mapping[str, TotalMeans] | None = None
+    said: Said = NOTHING_SAID
 
     @property
     def counts(self) -> list[str]:
@@ -106,17 +104,17 @@ def digest(
     fine: bool = False,
     kinds: bool = False,
     billing_currency: str | None = None,
-    total_means: Mapping[str, TotalMeans] | None = None,
+    said: Said = NOTHING_SAID,
 ) -> Digest:
     """Read a frame once and give its digest; `fine` keeps quarters of an hour where days would do."""
     _required(native, by)
-    plan = _Plan(by, measure, QUARTER_HOUR if fine else DAY, KINDS if kinds else (), total_means)
+    plan = _Plan(by, measure, QUARTER_HOUR if fine else DAY, KINDS if kinds else (), said)
     split = split_currencies(native)
     whole = native if split is None else replace(native, frame=native.frame.filter(~mixed()))
     parts = each_part(whole, lambda part: _digest_of(part, plan))
     if split is not None:
         lines = enter(split)
-        parts.append(_grouped(split_lines(lines, billing_currency, total_means), plan, running=True))
+        parts.append(_grouped(split_lines(lines, billing_currency, said), plan, running=True))
     rows = parts[0] if len(parts) == 1 else _together(parts, plan)
     return Digest(_own_keys_apart(rows, plan), by, plan.bin, measure, plan.kinds)
 
@@ -130,7 +128,7 @@ def _together(parts: list[pl.DataFrame], plan: _Plan) -> pl.DataFrame:
 
 def _digest_of(native: Native, plan: _Plan) -> pl.DataFrame:
     # currencies are keys of the digest, and settled there
-    facts = look(native, currencies=False, total_means=plan.total_means)
+    facts = look(native, currencies=False, said=plan.said)
     return _grouped(rule_lines(native.frame, facts, native), plan, running=facts.running)
 
 

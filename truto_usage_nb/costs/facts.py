@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 import narwhals.stable.v2 as nw
 
+from truto_usage_nb.costs.choices import PositiveCredits
 from truto_usage_nb.costs.rule import Facts
 from truto_usage_nb.costs.totals import is_running_total
 from truto_usage_nb.errors import FrameError
@@ -13,7 +16,7 @@ from truto_usage_nb.native import Native, collect, require, with_instants
 from truto_usage_nb.schema import CHARGE_TYPES
 from truto_usage_nb.series import TOTAL_MEANS, TotalMeans
 
-__all__ = ["AMOUNTS", "check_amounts", "look", "mixed", "totals"]
+__all__ = ["AMOUNTS", "NOTHING_SAID", "Said", "check_amounts", "look", "mixed"]
 
 AMOUNTS = tuple(f"charges_{kind}" for kind in CHARGE_TYPES)
 NEEDED = (
@@ -41,12 +44,27 @@ def unknown_amounts(native: Native) -> tuple[str, ...]:
     return tuple(c for c in native.columns if c.startswith("charges_") and c not in known)
 
 
-def totals(total_means: Mapping[str, TotalMeans] | None) -> Mapping[str, TotalMeans]:
-    """What is settled of totals, and what the caller decided."""
-    return {**TOTAL_MEANS, **(total_means or {})}
+@dataclass(frozen=True, slots=True)
+class Said:
+    """Hold what the caller says of a vendor's charges: what a total is, and what a positive credit."""
+
+    total_means: Mapping[str, TotalMeans] | None = None
+    positive_credits: PositiveCredits = "reduction"
+
+    @classmethod
+    def of(cls, choices: Mapping[str, Any]) -> Said:
+        return cls(choices.get("total_means"), choices.get("positive_credits", "reduction"))
+
+    def put(self, facts: Facts) -> Facts:
+        """What is settled of totals, and what the caller decided."""
+        means = {**TOTAL_MEANS, **(self.total_means or {})}
+        return replace(facts, total_means=means, credits_as_stated=self.positive_credits == "as_stated")
 
 
-def look(native: Native, *, currencies: bool = True, total_means: Mapping[str, TotalMeans] | None = None) -> Facts:
+NOTHING_SAID = Said()
+
+
+def look(native: Native, *, currencies: bool = True, said: Said = NOTHING_SAID) -> Facts:
     """Look at the amounts of a frame, and at its currencies unless they are settled later: a light pass or two."""
     require(native, NEEDED, "The cost rule")
     unknown = unknown_amounts(native)
@@ -59,7 +77,7 @@ def look(native: Native, *, currencies: bool = True, total_means: Mapping[str, T
     found = collect(native.frame.select("charges_currency").unique())["charges_currency"] if currencies else ()
     named = tuple(c for c in unknown if stated.get(c))
     running = bool(stated.get("__running"))
-    return Facts(types, named, frozenset(found), running=running, total_means=totals(total_means))
+    return said.put(Facts(types, named, frozenset(found), running=running))
 
 
 def check_amounts(native: Native, types: frozenset[str]) -> None:

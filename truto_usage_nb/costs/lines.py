@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import narwhals.stable.v2 as nw
 import polars as pl
 
-from truto_usage_nb.costs.choices import check_totals
-from truto_usage_nb.costs.facts import NEEDED, check_amounts, look, mixed, totals, unknown_amounts
+from truto_usage_nb.costs.choices import PositiveCredits, check_credits, check_totals
+from truto_usage_nb.costs.facts import NEEDED, NOTHING_SAID, Said, check_amounts, look, mixed, unknown_amounts
 from truto_usage_nb.costs.reasons import REASONS
 from truto_usage_nb.costs.rule import OUTPUTS, Facts, apply, flag_text
 from truto_usage_nb.costs.split import split_currencies
@@ -25,14 +24,20 @@ __all__ = ["cost_lines", "rule_lines", "with_costs"]
 MEASURES = tuple(f.column for f in SCHEMA if f.column.startswith("usage_") and f.dtype in ("Int64", "Float64"))
 
 
-def with_costs(frame: Any, *, total_means: Mapping[str, TotalMeans] | None = None) -> Any:
+def with_costs(
+    frame: Any,
+    *,
+    total_means: Mapping[str, TotalMeans] | None = None,
+    positive_credits: PositiveCredits = "reduction",
+) -> Any:
     """Add what each record costs: one row a record, in the order and of the kind of the frame that came in.
 
     Adds `cost_currency`, `cost_billed`, `cost_list`, `cost_discount`, `cost_tax`, `cost_credit`, `cost_included`,
     `cost_vendor_estimate` (amounts in `cost_currency`, null where a record states no charge) and `cost_flag`, the
     reasons of `cost_rule` joined by `;`. A record in several currencies has null costs and the flag `mixed_currency`:
     `cost_lines` takes it apart. `total_means`, such as {"cursor": "list"}, says what an integration's total without a
-    net is ("billed", "list", "with_included"), where that differs from what the vendor documents. Lazy frames stay
+    net is ("billed", "list", "with_included"), where that differs from what the vendor documents; `positive_credits`,
+    whether a credit stated as a positive number is a "reduction" (flagged) or counts "as_stated". Lazy frames stay
     lazy. Raises FrameError for a frame without the needed columns.
 
     >>> import polars as pl
@@ -44,9 +49,14 @@ def with_costs(frame: Any, *, total_means: Mapping[str, TotalMeans] | None = Non
     """
     native = enter(frame)
     require(native, NEEDED, "with_costs")
-    check_totals(total_means)
-    facts = replace(_facts_of_schema(native), total_means=totals(total_means))
+    facts = _said(total_means, positive_credits).put(_facts_of_schema(native))
     return mapped(native, lambda part: _finish_lines(part, facts))
+
+
+def _said(total_means: Mapping[str, TotalMeans] | None, positive_credits: PositiveCredits) -> Said:
+    check_totals(total_means)
+    check_credits(positive_credits)
+    return Said(total_means, positive_credits)
 
 
 def _facts_of_schema(native: Native) -> Facts:
@@ -85,32 +95,34 @@ def _finish(frame: Frame, columns: list[str]) -> Frame:
 
 
 def cost_lines(
-    frame: Any, *, billing_currency: str | None = None, total_means: Mapping[str, TotalMeans] | None = None
+    frame: Any,
+    *,
+    billing_currency: str | None = None,
+    total_means: Mapping[str, TotalMeans] | None = None,
+    positive_credits: PositiveCredits = "reduction",
 ) -> Any:
     """Give a row per record and currency, with the columns of `with_costs`: what the cost tables are made of.
 
     A record's tokens and other counts stand on its first row only, so that sums over lines are sums over records. A
     record in several currencies has a row for each, flagged `mixed_currency`; where its currencies state one charge
     twice they are flagged `dual_currency` and billed null, until `billing_currency` (ISO 4217) picks the billed one.
-    `total_means` is that of `with_costs`.
+    `total_means` and `positive_credits` are those of `with_costs`.
     Raises FrameError where such records are there and the frame has no list of charges (Dask).
     """
     native = enter(frame)
-    check_totals(total_means)
-    facts = look(native, total_means=total_means)
+    said = _said(total_means, positive_credits)
+    facts = look(native, said=said)
     split = split_currencies(native)
     if split is None:
         return mapped(native, lambda part: _finish_lines(part, facts))
-    return native.leave(_joined(native, split, billing_currency, total_means))
+    return native.leave(_joined(native, split, billing_currency, said))
 
 
 def _finish_lines(native: Native, facts: Facts) -> Frame:
     return _finish(rule_lines(native.frame, facts, native), native.columns)
 
 
-def _joined(
-    native: Native, split: pl.DataFrame, billing_currency: str | None, total_means: Mapping[str, TotalMeans] | None
-) -> pl.DataFrame:
+def _joined(native: Native, split: pl.DataFrame, billing_currency: str | None, said: Said) -> pl.DataFrame:
     """Both kinds of records through polars, in the order served."""
     if native.kind == "pyspark":
         raise FrameError(
@@ -121,10 +133,8 @@ def _joined(
     singles = enter(records.frame.filter(~mixed()).to_native())
     parts = enter(split_currencies(records))
     lines = [
-        _finish_lines(singles, look(singles, total_means=total_means)),
-        _finish(
-            split_lines(parts, billing_currency, total_means), [c for c in parts.columns if not c.startswith("__is")]
-        ),
+        _finish_lines(singles, look(singles, said=said)),
+        _finish(split_lines(parts, billing_currency, said), [c for c in parts.columns if not c.startswith("__is")]),
     ]
     tables = [_polars(line) for line in lines]
     return pl.concat(tables, how="diagonal_relaxed").sort("__order", maintain_order=True).drop("__order", "__line")
@@ -135,15 +145,13 @@ def _polars(frame: Frame) -> pl.DataFrame:
     return lazy.collect()
 
 
-def split_lines(
-    parts: Native, billing_currency: str | None, total_means: Mapping[str, TotalMeans] | None = None
-) -> Frame:
+def split_lines(parts: Native, billing_currency: str | None, said: Said = NOTHING_SAID) -> Frame:
     """Apply the rule to lines of `split_currencies`: counts on the first line, dual charges settled or null."""
     counts = [c for c in MEASURES if c in parts.columns]
     first = nw.col("__line") == 0
     frame = parts.frame.with_columns(*(nw.when(first).then(nw.col(c)).alias(c) for c in counts))
     frame = with_instants(parts, frame, {"__start": "start_date", "__end": "end_date"})
-    ready = apply(frame, look(parts, total_means=total_means)).with_columns(
+    ready = apply(frame, look(parts, said=said)).with_columns(
         __is_mixed_currency=nw.lit(True), __is_running_total=is_running_total()
     )
     wanted = nw.col("cost_currency") == (billing_currency or "").upper()

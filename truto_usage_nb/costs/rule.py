@@ -40,7 +40,8 @@ class Facts:
 
     `types`: charge types with at least one amount. `unknown`: wide amounts of undocumented types.
     `currencies`: as stated, or None when nobody looked. `running`: whether some record can be a running total.
-    `total_means`: by integration, what a total without a net is.
+    `total_means`: by integration, what a total without a net is. `credits_as_stated`: whether a positive credit takes
+    one back instead of being a reduction.
     """
 
     types: frozenset[str] = frozenset(CHARGE_TYPES)
@@ -48,6 +49,7 @@ class Facts:
     currencies: frozenset[str | None] | None = None
     running: bool = True
     total_means: Mapping[str, TotalMeans] = field(default_factory=lambda: TOTAL_MEANS)
+    credits_as_stated: bool = False
 
     @property
     def virtual(self) -> frozenset[str]:
@@ -178,7 +180,7 @@ class _Rule:
         shows_list = self.given("discount") | self.given("included") | (net & total)
         bills = (net | total | nw.col("__parts")) & ~nw.col("__credit_record") & ~self.virtual()
         return {
-            "__is_credit_sign": self.zero("credit") > 0,
+            "__is_credit_sign": nw.lit(False) if self.facts.credits_as_stated else self.zero("credit") > 0,
             "__is_included_in_total": nw.col("__contains"),
             "__is_not_charged": misses & free,
             "__is_total_mismatch": misses & ~free,
@@ -190,8 +192,10 @@ class _Rule:
         }
 
     def reduction(self) -> Expr:
-        """The credit as a reduction, at most 0; a plain minus would make a negative zero of nothing."""
+        """The credit as a reduction, at most 0, or as stated; a plain minus would make a negative zero of nothing."""
         credit = self.zero("credit")
+        if self.facts.credits_as_stated:
+            return credit
         return nw.when(credit != 0).then(-credit.abs()).otherwise(nw.lit(0.0))
 
     def unknown_type(self) -> Expr:

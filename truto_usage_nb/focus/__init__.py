@@ -39,7 +39,6 @@ def to_focus(
     credit_rate: Mapping[str, tuple[str, float]] | None = None,
     unpriced: Literal["leave_out", "zero"] = "leave_out",
     events: Literal["each", "hour"] = "each",
-    positive_credits: Literal["reduction", "as_stated"] = "reduction",
     tags: Sequence[str] = (),
     emails: bool = False,
     **choices: Unpack[Choices],
@@ -57,9 +56,9 @@ def to_focus(
     plan covers; `billing_day` the day a billing period begins (1 to 28); `invoice_issuer` who else sends the bill, such
     as a marketplace (billed 0 here); `credit_rate` what a unit of a virtual or unstated currency costs, such as
     ("USD", 0.04). `closed_before`: refunds in billing periods that ended by then are corrections. `unpriced="zero"`
-    writes tokens that no money paid for at 0; `events="hour"` adds the events of an hour up. `positive_credits` are
-    reductions, as in `payable`, or corrections "as_stated". `tags` are columns of the frame for Tags; `emails` adds
-    e-mail addresses. The other arguments are those of the cost tables.
+    writes tokens that no money paid for at 0; `events="hour"` adds the events of an hour up. `tags` are
+    columns of the frame for Tags; `emails` adds e-mail addresses. The other arguments are those of the cost tables,
+    such as `positive_credits="as_stated"` for corrections of credits.
 
     Raises FrameError for what FOCUS cannot hold (a virtual currency, none, no dates), naming the account and the
     remedy, and what the cost tables raise. Warns once with UsageWarning of what was chosen and left out.
@@ -76,7 +75,7 @@ def to_focus(
             "version": version, "prepaid": prepaid, "purchases": purchases, "seat_prices": seat_prices,
             "billing_day": billing_day, "invoice_issuer": invoice_issuer, "closed_before": closed_before,
             "credit_rate": credit_rate, "unpriced": unpriced, "events": events,
-            "positive_credits": positive_credits, "tags": tags, "emails": emails,
+            "tags": tags, "emails": emails,
         },
         choices,
     )  # fmt: skip

@@ -20,7 +20,6 @@ _WORDS = {
     "version": VERSIONS,
     "unpriced": ("leave_out", "zero"),
     "events": ("each", "hour"),
-    "positive_credits": ("reduction", "as_stated"),
 }
 
 
@@ -38,7 +37,6 @@ class Options:
     credit_rate: Mapping[str, Rate] = field(default_factory=dict)
     unpriced: Literal["leave_out", "zero"] = "leave_out"
     events: Literal["each", "hour"] = "each"
-    positive_credits: Literal["reduction", "as_stated"] = "reduction"
     tags: tuple[str, ...] = ()
     emails: bool = False
     choices: Mapping[str, Any] = field(default_factory=dict)
@@ -53,7 +51,7 @@ class Options:
         check_choices(choices, "billed")
         drawn = {account for account, kind in (choices.get("contract") or {}).items() if kind == "prepaid"}
         return cls(
-            **{name: given[name] for name in ("version", "unpriced", "events", "positive_credits", "emails")},
+            **{name: given[name] for name in ("version", "unpriced", "events", "emails")},
             purchases=given["purchases"],
             prepaid=frozenset(_names("prepaid", given["prepaid"])) | drawn,
             seat_prices=_each("seat_prices", given["seat_prices"], _seats),

@@ -15,6 +15,7 @@ import polars as pl
 
 from truto_usage_nb import schema
 from truto_usage_nb.costs.digest import OVERHANG, Digest, digest
+from truto_usage_nb.costs.facts import Said
 from truto_usage_nb.costs.guard import guard
 from truto_usage_nb.costs.lines import cost_lines
 from truto_usage_nb.costs.matching import KEY, keyed
@@ -100,26 +101,24 @@ def _typed(records: pl.DataFrame, name: str, dtype: Any) -> pl.Expr:
 
 
 def _digest(checked: Native, options: Options) -> Digest:
-    return digest(checked, (ROW,), kinds=True, **_ruled(options))
-
-
-def _ruled(options: Options) -> dict[str, Any]:
-    """What the caller decided of the rule itself."""
-    return {name: options.choices.get(name) for name in ("billing_currency", "total_means")}
+    chosen = options.choices
+    return digest(checked, (ROW,), kinds=True, billing_currency=chosen.get("billing_currency"), said=Said.of(chosen))
 
 
 def _lines(records: pl.DataFrame, options: Options) -> pl.DataFrame:
     """The cost rule's lines, with exact amounts."""
-    lines: pl.DataFrame = cost_lines(records, **_ruled(options))
-    credit = pl.col("cost_credit")
-    if options.positive_credits == "as_stated":
-        credit = pl.when(pl.col("charges_credit") > 0).then(pl.col("charges_credit")).otherwise(credit)
+    lines: pl.DataFrame = cost_lines(
+        records,
+        billing_currency=options.choices.get("billing_currency"),
+        total_means=options.choices.get("total_means"),
+        positive_credits=Said.of(options.choices).positive_credits,
+    )
     lines = lines.with_columns(
         billed=pl.col("cost_billed"),
         list=pl.col("cost_list"),
         contracted=pl.col("cost_list") - pl.col("cost_discount").fill_null(0.0),
         tax=pl.col("cost_tax"),
-        credit=credit,
+        credit=pl.col("cost_credit"),
     )
     lines = lines.with_columns(exact(lines[name]) for name in AMOUNTS)
     return with_restatements(lines.with_columns(currency=pl.col("cost_currency"), covered=_covered()))
@@ -182,7 +181,7 @@ def _credits(lines: pl.DataFrame, options: Options) -> list[str]:
     count = lines.filter(pl.col("charges_credit") > 0).height
     if not count:
         return []
-    if options.positive_credits == "as_stated":
+    if Said.of(options.choices).positive_credits == "as_stated":
         return [f"positive credits exported as corrections of credits: {count:,}"]
     return [f"positive credits taken as reductions, as in payable: {count:,} (positive_credits='as_stated' does not)"]
 
