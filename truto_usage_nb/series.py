@@ -18,7 +18,6 @@ TotalMeans = Literal["billed", "list", "with_included"]
 Basis = Literal["bill", "estimate", "running total", "none"]
 
 __all__ = [
-    "BY_REPORT_TYPE",
     "CHOICES",
     "OTHERS_MONEY",
     "SERIES",
@@ -59,10 +58,6 @@ class Choice:
     def preference(self, dimensions: frozenset[str]) -> tuple[str, ...]:
         """Give the order for the dimensions asked for."""
         return next((order for name, order in self.by.items() if name in dimensions), self.order)
-
-
-BY_REPORT_TYPE = frozenset({"claude"})
-"""The integrations whose series is the report type; the others' series is read from a record's shape."""
 
 
 def _of(basis: Basis, *rows: tuple[str, str, str]) -> tuple[Series, ...]:
