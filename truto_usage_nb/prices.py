@@ -1,7 +1,8 @@
 """List prices by model and day, offline: the one room that knows `genai-prices`.
 
 A price here is a *unit price of the base tier*: long-context tiers go by the size of a single request, which an
-aggregated record does not tell. Asked once per model and day, never once per record.
+aggregated record does not tell. The list is asked once per model, and once more for each price that the model has had;
+a day only says which of these prices is meant.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from truto_usage_nb.errors import MissingExtraError
@@ -60,7 +61,7 @@ def known_as(model: str) -> tuple[str, ...]:
     return tuple(names)
 
 
-@cache
+@lru_cache(maxsize=65_536)
 def unit_prices(model: str, provider: str | None, day: date) -> UnitPrices | None:
     """Give a model's base-tier prices of a day (UTC), or None for a model that the list does not know.
 
@@ -73,19 +74,42 @@ def unit_prices(model: str, provider: str | None, day: date) -> UnitPrices | Non
     moment = datetime.combine(day, time(12), tzinfo=UTC)
     for name in known_as(model):
         for asked in dict.fromkeys((_PROVIDERS.get(provider or ""), None)):
-            found = _asked(name, asked, moment)
+            found = _listed(name, asked)
             if found is not None:
-                return found
+                return found.on(moment)
     return None
 
 
-def _asked(model: str, provider: str | None, moment: datetime) -> UnitPrices | None:
+class _Listed:
+    """A model of the list, and what a token cost at each price that it has had; most days share one."""
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+        self.prices: list[tuple[Any, UnitPrices]] = []
+
+    def on(self, moment: datetime) -> UnitPrices:
+        price = self.model.get_prices(moment)
+        for held, units in self.prices:
+            if held is price:
+                return units
+        units = UnitPrices(self.model.id, *(_per_token(price, tokens) for tokens in _questions()))
+        self.prices.append((price, units))
+        return units
+
+
+@lru_cache(maxsize=4_096)
+def _listed(model: str, provider: str | None) -> _Listed | None:
+    library = _library()
     try:
-        prices = [_price(model, provider, moment, tokens) for tokens in _questions()]
+        found = library.calc_price(library.Usage(input_tokens=_PROBE), model_ref=model, provider_id=provider)
     except LookupError:
         return None
-    per_token = [float(price.total_price / _PROBE) for price in prices]
-    return UnitPrices(prices[0].model.id, *per_token)
+    return _Listed(found.model)
+
+
+def _per_token(price: Any, tokens: dict[str, int]) -> float:
+    whole = price.calc_price(_library().Usage(**tokens))["total_price"]
+    return float(whole / _PROBE)
 
 
 def _questions() -> Iterable[dict[str, int]]:
@@ -95,12 +119,6 @@ def _questions() -> Iterable[dict[str, int]]:
     yield {"input_tokens": _PROBE, "cache_read_tokens": _PROBE}
     yield {"input_tokens": _PROBE, "cache_write_tokens": _PROBE}
     yield {"input_tokens": _PROBE, "cache_write_tokens": _PROBE, "cache_write_1h_tokens": _PROBE}
-
-
-def _price(model: str, provider: str | None, moment: datetime, tokens: dict[str, int]) -> Any:
-    library = _library()
-    usage = library.Usage(**tokens)
-    return library.calc_price(usage, model_ref=model, provider_id=provider, genai_request_timestamp=moment)
 
 
 @cache

@@ -19,7 +19,7 @@ from truto_usage_nb.query import UsageQuery
 if TYPE_CHECKING:
     from truto_usage_nb.result import UsageResult
 
-__all__ = ["content_hash", "is_snapshot", "read_snapshot", "write_snapshot"]
+__all__ = ["content_hash", "is_snapshot", "read_hashed", "read_snapshot", "write_snapshot"]
 
 _KEY = "truto_usage_nb"
 _FORMAT = 1
@@ -77,6 +77,14 @@ def is_snapshot(path: Path) -> bool:
 
 def read_snapshot(path: Path) -> dict[str, Any]:
     """Read what `write_snapshot` wrote, as the arguments of a `UsageResult`."""
+    return read_hashed(path)[0]
+
+
+def read_hashed(path: Path) -> tuple[dict[str, Any], str]:
+    """Read what `write_snapshot` wrote, as the arguments of a `UsageResult`, beside the hash that it was held against.
+
+    Raises DatasetError where the content is not that of the hash.
+    """
     if not is_snapshot(path):
         raise DatasetError(f"{path} is not a snapshot; UsageResult.save(path) writes one")
     said = json.loads(pl.read_parquet_metadata(path)[_KEY])
@@ -84,7 +92,7 @@ def read_snapshot(path: Path) -> dict[str, Any]:
     if content_hash(frame) != said["content_hash"]:
         raise DatasetError(f"{path} was changed after it was saved: its content does not match its hash; load it anew")
     period = said["period"]
-    return {
+    arguments = {
         "polars": frame,
         "queries": tuple(UsageQuery(**given) for given in said["queries"]),
         "fetched_at": datetime.fromisoformat(said["fetched_at"]),
@@ -93,3 +101,4 @@ def read_snapshot(path: Path) -> dict[str, Any]:
         **{name: tuple(said[name]) for name in ("told", "notes", "gaps")},
         **{name: said[name] for name in ("pages", "partial", "backend")},
     }
+    return arguments, str(said["content_hash"])

@@ -12,7 +12,7 @@ from typing import Any, TypeVar, cast
 
 import polars as pl
 
-from truto_usage_nb.costs import cost_per
+from truto_usage_nb.costs import Coverage, cost_per, coverage, estimate_costs
 from truto_usage_nb.errors import InputError, UsageWarning, hearing
 from truto_usage_nb.integrations import INTEGRATIONS
 from truto_usage_nb.planning import Period
@@ -96,6 +96,16 @@ class Book:
         return None if before is None else _named(self.costs(before, DIMENSIONS))
 
     @cached_property
+    def coverage(self) -> Coverage:
+        """What the period's records cover."""
+        return self.hear(lambda: coverage(self.shown))
+
+    @cached_property
+    def estimates(self) -> pl.DataFrame:
+        """What each account's tokens would cost at list price, views by user included."""
+        return cast("pl.DataFrame", self.hear(lambda: estimate_costs(self.now, "integrated_account_id")))
+
+    @cached_property
     def currencies(self) -> list[str]:
         """The currencies of the bill: that of the most records first, one that nobody stated last."""
         stated = self.bill.filter(pl.col("cost").is_not_null()).group_by("currency").len()
@@ -171,13 +181,14 @@ def open_book(
     `seat_prices` says what a seat costs a month, such as {"cursor": (40, "USD")}; `budget` is an amount a month, or one
     by currency.
     """
-    from truto_usage_nb.result.snapshot import content_hash
+    from truto_usage_nb.result.snapshot import read_hashed
 
-    result = read_result(snapshot)
+    held, hash_ = read_hashed(Path(snapshot))
+    result = UsageResult(**held)
     return Book(
         result=result,
         period=_reported(result, period),
-        hash=content_hash(result.polars),
+        hash=hash_,
         labels=_file("labels", labels, ("email",)),
         invoices=_file("invoices", invoices, ("integration", "month", "currency", "amount")),
         roster=_file("roster", roster, ("integration", "email")),

@@ -6,7 +6,6 @@ from html import escape
 
 import polars as pl
 
-from truto_usage_nb.costs import coverage as cover
 from truto_usage_nb.format import money
 from truto_usage_nb.questions.invoicing import CANNOT_KNOW
 from truto_usage_nb.reports.parts.book import Book, label_of
@@ -29,7 +28,7 @@ def not_in_these_figures(book: Book) -> Html:
 
 def coverage(book: Book) -> Html:
     """Show days held and missing, money, and the share of priced tokens of each account and report type."""
-    held = book.hear(lambda: cover(book.shown))
+    held = book.coverage
     accounts = held.accounts.with_columns(
         cost=pl.Series([_money(held.money, row) for row in held.accounts.select(_KEY).iter_rows()], dtype=pl.String),
         report_type=pl.col("report_type").fill_null("–"),

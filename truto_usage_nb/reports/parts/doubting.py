@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from truto_usage_nb.costs import Coverage, coverage, estimate_costs
+from truto_usage_nb.costs import Coverage
 from truto_usage_nb.reports.parts.book import Book, label_of
 from truto_usage_nb.reports.parts.markup import Html, note, plural
 from truto_usage_nb.reports.parts.state import open_vendors
@@ -27,7 +27,7 @@ class Doubt(NamedTuple):
 
 def doubts(book: Book) -> list[Doubt]:
     """Give every doubt that can be put in money, the largest of each currency first, never weighed across two."""
-    held = coverage(book.shown)
+    held = book.coverage
     found = [*_open(book), *_missing(book, held), *_unpriced(book), *_positive_credits(held), *_nameless(book)]
     places = {currency: place for place, currency in enumerate(book.currencies)}
     return sorted(
@@ -56,10 +56,9 @@ def _missing(book: Book, held: Coverage) -> Iterator[Doubt]:
 
 
 def _unpriced(book: Book) -> Iterator[Doubt]:
-    table = book.hear(lambda: estimate_costs(book.now, ["integrated_account_id"]))
     tokens = book.by("integrated_account_id").filter(pl.col("unpriced_tokens") > 0)
     unpriced = dict(tokens.group_by("integrated_account_id").agg(pl.col("unpriced_tokens").sum()).iter_rows())
-    for row in table.filter(pl.col("cost").is_null() & (pl.col("estimated_cost") > 0)).iter_rows(named=True):
+    for row in book.estimates.filter(pl.col("cost").is_null() & (pl.col("estimated_cost") > 0)).iter_rows(named=True):
         account = row["integrated_account_id"]
         if account in unpriced:
             how = f"{unpriced[account]:,} tokens that no bill states, at list price ({row['price_source']})"
