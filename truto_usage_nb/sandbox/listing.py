@@ -6,9 +6,9 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from threading import Lock
-from typing import Any
 
-from truto_usage_nb.sandbox.ask import Ask, Raw, Vendor
+from truto_usage_nb.sandbox.ask import Ask, Vendor
+from truto_usage_nb.sandbox.wire import dump
 
 _KEEP_ITEMS = 4_000
 _KEEP_ITEMS_IN_ALL = 24_000
@@ -16,20 +16,24 @@ _KEEP_ITEMS_IN_ALL = 24_000
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One object of a result and the raw row behind it."""
+    """One object of a result and, where it is asked for, the raw row behind it.
 
-    value: dict[str, Any]
-    raw: Raw
+    Both are JSON: a list remembers thousands of items, and bytes cost less to keep, and to send again, than objects.
+    """
+
+    value: bytes
+    row: bytes | None = None
 
 
-def items(vendor: Vendor, ask: Ask, *, raw: bool) -> Iterator[Item]:
+def items(vendor: Vendor, ask: Ask, *, raw: bool, with_rows: bool) -> Iterator[Item]:
     """Yield a query's items one by one: raw rows, or the unified records made of them."""
     for row in vendor.collect(ask):
         if raw:
-            yield Item(row.row, row)
-        else:
-            for record in vendor.unify(row, ask):
-                yield Item(record, row)
+            yield Item(dump(row.row))
+            continue
+        behind = dump(row.row) if with_rows else None
+        for record in vendor.unify(row, ask):
+            yield Item(dump(record), behind)
 
 
 class Listing:

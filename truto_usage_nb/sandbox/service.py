@@ -14,7 +14,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from truto_usage_nb.sandbox import misbehave, shape
-from truto_usage_nb.sandbox.ask import Raw, Vendor, World
+from truto_usage_nb.sandbox.ask import Vendor, World
 from truto_usage_nb.sandbox.budget import SERVICE_LIMIT, Standing, unmetered
 from truto_usage_nb.sandbox.company import Account
 from truto_usage_nb.sandbox.directory import account_resource, find_account, matching_accounts
@@ -25,7 +25,7 @@ from truto_usage_nb.sandbox.pages import Page, ask_of, effective_limit, page_of
 from truto_usage_nb.sandbox.params import Params, read_params
 from truto_usage_nb.sandbox.usage import Usage, answer, lines
 from truto_usage_nb.sandbox.vendors import VENDORS
-from truto_usage_nb.sandbox.wire import JSON_TYPE, NDJSON_TYPE, Problem, dump, problem_response
+from truto_usage_nb.sandbox.wire import JSON_TYPE, NDJSON_TYPE, Problem, dump, dump_object, problem_response
 
 _LIST_PAGE = 100
 _REMEMBERED_REQUESTS = 10_000
@@ -132,10 +132,10 @@ class Service:
         page = page_of(params, _LIST_PAGE if limit is None else min(limit, _LIST_PAGE), key)
         replaced = await self._befall(visit, page)
         end = page.place.offset + page.size
-        found = [Item(row, Raw(row, visit.endpoint)) for row in rows[page.place.offset : end]]
+        found = [Item(dump(row)) for row in rows[page.place.offset : end]]
         following = page.next_cursor(page.size > 0 and end < len(rows))
         body = shape.envelope(found, params, next_cursor=following, prev_cursor=page.prev_cursor())
-        return replaced or _whole_or_broken(dump(body), visit.breaking)
+        return replaced or _whole_or_broken(dump_object(body), visit.breaking)
 
     def _enter(self, visit: Visit) -> Vendor:
         """Read a request about one account and return the vendor behind it."""

@@ -2,33 +2,50 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from truto_usage_nb.sandbox.listing import Item
 from truto_usage_nb.sandbox.params import Params
+from truto_usage_nb.sandbox.wire import dump, dump_list, dump_object
 
 
-def records(page: Iterable[Item], params: Params) -> list[dict[str, Any]]:
-    """Return the page's objects as asked for.
+def shows_rows(params: Params) -> bool:
+    """Say whether an answer shows the raw rows beside the records: as remote data, or in the debug envelope."""
+    return params.truto_response_format == "debug" or _with_remote_data(params)
+
+
+def _with_remote_data(params: Params) -> bool:
+    return params.truto_response_format not in ("raw", "normalized") and not params.truto_ignore_remote_data
+
+
+def records(page: Iterable[Item], params: Params) -> list[bytes]:
+    """Return the page's objects as asked for, each as JSON.
 
     Unified records carry `remote_data` unless it is ignored. `normalized` is here the mapped records without what
     the service itself adds, so never with `remote_data`; `raw` is the provider's object alone.
     """
-    with_remote = params.truto_response_format not in ("raw", "normalized") and not params.truto_ignore_remote_data
+    found = [_with_row(item) for item in page] if _with_remote_data(params) else [item.value for item in page]
     paths = [path.split(".") for path in params.truto_exclude_fields]
-    return [_record(item, with_remote, paths) for item in page]
+    return [_left(one, paths) for one in found] if paths else found
 
 
-def _record(item: Item, with_remote: bool, paths: list[list[str]]) -> dict[str, Any]:
-    value = {**item.value, "remote_data": item.raw.row} if with_remote else item.value
+def _with_row(item: Item) -> bytes:
+    assert item.row is not None  # a list for an answer with remote data keeps the rows
+    comma = b"," if item.value != b"{}" else b""
+    return item.value[:-1] + comma + b'"remote_data":' + item.row + b"}"
+
+
+def _left(record: bytes, paths: list[list[str]]) -> bytes:
+    value = json.loads(record)
     for path in paths:
         value = _without(value, path)
-    return value
+    return dump(value)
 
 
 def _without(value: dict[str, Any], path: list[str]) -> dict[str, Any]:
-    """Return the object without a field, copying only what changes; a path may lead into objects and lists."""
+    """Return the object without a field; a path may lead into objects and lists."""
     head, *rest = path
     if head not in value:
         return value
@@ -42,12 +59,12 @@ def _without(value: dict[str, Any], path: list[str]) -> dict[str, Any]:
     return value
 
 
-def keyed(page: Iterable[Item], shaped: Iterable[dict[str, Any]], field: str) -> dict[str, dict[str, Any]]:
+def keyed(page: Iterable[Item], shaped: Iterable[bytes], field: str) -> dict[str, bytes]:
     """Return the records by a field's value (a dotted path reaches inside): of equal keys the last one wins.
 
     The key is read before fields are left out. A record without the field is keyed `undefined`, as JavaScript does.
     """
-    return {_key(item.value, field): record for item, record in zip(page, shaped, strict=True)}
+    return {_key(json.loads(item.value), field): record for item, record in zip(page, shaped, strict=True)}
 
 
 def _key(value: Any, field: str) -> str:
@@ -60,18 +77,16 @@ def _key(value: Any, field: str) -> str:
 
 def envelope(
     page: list[Item], params: Params, *, next_cursor: str | None, prev_cursor: str | None, partial: bool = False
-) -> dict[str, Any]:
-    """Return the list envelope; `result_count` counts the page before keys collapse it."""
+) -> dict[str, bytes]:
+    """Return the list envelope, a JSON text a field; `result_count` counts the page before keys collapse it."""
     shaped = records(page, params)
-    result: Any = shaped
-    if params.truto_key_by is not None:
-        result = keyed(page, shaped, params.truto_key_by)
+    by = params.truto_key_by
     return {
-        "result": result,
-        "next_cursor": next_cursor,
-        "prev_cursor": prev_cursor,
-        "result_count": len(shaped),
-        "is_partial_response": partial,
+        "result": dump_list(shaped) if by is None else dump_object(keyed(page, shaped, by)),
+        "next_cursor": dump(next_cursor),
+        "prev_cursor": dump(prev_cursor),
+        "result_count": dump(len(shaped)),
+        "is_partial_response": dump(partial),
     }
 
 
@@ -82,17 +97,19 @@ def debug(
     response_headers: Mapping[str, str],
     next_cursor: str | None,
     looping: bool,
-) -> dict[str, Any]:
+) -> bytes:
     """Return the raw fetch details: what was asked of the provider, and the objects it gave for this page."""
-    rows = list({id(item.raw): item.raw.row for item in page}.values())
+    rows = list({id(item.row): item.row for item in page if item.row is not None}.values())  # records share a row
     options = {key: request[key] for key in ("method", "headers", "body") if request.get(key) is not None}
-    return {
-        "requestUrl": request["url"],
-        "requestOptions": options,
-        "data": rows,
-        "responseHeaders": dict(response_headers),
-        "nextCursor": next_cursor,
-        "isLooping": looping,
-        "isEmptyResult": not rows,
-        "resultCount": len(page),
-    }
+    return dump_object(
+        {
+            "requestUrl": dump(request["url"]),
+            "requestOptions": dump(options),
+            "data": dump_list(rows),
+            "responseHeaders": dump(dict(response_headers)),
+            "nextCursor": dump(next_cursor),
+            "isLooping": dump(looping),
+            "isEmptyResult": dump(not rows),
+            "resultCount": dump(len(page)),
+        }
+    )

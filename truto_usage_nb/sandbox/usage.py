@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from truto_usage_nb.sandbox import shape
 from truto_usage_nb.sandbox.ask import Ask, Refused, Vendor
 from truto_usage_nb.sandbox.listing import Item, Listings, items
 from truto_usage_nb.sandbox.pages import Page, page_of_vendor, query_key
 from truto_usage_nb.sandbox.params import Params
-from truto_usage_nb.sandbox.wire import dump, refused
+from truto_usage_nb.sandbox.wire import dump, dump_object, refused
 
 _STREAM_CHUNK = 500
 
@@ -38,14 +37,14 @@ class Usage:
         """Return the items of a page and whether more follow; a provider's refusal becomes the service's error."""
         if self.params.truto_skip_api_call or not size:
             return [], False
-        key = (query_key(self.ask, raw=self.is_raw), self.ask.world.now)
+        key = (query_key(self.ask, raw=self.is_raw), self.ask.world.now, shape.shows_rows(self.params))
         try:
             return self.listings.slice(key, self._make, offset, size)
         except Refused as refusal:
             raise refused(refusal) from refusal
 
     def _make(self) -> Iterator[Item]:
-        return items(self.vendor, self.ask, raw=self.is_raw)
+        return items(self.vendor, self.ask, raw=self.is_raw, with_rows=shape.shows_rows(self.params))
 
 
 def answer(usage: Usage, page: Page, faults: set[str], headers: Mapping[str, str]) -> bytes:
@@ -67,14 +66,14 @@ def answer(usage: Usage, page: Page, faults: set[str], headers: Mapping[str, str
     )
     if usage.params.truto_response_format == "debug":
         body["debug"] = _debug(usage, found, next_cursor, headers, looping="repeated_cursor" in faults)
-    return dump(body)
+    return dump_object(body)
 
 
 def _debug(
     usage: Usage, found: list[Item], next_cursor: str | None, headers: Mapping[str, str], *, looping: bool
-) -> dict[str, Any] | None:
+) -> bytes:
     if usage.params.truto_skip_api_call:
-        return None
+        return dump(None)
     return shape.debug(
         found,
         usage.vendor.request(usage.ask),
@@ -93,4 +92,4 @@ def lines(usage: Usage, page: Page) -> Iterator[bytes]:
     while more:
         found, more = usage.slice(offset, _STREAM_CHUNK)
         offset += len(found)
-        yield b"".join(dump(record) + b"\n" for record in shape.records(found, usage.params))
+        yield b"".join(record + b"\n" for record in shape.records(found, usage.params))
