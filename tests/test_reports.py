@@ -4,6 +4,8 @@ import json
 import os
 import re
 import shutil
+import sys
+import time
 from dataclasses import replace
 
 import polars as pl
@@ -15,6 +17,7 @@ from truto_usage_nb.planning import Period
 from truto_usage_nb.reports.loading import load, period_before
 from truto_usage_nb.reports.running import quiet_environment
 from truto_usage_nb.reports.shelf import find
+from truto_usage_nb.reports.worker import worker
 
 kernel = pytest.mark.kernel
 
@@ -80,6 +83,29 @@ def test_what_is_no_notebook_is_refused(tmp_path):
         find(path)
 
 
+def test_a_parameters_cell_that_is_more_than_python_is_refused(tmp_path):
+    path = notebook(tmp_path / "magic.ipynb", parameters='%matplotlib inline\nsnapshot = ""')
+    with pytest.raises(InputError, match=r"the cell tagged `parameters` of .* is not plain Python"):
+        find(path)
+
+
+def test_the_parameters_are_the_names_that_the_tagged_cells_assign(tmp_path):
+    path = notebook(
+        tmp_path / "own.ipynb", "other = 1", parameters='snapshot: str = ""\nteam = None  # a name\nprint(1)'
+    )
+    assert find(path).parameters == ("snapshot", "team")
+    whole = json.loads(path.read_text())
+    whole["cells"][0]["source"] = ['snapshot = ""\n', "limit = 3"]  # a notebook may hold its lines one by one
+    path.write_text(json.dumps(whole))
+    assert find(path).parameters == ("snapshot", "limit")
+
+
+def test_a_library_that_is_missing_is_said_before_anything_is_loaded(snapshot, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "papermill", None)
+    with pytest.raises(MissingExtraError, match=r"reports need papermill .*pip install 'truto-usage-nb\[reports\]'"):
+        tu.render_report("ai_spend", tmp_path / "e.html", snapshot=snapshot)
+
+
 def test_pdf_without_a_browser_is_refused_before_anything_is_loaded(snapshot, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(MissingExtraError, match="apt-get install chromium"):
@@ -95,6 +121,63 @@ def test_a_failing_cell_is_shown(snapshot, tmp_path):
     assert "the cell at fault" in str(failed.value)
     assert "\x1b" not in str(failed.value)
     assert not (tmp_path / "c.html").exists()
+
+
+@kernel
+def test_what_cannot_be_written_is_said_as_the_system_says_it(snapshot, tmp_path):
+    path = notebook(tmp_path / "short.ipynb", "1")
+    (tmp_path / "taken").write_text("a file, where the page wants a folder")
+    with pytest.raises(OSError, match="taken"):
+        tu.render_report(path, tmp_path / "taken" / "page.html", snapshot=snapshot)
+
+
+@kernel
+def test_a_kernel_that_dies_is_said(snapshot, tmp_path):
+    path = notebook(tmp_path / "dies.ipynb", "import os\nos._exit(1)")
+    with pytest.raises(tu.UsageError, match="the report's kernel died"):
+        tu.render_report(path, tmp_path / "page.html", snapshot=snapshot)
+
+
+@kernel
+def test_a_renderer_that_dies_is_said(snapshot, tmp_path):
+    path = notebook(tmp_path / "kills.ipynb", "import os, signal\nos.kill(os.getppid(), signal.SIGKILL)")
+    with pytest.raises(tu.UsageError, match=r"the process that renders the report died \(exit -9\)"):
+        tu.render_report(path, tmp_path / "page.html", snapshot=snapshot)
+
+
+@kernel
+def test_leaving_ends_the_renderer_and_its_kernel_whatever_they_are_at(snapshot, tmp_path):
+    """An interrupt while the cells run: the callable that is shown the progress raises it, as the keyboard would."""
+    told = tmp_path / "kernel.txt"
+    source = f"import os, time\nopen({str(told)!r}, 'w').write(str(os.getpid()))\ntime.sleep(600)"
+    path = notebook(tmp_path / "long.ipynb", source, "'unreached'")
+
+    def interrupt(step):
+        while step.done == 1 and not told.exists():
+            time.sleep(0.01)
+        if step.done == 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        tu.render_report(path, tmp_path / "page.html", snapshot=snapshot, progress=interrupt)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(told.read_text()), 0)
+    assert not (tmp_path / "page.html").exists()
+
+
+@kernel
+def test_a_load_that_fails_leaves_no_process_behind():
+    """Its processes were told to end, and had ended, before the error came out."""
+    held = []
+
+    def fail():
+        with worker(warm=True) as rendering:
+            held.append(rendering._process)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert held[0].poll() == 0
 
 
 # What is loaded.

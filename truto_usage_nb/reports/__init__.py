@@ -59,32 +59,22 @@ def render_report(
     ...     "<script" in page.read_text(encoding="utf-8")
     False
     """
-    from truto_usage_nb.reports.running import kernel
+    from truto_usage_nb.reports.worker import worker
 
     notebook = find(name_or_path)
     printer = _browser(pdf)
+    notebook.check(parameters)
     source = Source(snapshot, client, sandbox, accounts, period, keep_snapshot)
+    source.check()
+    own = _own(notebook, period)
     with tempfile.TemporaryDirectory(prefix="truto-report-") as scratch, progress_shown(progress) as show:
-        notebook.check(parameters)
-        made = _given(source.brought(notebook, parameters), Path(scratch))
-        source.check()
-        own = _own(notebook, period)
-        with kernel(warm=notebook.shipped) as manager:
+        with worker(warm=notebook.shipped) as rendering:  # it gets ready while this process loads
+            made = _given(source.brought(notebook, parameters), Path(scratch))
             own["snapshot"] = str(source.file(notebook, made, Path(scratch), show).resolve())
-            page = _rendered(notebook, Path(to), {**made, **own}, show, manager)
+            page = rendering.render(notebook, {**made, **own}, Path(to), show)
         if pdf is not None:
             _printed(printer, page, Path(pdf), show)
         return page
-
-
-def _rendered(notebook: Notebook, to: Path, parameters: dict[str, Any], show: Show, manager: Any) -> Path:
-    from truto_usage_nb.reports.running import execute, with_parameters
-    from truto_usage_nb.reports.writing import prepare, to_html
-
-    prepare()
-    done = execute(with_parameters(notebook, parameters), show, manager)
-    show(Step("write", 0, 1, str(to)))
-    return to_html(done, to, notebook.path.parent)
 
 
 def _printed(printer: str, page: Path, pdf: Path, show: Show) -> None:

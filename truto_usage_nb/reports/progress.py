@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from truto_usage_nb.jobs import Progress
-from truto_usage_nb.jobs.progress import bar_class, somebody_looks_on
+if TYPE_CHECKING:
+    from truto_usage_nb.jobs import Progress
 
 __all__ = ["Loads", "Show", "Step", "progress_shown"]
 
@@ -32,6 +32,8 @@ def progress_shown(progress: bool | Show | None) -> Iterator[Show]:
 
     None shows a bar in notebooks and terminals and is quiet elsewhere; True and False decide; a callable is called.
     """
+    from truto_usage_nb.jobs.progress import somebody_looks_on
+
     if callable(progress):
         yield progress
     elif somebody_looks_on() if progress is None else progress:
@@ -80,6 +82,8 @@ class _Bar:
 
     def __call__(self, now: Step) -> None:
         if now.stage != self._stage:
+            from truto_usage_nb.jobs.progress import bar_class
+
             self.close()
             self._bar = bar_class()(total=now.total, desc=now.stage, leave=False, bar_format=_FORMAT)
             self._stage = now.stage

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
-from truto_usage_nb.bridge import run
 from truto_usage_nb.errors import UsageError
 from truto_usage_nb.reports.progress import Show, Step
 from truto_usage_nb.reports.shelf import Notebook, library
@@ -16,16 +15,13 @@ from truto_usage_nb.reports.shelf import Notebook, library
 __all__ = ["execute", "kernel", "quiet_environment", "with_parameters"]
 
 _SECONDS = 600
-_WARM = (
-    "exec('import genai_prices, great_tables, matplotlib.pyplot, truto_usage_nb.reports.parts', {})"
-    # in a namespace of its own: a notebook sees no name that it did not make
-)
+_WARM = "exec('from truto_usage_nb.reports.parts.warming import warm; warm()', {})"
+"""In a namespace of its own: a notebook sees no name that it did not make."""
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def with_parameters(notebook: Notebook, parameters: dict[str, Any]) -> Any:
-    """Give the notebook with its `parameters` cell followed by these; an unknown one is an `InputError`."""
-    notebook.check(parameters)
+    """Give the notebook with its `parameters` cell followed by these."""
     papermill = library("papermill")
     made = papermill.iorw.load_notebook_node(str(notebook.path))
     if parameters:
@@ -35,24 +31,23 @@ def with_parameters(notebook: Notebook, parameters: dict[str, Any]) -> Any:
     return made
 
 
-@contextmanager
-def kernel(*, warm: bool = False) -> Iterator[Any]:
+@asynccontextmanager
+async def kernel(*, warm: bool) -> AsyncIterator[Any]:
     """Start a kernel, so that it is there when the figures are; `warm` has it import what a report's parts need."""
     library("ipykernel")
-    library("nbclient")
     transport = {"transport": "ipc"} if os.name == "posix" else {}  # reached through files, not ports
     manager = library("jupyter_client").AsyncKernelManager(kernel_name="python3", **transport)
     arguments = ["--log-level=CRITICAL"]  # a kernel that is told to end has nothing to add
     arguments += [f"--IPKernelApp.exec_lines={_WARM}"] if warm else []
-    run(manager.start_kernel(env=quiet_environment(), extra_arguments=arguments))
+    await manager.start_kernel(env=quiet_environment(), extra_arguments=arguments)
     try:
         yield manager
     finally:
         if manager.has_kernel:
-            run(manager.shutdown_kernel(now=True))
+            await manager.shutdown_kernel(now=True)
 
 
-def execute(notebook: Any, show: Show, manager: Any) -> Any:
+async def execute(notebook: Any, show: Show, manager: Any) -> Any:
     """Run every cell in a kernel; a failing cell is a `UsageError` that shows its source and its error."""
     nbclient = library("nbclient")
     client = nbclient.NotebookClient(
@@ -65,8 +60,7 @@ def execute(notebook: Any, show: Show, manager: Any) -> Any:
         on_cell_start=_telling(notebook, show),
     )
     try:
-        # On the library's own loop Ctrl-C cancels the work and ends the kernel; nbclient's own way ends in a traceback.
-        return run(client.async_execute(cleanup_kc=True))
+        return await client.async_execute(cleanup_kc=True)
     except nbclient.exceptions.CellExecutionError as problem:
         told = _COLOUR.sub("", str(problem))
         raise UsageError(f"a cell of the report failed: {problem.ename}: {problem.evalue}\n{told}") from None

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import ast
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from truto_usage_nb.errors import InputError, MissingExtraError, did_you_mean
 
-__all__ = ["Notebook", "find", "library", "list_reports"]
+__all__ = ["Notebook", "check_libraries", "find", "library", "list_reports"]
 
 _SHIPPED = Path(__file__).parent / "notebooks"
 _METADATA = "truto_usage_nb"
@@ -80,25 +83,46 @@ def find(name_or_path: str | Path) -> Notebook:
 
 def _read(path: Path) -> Notebook:
     try:
-        said = json.loads(path.read_text(encoding="utf-8"))["metadata"].get(_METADATA, {})
-    except (ValueError, KeyError, AttributeError) as problem:
+        whole = json.loads(path.read_text(encoding="utf-8"))
+        said, cells = whole["metadata"].get(_METADATA, {}), whole["cells"]
+        sources = ["".join(cell["source"]) for cell in cells if "parameters" in cell["metadata"].get("tags", ())]
+    except (ValueError, KeyError, AttributeError, TypeError) as problem:
         raise InputError(f"{path} is not a notebook: {type(problem).__name__}: {problem}") from None
-    known = library("papermill").inspect_notebook(str(path))
+    known = dict.fromkeys(name for source in sources for name in _assigned(source, path))
     return Notebook(path, int(said.get("before", 0)), said.get("users", False), tuple(known))
 
 
-_PARTS = {"papermill": ("papermill.iorw", "papermill.parameterize", "papermill.inspection")}
+def _assigned(source: str, path: Path) -> Iterator[str]:
+    """Yield the names that a cell's own lines assign; papermill knows them too, but takes seconds to import."""
+    try:
+        lines = ast.parse(source).body
+    except SyntaxError as problem:
+        raise InputError(f"the cell tagged `parameters` of {path} is not plain Python: {problem}") from None
+    for line in lines:
+        targets = line.targets if isinstance(line, ast.Assign) else [getattr(line, "target", None)]
+        yield from (target.id for target in targets if isinstance(target, ast.Name))
+
+
+_LIBRARIES = ("ipykernel", "jupyter_client", "nbclient", "nbconvert", "papermill")
+_PARTS = {"papermill": ("papermill.iorw", "papermill.parameterize")}
+
+
+def check_libraries() -> None:
+    """Raise `MissingExtraError` where a library that renders is missing, without importing any."""
+    for name in _LIBRARIES:
+        if find_spec(name) is None:
+            raise _missing(name, f"No module named {name!r}")
 
 
 def library(name: str) -> Any:
     """Import a library that only reports need; one that is missing is an error that ends in the line to paste."""
-    from importlib import import_module
-
     try:
         for part in _PARTS.get(name, ()):
             import_module(part)
         return import_module(name)
     except ImportError as problem:
-        raise MissingExtraError(
-            f"reports need {name} ({problem}); install it: pip install 'truto-usage-nb[reports]'"
-        ) from None
+        raise _missing(name, str(problem)) from None
+
+
+def _missing(name: str, why: str) -> MissingExtraError:
+    return MissingExtraError(f"reports need {name} ({why}); install it: pip install 'truto-usage-nb[reports]'")

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import polars as pl
-
 from truto_usage_nb.errors import InputError
 from truto_usage_nb.planning import Period
 from truto_usage_nb.reports.progress import Show
@@ -45,7 +43,7 @@ class Source:
             "labels": demo.people,
             "roster": demo.rosters,
             "seat_prices": lambda: {name: [float(amount), of] for name, (amount, of) in SEAT_PRICES.items()},
-            "invoices": lambda: pl.concat([demo.invoices(month) for month in months]),
+            "invoices": lambda: _below([demo.invoices(month) for month in months]),
         }
         if not months or self.accounts is not None:  # they are of whole months and all accounts
             del offered["invoices"]
@@ -84,6 +82,12 @@ class Source:
             return load(self.client, accounts, self.period, show, before=notebook.before, users=users)
         with _client(sandbox=self.sandbox) as own:
             return load(own, accounts, self.period, show, before=notebook.before, users=users)
+
+
+def _below(tables: list[Any]) -> Any:
+    from polars import concat
+
+    return concat(tables)
 
 
 def _months(period: Any) -> list[str]:

@@ -5,24 +5,18 @@ from __future__ import annotations
 import itertools
 import re
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 from truto_usage_nb.reports.shelf import library
 from truto_usage_nb.reports.steady import steady
 
-__all__ = ["prepare", "to_html", "whole"]
+__all__ = ["to_html", "whole"]
 
 _HERE = Path(__file__).parent
 _HEADING = re.compile(r"<h2(?: id=\"[^\"]*\")?>(.*?)</h2>", re.DOTALL)
 _TITLE = re.compile(r"^# +(.+)$", re.MULTILINE)
 _CONTENTS = "<!-- contents -->"
 _TAGS = re.compile(r"<[^>]+>")
-
-
-def prepare() -> None:
-    """Import what writes the page while the cells run: that takes a second, and the kernel is another process."""
-    Thread(target=lambda: library("nbconvert"), daemon=True).start()
 
 
 def to_html(notebook: Any, path: Path, folder: Path) -> Path:

@@ -1,0 +1,98 @@
+"""The other side of `worker`: the process that executes a notebook and writes its page.
+
+It is told one order on its standard input and answers on its standard output, pickled both; the end of its input is
+the order to stop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pickle
+import sys
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from threading import Thread
+from typing import Any
+
+from truto_usage_nb.errors import UsageError
+from truto_usage_nb.reports.progress import Step
+from truto_usage_nb.reports.running import execute, kernel, with_parameters
+from truto_usage_nb.reports.shelf import library
+from truto_usage_nb.reports.worker import SIZE_BYTES
+from truto_usage_nb.reports.writing import to_html
+
+__all__ = ["main"]
+
+Say = Callable[[str, Any], None]
+
+
+def main() -> None:
+    """Start a kernel, wait for the order, render, and end."""
+    say = _line_of_its_own()
+    with suppress(asyncio.CancelledError):
+        asyncio.run(_serve(say, warm="warm" in sys.argv))
+
+
+def _line_of_its_own() -> Say:
+    """Keep standard output for what is answered; whatever else prints, prints where errors go."""
+    line = os.fdopen(os.dup(1), "wb", buffering=0)
+    os.dup2(2, 1)
+
+    def say(kind: str, value: Any) -> None:
+        with suppress(BrokenPipeError):  # nobody waits any more
+            line.write(pickle.dumps((kind, value)))
+
+    return say
+
+
+async def _serve(say: Say, *, warm: bool) -> None:
+    loop, work = asyncio.get_running_loop(), asyncio.current_task()
+    order: asyncio.Future[Any] = loop.create_future()
+    Thread(target=_listen, args=(loop, order, work), daemon=True).start()
+    try:
+        async with kernel(warm=warm) as manager:
+            library("papermill")  # while the kernel does the same, and the figures are on their way
+            library("nbconvert")
+            page = await _rendered(await order, say, manager)
+        say("done", page)
+    except Exception as problem:  # noqa: BLE001  (whatever it is, it is raised where somebody waits)
+        say("failed", _sendable(problem))
+
+
+def _listen(loop: asyncio.AbstractEventLoop, order: asyncio.Future[Any], work: asyncio.Task[Any]) -> None:
+    """Wait for the order; the end of the line ends the work, whenever it comes."""
+    with suppress(RuntimeError):  # the loop is over already
+        with suppress(EOFError):
+            size = int.from_bytes(_exactly(SIZE_BYTES), "big")
+            loop.call_soon_threadsafe(order.set_result, pickle.loads(_exactly(size)))
+            _exactly(1)
+        loop.call_soon_threadsafe(work.cancel)
+
+
+def _exactly(size: int) -> bytes:
+    """Read so many bytes, past Python's own buffer: whoever waits there at the end of a process holds it up."""
+    got = b""
+    while len(got) < size:
+        more = os.read(0, size - len(got))
+        if not more:
+            raise EOFError
+        got += more
+    return got
+
+
+async def _rendered(order: Any, say: Say, manager: Any) -> Any:
+    notebook, parameters, to = order
+    done = await execute(with_parameters(notebook, parameters), lambda step: say("step", step), manager)
+    say("step", Step("write", 0, 1, to.name))
+    return to_html(done, to, notebook.path.parent)
+
+
+def _sendable(problem: Exception) -> Exception:
+    """Give errors that mean something to the caller as they are; anything else with its traceback as a note."""
+    if isinstance(problem, UsageError | OSError):
+        return problem
+    unforeseen = UsageError(f"the report could not be rendered: {type(problem).__name__}: {problem}")
+    unforeseen.add_note(traceback.format_exc())
+    return unforeseen
