@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
-from dataclasses import dataclass
 from threading import Lock
+from typing import NamedTuple
 
 from truto_usage_nb.sandbox.ask import Ask, Vendor
 from truto_usage_nb.sandbox.wire import dump
@@ -14,8 +14,7 @@ _KEEP_ITEMS = 4_000
 _KEEP_ITEMS_IN_ALL = 24_000
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):
     """One object of a result and, where it is asked for, the raw row behind it.
 
     Both are JSON: a list remembers thousands of items, and bytes cost less to keep, and to send again, than objects.

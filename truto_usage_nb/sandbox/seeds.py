@@ -14,6 +14,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZabcdefghjkmnpqrstvwxyz"
+_LETTER_OF_BYTE = bytes(ord(_ALPHABET[byte % len(_ALPHABET)]) for byte in range(256))
 _TOKEN_LENGTH = 24
 
 
@@ -61,5 +62,4 @@ def token_id(seed: int, prefix: str, *keys: object) -> str:
     >>> token_id(7, "user_01", "ada") == token_id(7, "user_01", "ada")
     True
     """
-    digest = _digest(seed, (prefix, *keys), _TOKEN_LENGTH)
-    return prefix + "".join(_ALPHABET[byte % len(_ALPHABET)] for byte in digest)
+    return prefix + _digest(seed, (prefix, *keys), _TOKEN_LENGTH).translate(_LETTER_OF_BYTE).decode()

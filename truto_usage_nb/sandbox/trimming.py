@@ -18,7 +18,6 @@ def compact(fields: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in fields.items():
         if isinstance(value, dict):
             value = compact(value)  # noqa: PLW2901  (the field's own new value)
-        if value is None or (not value and isinstance(value, dict | list)):
-            continue
-        kept[name] = value
+        if value or (value is not None and not isinstance(value, (dict, list))):
+            kept[name] = value
     return kept

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime
 from decimal import Decimal
+from functools import lru_cache
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from truto_usage_nb.sandbox.ask import Ask, Raw
@@ -12,10 +14,39 @@ from truto_usage_nb.sandbox.vendors.claude import facts
 from truto_usage_nb.sandbox.vendors.claude.dimensions import COST_DIMENSIONS, USAGE_DIMENSIONS
 from truto_usage_nb.sandbox.vendors.claude.directory import ACTOR_TYPES, actor_object, deleted
 from truto_usage_nb.sandbox.vendors.claude.line import NOTHING, Counts, Line, add
-from truto_usage_nb.sandbox.vendors.claude.money import parts, plain
+from truto_usage_nb.sandbox.vendors.claude.money import Part, parts, plain
 from truto_usage_nb.sandbox.vendors.claude.question import Question
 
 Key = tuple[datetime, tuple[Any, ...]]
+Reader = Callable[[Line], Any]
+
+_READ: dict[str, Reader] = {
+    "actor": attrgetter("actor"),
+    "actor_type": lambda line: ACTOR_TYPES[line.actor.kind] if line.actor else None,
+    "agent_id": attrgetter("agent"),
+    "api_key_id": attrgetter("api_key"),
+    "context_window": lambda line: line.context if line.model else None,
+    "inference_geo": lambda line: "global" if line.model else None,
+    "model": attrgetter("model"),
+    "product": attrgetter("product"),
+    "service_tier": lambda line: line.tier if line.model else None,
+    "session_id": attrgetter("session"),
+    "slack_channel_id": attrgetter("slack_channel"),
+    "speed": lambda line: "standard" if line.model else None,
+    "workspace_id": attrgetter("workspace"),
+}
+"""How a dimension is read from a line; one that is not here is null."""
+_OF_A_PART = frozenset({"cost_type", "token_type", "model"})
+_FILTERED: dict[str, Reader] = {
+    "products": attrgetter("product"),
+    "surfaces": attrgetter("product"),
+    "actor_ids": lambda line: line.actor.id if line.actor else None,
+    "models": attrgetter("model"),
+    "api_key_ids": attrgetter("api_key"),
+    "workspace_ids": attrgetter("workspace"),
+    "service_tiers": attrgetter("tier"),
+}
+"""What of a line each filter looks at."""
 
 
 class Cents(NamedTuple):
@@ -26,6 +57,10 @@ class Cents(NamedTuple):
     requests: int
 
 
+_NO_CENTS = Cents(Decimal(0), Decimal(0), 0)
+
+
+@lru_cache(maxsize=4096)  # the rows of a bucket share its two stamps
 def stamp(moment: datetime) -> str:
     """Write an instant as the vendor does."""
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -58,21 +93,12 @@ def _day(ask: Ask, question: Question, day: date) -> Iterator[Raw]:
 
 def wanted(ask: Ask, question: Question, line: Line) -> bool:
     """Say whether a line passes the filters; a filter on what a line does not have drops it."""
-    tests = {
-        "products": line.product,
-        "surfaces": line.product,
-        "actor_ids": line.actor.id if line.actor else None,
-        "models": line.model,
-        "api_key_ids": line.api_key,
-        "workspace_ids": line.workspace,
-        "service_tiers": line.tier,
-    }
     if question.with_actor and line.actor is None:
         return False
     person = line.actor.person if line.actor else None
     if not question.include_deleted and person is not None and deleted(person, ask.world.now):
         return False
-    return all(tests[name] in allowed for name, allowed in question.filters.items())
+    return all(_FILTERED[name](line) in allowed for name, allowed in question.filters.items())
 
 
 def _buckets(ask: Ask, question: Question, lines: Iterable[Line]) -> Iterator[tuple[datetime, Line, Counts]]:
@@ -100,38 +126,25 @@ def _cost_rows(ask: Ask, question: Question, lines: Iterable[Line]) -> Iterator[
         for part in parts(line, counts, ask.account.kind):
             if models is not None and part.model not in models:
                 continue
-            own = {"cost_type": part.cost_type, "token_type": part.token_type, "model": part.model}
-            for key in ((at, values) for values in _values(ask, question, line, own)):
-                old = groups.get(key, Cents(Decimal(0), Decimal(0), 0))
-                groups[key] = Cents(old[0] + part.cents, old[1] + part.list_cents, old[2] + part.requests)
+            for values in _values(ask, question, line, part):
+                amount, listed, requests = groups.get((at, values), _NO_CENTS)
+                groups[at, values] = Cents(amount + part.cents, listed + part.list_cents, requests + part.requests)
     for (at, values), cents in _in_order(groups):
         yield {**_head(ask, question, at, values, COST_DIMENSIONS), "cost": _cost(ask, question, cents)}
 
 
-def _values(
-    ask: Ask, question: Question, line: Line, own: dict[str, str | None] | None = None
-) -> Iterator[tuple[Any, ...]]:
-    """Yield a line's group values, once per access group of its user where groups are asked for."""
-    found: dict[str, Any] = {
-        "actor": line.actor,
-        "actor_type": None if line.actor is None else ACTOR_TYPES[line.actor.kind],
-        "agent_id": line.agent,
-        "api_key_id": line.api_key,
-        "context_window": line.context if line.model else None,
-        "inference_geo": "global" if line.model else None,
-        "model": line.model,
-        "organization_id": ask.account.organization_id,
-        "product": line.product,
-        "service_tier": line.tier if line.model else None,
-        "session_id": line.session,
-        "slack_channel_id": line.slack_channel,
-        "speed": "standard" if line.model else None,
-        "workspace_id": line.workspace,
-        **(own or {}),
-    }
-    for group in (line.groups or (None,)) if "rbac_group_id" in question.group_by else (None,):
-        found["rbac_group_id"] = group
-        yield tuple(found.get(name) for name in question.group_by)
+def _values(ask: Ask, question: Question, line: Line, part: Part | None = None) -> list[tuple[Any, ...]]:
+    """Return a line's group values, once per access group of its user where groups are asked for."""
+    groups = (line.groups or (None,)) if "rbac_group_id" in question.group_by else (None,)
+    return [tuple([_value(ask, name, line, part, group) for name in question.group_by]) for group in groups]
+
+
+def _value(ask: Ask, name: str, line: Line, part: Part | None, group: str | None) -> Any:
+    if part is not None and name in _OF_A_PART:
+        return getattr(part, name)
+    if name in _READ:
+        return _READ[name](line)
+    return {"organization_id": ask.account.organization_id, "rbac_group_id": group}.get(name)
 
 
 def _in_order(groups: dict[Key, Any]) -> list[tuple[Key, Any]]:

@@ -186,7 +186,7 @@ def _person(seed: int, day: date, person: Person) -> Iterator[Line]:
 
 def _code_lines(r: Random, line: Line, share: float, subscribed: bool) -> Iterator[Line]:
     counts = prompted(r, 5.2e6 * share, 60_000 * share, 0.93)
-    line = replace(line, subscription=subscribed, workspace=None if subscribed else PLATFORM)
+    line = line._replace(subscription=subscribed, workspace=None if subscribed else PLATFORM)
     yield line.with_counts(counts)
     if chance(r, 0.25):
-        yield replace(line, counts=prompted(r, 0.9e6 * share, 12_000 * share, 0.9), remote=True)
+        yield line._replace(counts=prompted(r, 0.9e6 * share, 12_000 * share, 0.9), remote=True)

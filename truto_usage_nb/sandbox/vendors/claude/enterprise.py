@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from random import Random
 
 from truto_usage_nb.sandbox import calendar
@@ -56,7 +57,7 @@ def _person(seed: int, account_id: str, kind: str, day: date, person: Person) ->
     r = rng(seed, account_id, day, person.key)
     if not busy(r, day, person):
         return
-    size = appetite(seed, person) * calendar.growth(day)
+    size = appetite(seed, person.key) * calendar.growth(day)
     for habit in HABITS:
         if chance(r, habit.likely) and (not habit.engineers_only or _ENGINEERING.intersection(person.teams)):
             model = _model(habit, person, day)
@@ -72,7 +73,7 @@ def _habit_lines(r: Random, habit: Habit, base: Line, size: float) -> Iterator[L
     counts = prompted(r, habit.prompt * size, habit.output * size, habit.hit)
     yield base.with_counts(counts._replace(searches=int(spread(r, habit.searches))))
     if habit.product == "claude_code":
-        yield replace(base, model=_HELPER, counts=prompted(r, habit.prompt * size * 0.12, 15_000 * size, 0.8))
+        yield base._replace(model=_HELPER, counts=prompted(r, habit.prompt * size * 0.12, 15_000 * size, 0.8))
 
 
 def _model(habit: Habit, person: Person, day: date) -> str:
@@ -84,15 +85,19 @@ def _model(habit: Habit, person: Person, day: date) -> str:
 
 def _over(seed: int, person: Person, day: date) -> bool:
     """Say whether a seat's monthly allowance is used up: heavy users reach the end of theirs late in the month."""
-    want = appetite(seed, person)
-    reached = 28 - int(10 * want + uniform(rng(seed, "allowance", person.key, day.year, day.month), 0, 4))
-    return want > 0.8 and day.day >= max(9, reached)
+    want = appetite(seed, person.key)
+    return want > 0.8 and day.day >= max(9, 28 - int(10 * want + _luck(seed, person.key, day.year, day.month)))
+
+
+@lru_cache(maxsize=4096)  # a month asks for each of its days and products
+def _luck(seed: int, key: str, year: int, month: int) -> float:
+    return uniform(rng(seed, "allowance", key, year, month), 0, 4)
 
 
 def _settling(r: Random, line: Line) -> Line:
     """Return the line with what will still happen to it: some come days late, many are restated for a month."""
     late = integer(r, 1, 3) if chance(r, 0.02) else 0
-    return replace(line, late_days=late, restated=integer(r, -15, 60))
+    return line._replace(late_days=late, restated=integer(r, -15, 60))
 
 
 def _nobody(seed: int, account_id: str, kind: str, day: date, scale: float) -> Iterator[Line]:

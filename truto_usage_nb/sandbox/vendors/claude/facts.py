@@ -36,6 +36,7 @@ def is_console(account: Account) -> bool:
     return account.kind == "console"
 
 
+@lru_cache(maxsize=1024)  # all lines of a day begin there
 def midnight(day: date) -> datetime:
     """Return the day's first instant, UTC."""
     return datetime.combine(day, time(), UTC)

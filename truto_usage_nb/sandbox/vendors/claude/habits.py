@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from functools import lru_cache
 from random import Random
 
 from truto_usage_nb.sandbox import calendar
@@ -31,6 +32,7 @@ def busy(r: Random, day: date, person: Person) -> bool:
     return chance(r, 0.88 * min(1.0, calendar.weekday_factor(day)))
 
 
-def appetite(seed: int, person: Person) -> float:
+@lru_cache(maxsize=4096)  # asked for each day of each person
+def appetite(seed: int, key: str) -> float:
     """Return how much a person uses beside the average: a few use a lot."""
-    return 0.35 + 1.9 * uniform(rng(seed, "claude appetite", person.key), 0, 1) ** 2
+    return 0.35 + 1.9 * uniform(rng(seed, "claude appetite", key), 0, 1) ** 2

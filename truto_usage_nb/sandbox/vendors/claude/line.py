@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from operator import add as plus
+from operator import sub as minus
 from typing import NamedTuple
 
 from truto_usage_nb.sandbox.company import Person
@@ -34,12 +36,12 @@ NOTHING = Counts()
 
 def add(left: Counts, right: Counts) -> Counts:
     """Add two sets of counts, kind by kind."""
-    return Counts(*(a + b for a, b in zip(left, right, strict=True)))
+    return Counts._make(map(plus, left, right))
 
 
 def scaled(counts: Counts, parts: int, of: int) -> Counts:
     """Return the share parts/of of every count, rounded down."""
-    return Counts(*(count * parts // of for count in counts))
+    return Counts._make([count * parts // of for count in counts])
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +50,11 @@ class Actor:
 
     kind: str
     id: str
-    person: Person | None = None
+    person: Person | None = field(default=None, hash=False)  # the id tells them apart already
     name: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """One metered line of a day, with every dimension the vendor can group by.
 
     `unit_cents` is the list price of one of `counts.units` (container and session time, refunds). `billable` is false
@@ -85,7 +86,7 @@ class Line:
 
     def with_counts(self, counts: Counts) -> Line:
         """Return the same line with other counts."""
-        return replace(self, counts=counts)
+        return self._replace(counts=counts)
 
 
 PEOPLE_HOURS = (0, 0, 0, 0, 0, 0, 1, 4, 9, 12, 12, 9, 6, 9, 12, 11, 9, 6, 4, 2, 1, 1, 0, 0)
@@ -104,5 +105,5 @@ def shares(counts: Counts, weights: Sequence[int]) -> Iterator[Counts]:
     for weight in weights:
         done += weight
         upto = scaled(counts, done, of)
-        yield Counts(*(b - a for a, b in zip(before, upto, strict=True)))
+        yield Counts._make(map(minus, upto, before))
         before = upto

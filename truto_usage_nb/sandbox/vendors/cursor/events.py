@@ -60,7 +60,7 @@ class Event:
     @property
     def chargeable(self) -> bool:
         """Whether money is owed for the event."""
-        return self.kind in {Kind.USAGE_BASED, Kind.OWN_KEY}
+        return self.kind is Kind.USAGE_BASED or self.kind is Kind.OWN_KEY
 
     @property
     def covered(self) -> bool:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from hashlib import blake2b
 
 PRODUCT = {"id": "cursor", "name": "Cursor"}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_ENCODER = json.JSONEncoder(default=str)
 _PROVIDERS = (
     ("claude", "anthropic"),
     ("gpt", "openai"),
@@ -27,7 +29,7 @@ _PROVIDERS = (
 
 def stable_id(prefix: str, *keys: object) -> str:
     """Return an id that depends on the keys alone: Cursor gives its rows none."""
-    return f"{prefix}_{blake2b(json.dumps(keys, default=str).encode(), digest_size=12).hexdigest()}"
+    return f"{prefix}_{blake2b(_ENCODER.encode(keys).encode(), digest_size=12).hexdigest()}"
 
 
 def instant(moment: datetime) -> str:
@@ -58,6 +60,11 @@ def dollars(cents: object) -> Decimal:
     return Decimal(str(cents)).scaleb(-2)
 
 
+@lru_cache(maxsize=256)  # a team uses few models, and each event names one
+def _provider_of(name: str) -> str | None:
+    return next((provider for start, provider in _PROVIDERS if name.lower().startswith(start)), None)
+
+
 def model_named(name: str | None) -> dict[str, str] | None:
     """Return the model with the provider that its name gives away; an unfamiliar name has none.
 
@@ -66,5 +73,5 @@ def model_named(name: str | None) -> dict[str, str] | None:
     """
     if name is None:
         return None
-    provider = next((provider for start, provider in _PROVIDERS if name.lower().startswith(start)), None)
+    provider = _provider_of(name)
     return {"id": name} if provider is None else {"id": name, "provider": provider}

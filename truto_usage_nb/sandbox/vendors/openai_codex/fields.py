@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
@@ -13,6 +14,7 @@ from truto_usage_nb.sandbox.trimming import compact
 
 API_PRODUCT = {"id": "openai_api", "name": "OpenAI API"}
 CODEX_PRODUCT = {"id": "codex", "name": "Codex"}
+_ENCODER = json.JSONEncoder(default=str)
 
 
 def stable_id(prefix: str, *keys: object) -> str:
@@ -21,7 +23,7 @@ def stable_id(prefix: str, *keys: object) -> str:
     >>> stable_id("costs", 1730419200, "proj_abc") == stable_id("costs", 1730419200, "proj_abc")
     True
     """
-    return f"{prefix}_{blake2b(json.dumps(keys, default=str).encode(), digest_size=12).hexdigest()}"
+    return f"{prefix}_{blake2b(_ENCODER.encode(keys).encode(), digest_size=12).hexdigest()}"
 
 
 def instant(moment: datetime) -> str:
@@ -33,6 +35,7 @@ def instant(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+@lru_cache(maxsize=512)  # all rows of a day begin and end together
 def from_unix(seconds: int | None) -> str | None:
     """Write Unix seconds as RFC 3339 in UTC; null stays null."""
     return None if seconds is None else instant(datetime.fromtimestamp(seconds, UTC))

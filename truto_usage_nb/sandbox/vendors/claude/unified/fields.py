@@ -1,4 +1,4 @@
-"""Small pieces that every mapping of this vendor needs."""
+"""Small pieces that every mapping of this vendor needs; nulls in them are trimmed with the whole record."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from truto_usage_nb.sandbox.vendors.claude.directory import PRODUCTS, WORKSPACES
 from truto_usage_nb.sandbox.vendors.claude.question import report_type
 
 Json = Mapping[str, Any]
+_ENCODER = json.JSONEncoder(sort_keys=True, default=str)
 TOKEN_KINDS = ("input", "output", "cache_read", "cache_write_ephemeral_5m", "cache_write_ephemeral_1h")
 
 
@@ -34,21 +35,21 @@ def charge(kind: str, cents: str | int | float | Decimal, currency: str | None) 
 
 def stable_id(raw: Raw, ask: Ask, *keys: object) -> str:
     """Return an id from account, report, and what tells a row from its neighbours: the vendor gives its rows none."""
-    text = json.dumps([ask.account.id, report_type(ask), raw.endpoint, *keys], sort_keys=True, default=str)
+    text = _ENCODER.encode([ask.account.id, report_type(ask), raw.endpoint, *keys])
     return f"claude_{blake2b(text.encode(), digest_size=12).hexdigest()}"
 
 
 def product(name: str | None, default: str = "claude_api") -> dict[str, Any]:
     """Return the product of a row by its surface, or the default where the row states none."""
     known = name or default
-    return compact({"id": known, "name": PRODUCTS.get(known)})
+    return {"id": known, "name": PRODUCTS.get(known)}
 
 
 def organization(raw: Raw, ask: Ask, stated: str | None = None) -> dict[str, Any]:
     """Return the organisation a row or its envelope states, else the account's; named where it is the account's."""
     found = stated or raw.context.get("organization_id") or ask.account.organization_id
     own = found == ask.account.organization_id
-    return compact({"id": found, "name": ask.account.organization_name if own else None})
+    return {"id": found, "name": ask.account.organization_name if own else None}
 
 
 def workspace(workspace_id: str | None) -> dict[str, Any]:
@@ -68,7 +69,7 @@ def user(actor: Json | None) -> dict[str, Any]:
     if actor is None or actor.get("type") != "user_actor":
         return {}
     email = actor.get("email_address") or actor.get("email")
-    return compact({"id": actor.get("user_id"), "email": email, "name": actor.get("name")})
+    return {"id": actor.get("user_id"), "email": email, "name": actor.get("name")}
 
 
 def actor_id(actor: Json | None) -> str | None:
