@@ -15,9 +15,9 @@ Dask and PySpark frames. Everything between is narwhals; this is the only room t
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, TypeVar
 
 import narwhals.stable.v2 as nw
 import polars as pl
@@ -26,6 +26,7 @@ from truto_usage_nb.errors import FrameError, MissingExtraError, did_you_mean
 
 Kind = Literal["polars", "polars_lazy", "pandas", "pandas_arrow", "pyarrow", "duckdb", "dask", "pyspark"]
 Frame = nw.LazyFrame[Any] | nw.DataFrame[Any]
+T = TypeVar("T")
 
 __all__ = [
     "Frame",
@@ -48,11 +49,26 @@ KINDS = "a polars, pandas, PyArrow, DuckDB, Dask or PySpark frame"
 
 @dataclass(frozen=True, slots=True)
 class Native:
-    """Hold a caller's frame: what it is, the frame itself, and narwhals' view of it."""
+    """Hold a caller's frame: what it is, the frame itself, and narwhals' view of it.
+
+    `found` is what was found of just these rows. A copy that is changed (`replace`) begins without; `only`, which keeps
+    every row, hands it on.
+    """
 
     kind: Kind
     original: Any
     frame: Frame
+    found: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def once(self, what: Hashable, find: Callable[[], T]) -> T:
+        """Find something of these rows, once: a frame that enters anew is looked at anew.
+
+        What is found must be the same whatever columns `only` has left out. An error is raised every time.
+        """
+        if what not in self.found:
+            self.found[what] = find()
+        answer: T = self.found[what]
+        return answer
 
     @property
     def columns(self) -> list[str]:
@@ -140,7 +156,9 @@ def require(native: Native, columns: tuple[str, ...], purpose: str) -> None:
 def only(native: Native, columns: Iterable[str]) -> Native:
     """Give the frame with these of its columns alone: an engine plans and carries what is asked, not 130 columns."""
     have = set(native.columns)
-    return replace(native, frame=native.frame.select(*(c for c in dict.fromkeys(columns) if c in have)))
+    made = replace(native, frame=native.frame.select(*(c for c in dict.fromkeys(columns) if c in have)))
+    object.__setattr__(made, "found", native.found)
+    return made
 
 
 def suspects(native: Native, key: Sequence[str]) -> Native:

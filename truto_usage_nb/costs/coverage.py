@@ -18,11 +18,12 @@ from truto_usage_nb.costs.lines import rule_lines
 from truto_usage_nb.costs.matching import match
 from truto_usage_nb.costs.reading import day_of
 from truto_usage_nb.costs.reasons import REASONS
+from truto_usage_nb.costs.ruled import kept_lines
 from truto_usage_nb.native import Native, collect, each_part, enter
 from truto_usage_nb.schema import RECORD_KEY
 from truto_usage_nb.series import OTHERS_MONEY
 
-__all__ = ["Coverage", "coverage"]
+__all__ = ["Coverage", "coverage", "covered"]
 
 _CONCERNED = {"credit_sign": "cost_credit", "estimate": "cost_vendor_estimate"}
 """The money that a flag is about, where that is not what is billed."""
@@ -68,7 +69,12 @@ def coverage(frame_or_result: Any) -> Coverage:
     """
     is_result = all(hasattr(frame_or_result, name) for name in ("settled_until", "frame"))
     result = frame_or_result if is_result else None
-    native = reduced(enter(frame_or_result if result is None else frame_or_result.frame), VIEW)
+    return covered(enter(frame_or_result if result is None else frame_or_result.frame), result)
+
+
+def covered(frame: Native, result: Any) -> Coverage:
+    """Say what a frame holds and lacks, for the period and the pages of a result, or None."""
+    native = reduced(frame, VIEW)
     read = guard(native, digest(native, VIEW), {"overlap": "allow"})
     named = dict(zip(read.dims, VIEW, strict=True))
     tables = {
@@ -193,7 +199,8 @@ def _flags(native: Native) -> pl.DataFrame:
 
 
 def _flags_of(native: Native) -> pl.DataFrame:
-    lines = rule_lines(native.frame, look(native), native)
+    kept = kept_lines(native)
+    lines = kept.frame if kept is not None else rule_lines(native.frame, look(native), native)
     have = lines.collect_schema().names()
     reasons = [reason for reason in REASONS if f"__is_{reason}" in have]
     counts = {f"n_{r}": nw.col(f"__is_{r}").fill_null(False).cast(nw.Int64) for r in reasons}

@@ -16,10 +16,11 @@ import polars as pl
 from truto_usage_nb.costs.choices import Measure
 from truto_usage_nb.costs.currencies import is_virtual
 from truto_usage_nb.costs.facts import NEEDED, NOTHING_SAID, Said, look, mixed, unknown_amounts
-from truto_usage_nb.costs.lines import rule_lines, split_lines
-from truto_usage_nb.costs.shapes import DAY, OWN_KEY, SHAPE_COLUMNS, length, named, shape
+from truto_usage_nb.costs.lines import split_lines
+from truto_usage_nb.costs.ruled import counted, kept_lines, prepared
+from truto_usage_nb.costs.shapes import DAY, OWN_KEY, SHAPE_COLUMNS, named
 from truto_usage_nb.costs.split import split_currencies
-from truto_usage_nb.costs.tokens import KINDS, TOKEN_COLUMNS, with_tokens
+from truto_usage_nb.costs.tokens import KINDS, TOKEN_COLUMNS
 from truto_usage_nb.errors import FrameError
 from truto_usage_nb.native import Frame, Native, collect, each_part, enter, only, require
 from truto_usage_nb.schema import RECORD_KEY
@@ -109,14 +110,25 @@ def digest(
     """Read a frame once and give its digest; `fine` keeps quarters of an hour where days would do."""
     _required(native, by)
     plan = _Plan(by, measure, QUARTER_HOUR if fine else DAY, KINDS if kinds else (), said)
-    split = split_currencies(native)
-    whole = native if split is None else replace(native, frame=native.frame.filter(~mixed()))
-    parts = each_part(whole, lambda part: _digest_of(part, plan))
+    if said != NOTHING_SAID:
+        return _read(native, plan, billing_currency)
+    return native.once(("digest", plan, billing_currency), lambda: _read(native, plan, billing_currency))
+
+
+def _read(native: Native, plan: _Plan, billing_currency: str | None) -> Digest:
+    kept = kept_lines(native, plan.said)
+    split = None if kept is not None and not kept.mixed else split_currencies(native)
+    if kept is not None:
+        lines = kept.frame.filter(~nw.col("__is_mixed_currency")) if kept.mixed else kept.frame
+        parts = [_grouped(lines, plan, running=kept.running)]
+    else:
+        whole = native if split is None else replace(native, frame=native.frame.filter(~mixed()))
+        parts = each_part(whole, lambda part: _digest_of(part, plan))
     if split is not None:
-        lines = enter(split)
-        parts.append(_grouped(split_lines(lines, billing_currency, said), plan, running=True))
+        lines = counted(split_lines(enter(split), billing_currency, plan.said), kinds=bool(plan.kinds))
+        parts.append(_grouped(lines, plan, running=True))
     rows = parts[0] if len(parts) == 1 else _together(parts, plan)
-    return Digest(_own_keys_apart(rows, plan), by, plan.bin, measure, plan.kinds)
+    return Digest(_own_keys_apart(rows, plan), plan.by, plan.bin, plan.measure, plan.kinds)
 
 
 def _together(parts: list[pl.DataFrame], plan: _Plan) -> pl.DataFrame:
@@ -129,12 +141,10 @@ def _together(parts: list[pl.DataFrame], plan: _Plan) -> pl.DataFrame:
 def _digest_of(native: Native, plan: _Plan) -> pl.DataFrame:
     # currencies are keys of the digest, and settled there
     facts = look(native, currencies=False, said=plan.said)
-    return _grouped(rule_lines(native.frame, facts, native), plan, running=facts.running)
+    return _grouped(prepared(native, facts, kinds=bool(plan.kinds)), plan, running=facts.running)
 
 
 def _grouped(lines: Frame, plan: _Plan, *, running: bool) -> pl.DataFrame:
-    lines = with_tokens(lines, kinds=bool(plan.kinds))
-    lines = lines.with_columns(__charged=nw.col("charges_count").fill_null(0) > 0)
     lines = lines.with_columns(**_values(plan))
     keys = _keys(plan, running=running)
     if TIER in lines.collect_schema().names():
@@ -170,10 +180,10 @@ def _values(plan: _Plan) -> dict[str, nw.Expr]:
 def _keys(plan: _Plan, *, running: bool) -> dict[str, nw.Expr]:
     keys = {f"k_{name}": nw.col(name) for name in SOURCE}
     keys |= {
-        "k_shape": shape(),
+        "k_shape": nw.col("__shape"),
         "k_start": nw.col("__start") // plan.bin,
         "k_end": (nw.col("__end") + (plan.bin - 1)) // plan.bin,
-        "k_length": length(),
+        "k_length": nw.col("__length"),
         "k_model": nw.col("model_id"),
         "k_currency": nw.col("cost_currency"),
     }

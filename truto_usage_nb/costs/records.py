@@ -28,19 +28,18 @@ def within_period(native: Native, decided: str | None) -> tuple[Native, list[str
     if OVERHANG not in native.columns:
         return native, []
     out = nw.col(OVERHANG).fill_null(False)
-    found = collect(native.frame.filter(out).group_by("integrated_account_id").agg(nw.len().alias("n")))
+    accounts = native.frame.filter(out).group_by("integrated_account_id").agg(nw.len().alias("n"))
+    found = native.once("overhang", lambda: collect(accounts))
     count = int(found["n"].sum() or 0)
     if not count or decided == "include":
         return native, []
-    accounts = ", ".join(sorted(str(a) for a in found["integrated_account_id"]))
+    names = ", ".join(sorted(str(a) for a in found["integrated_account_id"]))
     if decided is None:
         raise OverhangError(
-            f"Records of {accounts} stick out of the loaded period ({count}), so a sum would cover more than was "
+            f"Records of {names} stick out of the loaded period ({count}), so a sum would cover more than was "
             f'asked. Load with overhang="prorate", or say overhang="include" or "drop" here.'
         )
-    return replace(native, frame=native.frame.filter(~out)), [
-        f"{count} records of {accounts} that overhang are left out"
-    ]
+    return replace(native, frame=native.frame.filter(~out)), [f"{count} records of {names} that overhang are left out"]
 
 
 def check_records(native: Native, digest: Digest, choices: Mapping[str, Any]) -> Digest:
@@ -49,9 +48,9 @@ def check_records(native: Native, digest: Digest, choices: Mapping[str, Any]) ->
         return digest
     few = int(digest.rows["records"].sum()) <= LIMIT
     if few:
-        _refuse_duplicates(native)
+        native.once("duplicates", lambda: _refuse_duplicates(native))
     if "datadog" in digest.rows["integration"]:
-        _refuse_totals_beside_parts(native)
+        native.once("totals", lambda: _refuse_totals_beside_parts(native))
     return _linked_twice(native, digest, choices.get("keep_account"), every_day=few)
 
 
@@ -85,16 +84,8 @@ def _linked_twice(native: Native, digest: Digest, kept: str | None, *, every_day
     days = _shared_days(digest)
     if not days:
         return digest
-    native = suspects(native, ("integration", "organization_id", "id", "start_date")) if every_day else native
-    seen = with_instants(native, native.frame, {"__start": "start_date"})
-    some = seen.filter(~nw.col("id").is_null())
-    if not every_day:
-        some = some.filter((nw.col("__start") // DAY).is_in(days))
-    account = nw.col("integrated_account_id")
-    ends = some.group_by("integration", "organization_id", "id", "__start").agg(
-        account.min().alias("one"), account.max().alias("other")
-    )
-    pairs = collect(ends.filter(nw.col("one") != nw.col("other")).group_by("one", "other").agg(nw.len().alias("n")))
+    asked = ("linked", None if every_day else tuple(days))
+    pairs = native.once(asked, lambda: _pairs(native, None if every_day else days))
     names = sorted({*pairs["one"], *pairs["other"]})
     if not names:
         return digest
@@ -110,6 +101,20 @@ def _linked_twice(native: Native, digest: Digest, kept: str | None, *, every_day
     left_out = [name for name in names if name != kept]
     rows = digest.rows.filter(~pl.col("integrated_account_id").is_in(left_out).fill_null(value=False))
     return digest.with_rows(rows, f"{', '.join(left_out)} left out: the same organisation as {kept}")
+
+
+def _pairs(native: Native, days: list[int] | None) -> pl.DataFrame:
+    """The accounts (`one`, `other`) that serve the same records, and how many (`n`), on these days or all."""
+    native = suspects(native, ("integration", "organization_id", "id", "start_date")) if days is None else native
+    seen = with_instants(native, native.frame, {"__start": "start_date"})
+    some = seen.filter(~nw.col("id").is_null())
+    if days is not None:
+        some = some.filter((nw.col("__start") // DAY).is_in(days))
+    account = nw.col("integrated_account_id")
+    ends = some.group_by("integration", "organization_id", "id", "__start").agg(
+        account.min().alias("one"), account.max().alias("other")
+    )
+    return collect(ends.filter(nw.col("one") != nw.col("other")).group_by("one", "other").agg(nw.len().alias("n")))
 
 
 def _shared_days(digest: Digest) -> list[int]:

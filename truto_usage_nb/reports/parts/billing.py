@@ -21,7 +21,7 @@ _AMOUNTS = ("metered", "credits", "expected", "invoice", "difference")
 def bill_table(book: Book) -> pl.DataFrame:
     """Give `tu.reconcile` of the period, a line a vendor and currency: what was metered, credits, what that comes to,
     the invoice where one was given, and what lies between."""
-    lines = cast("pl.DataFrame", book.hear(lambda: reconcile(book.plain, _invoices(book))))
+    lines = cast("pl.DataFrame", book.hear(lambda: reconcile(book.asked.plain, _invoices(book))))
     first, last = book.period.start.date().replace(day=1), book.period.end.date()
     mine = lines.filter((pl.col("month") >= first) & (pl.col("month") < last))
     sums = [pl.when(pl.col(name).is_not_null().any()).then(pl.col(name).sum()).alias(name) for name in _AMOUNTS]

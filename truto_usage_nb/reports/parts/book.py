@@ -12,12 +12,14 @@ from typing import Any, TypeVar, cast
 
 import polars as pl
 
-from truto_usage_nb.costs import Coverage, cost_per, coverage, estimate_costs
+from truto_usage_nb.costs import Coverage, cost_per, estimate_costs
+from truto_usage_nb.costs.coverage import covered
 from truto_usage_nb.errors import InputError, UsageWarning, hearing
 from truto_usage_nb.integrations import INTEGRATIONS
+from truto_usage_nb.native import Native
 from truto_usage_nb.planning import Period
 from truto_usage_nb.questions import with_models
-from truto_usage_nb.reports.loading import period_before
+from truto_usage_nb.reports.parts.records import Records
 from truto_usage_nb.result import UsageResult, read_result
 
 __all__ = ["Book", "label_of", "open_book", "span_name"]
@@ -32,15 +34,13 @@ DIMENSIONS = (
 
 _INSTANT = timedelta(microseconds=1)
 UNSTATED = "XXX"
-BY_USER = ("user_cost", "user_usage")
 _SUMS = ("cost", "other_cost", "tokens", "unpriced_tokens", "included_tokens")
 
 
 @dataclass(frozen=True)
 class Book:
-    """Hold a report's figures: `result` is the snapshot, `now` its records of `period`, `before` those of the period
-    before (None where the snapshot does not reach back), `earlier` a snapshot taken before, what else the
-    reader brought stands beside."""
+    """Hold a report's figures: `result` is the snapshot, `now` its records of `period`, `asked` the same and others as
+    the helpers take them, `earlier` a snapshot taken before, what else the reader brought stands beside."""
 
     result: UsageResult
     period: Period
@@ -54,56 +54,43 @@ class Book:
     told: list[str] = field(default_factory=list)
 
     @cached_property
+    def asked(self) -> Records:
+        """The records as every helper takes them: what is found of them for one part need not be found again."""
+        return Records(self.result, self.period)
+
+    @property
     def now(self) -> pl.DataFrame:
-        return self.cut(self.result.polars, self.period, undated=True)
+        return _frame(self.asked.now)
 
-    @cached_property
-    def before(self) -> pl.DataFrame | None:
-        held, wanted = self.result.period, period_before(self.period)
-        if held is None or held.start > wanted.start:
-            return None
-        return self.cut(self.result.polars, wanted, undated=False)
-
-    @cached_property
+    @property
     def plain(self) -> pl.DataFrame:
         """The records of the period without Claude's views by user, which state the same again."""
-        return self.now.filter(~pl.col("report_type").is_in(BY_USER).fill_null(value=False))
+        return _frame(self.asked.plain)
 
-    @cached_property
-    def drawable(self) -> pl.DataFrame:
-        """The records of the period whose charges name their currency, which is what a chart can draw."""
-        nameless = pl.col("charges").list.eval(pl.element().struct.field("currency").is_null()).list.any()
-        return self.plain.filter(~nameless.fill_null(value=False))
-
-    @cached_property
-    def both(self) -> pl.DataFrame | None:
-        """The records of the period and of the one before, without views by user."""
-        return None if self.before is None else pl.concat([self.before, self.plain], how="diagonal_relaxed")
-
-    @cached_property
-    def shown(self) -> UsageResult:
-        """The result as if only the period had been loaded, and no views by user."""
-        return replace(self.result, polars=self.plain, period=self.period)
+    @property
+    def before(self) -> pl.DataFrame | None:
+        """The records of the period before; None where the snapshot does not reach back."""
+        return None if self.asked.before is None else _frame(self.asked.before)
 
     @cached_property
     def bill(self) -> pl.DataFrame:
         """The cost of each day by every dimension: what the other tables are sums of."""
-        return _named(self.costs(self.plain, DIMENSIONS, every="1d"))
+        return _named(self.costs(self.asked.plain, DIMENSIONS, every="1d"))
 
     @cached_property
     def bill_before(self) -> pl.DataFrame | None:
-        before = self.before
+        before = self.asked.before
         return None if before is None else _named(self.costs(before, DIMENSIONS))
 
     @cached_property
     def coverage(self) -> Coverage:
         """What the period's records cover."""
-        return self.hear(lambda: coverage(self.shown))
+        return self.hear(lambda: covered(self.asked.plain, replace(self.result, period=self.period)))
 
     @cached_property
     def estimates(self) -> pl.DataFrame:
         """What each account's tokens would cost at list price, views by user included."""
-        return cast("pl.DataFrame", self.hear(lambda: estimate_costs(self.now, "integrated_account_id")))
+        return cast("pl.DataFrame", self.hear(lambda: estimate_costs(self.asked.now, "integrated_account_id")))
 
     @cached_property
     def currencies(self) -> list[str]:
@@ -122,7 +109,7 @@ class Book:
         places = {one: place for place, one in enumerate(self.currencies)}
         return pl.col("currency").replace_strict(places, default=len(places), return_dtype=pl.Int64)
 
-    def costs(self, frame: pl.DataFrame, by: str | Sequence[str], **options: Any) -> pl.DataFrame:
+    def costs(self, frame: pl.DataFrame | Native, by: str | Sequence[str], **options: Any) -> pl.DataFrame:
         """Give `cost_per`, and keep what it tells."""
         return cast("pl.DataFrame", self.hear(lambda: cost_per(frame, by, **options)))
 
@@ -135,12 +122,9 @@ class Book:
         self.told.extend(text for text in said if text not in self.told)
         return answer
 
-    @staticmethod
-    def cut(frame: pl.DataFrame, span: Period, *, undated: bool) -> pl.DataFrame:
-        """Keep the records that start in a period, and those without a start where asked."""
-        start = pl.col("start_date")
-        inside = (start >= span.start) & (start < span.end)
-        return frame.filter(inside.fill_null(value=undated))
+
+def _frame(records: Native) -> pl.DataFrame:
+    return cast("pl.DataFrame", records.original)
 
 
 def _named(bill: pl.DataFrame) -> pl.DataFrame:

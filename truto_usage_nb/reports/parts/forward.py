@@ -24,7 +24,7 @@ def pace(book: Book) -> Html:
     """Show the month as it adds up, against its budget, and where an open month will end."""
     if book.period != Period.parse(f"{book.period.start:%Y-%m}"):
         return note("Pace is of one calendar month; this period is another.")
-    frame = book.plain if book.both is None else book.both
+    frame = book.asked.both or book.asked.plain
     end = min(book.period.end, book.result.fetched_at)
     lines = book.hear(lambda: paced(frame, book.budget, now=f"{end:%Y-%m-%d}"))
     lines = lines.filter(pl.col("to_date").is_not_null())
@@ -38,7 +38,12 @@ def pace(book: Book) -> Html:
         columns["before"] = spend(f"All of {span_name(period_before(book.period))}")
     named = lines.with_columns(month=pl.lit(span_name(book.period)))
     chart = drawn(
-        book, plots.pace, book.drawable, book.budget, of=lines, caption=f"Cost as it adds up, {span_name(book.period)}"
+        book,
+        plots.pace,
+        book.asked.drawable,
+        book.budget,
+        of=lines,
+        caption=f"Cost as it adds up, {span_name(book.period)}",
     )
     below = () if book.budget is not None else ("No budget was given (budget=), so there is none to hold it against.",)
     return chart + table(named, {"month": text("Month"), **columns}, order=book.currencies, name="pace", below=below)
@@ -46,7 +51,7 @@ def pace(book: Book) -> Html:
 
 def unusual(book: Book, by: str = "integrated_account_id", *, top: int = 12) -> Html:
     """Show the days that cost far more or less than such days of the account usually do, the farthest off first."""
-    frame = book.plain if book.both is None else book.both
+    frame = book.asked.both or book.asked.plain
     try:
         found = book.hear(lambda: oddities(frame, by))
     except FrameError as too_few:

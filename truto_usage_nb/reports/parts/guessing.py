@@ -16,7 +16,7 @@ __all__ = ["cache_line", "estimates", "list_and_billed", "price_check"]
 
 def estimates(book: Book) -> Html:
     """Show what each vendor's tokens would cost at list price beside what was billed for them, framed as what it is."""
-    made = book.hear(lambda: estimate_costs(book.plain, "integration"))
+    made = book.hear(lambda: estimate_costs(book.asked.plain, "integration"))
     lines = (
         made.filter(pl.col("estimated_cost").is_not_null())
         .with_columns(
@@ -45,7 +45,7 @@ def _billed(row: dict[str, object]) -> str:
 
 def cache_line(book: Book) -> str:
     """Say in a sentence what reading from the cache saved, at list prices."""
-    rows = book.hear(lambda: cache_savings(book.plain))
+    rows = book.hear(lambda: cache_savings(book.asked.plain))
     known = rows.filter(pl.col("cost_without_cache") > 0).select("cache_savings", "cost_without_cache", "currency")
     parts = [
         f"caching saved {money(saved, currency)} of {money(without, currency)} ({percent(saved / without)})"
@@ -56,7 +56,7 @@ def cache_line(book: Book) -> str:
 
 def price_check(book: Book, *, top: int = 20) -> Html:
     """Hold what each model's tokens were billed at against the list, and say what the ratio means."""
-    lines = book.hear(lambda: check_prices(book.plain))
+    lines = book.hear(lambda: check_prices(book.asked.plain))
     lines = lines.filter(pl.col("billed").is_not_null() | pl.col("estimate").is_not_null())
     columns: dict[str, Column] = {
         "model_id": text("Model"), "billed": spend("Billed for tokens"), "estimate": dollars("At list price"),
@@ -68,7 +68,7 @@ def price_check(book: Book, *, top: int = 20) -> Html:
 def list_and_billed(book: Book, by: str, title: str, *, top: int = 15) -> Html:
     """Show what was billed beside the vendor's own list price, where it states one."""
     billed = book.by(by).filter(pl.col("cost").is_not_null()).select(by, "currency", "cost")
-    at_list = book.costs(book.plain, by, measure="list").select(by, "currency", list_="cost")
+    at_list = book.costs(book.asked.plain, by, measure="list").select(by, "currency", list_="cost")
     lines = billed.join(at_list, on=[by, "currency"], how="left", nulls_equal=True, maintain_order="left")
     lines = lines.with_columns(off=pl.col("list_") - pl.col("cost")).with_columns(
         off=pl.when(pl.col("off").abs() < 0.005).then(0.0).otherwise(pl.col("off")),

@@ -26,11 +26,12 @@ _EXPLAINED = (
 def bridge(book: Book, by: str = "integration") -> Html:
     """Show the change from the period before, taken apart so that it adds up; say why where it cannot be."""
     every = _grain(book.period)
-    if book.both is None:
+    both = book.asked.both
+    if both is None:
         return note("The snapshot does not hold the period before, so there is nothing to compare with.")
     if every is None:
         return note("A bridge compares whole months or single days; this period is neither.")
-    both, start = book.both, period_before(book.period).start
+    start = period_before(book.period).start
     change = book.hear(
         lambda: cost_change(both, by, every=every, before=f"{start:%Y-%m-%d}", after=f"{book.period.start:%Y-%m-%d}")
     )

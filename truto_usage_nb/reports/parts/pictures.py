@@ -7,6 +7,8 @@ from typing import Any
 import polars as pl
 
 from truto_usage_nb import plots
+from truto_usage_nb.costs.ruled import asked
+from truto_usage_nb.native import Native
 from truto_usage_nb.reports.parts.book import UNSTATED, Book, label_of, span_name
 from truto_usage_nb.reports.parts.markup import Html, figure, note
 
@@ -26,28 +28,28 @@ def drawn(book: Book, chart: Any, *arguments: Any, caption: str, of: pl.DataFram
 
 def time_chart(book: Book, by: str, caption: str, *, every: str = "1d") -> Html:
     """Draw the cost of each day by one dimension."""
-    frame, column = _vendors(book.drawable, by)
+    frame, column = _vendors(book.asked.lines, by)
     stated = _stated(book.bill)
     return drawn(book, plots.cost_over_time, frame, column, every=every, of=stated, caption=_titled(book, caption))
 
 
 def bars_chart(book: Book, by: str, caption: str, *, top: int = 10) -> Html:
     """Draw ranked bars of one dimension, of the records that have a value there."""
-    named, column = _vendors(book.drawable.filter(pl.col(by).is_not_null()), by)
+    named, column = _vendors(book.asked.lines.filter(pl.col(by).is_not_null()), by)
     stated = _stated(book.bill, by)
     return drawn(book, plots.cost_bars, named, column, top=top, of=stated, caption=_titled(book, caption))
 
 
 def price_chart(book: Book, caption: str, *, top: int = 10) -> Html:
     """Draw what a million tokens of each model cost."""
-    named = book.drawable.filter(pl.col("model_id").is_not_null())
+    named = asked(book.asked.lines.filter(pl.col("model_id").is_not_null()))
     priced = _stated(book.bill, "model_id").filter(pl.col("tokens") > 0)
     return drawn(book, plots.price_per_million, named, top=top, of=priced, caption=_titled(book, caption))
 
 
 def list_chart(book: Book, by: str, caption: str, *, top: int = 10) -> Html:
     """Draw what was billed in front of the list price."""
-    named, column = _vendors(book.drawable.filter(pl.col(by).is_not_null()), by)
+    named, column = _vendors(book.asked.lines.filter(pl.col(by).is_not_null()), by)
     stated = _stated(book.bill, by)
     return drawn(book, plots.billed_against_list, named, column, top=top, of=stated, caption=_titled(book, caption))
 
@@ -58,11 +60,12 @@ def _stated(bill: pl.DataFrame, by: str | None = None) -> pl.DataFrame:
     return lines if by is None else lines.filter(pl.col(by).is_not_null())
 
 
-def _vendors(frame: pl.DataFrame, by: str) -> tuple[pl.DataFrame, str]:
+def _vendors(lines: pl.DataFrame, by: str) -> tuple[Native, str]:
     """Name vendors as people do."""
     if by != "integration":
-        return frame, by
-    return frame.with_columns(vendor=pl.col("integration").map_elements(label_of, pl.String)), "vendor"
+        return asked(lines), by
+    labels = {name: label_of(name) for name in lines["integration"].unique().drop_nulls()}
+    return asked(lines.with_columns(vendor=pl.col("integration").replace(labels))), "vendor"
 
 
 def _titled(book: Book, caption: str) -> str:

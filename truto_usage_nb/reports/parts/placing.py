@@ -49,7 +49,7 @@ def unit_prices(book: Book, *, top: int = 15) -> Html:
     """Show what a million priced tokens of each model cost, how many have a price, and how many were cache reads."""
     from truto_usage_nb.costs import cost_per_token
 
-    priced = book.hear(lambda: cost_per_token(book.now, "model_id"))
+    priced = book.hear(lambda: cost_per_token(book.asked.now, "model_id"))
     lines = priced.filter((pl.col("tokens") > 0) & pl.col("model_id").is_not_null()).with_columns(
         token_cost=pl.col("cost") - pl.col("other_cost"),
         priced_share=pl.col("tokens") / (pl.col("tokens") + pl.col("unpriced_tokens")),

@@ -10,6 +10,7 @@ from truto_usage_nb.planning import Period
 from truto_usage_nb.reports.loading import period_before
 from truto_usage_nb.reports.parts.book import Book, label_of, span_name
 from truto_usage_nb.reports.parts.markup import Html, note
+from truto_usage_nb.reports.parts.records import cut
 from truto_usage_nb.reports.parts.tables import spend, table, text
 
 __all__ = ["restated", "restatements"]
@@ -83,6 +84,6 @@ def _compared(book: Book, span: Period) -> pl.DataFrame:
 
 
 def _costs(book: Book, frame: pl.DataFrame, span: Period) -> pl.DataFrame:
-    records = book.cut(frame, span, undated=False)
+    records = cut(frame, span, undated=False)
     made = book.costs(records, "integration")
     return made.filter(pl.col("cost").is_not_null()).select("integration", "currency", "cost")

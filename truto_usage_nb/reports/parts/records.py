@@ -1,0 +1,93 @@
+"""A snapshot's records as the parts of a report ask them: cut to what each question is of, the rule applied once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import polars as pl
+
+from truto_usage_nb.costs.ruled import asked, ruled
+from truto_usage_nb.errors import FrameError
+from truto_usage_nb.native import Native
+from truto_usage_nb.planning import Period
+from truto_usage_nb.reports.loading import period_before
+from truto_usage_nb.result import UsageResult
+
+__all__ = ["Records", "cut"]
+
+BY_USER = ("user_cost", "user_usage")
+
+
+@dataclass(frozen=True)
+class Records:
+    """Hold the records of a period, and of the one before, ready to be asked.
+
+    Every helper takes one of these for a frame. What is found of it stays found, so ask the same one again; its
+    `original` is the frame alone. `lines` are for a question of some of the records: filter them, then ask.
+    """
+
+    result: UsageResult
+    period: Period
+
+    @cached_property
+    def _all(self) -> pl.DataFrame:
+        try:
+            return ruled(self.result.polars)
+        except FrameError:  # a frame without all columns: who asks what cannot be known is told so
+            return self.result.polars
+
+    @cached_property
+    def now(self) -> Native:
+        """The records of the period."""
+        return asked(self._now)
+
+    @cached_property
+    def plain(self) -> Native:
+        """Those without Claude's views by user, which state the same again."""
+        return asked(self._plain)
+
+    @cached_property
+    def drawable(self) -> Native:
+        """Those whose charges name their currency, which is what a chart can draw."""
+        return asked(self.lines)
+
+    @cached_property
+    def before(self) -> Native | None:
+        """The records of the period before; None where the snapshot does not reach back."""
+        return None if self._before is None else asked(self._before)
+
+    @cached_property
+    def both(self) -> Native | None:
+        """The records of the period and of the one before, without views by user."""
+        if self._before is None:
+            return None
+        return asked(pl.concat([self._before, self._plain], how="diagonal_relaxed"))
+
+    @cached_property
+    def lines(self) -> pl.DataFrame:
+        """What `drawable` holds, with what the rule says of each: to be filtered and given to `asked`."""
+        nameless = pl.col("charges").list.eval(pl.element().struct.field("currency").is_null()).list.any()
+        return self._plain.filter(~nameless.fill_null(value=False))
+
+    @cached_property
+    def _now(self) -> pl.DataFrame:
+        return cut(self._all, self.period, undated=True)
+
+    @cached_property
+    def _plain(self) -> pl.DataFrame:
+        return self._now.filter(~pl.col("report_type").is_in(BY_USER).fill_null(value=False))
+
+    @cached_property
+    def _before(self) -> pl.DataFrame | None:
+        held, wanted = self.result.period, period_before(self.period)
+        if held is None or held.start > wanted.start:
+            return None
+        return cut(self._all, wanted, undated=False)
+
+
+def cut(frame: pl.DataFrame, span: Period, *, undated: bool) -> pl.DataFrame:
+    """Keep the records that start in a period, and those without a start where asked."""
+    start = pl.col("start_date")
+    inside = (start >= span.start) & (start < span.end)
+    return frame.filter(inside.fill_null(value=undated))
