@@ -349,6 +349,21 @@ def test_a_month_is_whole_from_its_first_day_and_never_extrapolated():
     ax = tu.plots.pace(frame_of([month, *(row(100, day, id=str(day)) for day in range(1, 11))]))
     assert list(ax.lines[0].get_ydata())[:3] == [0, 3200, 3300]
     assert list(ax.lines[1].get_ydata()) == [4100, 6200]
+    assert "$3,100 is stated for longer than a day and counts from its first" in notes(ax)
+
+
+def test_a_month_that_is_over_is_final_or_not_by_the_day_on_which_it_is_looked_at():
+    rows = [row(100, day, id=str(day), integration="openai_codex") for day in range(1, 31)]
+    rows.append(rows[-1] | {"id": "31", "start_date": "2026-10-31", "end_date": "2026-11-01"})
+    assert "final" not in notes(tu.plots.pace(frame_of(rows)))  # nobody said which day this is
+    assert "final up to 31 Oct" in notes(tu.plots.pace(frame_of(rows), now="2026-11-01"))
+    assert "final up to 9 Oct" in notes(tu.plots.pace(frame_of(rows[:9])))
+
+
+def test_the_currency_of_the_most_amounts_comes_first():
+    rows = [row(1, day, currency=each, id=f"{day}{each}") for day in range(1, 11) for each in ("USD", "USD", "EUR")]
+    rows = [{**each, "id": str(number)} for number, each in enumerate(rows[:-1])]
+    assert [ax.get_ylabel()[-3:] for ax in tu.plots.pace(frame_of(rows))] == ["USD", "EUR"]
 
 
 def test_one_budget_for_two_currencies_is_refused():

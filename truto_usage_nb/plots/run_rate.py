@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import accumulate
@@ -29,6 +30,7 @@ __all__ = ["pace"]
 
 _COST, _BUDGET = "#0072B2", "#D55E00"
 _ONE = timedelta(days=1)
+_TINY = 0.005
 Budget = float | Mapping[str, float] | None
 
 
@@ -63,7 +65,16 @@ def pace(
         budget = {currency: budget}
     table = asked(pace_table, frame, budget, now=now, **choices)
     chart = _Month(table, days, None if now is None else day_named(now, "now"))
-    return panels(picked(table, currency, ax), chart.draw, lambda _: 3.4, ax, "no cost is stated")
+    return panels(picked(_weighed(table, days), currency, ax), chart.draw, lambda _: 3.4, ax, "no cost is stated")
+
+
+def _weighed(table: pl.DataFrame, days: Days) -> pl.DataFrame:
+    """Give each currency a line for every amount there is, so that the one of the most comes first, as elsewhere."""
+    amounts = {
+        key[-1]: sum(len(stream.days) + len(stream.spans) for stream in streams)
+        for key, streams in days.streams.items()
+    }
+    return table.select(pl.col("currency").repeat_by(pl.col("currency").replace_strict(amounts, default=1)).explode())
 
 
 def _nothing(ax: Axes, currency: str) -> None:  # pragma: no cover - no currency, no panel
@@ -94,7 +105,24 @@ class _Month:
             _budget(ax, row["budget"], row["breaks_on"], days[-1], currency)
         _axes(ax, month, last.day, currency)
         title = "The month so far" if row["budget"] is None else "The month against its budget"
-        headline(ax, title, _lines(row, days[-1], last if expected else None, currency), width=112)
+        if self.now is None and days[-1] == last:
+            row["settled_to"] = None  # a month that is over says nothing of the day on which it is looked at
+        lines = _lines(row, days[-1], last if expected else None, currency)
+        if abs(ahead := self._ahead(currency, month, last)) > _TINY:
+            lines.append(f"{amount(ahead, currency)} is stated for longer than a day and counts from its first")
+        headline(ax, title, lines, width=112)
+
+    def _ahead(self, currency: str, month: date, last: date) -> float:
+        """Give the month's share of what is stated for longer than a day."""
+        return math.fsum(share for _, share in self._shares(currency, month, last))
+
+    def _shares(self, currency: str, month: date, last: date) -> Iterator[tuple[date, float]]:
+        """Yield the first day in the month of each longer record, and the month's share of its money."""
+        for key, streams in self.days.streams.items():
+            for first, end, money in (span for stream in streams if key == (currency,) for span in stream.spans):
+                inside = (min(end, last + _ONE) - max(first, month)).days
+                if inside > 0:
+                    yield max(first, month), money * inside / (end - first).days
 
     def _spent(self, currency: str, month: date, last: date) -> dict[date, float]:
         """Give the money of each day so far: a longer record counts whole on its first day, as `tu.pace` has it."""
@@ -106,11 +134,8 @@ class _Month:
                 for each, money in stream.days.items():
                     if each in spent:
                         spent[each] += money
-                for first, end, money in stream.spans:
-                    inside = (min(end, last + _ONE) - max(first, month)).days
-                    if inside > 0:
-                        booked = min(max(first, month), until)
-                        spent[booked] += money * inside / (end - first).days
+        for first, share in self._shares(currency, month, last):
+            spent[min(first, until)] += share
         return spent
 
 

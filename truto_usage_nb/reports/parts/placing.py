@@ -94,7 +94,9 @@ def by_product(book: Book, integrations: Sequence[str], *, top: int = 25) -> Htm
         return Html(f"<p>No cost of {' or '.join(label_of(name) for name in integrations)} in this period.</p>")
     lines = with_shares(lines).with_columns(vendor=_vendor())
     lines = lines.sort(["currency", "cost"], descending=[False, True], nulls_last=True)
-    return table(lines, columns, order=book.currencies, name="products", totals=("cost", "was", "change"), top=top)
+    return table(
+        lines, columns, order=book.currencies, name="products", totals=("cost", "share", "was", "change"), top=top
+    )
 
 
 def _products(bill: pl.DataFrame, book: Book, integrations: Sequence[str]) -> pl.DataFrame:
