@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import anyio
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
@@ -102,7 +102,7 @@ class Service:
             return replaced
         if visit.params.truto_response_format == "stream" and not _wants_envelope(visit.request):
             return await _stream(usage, page, visit.breaking)
-        body = await run_in_threadpool(answer, usage, page, visit.changes, visit.headers())
+        body = await asyncio.to_thread(answer, usage, page, visit.changes, visit.headers())
         return _whole_or_broken(body, visit.breaking)
 
     async def products(self, visit: Visit) -> Response:
@@ -110,7 +110,7 @@ class Service:
         vendor = self._enter(visit)
         assert visit.account is not None
         account = visit.account
-        return await self._list(visit, await run_in_threadpool(vendor.products, account))
+        return await self._list(visit, await asyncio.to_thread(vendor.products, account))
 
     async def accounts(self, visit: Visit) -> Response:
         """Answer `GET /integrated-account`; a token that belongs to one account may not list."""
@@ -198,7 +198,7 @@ def _whole_or_broken(body: bytes, fault: Fault | None) -> Response:
 async def _stream(usage: Usage, page: Page, fault: Fault | None) -> Response:
     """Return the NDJSON stream; its first chunk is made before the answer begins, so that a refusal is a status."""
     source = lines(usage, page)
-    first = await run_in_threadpool(next, source, b"")
+    first = await asyncio.to_thread(next, source, b"")
     if fault is not None:
         return misbehave.Breaking(fault, first, NDJSON_TYPE)
 
