@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
+from functools import lru_cache
+from typing import Any
 
 from truto_usage_nb.sandbox import cursors
 from truto_usage_nb.sandbox.ask import Ask, Vendor, World
@@ -57,9 +59,15 @@ def effective_limit(params: Params) -> int | None:
 
 def query_key(ask: Ask, *, raw: bool) -> str:
     """Return what tells this query from any other: everything but time, paging and shaping."""
+    asked = {name: getattr(ask, name) for name in _ASKED}
     world = {"seed": ask.world.seed, "scale": ask.world.scale}
-    plain = {**asdict(replace(ask, limit=None)), "world": world, "raw": raw}
-    return json.dumps(plain, sort_keys=True)
+    told = {**asked, "account": _plain(ask.account), "world": world, "limit": None, "raw": raw}
+    return json.dumps(told, sort_keys=True)
+
+
+@lru_cache(maxsize=64)  # every request is about one of a few accounts
+def _plain(account: Account) -> dict[str, Any]:
+    return asdict(account)
 
 
 def page_of_vendor(params: Params, ask: Ask, vendor: Vendor, *, raw: bool) -> Page:

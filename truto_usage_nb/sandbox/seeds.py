@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from functools import lru_cache
 from hashlib import blake2b
 from typing import TypeVar
 
@@ -56,6 +57,7 @@ def spread(r: random.Random, mean: float, rel: float = 0.2) -> float:
     return mean * (1 + rel * (2 * r.random() - 1))
 
 
+@lru_cache(maxsize=8192, typed=True)  # people and keys have one id all days; typed, for 1 and True spell differently
 def token_id(seed: int, prefix: str, *keys: object) -> str:
     """Return a stable opaque id of 24 characters behind the prefix, such as `user_01AbC…`.
 

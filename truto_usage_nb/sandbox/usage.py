@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from truto_usage_nb.sandbox import shape
 from truto_usage_nb.sandbox.ask import Ask, Refused, Vendor
 from truto_usage_nb.sandbox.listing import Item, Listings, items
-from truto_usage_nb.sandbox.pages import Page, page_of_vendor, query_key
+from truto_usage_nb.sandbox.pages import Page, page_of_vendor
 from truto_usage_nb.sandbox.params import Params
 from truto_usage_nb.sandbox.wire import dump, dump_object, refused
 
@@ -33,11 +33,11 @@ class Usage:
         """Return the page asked for; 422 for a cursor of another query."""
         return page_of_vendor(self.params, self.ask, self.vendor, raw=self.is_raw)
 
-    def slice(self, offset: int, size: int) -> tuple[list[Item], bool]:
-        """Return the items of a page and whether more follow; a provider's refusal becomes the service's error."""
+    def slice(self, query_mark: str, offset: int, size: int) -> tuple[list[Item], bool]:
+        """Return a stretch of the query's items and whether more follow; a provider's refusal becomes the service's."""
         if self.params.truto_skip_api_call or not size:
             return [], False
-        key = (query_key(self.ask, raw=self.is_raw), self.ask.world.now, shape.shows_rows(self.params))
+        key = (query_mark, self.ask.world.now, shape.shows_rows(self.params))
         try:
             return self.listings.slice(key, self._make, offset, size)
         except Refused as refusal:
@@ -49,7 +49,7 @@ class Usage:
 
 def answer(usage: Usage, page: Page, faults: set[str], headers: Mapping[str, str]) -> bytes:
     """Return the JSON of one page, changed by what faults befall it: empty_page, partial, repeated_cursor."""
-    found, more = usage.slice(page.place.offset, page.size)
+    found, more = usage.slice(page.query_mark, page.place.offset, page.size)
     next_cursor = page.next_cursor(more)
     if "empty_page" in faults:
         found, next_cursor = [], page.again()
@@ -90,6 +90,6 @@ def lines(usage: Usage, page: Page) -> Iterator[bytes]:
     """
     offset, more = page.place.offset, page.size > 0
     while more:
-        found, more = usage.slice(offset, _STREAM_CHUNK)
+        found, more = usage.slice(page.query_mark, offset, _STREAM_CHUNK)
         offset += len(found)
         yield b"".join(record + b"\n" for record in shape.records(found, usage.params))

@@ -2,42 +2,31 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any
 
 from truto_usage_nb.sandbox.ask import Ask, Raw
 from truto_usage_nb.sandbox.vendors.claude import facts
-from truto_usage_nb.sandbox.vendors.claude.dimensions import COST_DIMENSIONS, USAGE_DIMENSIONS
-from truto_usage_nb.sandbox.vendors.claude.directory import ACTOR_TYPES, actor_object, deleted
+from truto_usage_nb.sandbox.vendors.claude.dimensions import (
+    COST_DIMENSIONS,
+    OF_COST,
+    OF_USAGE,
+    USAGE_DIMENSIONS,
+    Reader,
+)
+from truto_usage_nb.sandbox.vendors.claude.directory import actor_object, deleted
 from truto_usage_nb.sandbox.vendors.claude.line import NOTHING, Counts, Line, add
 from truto_usage_nb.sandbox.vendors.claude.money import Part, parts, plain
 from truto_usage_nb.sandbox.vendors.claude.question import Question
 
 Key = tuple[datetime, tuple[Any, ...]]
-Reader = Callable[[Line], Any]
-
-_READ: dict[str, Reader] = {
-    "actor": attrgetter("actor"),
-    "actor_type": lambda line: ACTOR_TYPES[line.actor.kind] if line.actor else None,
-    "agent_id": attrgetter("agent"),
-    "api_key_id": attrgetter("api_key"),
-    "context_window": lambda line: line.context if line.model else None,
-    "inference_geo": lambda line: "global" if line.model else None,
-    "model": attrgetter("model"),
-    "product": attrgetter("product"),
-    "service_tier": lambda line: line.tier if line.model else None,
-    "session_id": attrgetter("session"),
-    "slack_channel_id": attrgetter("slack_channel"),
-    "speed": lambda line: "standard" if line.model else None,
-    "workspace_id": attrgetter("workspace"),
-}
-"""How a dimension is read from a line; one that is not here is null."""
-_OF_A_PART = frozenset({"cost_type", "token_type", "model"})
-_FILTERED: dict[str, Reader] = {
+_FILTERED: dict[str, Callable[[Line], Any]] = {
     "products": attrgetter("product"),
     "surfaces": attrgetter("product"),
     "actor_ids": lambda line: line.actor.id if line.actor else None,
@@ -49,15 +38,19 @@ _FILTERED: dict[str, Reader] = {
 """What of a line each filter looks at."""
 
 
-class Cents(NamedTuple):
+@dataclass(slots=True)
+class Cents:
     """Money of a group, exact: charged, at list price, and the requests it came from."""
 
-    amount: Decimal
-    listed: Decimal
-    requests: int
+    amount: Decimal = Decimal(0)
+    listed: Decimal = Decimal(0)
+    requests: int = 0
 
-
-_NO_CENTS = Cents(Decimal(0), Decimal(0), 0)
+    def add(self, part: Part) -> None:
+        """Take one part in."""
+        self.amount += part.cents
+        self.listed += part.list_cents
+        self.requests += part.requests
 
 
 @lru_cache(maxsize=4096)  # the rows of a bucket share its two stamps
@@ -111,40 +104,42 @@ def _buckets(ask: Ask, question: Question, lines: Iterable[Line]) -> Iterator[tu
 
 def _usage_rows(ask: Ask, question: Question, lines: Iterable[Line]) -> Iterator[dict[str, Any]]:
     groups: dict[Key, Counts] = {}
+    values_of = _values_of(ask, question, OF_USAGE)
     for at, line, counts in _buckets(ask, question, lines):
         if counts.tokens or counts.requests or counts.searches:
-            for values in _values(ask, question, line):
+            for values in values_of(line, None):
                 groups[at, values] = add(groups.get((at, values), NOTHING), counts)
     for (at, values), counts in _in_order(groups):
         yield {**_head(ask, question, at, values, USAGE_DIMENSIONS), "usage": _usage(counts)}
 
 
 def _cost_rows(ask: Ask, question: Question, lines: Iterable[Line]) -> Iterator[dict[str, Any]]:
-    groups: dict[Key, Cents] = {}
-    models = question.filters.get("models")
+    groups: defaultdict[Key, Cents] = defaultdict(Cents)
+    values_of, models = _values_of(ask, question, OF_COST), question.filters.get("models")
     for at, line, counts in _buckets(ask, question, lines):
         for part in parts(line, counts, ask.account.kind):
-            if models is not None and part.model not in models:
-                continue
-            for values in _values(ask, question, line, part):
-                amount, listed, requests = groups.get((at, values), _NO_CENTS)
-                groups[at, values] = Cents(amount + part.cents, listed + part.list_cents, requests + part.requests)
+            if models is None or part.model in models:
+                for values in values_of(line, part):
+                    groups[at, values].add(part)
     for (at, values), cents in _in_order(groups):
         yield {**_head(ask, question, at, values, COST_DIMENSIONS), "cost": _cost(ask, question, cents)}
 
 
-def _values(ask: Ask, question: Question, line: Line, part: Part | None = None) -> list[tuple[Any, ...]]:
-    """Return a line's group values, once per access group of its user where groups are asked for."""
-    groups = (line.groups or (None,)) if "rbac_group_id" in question.group_by else (None,)
-    return [tuple([_value(ask, name, line, part, group) for name in question.group_by]) for group in groups]
+def _values_of(
+    ask: Ask, question: Question, readers: dict[str, Reader]
+) -> Callable[[Line, Part | None], list[tuple[Any, ...]]]:
+    """Return what gives a line's group values, once per access group of its user where groups are asked for."""
+    own: dict[str, Reader] = {**readers, "organization_id": lambda *_: ask.account.organization_id}
+    asked: list[Reader] = [own.get(name, lambda *_: None) for name in question.group_by]
+    if "rbac_group_id" not in question.group_by:
+        return lambda line, part: [tuple([read(line, part) for read in asked])]
+    place = question.group_by.index("rbac_group_id")
 
+    def by_group(line: Line, part: Part | None) -> list[tuple[Any, ...]]:
+        values = [read(line, part) for read in asked]
+        return [(*values[:place], group, *values[place + 1 :]) for group in line.groups or (None,)]
 
-def _value(ask: Ask, name: str, line: Line, part: Part | None, group: str | None) -> Any:
-    if part is not None and name in _OF_A_PART:
-        return getattr(part, name)
-    if name in _READ:
-        return _READ[name](line)
-    return {"organization_id": ask.account.organization_id, "rbac_group_id": group}.get(name)
+    return by_group
 
 
 def _in_order(groups: dict[Key, Any]) -> list[tuple[Key, Any]]:

@@ -1,9 +1,12 @@
-"""The dimensions one can group by: the generic words, the vendor's own, and which endpoint knows which."""
+"""The dimensions one can group by: the generic words, the vendor's own, which endpoint knows which, where each is."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
+from truto_usage_nb.sandbox.vendors.claude.directory import ACTOR_TYPES
+from truto_usage_nb.sandbox.vendors.claude.line import Line
 from truto_usage_nb.sandbox.vendors.claude.refusal import invalid
 
 USAGE_DIMENSIONS: tuple[str, ...] = (
@@ -30,6 +33,30 @@ USAGE_DIMENSIONS: tuple[str, ...] = (
 )
 COST_DIMENSIONS: tuple[str, ...] = (*USAGE_DIMENSIONS, "cost_type", "token_type")
 
+Reader = Callable[[Line, Any], Any]
+
+OF_USAGE: dict[str, Reader] = {
+    "actor": lambda line, _: line.actor,
+    "actor_type": lambda line, _: ACTOR_TYPES[line.actor.kind] if line.actor else None,
+    "agent_id": lambda line, _: line.agent,
+    "api_key_id": lambda line, _: line.api_key,
+    "context_window": lambda line, _: line.context if line.model else None,
+    "inference_geo": lambda line, _: "global" if line.model else None,
+    "model": lambda line, _: line.model,
+    "product": lambda line, _: line.product,
+    "service_tier": lambda line, _: line.tier if line.model else None,
+    "session_id": lambda line, _: line.session,
+    "slack_channel_id": lambda line, _: line.slack_channel,
+    "speed": lambda line, _: "standard" if line.model else None,
+    "workspace_id": lambda line, _: line.workspace,
+}
+OF_COST: dict[str, Reader] = {
+    **OF_USAGE,
+    "cost_type": lambda _, part: part.cost_type,
+    "token_type": lambda _, part: part.token_type,
+    "model": lambda _, part: part.model,
+}
+"""How each dimension is read from a line, and from a part of its cost; one that is not here is null."""
 _GENERIC = {
     "surface": "product",
     "user": "actor",

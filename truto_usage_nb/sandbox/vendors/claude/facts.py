@@ -6,7 +6,7 @@ Enterprise values come late and are restated for thirty days, as the vendor says
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import NamedTuple
@@ -100,18 +100,17 @@ def _restated(line: Line, age: int) -> Line:
     return line.with_counts(scaled(line.counts, 1000 * RESTATED_DAYS - off, 1000 * RESTATED_DAYS))
 
 
-def slices(line: Line, width: timedelta, until: datetime) -> Iterator[tuple[datetime, Counts]]:
-    """Yield the line's counts by bucket of a day, an hour or a minute, up to `until`; empty buckets are left out.
+def slices(line: Line, width: timedelta, until: datetime) -> Iterable[tuple[datetime, Counts]]:
+    """Return the line's counts by bucket of a day, an hour or a minute, up to `until`; empty buckets are left out.
 
     Coarse buckets are sums of fine ones, exactly.
     """
     start = midnight(line.day)
     if width == DAY:
         whole = line.counts if until >= start + DAY else _until(line, (until - start) // HOUR)
-        pieces: Iterator[tuple[datetime, Counts]] = iter([(start, whole)])
-    else:
-        pieces = _hours(line, start, until) if width == HOUR else _minutes(line, start, until)
-    yield from ((at, counts) for at, counts in pieces if any(counts))
+        return [(start, whole)] if any(whole) else []
+    pieces = _hours(line, start, until) if width == HOUR else _minutes(line, start, until)
+    return ((at, counts) for at, counts in pieces if any(counts))
 
 
 def _hours(line: Line, start: datetime, until: datetime) -> Iterator[tuple[datetime, Counts]]:

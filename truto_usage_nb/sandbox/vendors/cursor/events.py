@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
+from typing import NamedTuple
 
 from truto_usage_nb.sandbox.vendors.cursor.members import Member
 
@@ -20,8 +20,7 @@ class Kind(Enum):
     OWN_KEY = "User API Key"
 
 
-@dataclass(frozen=True, slots=True)
-class Tokens:
+class Tokens(NamedTuple):
     """Disjoint token counts."""
 
     input: int
@@ -30,8 +29,7 @@ class Tokens:
     cache_write: int
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """What one member's model did at one moment.
 
     Amounts are cents: `charged` is `gross` less the discount (percent) plus the fee. `at` is in epoch milliseconds.

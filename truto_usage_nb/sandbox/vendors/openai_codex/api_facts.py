@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
+from typing import NamedTuple
 
 from truto_usage_nb.sandbox.calendar import growth, outage, quarter_month, weekday_factor
 from truto_usage_nb.sandbox.company import Person, people_with
@@ -27,8 +27,7 @@ _WORDS = {
 _OLDER_STYLE = frozenset({"gpt-4o-2024-08-06", "text-embedding-3-large"})
 
 
-@dataclass(frozen=True, slots=True)
-class Meter:
+class Meter(NamedTuple):
     """What one key did with one model on a day; `person` is null for a key of the project."""
 
     stream: Stream
@@ -41,8 +40,7 @@ class Meter:
     requests: int
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """One line of the day's cost: an amount in USD, whatever the bill's currency."""
 
     line_item: str

@@ -98,6 +98,8 @@ def day_lines(meters: Sequence[Meter]) -> list[Line]:
 
 def _together(group: Sequence[Line]) -> Line:
     first = group[0]
+    if len(group) == 1:
+        return first
     quantities = [line.quantity for line in group if line.quantity is not None]
     usd = sum((line.usd for line in group), Decimal(0))
     quantity = sum(quantities) if quantities else None
