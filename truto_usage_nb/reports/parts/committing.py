@@ -91,4 +91,5 @@ def idle_seats(book: Book, *, top: int | None = None) -> Html:
 def seat_chart(book: Book) -> Html:
     """Draw how many seats of each vendor are in which status."""
     caption = "Seats by vendor and status"
-    return figure(book.hear(lambda: plots.seats(seat_list(book))), caption)
+    people = seat_list(book).with_columns(integration="vendor")
+    return figure(book.hear(lambda: plots.seats(people)), caption)

@@ -24,7 +24,7 @@ def foot(book: Book) -> Html:
         "fetched": f"{result.fetched_at:%Y-%m-%d %H:%M} UTC",
         "final": settled or "not stated",
         "complete": "no: " + "; ".join(result.gaps) if result.partial else "yes, every query was answered",
-        "cost rule": "the card above",
+        "cost rule": "one for every report of this version: the card that tu.cost_rule() shows",
         "list prices": f"{price_source()}, of the usage date, base tier; estimates only, never in the bill",
         "versions": ", ".join(f"{name} {version(name)}" for name in _PACKAGES),
     }
