@@ -312,3 +312,26 @@ def test_what_names_no_currency_is_told_and_not_drawn():
     assert "not drawn" in shown
     alone = parts.time_chart(book_of([nameless]), "integration", "Cost").markup
     assert "<img" not in alone
+
+
+@pytest.mark.parametrize("layout", ["constrained", "tight", None])
+def test_a_chart_is_the_picture_that_matplotlib_makes_of_it(layout):
+    import io
+
+    import matplotlib.pyplot as plt
+
+    def chart():
+        made, axes = plt.subplots(2, 1, figsize=(6, 4), layout=layout)
+        for ax, label in zip(axes, ("$1,000", "a long name beside the axis"), strict=True):
+            ax.barh([label, "b"], [3, 2], label="cost")
+            ax.set_title("What it cost\nin October", loc="left")
+            ax.legend(loc="upper left", bbox_to_anchor=(0, -0.2))
+        return made
+
+    plain = chart()
+    held = io.BytesIO()
+    plain.savefig(held, format="png", dpi=144, bbox_inches="tight", metadata={"Software": None})
+    plt.close(plain)
+    shown = parts.figure(chart(), "a chart")._repr_html_()
+    assert base64.b64decode(re.search(r"base64,([^\"]+)", shown)[1]) == held.getvalue()
+    assert not plt.get_fignums()

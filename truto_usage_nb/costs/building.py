@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import polars as pl
@@ -68,22 +68,32 @@ def build(native: Native, question: Question) -> pl.DataFrame:
 
 def matched(native: Native, question: Question) -> Digest:
     """Read the frame, check it, and let tokens meet money; what was chosen is told in one warning."""
+    fine = needs_hours(question.every, question.time_zone)
+    asked = ("matched", question.by, question.measure, question.kinds, fine)
+
+    def read() -> Digest:
+        return _matched(native, question, fine=fine)
+
+    result = read() if question.choices else native.once(asked, read)
+    if result.told:
+        tell("; ".join(result.told) + ".", stacklevel=_STACK)
+    return result
+
+
+def _matched(native: Native, question: Question, *, fine: bool) -> Digest:
     native, told = within_period(reduced(native, question.by), question.choices.get("overhang"))
     read = digest(
         native,
         question.by,
         measure=question.measure,
-        fine=needs_hours(question.every, question.time_zone),
+        fine=fine,
         kinds=question.kinds,
         billing_currency=question.choices.get("billing_currency"),
         said=Said.of(question.choices),
     )
     checked = guard(native, check_records(native, read, question.choices), question.choices)
     result = match(checked, question.choices.get("contract"))
-    notes = [*told, *result.told]
-    if notes:
-        tell("; ".join(notes) + ".", stacklevel=_STACK)
-    return result
+    return replace(result, told=(*told, *result.told))
 
 
 def added_up(digested: Digest, question: Question, extra: tuple[str, ...] = ()) -> pl.DataFrame:

@@ -110,12 +110,6 @@ def digest(
     """Read a frame once and give its digest; `fine` keeps quarters of an hour where days would do."""
     _required(native, by)
     plan = _Plan(by, measure, QUARTER_HOUR if fine else DAY, KINDS if kinds else (), said)
-    if said != NOTHING_SAID:
-        return _read(native, plan, billing_currency)
-    return native.once(("digest", plan, billing_currency), lambda: _read(native, plan, billing_currency))
-
-
-def _read(native: Native, plan: _Plan, billing_currency: str | None) -> Digest:
     kept = kept_lines(native, plan.said)
     split = None if kept is not None and not kept.mixed else split_currencies(native)
     if kept is not None:

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import Any
 
 import polars as pl
@@ -68,9 +69,10 @@ def money_days(
     streams: dict[tuple[Key, str | None], Stream] = {}
     held: dict[str | None, set[date]] = defaultdict(set)
     columns = [*read.dims, "currency", "integrated_account_id", "integration", "start", "end", "money", "money_n"]
+    day = lru_cache(_day)  # thousands of rows are of a few days
     for *key, account, integration, start, end, money, stated in rows.select(columns).iter_rows():
-        first, until = _day(start), _day(max(end if end is not None else start, start + 1))
-        single = (until - first).days <= 1
+        last = max(end if end is not None else start, start + 1)
+        first, single = day(start), last - start <= 1
         if single:
             held[account].add(first)
         if not stated:
@@ -79,7 +81,7 @@ def money_days(
         if single:
             stream.days[first] += money
         else:
-            stream.spans.append((first, until, money))
+            stream.spans.append((first, day(last), money))
     grouped: dict[Key, list[Stream]] = defaultdict(list)
     for (own, _), stream in streams.items():
         grouped[own].append(stream)

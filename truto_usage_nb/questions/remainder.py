@@ -76,8 +76,10 @@ def with_remainder(native: Native) -> tuple[Native, list[str]]:
             f"records as a polars frame, and the others here."
         )
     records = to_polars(native).lazy().collect()
+    money = [account for account, pair in joined if pair.measure == "money"]
+    lines = _amounts(records, money) if money else records.clear()
     for account, pair in joined:
-        records = _replaced(records, account, pair)
+        records = _replaced(records, account, pair, lines)
     return replace(native, frame=enter(native.leave(records)).frame), told
 
 
@@ -99,16 +101,18 @@ def _accounts(held: pl.DataFrame, pair: _Pair) -> tuple[list[str], list[str]]:
     return both, told
 
 
-def _replaced(records: pl.DataFrame, account: str, pair: _Pair) -> pl.DataFrame:
+def _replaced(records: pl.DataFrame, account: str, pair: _Pair, lines: pl.DataFrame) -> pl.DataFrame:
     """The records with one account's whole taken out, on the days that its part covers, and the remainder put in."""
     mine = pl.col("integrated_account_id") == account
     day = pl.col("start_date").dt.date()
-    part = records.filter(mine & (pl.col("report_type") == pair.part))
+    is_part = mine & (pl.col("report_type") == pair.part)
+    part = records.filter(is_part)
     covered = part.select(day.unique()).to_series()
     taken = (mine & (pl.col("report_type") == pair.whole) & day.is_in(covered.implode())).fill_null(value=False)
     whole = records.filter(taken)
     _refuse_other_lengths(account, pair, whole, part)
-    rest = _remainder(whole, part, pair)
+    stated = (lines.filter(taken), lines.filter(is_part)) if pair.measure == "money" else None
+    rest = _remainder(whole, part, stated)
     return pl.concat([records.filter(~taken), _as_records(rest, part, records)], how="diagonal_relaxed")
 
 
@@ -125,29 +129,33 @@ def _hours(lengths: set[object]) -> str:
     return ", ".join(sorted(str(length) for length in lengths))
 
 
-def _remainder(whole: pl.DataFrame, part: pl.DataFrame, pair: _Pair) -> pl.DataFrame:
-    """The whole minus its part by what both state; lines that come to nothing are left out."""
+def _remainder(
+    whole: pl.DataFrame, part: pl.DataFrame, money: tuple[pl.DataFrame, pl.DataFrame] | None
+) -> pl.DataFrame:
+    """The whole minus its part by what both state, of their lines of `money` or their tokens.
+
+    Lines that come to nothing are left out.
+    """
     keys = [*_SPAN, *(c for c in _SHARED if all(t[c].null_count() < t.height for t in (whole, part)))]
-    values = list(_AMOUNTS) if pair.measure == "money" else [c for c in _COUNTS if whole[c].null_count() < whole.height]
-    sides = []
-    for table, sign in ((whole, 1), (part, -1)):
-        lines = (
-            _amounts(table) if pair.measure == "money" else table.with_columns(charges_currency=pl.lit(None, pl.String))
-        )
-        sides.append(lines.select(*keys, "charges_currency", *(pl.col(c).fill_null(0) * sign for c in values)))
+    values = list(_AMOUNTS) if money else [c for c in _COUNTS if whole[c].null_count() < whole.height]
+    tables = money or [table.with_columns(charges_currency=pl.lit(None, pl.String)) for table in (whole, part)]
+    sides = [
+        table.select(*keys, "charges_currency", *(pl.col(c).fill_null(0) * sign for c in values))
+        for table, sign in zip(tables, (1, -1), strict=True)
+    ]
     rest = (
         pl.concat(sides, how="vertical_relaxed")
         .group_by(*keys, "charges_currency", maintain_order=True)
         .agg(pl.col(values).sum())
     )
-    if pair.measure == "money":
+    if money:
         rest = rest.with_columns(pl.col(values).round(10))
     return rest.filter(pl.any_horizontal(pl.col(c) != 0 for c in values))
 
 
-def _amounts(table: pl.DataFrame) -> pl.DataFrame:
-    """What each record comes to, a line a currency, in the words of charges that state the same."""
-    lines: pl.DataFrame = cost_lines(table)
+def _amounts(records: pl.DataFrame, accounts: list[str]) -> pl.DataFrame:
+    """What each of some accounts' records comes to, a line a currency, in the words of charges that state the same."""
+    lines: pl.DataFrame = cost_lines(records.filter(pl.col("integrated_account_id").is_in(accounts)))
     stated = lines.filter(pl.col("cost_billed").is_not_null())
     return stated.with_columns(
         *(pl.col(cost).alias(charge) for charge, cost in _AMOUNTS.items()), charges_currency=pl.col("cost_currency")

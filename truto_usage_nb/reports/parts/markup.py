@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Any
 
+_DPI = 144
+
 __all__ = ["Html", "figure", "fold", "joined", "note", "notes", "pairs", "plural"]
 
 
@@ -53,17 +55,39 @@ def figure(drawn: Any, caption: str) -> Html:
     """Show a chart (an Axes, a Figure, or several Axes of one) as a picture with its description for those who do not
     see it, the same bytes each time, and close it."""
     import base64
-    import io
 
     import matplotlib.pyplot as plt
 
     whole = _figure_of(drawn)
-    held = io.BytesIO()
-    whole.savefig(held, format="png", dpi=144, bbox_inches="tight", metadata={"Software": None})
+    picture = _picture(whole)
     plt.close(whole)
-    data = base64.b64encode(held.getvalue()).decode("ascii")
-    width = int.from_bytes(held.getvalue()[16:20], "big") * 2 // 3
+    data = base64.b64encode(picture).decode("ascii")
+    width = int.from_bytes(picture[16:20], "big") * 2 // 3
     return Html(f'<figure><img alt="{escape(caption)}" width="{width}" src="data:image/png;base64,{data}"></figure>')
+
+
+def _picture(whole: Any) -> bytes:
+    """Draw a figure as PNG, cut to what is drawn.
+
+    To cut, matplotlib draws a figure twice. One that lays itself out needs no more than the layout to be measured, so
+    that is done here, and it is drawn once.
+    """
+    import io
+
+    from matplotlib import rcParams
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    cut: Any = "tight"
+    layout = whole.get_layout_engine()
+    if layout is not None:
+        whole.dpi = _DPI
+        measure = FigureCanvasAgg(whole).get_renderer()  # type: ignore[no-untyped-call]
+        layout.execute(whole)
+        whole.set_layout_engine(None)
+        cut = whole.get_tightbbox(measure).padded(rcParams["savefig.pad_inches"])
+    held = io.BytesIO()
+    whole.savefig(held, format="png", dpi=_DPI, bbox_inches=cut, metadata={"Software": None})
+    return held.getvalue()
 
 
 def _figure_of(drawn: Any) -> Any:
