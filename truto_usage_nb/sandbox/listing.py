@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
+from itertools import islice
 from threading import Lock
 from typing import NamedTuple
 
@@ -11,6 +12,7 @@ from truto_usage_nb.sandbox.ask import Ask, Vendor
 from truto_usage_nb.sandbox.wire import dump
 
 _KEEP_ITEMS = 4_000
+_MAKE_ITEMS = 1_000  # at a time, before old ones are forgotten
 _KEEP_ITEMS_IN_ALL = 24_000
 
 
@@ -64,11 +66,11 @@ class Listing:
 
     def _advance(self, offset: int, until: int) -> None:
         """Make items up to place `until`, forgetting old ones that lie before `offset`."""
-        while self._first + len(self._held) < until:
-            item = next(self._source, None)
-            if item is None:
+        while (missing := until - self._first - len(self._held)) > 0:
+            made = list(islice(self._source, min(missing, _MAKE_ITEMS)))
+            if not made:
                 return
-            self._held.append(item)
+            self._held += made
             if len(self._held) > 2 * _KEEP_ITEMS:
                 self._forget(offset)
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from random import Random
+from typing import NamedTuple
 
 from truto_usage_nb.sandbox.ask import World
 from truto_usage_nb.sandbox.calendar import growth, weekday_factor
@@ -28,8 +28,7 @@ _SUPPORT_RATE = Decimal("0.10")
 _SUPPORT_MINIMUM = Decimal(1000)
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+class Fact(NamedTuple):
     """One line of one day. `listed` and `discount` are dollars; a credit has no quantity, price or resource."""
 
     day: date

@@ -34,7 +34,7 @@ def stable_id(prefix: str, *keys: object) -> str:
 
 def instant(moment: datetime) -> str:
     """Write a moment as RFC 3339 in UTC with milliseconds."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
 
 
 def moment_of(milliseconds: int | str) -> datetime:

@@ -25,6 +25,7 @@ from truto_usage_nb.sandbox.vendors.cursor.rates import (
 )
 
 _FEE, _ZERO = Decimal(TOKEN_FEE_CENTS), Decimal(0)
+_UNIT_PLACES = Decimal("0.1")
 _CONVERSATION_MS = 20 * 60 * 1000
 _TOKENS_PER_CENT = 10_000  # at one USD per million tokens
 Sort = Literal["priced", "own_key", "errored", "by_request"]
@@ -108,7 +109,7 @@ def _event(r: Random, at: int, member: Member, kind: Kind, worth: Decimal) -> Ev
         member=member,
         model=model.name,
         kind=kind,
-        units=(worth / 4).quantize(Decimal("0.1")),  # a request unit is four cents
+        units=(worth / 4).quantize(_UNIT_PLACES),  # a request unit is four cents
         tokens=_tokens(r, model, float(worth)),
         gross=gross,
         discount=discount,

@@ -32,7 +32,7 @@ def instant(moment: datetime) -> str:
     >>> instant(datetime(2026, 10, 1, tzinfo=UTC))
     '2026-10-01T00:00:00.000Z'
     """
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
 
 
 @lru_cache(maxsize=512)  # all rows of a day begin and end together

@@ -30,7 +30,9 @@ def dollars(cents: str | int | float | Decimal) -> float:
 
 def charge(kind: str, cents: str | int | float | Decimal, currency: str | None) -> dict[str, Any]:
     """Return one charge from an amount in cents."""
-    return compact({"amount": dollars(cents), "currency": currency, "type": kind})
+    if currency is None:
+        return {"amount": dollars(cents), "type": kind}
+    return {"amount": dollars(cents), "currency": currency, "type": kind}
 
 
 def stable_id(raw: Raw, ask: Ask, *keys: object) -> str:
@@ -54,7 +56,7 @@ def organization(raw: Raw, ask: Ask, stated: str | None = None) -> dict[str, Any
 
 def workspace(workspace_id: str | None) -> dict[str, Any]:
     """Return a workspace with its name where the directory has it."""
-    return compact({"id": workspace_id, "name": WORKSPACES.get(workspace_id or "")})
+    return {} if workspace_id is None else compact({"id": workspace_id, "name": WORKSPACES.get(workspace_id)})
 
 
 def resources(ids: Iterable[str | None], workspace_id: str | None) -> list[dict[str, Any]]:
