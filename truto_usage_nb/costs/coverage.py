@@ -14,11 +14,11 @@ from truto_usage_nb.costs.coverage_page import coverage_html, coverage_text
 from truto_usage_nb.costs.digest import OVERHANG, Digest, digest, reduced
 from truto_usage_nb.costs.facts import look
 from truto_usage_nb.costs.guard import guard
+from truto_usage_nb.costs.kept import kept_lines
 from truto_usage_nb.costs.lines import rule_lines
 from truto_usage_nb.costs.matching import match
 from truto_usage_nb.costs.reading import day_of
 from truto_usage_nb.costs.reasons import REASONS
-from truto_usage_nb.costs.ruled import kept_lines
 from truto_usage_nb.native import Native, collect, each_part, enter
 from truto_usage_nb.schema import RECORD_KEY
 from truto_usage_nb.series import OTHERS_MONEY

@@ -16,8 +16,9 @@ import polars as pl
 from truto_usage_nb.costs.choices import Measure
 from truto_usage_nb.costs.currencies import is_virtual
 from truto_usage_nb.costs.facts import NEEDED, NOTHING_SAID, Said, look, mixed, unknown_amounts
+from truto_usage_nb.costs.kept import kept_lines
 from truto_usage_nb.costs.lines import split_lines
-from truto_usage_nb.costs.ruled import counted, kept_lines, prepared
+from truto_usage_nb.costs.ruled import counted, prepared
 from truto_usage_nb.costs.shapes import DAY, OWN_KEY, SHAPE_COLUMNS, named
 from truto_usage_nb.costs.split import split_currencies
 from truto_usage_nb.costs.tokens import KINDS, TOKEN_COLUMNS

@@ -10,6 +10,7 @@ import polars as pl
 
 from truto_usage_nb.costs.choices import PositiveCredits, check_credits, check_totals
 from truto_usage_nb.costs.facts import NEEDED, NOTHING_SAID, Said, check_amounts, look, mixed, unknown_amounts
+from truto_usage_nb.costs.kept import kept_lines
 from truto_usage_nb.costs.reasons import REASONS
 from truto_usage_nb.costs.rule import OUTPUTS, Facts, apply, flag_text
 from truto_usage_nb.costs.split import split_currencies
@@ -49,7 +50,11 @@ def with_costs(
     """
     native = enter(frame)
     require(native, NEEDED, "with_costs")
-    facts = _said(total_means, positive_credits).put(_facts_of_schema(native))
+    said = _said(total_means, positive_credits)
+    kept = kept_lines(native, said)
+    if kept is not None:
+        return native.leave(_finish(kept.frame, native.columns))
+    facts = said.put(_facts_of_schema(native))
     return mapped(native, lambda part: _finish_lines(part, facts))
 
 

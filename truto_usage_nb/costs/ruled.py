@@ -7,12 +7,11 @@ columns added: what stands beside a record is no longer looked at, but believed.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import narwhals.stable.v2 as nw
 import polars as pl
 
-from truto_usage_nb.costs.facts import NOTHING_SAID, Said, look
+from truto_usage_nb.costs.facts import look
+from truto_usage_nb.costs.kept import Lines, keep
 from truto_usage_nb.costs.lines import rule_lines
 from truto_usage_nb.costs.reasons import REASONS
 from truto_usage_nb.costs.rule import OUTPUTS, Facts
@@ -20,22 +19,13 @@ from truto_usage_nb.costs.shapes import length, shape
 from truto_usage_nb.costs.tokens import KINDS, with_tokens
 from truto_usage_nb.native import Frame, Native, collect, enter
 
-__all__ = ["Lines", "asked", "counted", "kept_lines", "prepared", "ruled"]
+__all__ = ["asked", "counted", "prepared", "ruled"]
 
 _BESIDE = (
     "__start", "__end", "__covered", "__tokens", *(f"__{kind}" for kind in KINDS), "__charged", "__shape", "__length",
     *OUTPUTS[:-1], *(f"__is_{reason}" for reason in REASONS if reason != "dual_currency"),
 )  # fmt: skip
 """What the rule says of a record, as far as a table reads it."""
-_KEPT = "lines"
-
-
-class Lines(NamedTuple):
-    """Hold records with what the rule says of each; is one of them a running total, or charged in two currencies?"""
-
-    frame: Frame
-    running: bool
-    mixed: bool
 
 
 def prepared(native: Native, facts: Facts, *, kinds: bool) -> Frame:
@@ -65,13 +55,7 @@ def asked(lines: pl.DataFrame) -> Native:
     What is found of them is remembered as long as the answer is held: ask it again, not its frame.
     """
     native = enter(lines.drop(_BESIDE, strict=False))
-    if set(_BESIDE) <= set(lines.columns):
-        running, mixed = (bool(lines[f"__is_{each}"].any()) for each in ("running_total", "mixed_currency"))
-        native.found[_KEPT] = Lines(enter(lines).frame, running, mixed)
-    return native
-
-
-def kept_lines(native: Native, said: Said = NOTHING_SAID) -> Lines | None:
-    """Give the lines that stand ready, where they say what is asked: whoever says more has the rule applied anew."""
-    lines: Lines | None = native.found.get(_KEPT) if said == NOTHING_SAID else None
-    return lines
+    if not set(_BESIDE) <= set(lines.columns):
+        return native
+    running, mixed = (bool(lines[f"__is_{each}"].any()) for each in ("running_total", "mixed_currency"))
+    return keep(native, Lines(enter(lines).frame, running, mixed))

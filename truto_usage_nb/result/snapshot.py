@@ -63,7 +63,7 @@ def content_hash(frame: pl.DataFrame) -> str:
     for column in frame.get_columns():
         held = io.BytesIO()
         column.rechunk().to_frame().write_ipc_stream(held, compression="uncompressed")
-        digest.update(hashlib.sha256(held.getvalue()).digest())
+        digest.update(hashlib.sha256(held.getbuffer()).digest())
     return digest.hexdigest()
 
 

@@ -27,7 +27,7 @@ _SUMS = {
 def commitments(book: Book) -> Html:
     """Show what each vendor states of commitments, fees, discounts and usage that a plan covers."""
     have = [name for name in _SUMS if name.startswith("cost_") or name in book.plain.columns]
-    costed = book.hear(lambda: with_costs(book.plain))
+    costed = book.hear(lambda: with_costs(book.asked.plain))
     sums = [pl.when(pl.col(name).is_not_null().any()).then(pl.col(name).sum()).alias(name) for name in have]
     lines = costed.rename({"cost_currency": "currency"}).group_by("integration", "currency").agg(sums)
     lines = lines.filter(pl.any_horizontal(pl.col(name).fill_null(0.0) != 0 for name in have))
