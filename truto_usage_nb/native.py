@@ -173,7 +173,8 @@ def suspects(native: Native, key: Sequence[str]) -> Native:
     hashed = pl.struct(key).hash()
     hashes = frame.select(hashed.alias("hash")).collect(engine="streaming")["hash"].sort()
     twice = hashes.filter(hashes == hashes.shift(1)).unique()
-    return replace(native, frame=_seen(frame.filter(hashed.is_in(twice.implode()))))
+    rows = frame.clear() if twice.is_empty() else frame.filter(hashed.is_in(twice.implode()))
+    return replace(native, frame=_seen(rows))
 
 
 def each_part(native: Native, ask: Callable[[Native], pl.DataFrame]) -> list[pl.DataFrame]:
