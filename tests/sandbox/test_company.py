@@ -87,3 +87,9 @@ def test_draws_stay_within_their_bounds():
     assert not seeds.chance(r, 0)
     assert seeds.chance(r, 1)
     assert seeds.rng(1, "1").random() != seeds.rng(1, 1).random() != seeds.rng(2, 1).random()
+
+
+def test_ids_tell_equal_keys_of_different_kinds_apart():
+    keys = (1, True, 1.0, "1")  # the first three are equal and hash alike, yet each is another key
+    assert len({seeds.token_id(7, "key_", key) for key in keys}) == 4
+    assert [seeds.token_id(7, "key_", key) for key in keys] == [seeds.token_id(7, "key_", key) for key in keys]

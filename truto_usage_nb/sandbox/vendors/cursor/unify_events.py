@@ -18,6 +18,7 @@ from truto_usage_nb.sandbox.vendors.cursor.fields import (
 
 OWN_KEY = "User API Key"
 _TOKENS = ("inputTokens", "outputTokens", "cacheReadTokens", "cacheWriteTokens")
+_KINDS = ("input", "output", "cache_read", "cache_write")
 _RESOURCES = ("conversationId", "cloudAgentId", "automationId")
 
 
@@ -52,7 +53,7 @@ def _event_id(event: Mapping[str, Any]) -> str:
     who = event.get("userEmail", event.get("serviceAccountId"))
     tokens = event.get("tokenUsage") or {}
     keys = (event["timestamp"], who, event.get("model"), event.get("conversationId"))
-    return stable_id("event", *keys, *(tokens.get(name) for name in _TOKENS))
+    return stable_id("event", *keys, *map(tokens.get, _TOKENS))
 
 
 def _surface(headless: bool | None) -> str | None:
@@ -74,9 +75,8 @@ def _tokens(usage: Mapping[str, Any] | None) -> dict[str, int] | None:
     if usage is None:
         return None
     # Cursor leaves a kind out rather than sending zero; the kinds are disjoint, so the total is their sum.
-    counts = {name: usage.get(name, 0) for name in _TOKENS}
-    kinds = dict(zip(("input", "output", "cache_read", "cache_write"), counts.values(), strict=True))
-    return {**kinds, "total": sum(counts.values())}
+    counts = [usage.get(name, 0) for name in _TOKENS]
+    return {**dict(zip(_KINDS, counts, strict=True)), "total": sum(counts)}
 
 
 def _kind(event: Mapping[str, Any]) -> str:

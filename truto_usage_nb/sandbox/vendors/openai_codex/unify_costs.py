@@ -28,7 +28,7 @@ def cost_record(row: Mapping[str, Any], context: Mapping[str, Any]) -> dict[str,
     start, end = context.get("start_time"), context.get("end_time")
     recorded, line_item = context.get("recorded_at"), row.get("line_item")
     fields = {
-        "id": stable_id("cost", start, end, *(row.get(name) for name in _GROUPS)),
+        "id": stable_id("cost", start, end, *map(row.get, _GROUPS)),
         "product": API_PRODUCT,
         "metric_name": line_item,
         "resources": key_resource(row),

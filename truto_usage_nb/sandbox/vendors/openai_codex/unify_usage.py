@@ -39,7 +39,7 @@ def usage_record(row: Mapping[str, Any], context: Mapping[str, Any]) -> dict[str
     start, end = context.get("start_time"), context.get("end_time")
     recorded = context.get("recorded_at")
     fields = {
-        "id": stable_id("usage", row.get("object"), start, end, *(row.get(name) for name in _GROUPS)),
+        "id": stable_id("usage", row.get("object"), start, end, *map(row.get, _GROUPS)),
         "product": API_PRODUCT,
         "resources": key_resource(row),
         "user": {"id": row.get("user_id")},
