@@ -67,13 +67,13 @@ def render_report(
     source = Source(snapshot, client, sandbox, accounts, period, keep_snapshot)
     source.check()
     own = _own(notebook, period)
-    with tempfile.TemporaryDirectory(prefix="truto-report-") as scratch, progress_shown(progress) as show:
-        with worker(warm=notebook.shipped) as rendering:  # it gets ready while this process loads
+    with tempfile.TemporaryDirectory(prefix="truto-report-") as scratch:
+        with worker(warm=notebook.shipped) as rendering, progress_shown(progress) as show:  # it gets ready meanwhile
             made = _given(source.brought(notebook, parameters), Path(scratch))
             own["snapshot"] = str(source.file(notebook, made, Path(scratch), show).resolve())
             page = rendering.render(notebook, {**made, **own}, Path(to), show)
-        if pdf is not None:
-            _printed(printer, page, Path(pdf), show)
+            if pdf is not None:
+                _printed(printer, page, Path(pdf), show)
         return page
 
 

@@ -33,6 +33,7 @@ def main() -> None:
     say = _line_of_its_own()
     with suppress(asyncio.CancelledError):
         asyncio.run(_serve(say, warm="warm" in sys.argv))
+    os._exit(0)  # everything is said and closed; taking hundreds of modules apart would be waited for
 
 
 def _line_of_its_own() -> Say:
