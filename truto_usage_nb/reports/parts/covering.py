@@ -19,7 +19,7 @@ _KEY = ("integrated_account_id", "integration", "report_type")
 
 def not_in_these_figures(book: Book) -> Html:
     """Say before any chart what no figure below can hold."""
-    held = [name for name in dict.fromkeys(book.now["integration"].drop_nulls().sort()) if name in CANNOT_KNOW]
+    held = [name for name in book.now["integration"].drop_nulls().unique().sort() if name in CANNOT_KNOW]
     lines = "".join(f"<li><strong>{escape(label_of(name))}</strong>: {escape(CANNOT_KNOW[name])}</li>" for name in held)
     general = "What an invoice may hold that no usage API tells, and so no figure below:"
     end = "Tax counts where a record states it. No total below is an invoice: it is what was metered."

@@ -13,7 +13,7 @@ __all__ = ["head", "state_line"]
 
 def head(book: Book) -> Html:
     """Say period, accounts and state, FINAL or PROVISIONAL until a day, and which snapshot the figures are from."""
-    accounts = list(dict.fromkeys(book.now["integrated_account_id"].drop_nulls()))
+    accounts = book.now["integrated_account_id"].drop_nulls().unique(maintain_order=True).to_list()
     facts = {
         "Period": f"{book.period.start:%Y-%m-%d} to {book.period.end:%Y-%m-%d}, end excluded, UTC",
         plural(len(accounts), "account"): ", ".join(accounts) or "none has a record",
