@@ -19,9 +19,8 @@ from typing import Any
 from truto_usage_nb.errors import UsageError
 from truto_usage_nb.reports.progress import Step
 from truto_usage_nb.reports.running import execute, kernel, with_parameters
-from truto_usage_nb.reports.shelf import library
 from truto_usage_nb.reports.worker import SIZE_BYTES
-from truto_usage_nb.reports.writing import to_html
+from truto_usage_nb.reports.writing import prepare, to_html
 
 __all__ = ["main"]
 
@@ -53,10 +52,9 @@ async def _serve(say: Say, *, warm: bool) -> None:
     order: asyncio.Future[Any] = loop.create_future()
     Thread(target=_listen, args=(loop, order, work), daemon=True).start()
     try:
-        async with kernel(warm=warm) as manager:
-            library("papermill")  # while the kernel does the same, and the figures are on their way
-            library("nbconvert")
-            page = await _rendered(await order, say, manager)
+        async with kernel(warm=warm) as client:
+            prepare()
+            page = await _rendered(await order, say, client)
         say("done", page)
     except Exception as problem:  # noqa: BLE001  (whatever it is, it is raised where somebody waits)
         say("failed", _sendable(problem))
@@ -83,9 +81,9 @@ def _exactly(size: int) -> bytes:
     return got
 
 
-async def _rendered(order: Any, say: Say, manager: Any) -> Any:
+async def _rendered(order: Any, say: Say, client: Any) -> Any:
     notebook, parameters, to = order
-    done = await execute(with_parameters(notebook, parameters), lambda step: say("step", step), manager)
+    done = await execute(with_parameters(notebook, parameters), lambda step: say("step", step), client)
     say("step", Step("write", 0, 1, to.name))
     return to_html(done, to, notebook.path.parent)
 

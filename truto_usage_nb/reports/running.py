@@ -33,7 +33,10 @@ def with_parameters(notebook: Notebook, parameters: dict[str, Any]) -> Any:
 
 @asynccontextmanager
 async def kernel(*, warm: bool) -> AsyncIterator[Any]:
-    """Start a kernel, so that it is there when the figures are; `warm` has it import what a report's parts need."""
+    """Start a kernel and give the client that executes notebooks in it, once it answers.
+
+    `warm` has it import what a report's parts need, so that it does when the figures come.
+    """
     library("ipykernel")
     transport = {"transport": "ipc"} if os.name == "posix" else {}  # reached through files, not ports
     manager = library("jupyter_client").AsyncKernelManager(kernel_name="python3", **transport)
@@ -41,24 +44,32 @@ async def kernel(*, warm: bool) -> AsyncIterator[Any]:
     arguments += [f"--IPKernelApp.exec_lines={_WARM}"] if warm else []
     await manager.start_kernel(env=quiet_environment(), extra_arguments=arguments)
     try:
-        yield manager
+        yield await _answering(manager)
     finally:
         if manager.has_kernel:
             await manager.shutdown_kernel(now=True)
 
 
-async def execute(notebook: Any, show: Show, manager: Any) -> Any:
-    """Run every cell in a kernel; a failing cell is a `UsageError` that shows its source and its error."""
-    nbclient = library("nbclient")
-    client = nbclient.NotebookClient(
-        notebook,
+async def _answering(manager: Any) -> Any:
+    """Import, while the kernel does the same, what is needed once it answers, and wait for that."""
+    for name in ("nbclient", "papermill", "nbconvert"):
+        library(name)
+    client = library("nbclient").NotebookClient(
+        library("nbformat").v4.new_notebook(),
         km=manager,
         shutdown_kernel="immediate",
         timeout=_SECONDS,
         store_widget_state=False,
         resources={"metadata": {"path": os.getcwd()}},
-        on_cell_start=_telling(notebook, show),
     )
+    await client.async_start_new_kernel_client()
+    return client
+
+
+async def execute(notebook: Any, show: Show, client: Any) -> Any:
+    """Run every cell in a kernel; a failing cell is a `UsageError` that shows its source and its error."""
+    nbclient = library("nbclient")
+    client.nb, client.on_cell_start = notebook, _telling(notebook, show)
     try:
         return await client.async_execute(cleanup_kc=True)
     except nbclient.exceptions.CellExecutionError as problem:

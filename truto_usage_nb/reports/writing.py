@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from truto_usage_nb.reports.shelf import library
 from truto_usage_nb.reports.steady import steady
 
-__all__ = ["to_html", "whole"]
+__all__ = ["prepare", "to_html", "whole"]
 
 _HERE = Path(__file__).parent
 _HEADING = re.compile(r"<h2(?: id=\"[^\"]*\")?>(.*?)</h2>", re.DOTALL)
@@ -19,14 +20,14 @@ _CONTENTS = "<!-- contents -->"
 _TAGS = re.compile(r"<[^>]+>")
 
 
+def prepare() -> None:
+    """Read the template, so that it is at hand when the cells are done."""
+    _exporter().from_notebook_node(library("nbformat").v4.new_notebook())
+
+
 def to_html(notebook: Any, path: Path, folder: Path) -> Path:
     """Write the page; it appears whole or not at all. Pictures that its text names are looked for in `folder`."""
-    exporter: Any = library("nbconvert").HTMLExporter(
-        template_name="template",
-        extra_template_basedirs=[str(_HERE)],
-        embed_images=True,
-        exclude_anchor_links=True,
-    )
+    exporter = _exporter()
     numbers = itertools.count()
     exporter.environment.globals["uuid4"] = lambda: f"id-{next(numbers)}"
     css = (_HERE / "template" / "page.css").read_text(encoding="utf-8")
@@ -34,6 +35,24 @@ def to_html(notebook: Any, path: Path, folder: Path) -> Path:
     resources = {"metadata": {"path": str(folder), "name": title}, "page_css": css, "page_title": title}
     page, _ = exporter.from_notebook_node(steady(notebook), resources=resources)
     return whole(path, _with_contents(page).encode())
+
+
+@cache
+def _exporter() -> Any:
+    """Make nbconvert's exporter without its last step, which reads the finished page again, tag by tag, to add what our
+    template has or does not need: on a page of many tables that takes longer than all the rest."""
+    nbconvert = library("nbconvert")
+
+    class Page(nbconvert.HTMLExporter):  # type: ignore[misc, name-defined]
+        def from_notebook_node(self, nb: Any, resources: Any = None, **options: Any) -> Any:
+            return nbconvert.TemplateExporter.from_notebook_node(self, nb, resources, **options)
+
+    return Page(
+        template_name="template",
+        extra_template_basedirs=[str(_HERE)],
+        embed_images=True,
+        exclude_anchor_links=True,
+    )
 
 
 def _title(notebook: Any) -> str:
