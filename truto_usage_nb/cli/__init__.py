@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -10,9 +11,13 @@ from truto_usage_nb.cli.codes import INTERRUPTED, PIPE_CLOSED
 
 __all__ = ["main"]
 
+_RARELY = (50_000, 20, 100)
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and give its exit code: see `codes`. Ctrl-C and a closed pipe end it without a word."""
+    if argv is None:  # this is the process of one command, which ends soon: the collector need not look so often
+        gc.set_threshold(*_RARELY)
     given = sys.argv[1:] if argv is None else list(argv)
     try:
         from truto_usage_nb.cli.exits import running

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import os
-import pickle
 import sys
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from threading import Thread
 from typing import Any
 
 from truto_usage_nb.errors import UsageError
 from truto_usage_nb.reports.progress import Step
 from truto_usage_nb.reports.running import execute, kernel, with_parameters
-from truto_usage_nb.reports.worker import SIZE_BYTES
+from truto_usage_nb.reports.worker import packed, unpacked
 from truto_usage_nb.reports.writing import prepare, to_html
 
 __all__ = ["main"]
@@ -42,7 +42,7 @@ def _line_of_its_own() -> Say:
 
     def say(kind: str, value: Any) -> None:
         with suppress(BrokenPipeError):  # nobody waits any more
-            line.write(pickle.dumps((kind, value)))
+            line.write(packed((kind, value)))
 
     return say
 
@@ -54,38 +54,25 @@ async def _serve(say: Say, *, warm: bool) -> None:
     try:
         async with kernel(warm=warm) as client:
             prepare()
-            page = await _rendered(await order, say, client)
-        say("done", page)
+            notebook, parameters, to = await order
+            done = await execute(with_parameters(notebook, parameters), lambda step: say("step", step), client)
+            say("step", Step("write", 0, 1, to.name))
+            writing = asyncio.create_task(asyncio.to_thread(to_html, done, to, notebook.path.parent))
+        say("done", await writing)  # written while the kernel ended
     except Exception as problem:  # noqa: BLE001  (whatever it is, it is raised where somebody waits)
         say("failed", _sendable(problem))
 
 
 def _listen(loop: asyncio.AbstractEventLoop, order: asyncio.Future[Any], work: asyncio.Task[Any]) -> None:
-    """Wait for the order; the end of the line ends the work, whenever it comes."""
+    """Wait for the order; the end of the line ends the work, whenever it comes.
+
+    The bytes are read past Python's own buffer: whoever waits there at the end of a process holds it up.
+    """
     with suppress(RuntimeError):  # the loop is over already
         with suppress(EOFError):
-            size = int.from_bytes(_exactly(SIZE_BYTES), "big")
-            loop.call_soon_threadsafe(order.set_result, pickle.loads(_exactly(size)))
-            _exactly(1)
+            loop.call_soon_threadsafe(order.set_result, unpacked(partial(os.read, 0)))
+            unpacked(partial(os.read, 0))
         loop.call_soon_threadsafe(work.cancel)
-
-
-def _exactly(size: int) -> bytes:
-    """Read so many bytes, past Python's own buffer: whoever waits there at the end of a process holds it up."""
-    got = b""
-    while len(got) < size:
-        more = os.read(0, size - len(got))
-        if not more:
-            raise EOFError
-        got += more
-    return got
-
-
-async def _rendered(order: Any, say: Say, client: Any) -> Any:
-    notebook, parameters, to = order
-    done = await execute(with_parameters(notebook, parameters), lambda step: say("step", step), client)
-    say("step", Step("write", 0, 1, to.name))
-    return to_html(done, to, notebook.path.parent)
 
 
 def _sendable(problem: Exception) -> Exception:

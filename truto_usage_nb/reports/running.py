@@ -71,7 +71,7 @@ async def execute(notebook: Any, show: Show, client: Any) -> Any:
     nbclient = library("nbclient")
     client.nb, client.on_cell_start = notebook, _telling(notebook, show)
     try:
-        return await client.async_execute(cleanup_kc=True)
+        return await client.async_execute(cleanup_kc=False)  # whoever started the kernel ends it
     except nbclient.exceptions.CellExecutionError as problem:
         told = _COLOUR.sub("", str(problem))
         raise UsageError(f"a cell of the report failed: {problem.ename}: {problem.evalue}\n{told}") from None
