@@ -26,10 +26,16 @@ __all__ = ["main"]
 
 Say = Callable[[str, Any], None]
 
+_LEFT_OUT = ("rfc3987_syntax",)
+"""Python is told that there is none: jsonschema uses it to check texts that no notebook has, and importing it takes a
+second."""
+
 
 def main() -> None:
     """Start a kernel, wait for the order, render, and end."""
     say = _line_of_its_own()
+    for name in _LEFT_OUT:
+        sys.modules.setdefault(name, None)  # type: ignore[arg-type]
     with suppress(asyncio.CancelledError):
         asyncio.run(_serve(say, warm="warm" in sys.argv))
     os._exit(0)  # everything is said and closed; taking hundreds of modules apart would be waited for
