@@ -11,7 +11,7 @@ from polars.testing import assert_frame_equal
 
 import truto_usage_nb as tu
 from tests.frames_for_tests import frame_of
-from truto_usage_nb.errors import InputError, hearing
+from truto_usage_nb.errors import InputError, hearing, tell
 from truto_usage_nb.planning import Period
 from truto_usage_nb.reports import parts
 from truto_usage_nb.reports.parts.tables import NOBODY, count, part, spend, table, text
@@ -248,6 +248,21 @@ def test_what_nobody_stated_has_no_sum():
 
 def saved(tmp_path, records=RECORDS, **more):
     return result_of(records, **more).save(tmp_path / "kept.parquet")
+
+
+def test_the_foot_says_whose_note_is_whose_and_no_note_twice(book):
+    book = replace(book, told=[])
+    book.hear(lambda: tell("7 tokens are counted once."))
+    book.hear(lambda: tell("7 tokens are counted once; user_cost is left out"))
+    book.hear(lambda: tell("7 tokens are counted once; user_cost is left out."))
+    book.hear(lambda: tell("4 tokens are counted once"), of=Period.parse("2026-09"))
+    book.hear(lambda: tell("11 tokens are counted once"), of=book.reach)
+    notes = re.findall(r'<p class="note">(.*?)</p>', parts.foot(book).markup)
+    assert notes == [
+        "7 tokens are counted once; user_cost is left out.",
+        "September 2026: 4 tokens are counted once",
+        "2026-09-01 to 2026-10-31: 11 tokens are counted once",
+    ]
 
 
 def test_a_report_is_of_the_last_month_unless_it_is_told(tmp_path):

@@ -19,6 +19,7 @@ from truto_usage_nb.integrations import INTEGRATIONS
 from truto_usage_nb.native import Native
 from truto_usage_nb.planning import Period
 from truto_usage_nb.questions import with_models
+from truto_usage_nb.reports.loading import period_before
 from truto_usage_nb.reports.parts.records import Records
 from truto_usage_nb.result import UsageResult, read_result
 
@@ -79,8 +80,10 @@ class Book:
 
     @cached_property
     def bill_before(self) -> pl.DataFrame | None:
-        before = self.asked.before
-        return None if before is None else _named(self.costs(before, DIMENSIONS))
+        before, of = self.asked.before, period_before(self.period)
+        if before is None:
+            return None
+        return _named(self.hear(lambda: cast("pl.DataFrame", cost_per(before, DIMENSIONS)), of=of))
 
     @cached_property
     def coverage(self) -> Coverage:
@@ -113,14 +116,20 @@ class Book:
         """Give `cost_per`, and keep what it tells."""
         return cast("pl.DataFrame", self.hear(lambda: cost_per(frame, by, **options)))
 
-    def hear(self, ask: Callable[[], T]) -> T:
-        """Ask, and keep what is told meanwhile for the notes under the tables."""
+    def hear(self, ask: Callable[[], T], *, of: Period | None = None) -> T:
+        """Ask, and keep what is told meanwhile for the notes under the tables; `of` is the period, if it is another."""
         with hearing() as said, warnings.catch_warnings(record=True) as warned:
             warnings.simplefilter("always", UsageWarning)
             answer = ask()
         said += [str(each.message) for each in warned if issubclass(each.category, UsageWarning)]
-        self.told.extend(text for text in said if text not in self.told)
+        whose = "" if of is None else f"{span_name(of)}: "
+        self.told.extend(text for text in (f"{whose}{each}" for each in said) if text not in self.told)
         return answer
+
+    @property
+    def reach(self) -> Period | None:
+        """The period of `asked.both`."""
+        return None if self.asked.both is None else Period(period_before(self.period).start, self.period.end)
 
 
 def _frame(records: Native) -> pl.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from importlib.metadata import version
 
 from truto_usage_nb.reports.parts.book import Book
@@ -28,9 +29,15 @@ def foot(book: Book) -> Html:
         "list prices": f"{price_source()}, of the usage date, base tier; estimates only, never in the bill",
         "versions": ", ".join(f"{name} {version(name)}" for name in _PACKAGES),
     }
-    told = [*result.told, *(text for text in book.told if text not in result.told), *result.notes]
+    told = _each_once([*result.told, *result.notes, *book.told])
     queries = fold(f"{plural(len(result.queries), 'query', 'queries')} sent", (repr(query) for query in result.queries))
     return pairs(rows) + notes(told) + queries
+
+
+def _each_once(told: Iterable[str]) -> list[str]:
+    """Leave out what another text says too, word for word, and goes on."""
+    said = {text.rstrip("."): text for text in told}
+    return [text for core, text in said.items() if not any(core in other for other in said if other != core)]
 
 
 def reproduce(book: Book, name: str) -> Html:

@@ -26,7 +26,7 @@ def pace(book: Book) -> Html:
         return note("Pace is of one calendar month; this period is another.")
     frame = book.asked.both or book.asked.plain
     end = min(book.period.end, book.result.fetched_at)
-    lines = book.hear(lambda: paced(frame, book.budget, now=f"{end:%Y-%m-%d}"))
+    lines = book.hear(lambda: paced(frame, book.budget, now=f"{end:%Y-%m-%d}"), of=book.reach)
     lines = lines.filter(pl.col("to_date").is_not_null())
     columns: dict[str, Column] = {"to_date": spend("Billed so far")}
     if end < book.period.end:
@@ -53,7 +53,7 @@ def unusual(book: Book, by: str = "integrated_account_id", *, top: int = 12) -> 
     """Show the days that cost far more or less than such days of the account usually do, the farthest off first."""
     frame = book.asked.both or book.asked.plain
     try:
-        found = book.hear(lambda: oddities(frame, by))
+        found = book.hear(lambda: oddities(frame, by), of=book.reach)
     except FrameError as too_few:
         return note(f"Nothing can be called unusual here: {too_few}")
     first, last = book.period.start.date(), (book.period.end - timedelta(microseconds=1)).date()

@@ -33,7 +33,8 @@ def bridge(book: Book, by: str = "integration") -> Html:
         return note("A bridge compares whole months or single days; this period is neither.")
     start = period_before(book.period).start
     change = book.hear(
-        lambda: cost_change(both, by, every=every, before=f"{start:%Y-%m-%d}", after=f"{book.period.start:%Y-%m-%d}")
+        lambda: cost_change(both, by, every=every, before=f"{start:%Y-%m-%d}", after=f"{book.period.start:%Y-%m-%d}"),
+        of=book.reach,
     )
     names = (span_name(period_before(book.period)), span_name(book.period))
     caption = f"From {names[0]} to {names[1]}: what moved the cost"
