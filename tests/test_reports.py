@@ -7,13 +7,17 @@ import shutil
 import sys
 import time
 from dataclasses import replace
+from datetime import date
+from decimal import Decimal
 
+import numpy as np
 import polars as pl
 import pytest
 
 import truto_usage_nb as tu
 from truto_usage_nb.errors import InputError, MissingExtraError
 from truto_usage_nb.planning import Period
+from truto_usage_nb.reports.given import plain
 from truto_usage_nb.reports.loading import load, period_before
 from truto_usage_nb.reports.running import quiet_environment
 from truto_usage_nb.reports.shelf import find
@@ -68,6 +72,27 @@ def test_bad_input_is_refused(name, options, words, tmp_path):
 def test_an_unknown_parameter_lists_the_known(snapshot, tmp_path):
     with pytest.raises(InputError, match=r"no parameter 'snap'\. Did you mean 'snapshot'\? Known: snapshot, period"):
         tu.render_report("ai_spend", tmp_path / "e.html", snapshot=snapshot, snap=1)
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"), [({"USD"}, "set"), ({1: 2.0}, "int"), ([len], "builtin_function_or_method")]
+)
+def test_what_no_notebook_can_hold_is_refused(snapshot, tmp_path, value, kind):
+    with pytest.raises(InputError, match=f"budget=.* cannot be given to a notebook: it is of type {kind}"):
+        tu.render_report("ai_spend", tmp_path / "e.html", snapshot=snapshot, budget=value)
+
+
+def test_parameters_are_made_plain(tmp_path):
+    given = {
+        "day": date(2026, 10, 5),
+        "amount": Decimal("0.1"),
+        "count": np.int64(3),
+        "prices": {"cursor": (40, "USD")},
+    }
+    made = {"day": "2026-10-05", "amount": 0.1, "count": 3, "prices": {"cursor": [40, "USD"]}}
+    assert plain(given, tmp_path) == made
+    assert type(plain(given, tmp_path)["count"]) is int
+    assert plain(made, tmp_path) == made
 
 
 def test_a_notebook_that_could_not_read_the_snapshot_is_refused(snapshot, tmp_path):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from truto_usage_nb.errors import InputError
+from truto_usage_nb.reports.given import plain
 from truto_usage_nb.reports.progress import Show, Step, progress_shown
 from truto_usage_nb.reports.shelf import Notebook, find, list_reports
 from truto_usage_nb.reports.source import Source
@@ -68,8 +69,9 @@ def render_report(
     source.check()
     own = _own(notebook, period)
     with tempfile.TemporaryDirectory(prefix="truto-report-") as scratch:
+        given = plain(parameters, Path(scratch))
         with worker(warm=notebook.shipped) as rendering, progress_shown(progress) as show:  # it gets ready meanwhile
-            made = _given(source.brought(notebook, parameters), Path(scratch))
+            made = plain(source.brought(notebook, given), Path(scratch))
             own["snapshot"] = str(source.file(notebook, made, Path(scratch), show).resolve())
             page = rendering.render(notebook, {**made, **own}, Path(to), show)
             if pdf is not None:
@@ -107,20 +109,3 @@ def _own(notebook: Notebook, period: Any) -> dict[str, Any]:
         span = Period.parse(period)
         own["period"] = [span.start.isoformat(), span.end.isoformat()]
     return own
-
-
-def _given(parameters: dict[str, Any], scratch: Path) -> dict[str, Any]:
-    """Give parameters as a notebook can hold them: a dataframe as a file, a path as text."""
-    from truto_usage_nb.native import collect, enter
-
-    made: dict[str, Any] = {}
-    for name, value in parameters.items():
-        if hasattr(value, "columns") and not isinstance(value, str):
-            path = scratch / f"{name}.parquet"
-            collect(enter(value).frame).write_parquet(path)
-            made[name] = str(path)
-        elif isinstance(value, Path):
-            made[name] = str(value.resolve())
-        else:
-            made[name] = value
-    return made
