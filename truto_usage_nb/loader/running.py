@@ -1,4 +1,4 @@
-"""Run planned queries side by side, each page parsed in a thread while the next one travels."""
+"""Run planned queries side by side, each large page parsed in a thread while the next one travels."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from truto_usage_nb.transport import Transport
 __all__ = ["Outcome", "run"]
 
 _PARSERS = 4  # threads: parsing leaves the interpreter's lock most of the time
+_SMALL_BYTES = 100_000
 
 
 @dataclass(slots=True)
@@ -90,7 +91,10 @@ async def _run_one(
 
 
 async def _parse(page: Page, job: Job, parsers: ThreadPoolExecutor, tally: Tally) -> ParsedPage:
-    loop = asyncio.get_running_loop()
-    parsed = await loop.run_in_executor(parsers, parse_page, page.content, job.source, job.layout)
+    if len(page.content) < _SMALL_BYTES:
+        parsed = parse_page(page.content, job.source, job.layout)  # done sooner than a thread would have begun
+    else:
+        loop = asyncio.get_running_loop()
+        parsed = await loop.run_in_executor(parsers, parse_page, page.content, job.source, job.layout)
     tally.page_done(job.label, parsed.height)
     return parsed
