@@ -80,10 +80,8 @@ class Book:
 
     @cached_property
     def bill_before(self) -> pl.DataFrame | None:
-        before, of = self.asked.before, period_before(self.period)
-        if before is None:
-            return None
-        return _named(self.hear(lambda: cast("pl.DataFrame", cost_per(before, DIMENSIONS)), of=of))
+        before = self.asked.before
+        return None if before is None else _named(self.costs(before, DIMENSIONS, of=period_before(self.period)))
 
     @cached_property
     def coverage(self) -> Coverage:
@@ -112,9 +110,11 @@ class Book:
         places = {one: place for place, one in enumerate(self.currencies)}
         return pl.col("currency").replace_strict(places, default=len(places), return_dtype=pl.Int64)
 
-    def costs(self, frame: pl.DataFrame | Native, by: str | Sequence[str], **options: Any) -> pl.DataFrame:
-        """Give `cost_per`, and keep what it tells."""
-        return cast("pl.DataFrame", self.hear(lambda: cost_per(frame, by, **options)))
+    def costs(
+        self, frame: pl.DataFrame | Native, by: str | Sequence[str], *, of: Period | None = None, **options: Any
+    ) -> pl.DataFrame:
+        """Give `cost_per`, and keep what it tells; `of` as for `hear`."""
+        return cast("pl.DataFrame", self.hear(lambda: cost_per(frame, by, **options), of=of))
 
     def hear(self, ask: Callable[[], T], *, of: Period | None = None) -> T:
         """Ask, and keep what is told meanwhile for the notes under the tables; `of` is the period, if it is another."""

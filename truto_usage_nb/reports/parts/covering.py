@@ -9,7 +9,7 @@ import polars as pl
 from truto_usage_nb.format import money
 from truto_usage_nb.questions.invoicing import CANNOT_KNOW
 from truto_usage_nb.reports.parts.book import Book, label_of
-from truto_usage_nb.reports.parts.markup import Html, notes
+from truto_usage_nb.reports.parts.markup import Html
 from truto_usage_nb.reports.parts.tables import count, day, millions, share, table, text
 
 __all__ = ["coverage", "not_in_these_figures"]
@@ -54,8 +54,3 @@ def _money(stated: pl.DataFrame, key: tuple[str | None, ...]) -> str:
         ", ".join(money(cost, currency) for currency, cost in stated.filter(same).select("currency", "cost").rows())
         or "–"
     )
-
-
-def told(book: Book) -> Html:
-    """Show what was told while the tables were made."""
-    return notes(book.told)
