@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-__all__ = ["model_identity"]
+__all__ = ["bare_name", "cloud_of", "family_first", "is_global", "model_identity"]
 
 _MAKERS = (
     "ai21|amazon|anthropic|cohere|cursor|deepseek|google|meta|meta-llama|minimax|mistral|mistralai|moonshot|moonshotai|"
@@ -21,9 +21,20 @@ _MAKERS = (
 )
 _CLOUDS = "azure|azure_ai|aws|bedrock|converse|google-vertex|litellm|litellm_proxy|openrouter|vertex|vertex_ai|vertexai"
 _PATH = re.compile(r"^.*(?:^|[/:])(?:models|foundation-model|inference-profile)/(?=[^/]+$)")
-"""Of Vertex (`publishers/anthropic/models/…`), Gemini (`models/…`), Bedrock (`arn:aws:bedrock:…:foundation-model/…`)."""
+"""Of Vertex (`publishers/anthropic/models/…`), Gemini (`models/…`), Bedrock (`arn:aws:…:foundation-model/…`)."""
 _MAKER = re.compile(rf"^(?:{_MAKERS}|{_CLOUDS})/(?=.)")
 _BEDROCK = re.compile(rf"^(?:(?:apac|au|ca|eu|global|in|jp|regional|sa|us|us-gov)\.)?(?:{_MAKERS})\.(?=.)")
+_GLOBAL = re.compile(rf"(?:^|/)global\.(?:{_MAKERS})\.")
+_SERVED_BY = (
+    ("aws", re.compile(rf"^(?:aws|bedrock)/|(?:^|/)(?:[a-z-]+\.)?(?:{_MAKERS})\.[a-z]")),
+    (
+        "google",
+        re.compile(r"^(?:google-vertex|vertex|vertex_ai|vertexai)/|(?:^|/)publishers/|[^/]@(?:\d{8}|default|latest)$"),
+    ),
+    ("azure", re.compile(r"^azure(?:_ai)?/")),
+    ("openrouter", re.compile(r"^openrouter/")),
+)
+"""Clouds have prices of their own: how each shows in a name."""
 _SPACE = re.compile(r"\s+")
 _FAST_SWITCH = re.compile(r"\[fast=(true|false)\]$")
 """Cursor's way to write a model with and without its fast mode."""
@@ -41,6 +52,7 @@ _PRICED_BY_DATE = frozenset({"gpt-4o-2024-05-13"})
 
 _DOTTED = re.compile(r"(?<=\d)\.(?=\d)")
 _ZERO = re.compile(r"^(claude-(?:[a-z]+-)?\d+)-0(?=-[a-z]|$)")
+_VERSION_FIRST = re.compile(r"^claude-(\d+)(?:-(\d+))?-(fable|haiku|mythos|opus|sonnet)$")
 _GPT = re.compile(r"^gpt-(?:(\d)-(\d)|(3)(5))(?=-|$)")
 """Azure writes gpt-35-turbo, others gpt-5-1."""
 
@@ -56,16 +68,48 @@ def model_identity(name: str) -> str:
     >>> model_identity("claude-opus-5-fast"), model_identity("gpt-5.1-codex-max"), model_identity("auto")
     ('claude-opus-5-fast', 'gpt-5.1-codex-max', 'auto')
     """
-    folded = _SPACE.sub("-", name.strip().lower())
-    return _undated(_bare(folded)) or folded
+    folded = _folded(name)
+    return _undated(bare_name(folded)) or folded
 
 
-def _bare(name: str) -> str:
-    """Take off where a model is served and who made it."""
-    name = _PATH.sub("", name)
+def family_first(identity: str) -> str:
+    """Write Claude's family before its version, as its maker does; Cursor and older names have it behind.
+
+    >>> family_first("claude-4-5-sonnet"), family_first("claude-opus-5"), family_first("gpt-5")
+    ('claude-sonnet-4-5', 'claude-opus-5', 'gpt-5')
+    """
+    return _VERSION_FIRST.sub(lambda found: "-".join(filter(None, ("claude", *found.group(3, 1, 2)))), identity)
+
+
+def bare_name(name: str) -> str:
+    """Take off where a model is served and who made it; date and version stay.
+
+    >>> bare_name("us.anthropic.claude-opus-5-20260203-v1:0"), bare_name("models/gemini-2.5-pro")
+    ('claude-opus-5-20260203-v1:0', 'gemini-2.5-pro')
+    """
+    name = _PATH.sub("", _folded(name))
     while (shorter := _MAKER.sub("", name)) != name:
         name = shorter
     return _BEDROCK.sub("", name)
+
+
+def cloud_of(name: str) -> str | None:
+    """Say which cloud serves a model, where its name shows it: "aws", "google", "azure" or "openrouter".
+
+    >>> cloud_of("us.anthropic.claude-opus-5-v1:0"), cloud_of("claude-opus-5@20260203"), cloud_of("claude-opus-5")
+    ('aws', 'google', None)
+    """
+    folded = _folded(name)
+    return next((cloud for cloud, shows in _SERVED_BY if shows.search(folded)), None)
+
+
+def is_global(name: str) -> bool:
+    """Whether a name asks Bedrock for any region: its other prefixes cost a tenth more."""
+    return bool(_GLOBAL.search(_folded(name)))
+
+
+def _folded(name: str) -> str:
+    return _SPACE.sub("-", name.strip().lower())
 
 
 def _undated(name: str) -> str:

@@ -10,7 +10,7 @@ import polars as pl
 from truto_usage_nb.costs.building import Question, matched
 from truto_usage_nb.costs.choices import Choices
 from truto_usage_nb.costs.digest import Digest, check_dims
-from truto_usage_nb.costs.pricing import PROVIDER, with_unit_prices
+from truto_usage_nb.costs.pricing import PROVIDER, with_price, with_unit_prices
 from truto_usage_nb.costs.tokens import KINDS
 from truto_usage_nb.native import enter
 from truto_usage_nb.prices import CURRENCY, price_source
@@ -29,12 +29,13 @@ def estimate_costs(frame: Any, by: str | Sequence[str] | None = None, **choices:
 
     Comes back as the kind of frame that came in, a row per value of `by` and currency: `cost` and `other_cost` as
     `cost_per` has them, `estimated_cost` in `estimate_currency` (USD), of `estimated_tokens`; `unknown_tokens` are
-    those of models that the list does not know, or whose kind is not stated: unpriced, never $0. `cost_to_estimate` is
+    those whose kind is not stated, or for which the list has no price: unpriced, never $0. `cost_to_estimate` is
     (cost - other_cost) over the estimate of the same tokens: 1 is list price, 0.85 a discount of 15 %, about 100 cents
     taken for dollars, and well below that a sign of tokens that somebody else paid for; null in other currencies.
 
     Prices are those of the usage date and of the base tier, writes of an hour at their own price; `price_source` names
-    list and version. Unknown spellings (Cursor's) are looked up under the maker's own.
+    list and version. A model is looked up by its identity, fast mode at the fast price; columns `service_tier`,
+    `speed` and `context_window`, as `remote_field` adds them, have the price of that tier where the list has it.
 
     >>> import truto_usage_nb as tu
     >>> usage = tu.sandbox().load_usage("cursor", period="2026-10-05")
@@ -53,26 +54,26 @@ def estimate_costs(frame: Any, by: str | Sequence[str] | None = None, **choices:
 def estimated(read: Digest) -> pl.DataFrame:
     """What each row's tokens would cost, those with a price (`of_priced`) also by themselves."""
     rows = with_unit_prices(read.rows, read)
-    known = pl.col("price_input").is_not_null()
-    worth = {head: _worth(head) for head in _HEADS}
-    counted = pl.sum_horizontal(*(f"{head}_{kind}" for head in _HEADS for kind in KINDS))
-    every = pl.sum_horizontal(*_HEADS)
+    counted = {head: _counted(head) for head in _HEADS}
+    known = pl.sum_horizontal(*counted.values())
     return rows.with_columns(
-        estimate=pl.when(known).then(pl.sum_horizontal(*worth.values())),
-        of_priced=pl.when(known).then(worth["priced"]).otherwise(0.0),
-        estimated_tokens=pl.when(known).then(counted).otherwise(0),
-        unknown_tokens=every - pl.when(known).then(counted).otherwise(0),
-        unknown_priced=pl.col("priced").fill_null(0) - pl.when(known).then(_count("priced")).otherwise(0),
-        known_n=(known & (counted != 0)).cast(pl.Int64),
+        estimate=pl.sum_horizontal(*(_worth(head) for head in _HEADS)),
+        of_priced=_worth("priced"),
+        estimated_tokens=known,
+        unknown_tokens=pl.sum_horizontal(*_HEADS) - known,
+        unknown_priced=pl.col("priced").fill_null(0) - counted["priced"],
+        known_n=(known != 0).cast(pl.Int64),
     )
 
 
 def _worth(head: str) -> pl.Expr:
-    return pl.sum_horizontal(*(pl.col(f"{head}_{kind}").fill_null(0) * pl.col(f"price_{kind}") for kind in KINDS))
+    """What tokens cost at list price, those of a kind without one left out."""
+    return pl.sum_horizontal(*(with_price(kind, f"{head}_{kind}") * pl.col(f"price_{kind}") for kind in KINDS))
 
 
-def _count(head: str) -> pl.Expr:
-    return pl.sum_horizontal(*(f"{head}_{kind}" for kind in KINDS))
+def _counted(head: str) -> pl.Expr:
+    """The tokens that have a price."""
+    return pl.sum_horizontal(*(with_price(kind, f"{head}_{kind}") for kind in KINDS))
 
 
 def _table(rows: pl.DataFrame, read: Digest, names: tuple[str, ...]) -> pl.DataFrame:

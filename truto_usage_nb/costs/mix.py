@@ -9,7 +9,7 @@ import polars as pl
 
 from truto_usage_nb.costs.choices import Choices, check_choices
 from truto_usage_nb.costs.digest import Digest, check_dims
-from truto_usage_nb.costs.pricing import PROVIDER, with_unit_prices
+from truto_usage_nb.costs.pricing import PROVIDER, has_price, with_price, with_unit_prices
 from truto_usage_nb.costs.reading import stated, token_digest
 from truto_usage_nb.costs.tokens import KINDS
 from truto_usage_nb.native import enter
@@ -66,8 +66,7 @@ def cache_savings(frame: Any, by: By = None, **choices: Unpack[Choices]) -> Any:
 
     `cost_without_cache` prices all input as fresh input, `cost_with_cache` as it was: fresh, written (at the price of
     its lifetime) and read; `cache_savings` is the difference, `cache_write_premium` what the writes cost above fresh
-    input. Output is in neither. `unpriced_tokens` is the input of models that the list does not know, in no other
-    column;
+    input. Output is in neither. `unpriced_tokens` is the input for which the list has no price, in no other column;
     `price_source` names the list. Ours, not the vendor's: an estimate. Comes back as the kind of frame that came in.
 
     >>> import truto_usage_nb as tu
@@ -82,15 +81,15 @@ def cache_savings(frame: Any, by: By = None, **choices: Unpack[Choices]) -> Any:
     read = token_digest(native, asked, choices)
     rows = with_unit_prices(stated(read.rows), read)
     offered = ("input", "cache_read", *WRITES)
-    cost = pl.sum_horizontal(*(pl.col(kind) * pl.col(f"price_{kind}") for kind in offered))
-    plain = pl.sum_horizontal(*offered) * pl.col("price_input")
-    premium = pl.sum_horizontal(*(pl.col(kind) * (pl.col(f"price_{kind}") - pl.col("price_input")) for kind in WRITES))
-    priced = pl.col("price_input").is_not_null()
+    tokens = {kind: pl.when(has_price("input")).then(with_price(kind, kind)).otherwise(0) for kind in offered}
+    known = pl.sum_horizontal(*tokens.values())
+    premium = {kind: pl.col(f"price_{kind}") - pl.col("price_input") for kind in WRITES}
+    priced = has_price("input")
     rows = rows.with_columns(
-        cost_without_cache=pl.when(priced).then(plain),
-        cost_with_cache=pl.when(priced).then(cost),
-        cache_write_premium=pl.when(priced).then(premium),
-        unpriced_tokens=pl.when(priced).then(0).otherwise(pl.sum_horizontal(*offered)),
+        cost_without_cache=pl.when(priced).then(known * pl.col("price_input")),
+        cost_with_cache=pl.when(priced).then(pl.sum_horizontal(*(n * pl.col(f"price_{k}") for k, n in tokens.items()))),
+        cache_write_premium=pl.when(priced).then(pl.sum_horizontal(*(tokens[k] * more for k, more in premium.items()))),
+        unpriced_tokens=pl.sum_horizontal(*offered) - known,
         n=priced.cast(pl.Int64),
     )
     sums = ["cost_without_cache", "cost_with_cache", "cache_write_premium", "unpriced_tokens", "n"]

@@ -1,8 +1,8 @@
-"""List prices beside the rows of a digest: asked once per model, provider and day."""
+"""List prices beside the rows of a digest: asked once per model, provider, day and tier."""
 
 from __future__ import annotations
 
-from datetime import date
+from typing import Any
 
 import polars as pl
 
@@ -11,24 +11,41 @@ from truto_usage_nb.costs.reading import day_of
 from truto_usage_nb.costs.tokens import KINDS
 from truto_usage_nb.prices import UnitPrices, unit_prices
 
-__all__ = ["PROVIDER", "with_unit_prices"]
+__all__ = ["PROVIDER", "has_price", "with_price", "with_unit_prices"]
 
 PROVIDER = "model_provider"
 """The dimension that a digest must have, to be priced."""
+_TIERS = ("service_tier", "speed", "context_window")
+"""Columns that take part in the price where a digest has them, under the names by which the list is asked."""
 
 
 def with_unit_prices(rows: pl.DataFrame, read: Digest) -> pl.DataFrame:
-    """Add `price_<kind>` (USD a token) for each kind, null where the list does not know the model."""
+    """Add `price_<kind>` (USD a token) for each kind, null where the list has no price for that kind of that model."""
     provider = f"dim_{read.by.index(PROVIDER)}"
-    keys = ["model", provider, "day"]
+    tiers = [tier for tier in _TIERS if tier in rows.columns]
+    keys = ["model", provider, "day", *tiers]
     rows = rows.with_columns(day=day_of(read))
     asked = rows.select(keys).unique()
-    found = [_prices(model, maker, day) for model, maker, day in asked.iter_rows()]
+    found = [_prices(row, tiers) for row in asked.iter_rows()]
     schema = pl.Schema({f"price_{kind}": pl.Float64() for kind in KINDS})
     priced = pl.concat([asked, pl.DataFrame(found, schema=schema, orient="row")], how="horizontal")
     return rows.join(priced, on=keys, how="left", nulls_equal=True)
 
 
-def _prices(model: str | None, provider: str | None, day: date | None) -> tuple[float | None, ...]:
-    found: UnitPrices | None = unit_prices(model, provider, day) if model is not None and day is not None else None
-    return tuple(None if found is None else float(getattr(found, kind)) for kind in KINDS)
+def has_price(kind: str) -> pl.Expr:
+    """Whether the list has a price for a kind of token on this row; needs `price_<kind>`."""
+    return pl.col(f"price_{kind}").is_not_null()
+
+
+def with_price(kind: str, column: str) -> pl.Expr:
+    """The tokens of a column that are of a kind with a price, else 0."""
+    return pl.when(has_price(kind)).then(pl.col(column).fill_null(0)).otherwise(0)
+
+
+def _prices(row: tuple[Any, ...], tiers: list[str]) -> tuple[float | None, ...]:
+    model, provider, day, *words = row
+    if model is None or day is None:
+        return (None,) * len(KINDS)
+    said = {tier: word for tier, word in zip(tiers, words, strict=True) if word is not None}
+    found: UnitPrices | None = unit_prices(model, provider, day, **said)
+    return tuple(None if found is None else getattr(found, kind) for kind in KINDS)

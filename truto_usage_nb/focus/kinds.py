@@ -6,7 +6,7 @@ list price of the day, which is flagged; where the list does not know the model 
 
 from __future__ import annotations
 
-from datetime import date
+from typing import Any
 
 import polars as pl
 
@@ -17,6 +17,8 @@ from truto_usage_nb.prices import price_source, unit_prices
 __all__ = ["by_kind", "with_list_prices"]
 
 _KEY = ["model_id", "model_provider", "price_day"]
+_TIERS = ("service_tier", "speed", "context_window")
+"""Columns of the caller that change a price, under the names by which the list is asked."""
 _SPLIT = ("billed", "list", "contracted")
 _PRICED = tuple(kind for kind in ALL_KINDS if kind != "unkind")
 
@@ -78,18 +80,27 @@ def _parts(money: pl.DataFrame) -> pl.DataFrame:
 
 
 def with_list_prices(rows: pl.DataFrame) -> pl.DataFrame:
-    """Add `price_<kind>` (USD a token, null where the list does not know the model) and `price_source`."""
+    """Add `price_<kind>` (USD a token, null where the list has no price for that kind of the model) and `price_source`.
+
+    Columns `service_tier`, `speed` and `context_window` take part where the rows have them.
+    """
     rows = rows.with_columns(price_day=pl.col("start_date").dt.date())
     has = rows.filter(pl.sum_horizontal(*ALL_KINDS) != 0) if set(ALL_KINDS) <= set(rows.columns) else rows
-    asked = has.select(_KEY).unique()
+    tiers = [tier for tier in _TIERS if tier in rows.columns]
+    asked = has.select(*_KEY, *tiers).unique()
     schema = pl.Schema({f"price_{kind}": pl.Float64() for kind in _PRICED})
-    found = pl.DataFrame([_prices(*key) for key in asked.iter_rows()], schema=schema, orient="row")
-    priced = pl.concat([asked, found], how="horizontal")
-    rows = rows.join(priced, on=_KEY, how="left", nulls_equal=True, maintain_order="left")
+    found = [_prices(row, tiers) for row in asked.iter_rows()]
+    priced = pl.concat([asked, pl.DataFrame(found, schema=schema, orient="row")], how="horizontal")
+    rows = rows.join(priced, on=[*_KEY, *tiers], how="left", nulls_equal=True, maintain_order="left")
     source = price_source() if asked.height else None
-    return rows.with_columns(price_source=pl.when(pl.col("price_input").is_not_null()).then(pl.lit(source)))
+    known = pl.any_horizontal(*(pl.col(f"price_{kind}").is_not_null() for kind in _PRICED))
+    return rows.with_columns(price_source=pl.when(known).then(pl.lit(source)))
 
 
-def _prices(model: str | None, provider: str | None, day: date | None) -> tuple[float | None, ...]:
-    found = unit_prices(model, provider, day) if model is not None and day is not None else None
-    return tuple(None if found is None else float(getattr(found, kind)) for kind in _PRICED)
+def _prices(row: tuple[Any, ...], tiers: list[str]) -> tuple[float | None, ...]:
+    model, provider, day, *words = row
+    if model is None or day is None:
+        return (None,) * len(_PRICED)
+    said = {tier: word for tier, word in zip(tiers, words, strict=True) if word is not None}
+    found = unit_prices(model, provider, day, **said)
+    return tuple(None if found is None else getattr(found, kind) for kind in _PRICED)

@@ -75,7 +75,10 @@ def _ratio(cell: dict[str, object], moment: datetime) -> float:
         whole = sum(tokens)
         if whole <= 0 or whole != cell[f"q{suffix}"]:  # kinds not stated, or not all of them
             return 1.0
-        worth.append(sum(n * float(getattr(prices, kind)) for n, kind in zip(tokens, KINDS, strict=True)) / whole)
+        each = [(n, getattr(prices, kind)) for n, kind in zip(tokens, KINDS, strict=True) if n]
+        if any(price is None for _, price in each):
+            return 1.0
+        worth.append(sum(n * price for n, price in each) / whole)
     return worth[1] / worth[0] if worth[0] > 0 and worth[1] > 0 else 1.0
 
 
