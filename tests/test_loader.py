@@ -94,8 +94,18 @@ def test_a_period_asks_claude_for_usage_and_cost_and_the_others_for_their_view()
         ("a", "cost", "2026-10-01", "2026-11-01"),
         ("d", None, "2026-10-01", "2026-10-31"),
     ]
+    assert [q.granularity for q in result.queries] == ["day", "day", None]
+    assert [each.get("granularity") for each in service.asked] == ["day", "day", None]
     assert result.frame.height == 0
     assert "charges_net" in result.frame.columns
+
+
+def test_dates_of_ones_own_go_over_as_they_are():
+    service = Service({"a": [[]]}, {"a": "claude"})
+    own = {"report_type": "cost", "start_date": "2026-10-01T00:30:00+02:00", "end_date": "2026-10-08"}
+    result = client(service).fetch_usage("a", **own)
+    assert service.asked[-1] == {"integrated_account_id": "a", "truto_ignore_remote_data": "true", **own}
+    assert result.queries[0].granularity is None
 
 
 def test_records_outside_the_period_are_cut_and_those_that_stick_out_are_marked():

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from truto_usage_nb.errors import PeriodError
 from truto_usage_nb.integrations import INTEGRATIONS
 from truto_usage_nb.planning import Period, plan
-from truto_usage_nb.query import UsageQuery
+from truto_usage_nb.query import PARAMETERS, UsageQuery
 
 NOW = datetime(2026, 11, 23, 12, 30, tzinfo=UTC)
 LONG_PAST = datetime(2030, 1, 1, tzinfo=UTC)
@@ -70,7 +70,7 @@ def test_what_is_not_a_period_is_refused(what, words):
 def test_claude_is_asked_by_month_for_both_halves_of_a_price():
     made = planned("claude", ("2026-09-15", "2026-11-02"))
     assert [each.query.report_type for each in made.queries] == ["usage"] * 3 + ["cost"] * 3
-    assert all(each.query.group_by == GROUPED for each in made.queries)
+    assert all((each.query.group_by, each.query.granularity) == (GROUPED, "day") for each in made.queries)
     assert dates(made)[:3] == [
         ("2026-09-15", "2026-10-01", None),
         ("2026-10-01", "2026-11-01", None),
@@ -86,6 +86,46 @@ def test_claude_by_user_and_claude_as_told():
         assert [(each.query.report_type, each.query.group_by) for each in told.queries] == [
             (query.report_type, query.group_by)
         ]
+
+
+@pytest.mark.parametrize("report_type", [None, *PARAMETERS["report_type"].allowed])
+@pytest.mark.parametrize("name", INTEGRATIONS)
+def test_what_would_cover_a_whole_window_is_asked_for_by_day(name, report_type):
+    grouped = UsageQuery(report_type=report_type, group_by=["model"])
+    (made,) = {each.query.granularity for each in planned(name, ("2026-09-15", "2026-10-02"), query=grouped).queries}
+    range_long = {None, "usage", "cost", "user_usage", "user_cost"}
+    assert made == ("day" if name == "claude" and report_type in range_long else None)
+
+
+@pytest.mark.parametrize("users", [False, True])
+def test_the_default_is_the_very_query_that_says_days(users):
+    by_default = planned("claude", "2026-10", users=users)
+    said = planned("claude", "2026-10", users=users, query=UsageQuery(granularity="day"))
+    assert by_default == said
+    assert [each.query.query_id for each in by_default.queries] == [each.query.query_id for each in said.queries]
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        {"granularity": "hour"},
+        {"granularity": "day"},
+        {"remote_query": {"time_bucket_width": "1h"}},
+        {"remote_query": {"time_bucket_width": "1d", "order_by": "time"}},
+    ],
+)
+def test_a_width_of_the_callers_own_stays_as_it_was_said(own):
+    for query in (UsageQuery(**own), UsageQuery(report_type="cost", **own)):
+        made = [each.query for each in planned("claude", "2026-10", query=query).queries]
+        assert {each.granularity for each in made} == {own.get("granularity")}
+        assert all(each.remote_query == query.remote_query for each in made)
+
+
+def test_other_remote_parameters_leave_the_width_open():
+    query = UsageQuery(
+        report_type="usage", remote_query={"service_tiers": ["batch"], "bucket": {"time_bucket_width": 1}}
+    )
+    assert [each.query.granularity for each in planned("claude", "2026-10", query=query).queries] == ["day"]
 
 
 def test_minutes_are_asked_a_day_at_a_time_and_hours_by_instant():

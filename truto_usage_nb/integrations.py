@@ -40,7 +40,8 @@ class Integration:
 
     `honours` are the endpoint's parameters that act there, the envelope's own included. `keeps_days` is how long the
     vendor keeps data (None: not stated). `late` is how long figures may still change after the record's end;
-    `settle_day` instead names the day of the following month on which a month is final.
+    `settle_day` instead names the day of the following month on which a month is final. A record of a `range_long`
+    report covers the whole range asked for, unless `granularity`, or `bucket_width` in `remote_query`, cuts it.
     """
 
     name: str
@@ -52,6 +53,8 @@ class Integration:
     settle_day: int | None = None
     default_views: tuple[tuple[str, tuple[str, ...]], ...] = ()
     user_views: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    range_long: frozenset[str] = frozenset()
+    bucket_width: str | None = None
 
     def supports(self, parameter: str) -> bool:
         """Say whether a parameter acts there."""
@@ -92,6 +95,8 @@ INTEGRATIONS: dict[str, Integration] = {
             late=timedelta(days=30),
             default_views=(("usage", _GROUPED), ("cost", _GROUPED)),
             user_views=(("user_usage", _GROUPED), ("user_cost", _GROUPED)),
+            range_long=frozenset({"usage", "cost", "user_usage", "user_cost"}),
+            bucket_width="time_bucket_width",
         ),
         Integration(
             name="openai_codex",

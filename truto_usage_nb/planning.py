@@ -17,7 +17,7 @@ from truto_usage_nb.errors import PeriodError
 from truto_usage_nb.integrations import Integration
 from truto_usage_nb.query import UsageQuery
 
-__all__ = ["DATED", "Period", "Plan", "PlannedQuery", "plan", "views"]
+__all__ = ["DATED", "Period", "Plan", "PlannedQuery", "by_day", "plan", "views"]
 
 DATED = ("start_date", "end_date", "date", "cursor", "page")
 """The parameters that say a time or a place themselves; a period takes none of them."""
@@ -138,11 +138,30 @@ class Plan:
 
 
 def views(query: UsageQuery, integration: Integration, *, users: bool = False) -> tuple[UsageQuery, ...]:
-    """Give the views that a period asks for: the query itself, or the integration's default pair when it names none."""
+    """Give the views that a period asks for: the query itself, or the integration's default pair when it names none.
+
+    A view whose records would cover a whole window is asked for by day, unless the query says otherwise.
+    """
     chosen = integration.user_views if users else integration.default_views
     if not chosen or query.report_type is not None or query.group_by is not None:
-        return (query,)
-    return tuple(query.replace(report_type=report_type, group_by=group_by) for report_type, group_by in chosen)
+        return (by_day(query, integration),)
+    return tuple(
+        by_day(query.replace(report_type=report_type, group_by=group_by), integration)
+        for report_type, group_by in chosen
+    )
+
+
+def by_day(query: UsageQuery, integration: Integration) -> UsageQuery:
+    """Ask for days where a record would cover the whole window; a query that says a width of its own stays as it is.
+
+    >>> from truto_usage_nb.integrations import INTEGRATIONS
+    >>> by_day(UsageQuery(report_type="cost"), INTEGRATIONS["claude"])
+    UsageQuery(report_type='cost', granularity='day')
+    """
+    told = query.granularity is not None or integration.bucket_width in (query.remote_query or {})
+    # no report type, once grouped, is answered with one of these
+    long = integration.range_long and (query.report_type is None or query.report_type in integration.range_long)
+    return query.replace(granularity="day") if long and not told else query
 
 
 def plan(query: UsageQuery, integration: Integration, period: Period, *, now: datetime, users: bool = False) -> Plan:

@@ -87,7 +87,9 @@ class UsageQuery(BaseModel):
     group_by: Texts | None = _p(
         "Dimensions to group by, such as product, surface, model, user, charge_type, token_type."
     )
-    granularity: Granularity | None = _p("Size of a time bucket.")
+    granularity: Granularity | None = _p(
+        "Size of a time bucket. Left out, a period asks Claude for days; dates of one's own get a record a range."
+    )
     sort_by: Text | None = _p("Metric or dimension to sort by.")
     sort_order: SortOrder | None = _p("Direction of the sort.")
     include_deleted_users: bool | None = _p("Include users that were deleted.")

@@ -19,7 +19,7 @@ from truto_usage_nb.dataset.disk import Disk, locked
 from truto_usage_nb.dataset.staging import Begun
 from truto_usage_nb.dataset.store import RECORDS, Store
 from truto_usage_nb.dataset.viewing import view
-from truto_usage_nb.dataset.views import Task, View, tasks_of, views_of
+from truto_usage_nb.dataset.views import Task, View, tasks_of, views_in, views_of
 from truto_usage_nb.dataset.walking import Walker, standard_types
 from truto_usage_nb.errors import PeriodError, UsageError, tell
 from truto_usage_nb.frames import Types, merged, told_once
@@ -126,6 +126,7 @@ class _Call:
         with locked(self.where / "lock", self.where), ThreadPoolExecutor(_THREADS, "truto-scan") as threads:
             in_thread = partial(asyncio.get_running_loop().run_in_executor, threads)
             store = await in_thread(Store, self.where, self._standard(), self.scanner.disk)
+            self.views = views_in(store, self.views)
             store.start()
             tasks = self._tasks(store)
             tally = Tally(len(tasks), show)

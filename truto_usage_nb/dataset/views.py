@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import blake2b
 from uuid import uuid4
@@ -15,10 +15,10 @@ from truto_usage_nb.dataset.windows import is_current, overlaps, to_fetch
 from truto_usage_nb.errors import QueryError
 from truto_usage_nb.integrations import Integration
 from truto_usage_nb.jobs import Asked, Job, make_job
-from truto_usage_nb.planning import Period, PlannedQuery, plan, views
+from truto_usage_nb.planning import Period, PlannedQuery, by_day, plan, views
 from truto_usage_nb.query import UsageQuery
 
-__all__ = ["Task", "View", "tasks_of", "views_of"]
+__all__ = ["Task", "View", "tasks_of", "views_in", "views_of"]
 
 _NOT_KEPT = ("start_date", "end_date", "date", "page_size")  # which days, and in what pages: not what a row means
 _CUTS = ("limit", "cursor", "page")
@@ -26,18 +26,33 @@ _CUTS = ("limit", "cursor", "page")
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Hold one query of one account without dates, under a short name that stands for it on disk."""
+    """Hold one query of one account without dates, under a short name that stands for it on disk.
+
+    `by_default`: it asks for days because a period does so, not because the caller said it. `known_as` is the name
+    under which a dataset holds it, where that is not the name of the query.
+    """
 
     label: str
     query: UsageQuery
     behind: Integration
+    by_default: bool = False
+    known_as: str | None = None
 
     @property
     def name(self) -> str:
         """Give 8 hex digits: the same for the same question, in whatever pages it is asked."""
-        said = {name: value for name, value in self.query.given().items() if name not in _NOT_KEPT}
-        text = json.dumps([self.behind.name, said], sort_keys=True, default=list)
-        return blake2b(text.encode(), digest_size=4).hexdigest()
+        return self.known_as or _name_of(self.query, self.behind)
+
+    @property
+    def name_before(self) -> str | None:
+        """Give the name that the question had while a period left the width of a record to the provider."""
+        undivided = self.query.replace(granularity=None)
+        is_by_day = self.query != undivided and self.query == by_day(undivided, self.behind)
+        return _name_of(undivided, self.behind) if is_by_day else None
+
+    def takes(self, sent: str) -> bool:
+        """Tell whether the answers to what was sent serve: whoever says days gets no record longer than one."""
+        return self.by_default or json.loads(sent).get("granularity") == self.query.granularity
 
     def job(self) -> Job:
         """Give the job of the view as a whole."""
@@ -46,6 +61,12 @@ class View:
     def planned(self, span: Period, now: datetime) -> list[PlannedQuery]:
         """Plan a stretch of time that has begun."""
         return [] if span.start >= now else list(plan(self.query, self.behind, span, now=now).queries)
+
+
+def _name_of(query: UsageQuery, behind: Integration) -> str:
+    said = {name: value for name, value in query.given().items() if name not in _NOT_KEPT}
+    text = json.dumps([behind.name, said], sort_keys=True, default=list)
+    return blake2b(text.encode(), digest_size=4).hexdigest()
 
 
 @dataclass(slots=True)
@@ -70,8 +91,33 @@ def views_of(found: Sequence[Asked], behind: dict[str | None, Integration | None
                 )
         side = behind[each.query.integrated_account_id]
         assert side is not None, "a scan needs the integration, and looking it up raises"
-        made += [View(each.label, query, side) for query in views(each.query, side, users=users)]
+        asked = views(each.query, side, users=users)
+        made += [
+            View(each.label, query, side, by_default=query.granularity != each.query.granularity) for query in asked
+        ]
     return made
+
+
+def views_in(store: Store, made: Iterable[View]) -> list[View]:
+    """Give the views under the names that a dataset holds them by, each question once.
+
+    A dataset may be older than the days that a period asks for: its windows are gone on with, and replaced, under the
+    name that they have, so that nothing is there under two names.
+    """
+    held = {each.view for each in store.journal.windows} | {each.errand.view for each in store.begun.values()}
+    found: dict[str, View] = {}
+    for each in made:
+        known = _known_in(held, each)
+        if known.name not in found or found[known.name].by_default:  # what the caller said outlasts the default
+            found[known.name] = known
+    return list(found.values())
+
+
+def _known_in(held: set[str], view: View) -> View:
+    before = view.name_before
+    if before in held and (view.by_default or view.name not in held):
+        return replace(view, known_as=before)
+    return view
 
 
 def tasks_of(view: View, span: Period, now: datetime, store: Store, records_per_page: int | None) -> list[Task]:
@@ -81,7 +127,11 @@ def tasks_of(view: View, span: Period, now: datetime, store: Store, records_per_
         return []
     reach = Period(planned[0].start, planned[-1].end)
     held = store.journal.of_view(view.name)
-    kept = [each for each in held if _is_kept(each.settled, each.fetched_at, now, run=each.run, store=store)]
+    kept = [
+        each
+        for each in held
+        if view.takes(each.query) and _is_kept(each.settled, each.fetched_at, now, run=each.run, store=store)
+    ]
     begun = _gone_on_with(view, reach, now, store)
     old = [each.window for each in held if each not in kept]
     due = to_fetch(
@@ -104,7 +154,11 @@ def _is_kept(settled: bool, fetched_at: datetime, now: datetime, *, run: int, st
 
 def _gone_on_with(view: View, reach: Period, now: datetime, store: Store) -> list[Begun]:
     mine = [each for each in list(store.begun.values()) if each.errand.view == view.name]
-    current = [each for each in mine if is_current(each.errand.fetched_at, now, settled=each.errand.settled)]
+    current = [
+        each
+        for each in mine
+        if view.takes(each.errand.query) and is_current(each.errand.fetched_at, now, settled=each.errand.settled)
+    ]
     for each in mine:
         if each not in current:
             store.drop(each)
