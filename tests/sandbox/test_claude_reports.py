@@ -75,7 +75,7 @@ def test_a_days_usage_is_the_same_however_it_is_grouped(account, group_by):
 def test_hours_and_minutes_add_up_to_the_day(account, day):
     window = {"start_date": day, "end_date": (date.fromisoformat(day) + timedelta(days=1)).isoformat()}
     for report, total in (("cost", money), ("usage", used)):
-        whole = total(rows(account, report, **window))
+        whole = total(rows(account, report, **window, granularity="day"))
         assert whole == total(rows(account, report, **window, granularity="hour"))
         assert whole == total(rows(account, report, **window, granularity="minute", group_by=("model",)))
 
@@ -178,7 +178,7 @@ def test_the_future_is_empty_and_today_ends_now():
 
 
 def test_dates_default_to_the_latest_days():
-    found = [row["starting_at"] for row in rows(CONSOLE, "usage")]
+    found = [row["starting_at"] for row in rows(CONSOLE, "usage", granularity="day")]
     assert (found[0], found[-1], len(found)) == ("2026-11-16T00:00:00Z", "2026-11-22T00:00:00Z", 7)
     (day,) = {raw.row["date"] for raw in collect(Ask(WORLD, CONSOLE))}
     assert day == "2026-11-22T00:00:00Z"
@@ -218,14 +218,20 @@ def test_cost_and_token_type_do_not_count_as_dimensions():
 def test_sorting():
     amounts = [
         Decimal(row["cost"]["amount"])
-        for row in rows(CONSOLE, "cost", **OCTOBER, group_by=("model",), sort_by="cost", sort_order="desc")
+        for row in rows(
+            CONSOLE, "cost", **OCTOBER, group_by=("model",), sort_by="cost", sort_order="desc", granularity="day"
+        )
     ]
     assert amounts == sorted(amounts, reverse=True)
     tokens = [
-        row["usage"]["total_tokens"] for row in rows(CONSOLE, "usage", **OCTOBER, sort_by="tokens", sort_order="asc")
+        row["usage"]["total_tokens"]
+        for row in rows(CONSOLE, "usage", **OCTOBER, sort_by="tokens", sort_order="asc", granularity="day")
     ]
+    assert len(tokens) == 31
     assert tokens == sorted(tokens)
-    days = [row["starting_at"] for row in rows(CONSOLE, "usage", **OCTOBER, sort_by="time", sort_order="desc")]
+    by_time = {"sort_by": "time", "sort_order": "desc", "granularity": "day"}
+    days = [row["starting_at"] for row in rows(CONSOLE, "usage", **OCTOBER, **by_time)]
+    assert len(set(days)) == 31
     assert days == sorted(days, reverse=True)
 
 
@@ -245,8 +251,9 @@ def test_filters():
 
 @pytest.mark.parametrize("account", ACCOUNT.values(), ids=list(ACCOUNT))
 @pytest.mark.parametrize("report", REPORTS)
-def test_every_report_answers_with_records_of_their_own_ids(account, report):
-    ask = Ask(WORLD, account, report_type=report, **OCTOBER)
+@pytest.mark.parametrize("granularity", [None, "day"])
+def test_every_report_answers_with_records_of_their_own_ids(account, report, granularity):
+    ask = Ask(WORLD, account, report_type=report, granularity=granularity, **OCTOBER)
     records = [record for raw in collect(ask) for record in unify(raw, ask)]
     assert len({record["id"] for record in records}) == len(records)
     assert all(record["product"]["id"] and record["metric_name"] for record in records)
@@ -276,7 +283,8 @@ def test_scale_makes_more_people_keys_and_money(account):
 
 def test_products_and_request_name_no_secret():
     assert {"id", "name", "description", "created_at", "updated_at"} == set(products(CONSOLE)[0])
-    sent = request(Ask(WORLD, CONSOLE, report_type="cost", **OCTOBER, group_by=("model",), limit=50))
+    by_day = {"granularity": "day", "group_by": ("model",), "limit": 50}
+    sent = request(Ask(WORLD, CONSOLE, report_type="cost", **OCTOBER, **by_day))
     assert sent["method"] == "GET"
     assert sent["url"] == (
         "https://api.anthropic.com/v1/organizations/analytics/cost?starting_at=2026-10-01T00:00:00Z"

@@ -1,8 +1,8 @@
 """Claude: usage and cost of a Console and two Enterprise organisations, and what their people did.
 
 Served: `analytics/usage` and `analytics/cost` for usage and cost, by actor for the user reports;
-`usage_report/claude_code` for activity on Console; the engagement endpoints for the rest, empty on Console. Without
-`granularity` a row is a UTC day.
+`usage_report/claude_code` for activity on Console; the engagement endpoints for the rest, empty on Console. A row of
+usage or cost covers the whole range asked, unless `granularity` cuts it; a row of the others is a UTC day.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def products(account: Account) -> list[dict[str, Any]]:
 
 
 def collect(ask: Ask) -> Iterator[Raw]:
-    """Yield the rows an ask comes to, lazily by day; `Refused` is raised at once, as the vendor would."""
+    """Yield the rows an ask comes to, lazily where rows are days; `Refused` is raised at once, as the vendor would."""
     asked = question.read(ask)
     if asked.endpoint in ("analytics/usage", "analytics/cost"):
         return analytics.rows(ask, asked)

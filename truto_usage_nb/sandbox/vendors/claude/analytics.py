@@ -1,9 +1,9 @@
-"""The usage and cost reports, `analytics/usage` and `analytics/cost`: a row a bucket and group."""
+"""The usage and cost reports, `analytics/usage` and `analytics/cost`: a row a group and bucket, or the whole window."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -36,6 +36,8 @@ _FILTERED: dict[str, Callable[[Line], Any]] = {
     "service_tiers": attrgetter("tier"),
 }
 """What of a line each filter looks at."""
+_RANKED = {"analytics/usage": "total_tokens", "analytics/cost": "amount"}
+"""What `order_by=time` means where there are no buckets."""
 
 
 @dataclass(slots=True)
@@ -61,24 +63,28 @@ def stamp(moment: datetime) -> str:
 
 def rows(ask: Ask, question: Question) -> Iterator[Raw]:
     """Yield the report's rows by time, or all of them in the order asked for."""
-    daily = (row for day in question.days() for row in _day(ask, question, day))
+    made = (row for days in question.rows_of_days() for row in _rows(ask, question, days))
     measure = question.order_by
+    if measure == "time" and question.width is None:
+        measure = _RANKED[question.endpoint]
     if measure is not None and measure != "time":
-        yield from sorted(daily, key=lambda raw: _measure(raw, measure), reverse=question.descending)
+        yield from sorted(made, key=lambda raw: _measure(raw, measure), reverse=question.descending)
     elif question.descending:
-        yield from sorted(daily, key=lambda raw: str(raw.row["starting_at"]), reverse=True)
+        yield from sorted(made, key=lambda raw: str(raw.row["starting_at"]), reverse=True)
     else:
-        yield from daily
+        yield from made
 
 
 def _measure(raw: Raw, name: str) -> Decimal:
     return Decimal((raw.row.get("usage") or raw.row.get("cost") or {}).get(name) or 0)
 
 
-def _day(ask: Ask, question: Question, day: date) -> Iterator[Raw]:
-    kept = [line for line in facts.published(ask.world, ask.account, day) if wanted(ask, question, line)]
+def _rows(ask: Ask, question: Question, days: Sequence[date]) -> Iterator[Raw]:
+    """Yield the rows of some days, each as new as the newest of them."""
+    lines = (line for day in days for line in facts.published(ask.world, ask.account, day))
+    kept = (line for line in lines if wanted(ask, question, line))
     make = _usage_rows if question.endpoint == "analytics/usage" else _cost_rows
-    refreshed = stamp(facts.updated_at(ask.world, ask.account, day))
+    refreshed = stamp(max(facts.updated_at(ask.world, ask.account, day) for day in days))
     context = {"organization_id": ask.account.organization_id, "data_refreshed_at": refreshed}
     for row in make(ask, question, kept):
         yield Raw(row, question.endpoint, context)
@@ -95,11 +101,13 @@ def wanted(ask: Ask, question: Question, line: Line) -> bool:
 
 
 def _buckets(ask: Ask, question: Question, lines: Iterable[Line]) -> Iterator[tuple[datetime, Line, Counts]]:
+    """Yield what lines count inside the window, each share with the start of the row it belongs to."""
     until = facts.refreshed_until(ask.world, ask.account)
+    whole = question.start if question.width is None else None
     for line in lines:
-        for at, counts in facts.slices(line, question.width, until):
+        for at, counts in facts.slices(line, question.grain(line.day), until):
             if question.start <= at < question.end:
-                yield at, line, counts
+                yield whole or at, line, counts
 
 
 def _usage_rows(ask: Ask, question: Question, lines: Iterable[Line]) -> Iterator[dict[str, Any]]:
@@ -153,7 +161,7 @@ def _head(
     group: dict[str, Any] = dict.fromkeys(names)
     group.update(zip(question.group_by, values, strict=True))
     group["actor"] = actor_object(group["actor"], ask.world.now)
-    return {"starting_at": stamp(at), "ending_at": stamp(at + question.width), "group": group}
+    return {"starting_at": stamp(at), "ending_at": stamp(question.row_end(at)), "group": group}
 
 
 def _usage(counts: Counts) -> dict[str, Any]:

@@ -29,7 +29,6 @@ _ORDERS = {
     "analytics/usage": ("total_tokens", "output_tokens", "uncached_input_tokens", "requests", "time"),
     "analytics/cost": ("amount", "list_amount", "time"),
 }
-_USUAL_ORDER: dict[str | None, str] = {None: "asc", "time": "asc"}
 _GENERIC_ORDERS = {
     "tokens": "total_tokens",
     "input_tokens": "uncached_input_tokens",
@@ -56,14 +55,15 @@ _SURFACES = {
 class Question:
     """A request to one of the vendor's endpoints; times are UTC, `end` is exclusive, both on bucket borders.
 
-    `with_actor` leaves out what no actor is known for: the vendor's user reports.
+    `width` is the time a row covers; None: the whole window. `with_actor` leaves out what no actor is known for: the
+    vendor's user reports.
     """
 
     endpoint: str
     report_type: str
     start: datetime
     end: datetime
-    width: timedelta
+    width: timedelta | None
     group_by: tuple[str, ...]
     filters: Mapping[str, frozenset[str]]
     order_by: str | None
@@ -77,6 +77,23 @@ class Question:
         while midnight(day) < self.end:
             yield day
             day += DAY
+
+    def rows_of_days(self) -> Iterator[tuple[date, ...]]:
+        """Yield the days whose lines make rows together: all where a row covers the window, else one by one."""
+        if self.width is not None:
+            yield from ((day,) for day in self.days())
+        elif self.start < self.end:
+            yield tuple(self.days())
+
+    def row_end(self, at: datetime) -> datetime:
+        """Return where a row that starts there ends."""
+        return self.end if self.width is None else at + self.width
+
+    def grain(self, day: date) -> timedelta:
+        """Return the buckets in which a day is read: whole, and by the hour where the window cuts it."""
+        if self.width is not None:
+            return self.width
+        return DAY if self.start <= midnight(day) and midnight(day) + DAY <= self.end else HOUR
 
 
 def report_type(ask: Ask) -> str:
@@ -112,7 +129,7 @@ def read(ask: Ask) -> Question:
         group_by=dimensions.columns(path, _kept(path, asked)),
         filters=_filters(ask),
         order_by=order,
-        descending=(ask.sort_order or extra.get("order") or _USUAL_ORDER.get(order, "desc")) == "desc",
+        descending=(ask.sort_order or extra.get("order") or _usual_order(order, width)) == "desc",
         with_actor=bool(actor),
         include_deleted=ask.include_deleted_users is not False,
     )
@@ -124,12 +141,14 @@ def _kept(path: str, asked: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(name for name in asked if path not in by_user or name not in ("user", "actor"))
 
 
-def _width(ask: Ask, path: str) -> timedelta:
-    """Return the bucket: what granularity says, else one day, which the rows of all other endpoints are."""
+def _width(ask: Ask, path: str) -> timedelta | None:
+    """Return the bucket: of usage and cost what is asked, None where nothing is; a day of all other endpoints."""
     if path not in _ORDERS:
         return DAY
     words = {word: width for width, word in WIDTH_NAMES.items()} | _WIDTHS
-    asked = ask.granularity or ask.remote_query.get("time_bucket_width") or "day"
+    asked = ask.granularity or ask.remote_query.get("time_bucket_width")
+    if asked is None:
+        return None
     if asked not in words:
         raise invalid(f"time_bucket_width: '{asked}' is not one of 1d, 1h, 1m")
     return words[asked]
@@ -144,8 +163,11 @@ def instant(name: str, text: str) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
-def _window(ask: Ask, path: str, width: timedelta) -> tuple[datetime, datetime]:
-    """Return the whole buckets that the asked range touches; with no dates, the latest completed days."""
+def _window(ask: Ask, path: str, width: timedelta | None) -> tuple[datetime, datetime]:
+    """Return the whole buckets that the asked range touches; with no dates, the latest completed days.
+
+    Without buckets both ends are rounded down to the hour, and the end defaults to now where that is earlier.
+    """
     span = _ENGAGEMENT_SPAN if path not in _ORDERS else _REPORTS_SPAN if width != MINUTE else _MINUTES_SPAN
     start = None if ask.start_date is None else instant("starting_at", ask.start_date)
     end = None if ask.end_date is None else instant("ending_at", ask.end_date)
@@ -153,8 +175,11 @@ def _window(ask: Ask, path: str, width: timedelta) -> tuple[datetime, datetime]:
         end = end or midnight((ask.world.now - _LAGS.get(path, ENGAGEMENT_LAG)).date())
         start = end - (_DEFAULT_DAYS * DAY if path in _ORDERS and width != MINUTE else DAY)
     if end is None:
-        end = min(start + span, max(midnight(ask.world.now.date()) + DAY, start + width))
+        latest = ask.world.now if width is None else midnight(ask.world.now.date()) + DAY
+        end = min(start + span, max(latest, start + (width or HOUR)))
     _check(ask, start, end, span)
+    if width is None:
+        return _floor(start, HOUR), _floor(end, HOUR)
     return _floor(start, width), _EPOCH - (_EPOCH - end) // width * width
 
 
@@ -182,6 +207,11 @@ def _order(path: str, asked: str | None) -> str | None:
     if order not in _ORDERS[path]:
         raise invalid(f"order_by: '{asked}' is not one of {', '.join(_ORDERS[path])}")
     return order
+
+
+def _usual_order(order: str | None, width: timedelta | None) -> str:
+    """Return the direction where none is asked for: the largest first, the oldest bucket first."""
+    return "asc" if order is None or (order == "time" and width is not None) else "desc"
 
 
 def _texts(value: Any) -> tuple[str, ...]:

@@ -31,12 +31,8 @@ def _times(question: Question) -> list[tuple[str, str]]:
         return [("starting_at", day)]
     if question.endpoint not in _REPORTS:
         return [("date", day)]
-    width = WIDTH_NAMES[question.width]
-    return [
-        ("starting_at", stamp(question.start)),
-        ("ending_at", stamp(question.end)),
-        ("time_bucket_width", width),
-    ]
+    window = [("starting_at", stamp(question.start)), ("ending_at", stamp(question.end))]
+    return window if question.width is None else [*window, ("time_bucket_width", WIDTH_NAMES[question.width])]
 
 
 def _rest(ask: Ask, question: Question) -> list[tuple[str, str]]:
