@@ -24,22 +24,28 @@
     │   └── CursorLoopError              the same cursor a second time
     ├── UnreadableValueError             a value that cannot be held without changing it
     ├── PartialLoadError                 some accounts failed; `.result` has the rest
-    ├── DatasetError                     a directory that is not, or no longer, a dataset of ours
+    ├── DatasetError                     a directory or snapshot that is not, or no longer, ours
+    ├── WriteError (OSError)             a file that cannot be written
     └── MissingExtraError (ImportError)  an optional part is not installed
 
 Warnings are one class, `UsageWarning`: something a reader of the figures should know. `tell` issues them; who wants
 them as texts instead, in this task or thread alone, opens `hearing()`.
-Every error survives pickling, and none ever holds a token.
+Every error survives pickling, and none ever holds a token: what it says and carries is masked as it is made, and
+`veil` sees to what it came from. Nothing in its words controls a terminal.
 """
 
 from __future__ import annotations
 
+import traceback
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from difflib import get_close_matches
 from typing import Any
+
+from truto_usage_nb.outside import one_line, plain
+from truto_usage_nb.secret import masked
 
 __all__ = [
     "AuthenticationError",
@@ -69,9 +75,11 @@ __all__ = [
     "UnreadableValueError",
     "UsageError",
     "UsageWarning",
+    "WriteError",
     "did_you_mean",
     "hearing",
     "tell",
+    "veil",
 ]
 
 _heard: ContextVar[list[str] | None] = ContextVar("heard", default=None)
@@ -102,15 +110,20 @@ class UsageError(Exception):
         details: Any = None,
         pages: int | None = None,
     ) -> None:
+        message = plain(masked(message))
         super().__init__(message)
         self.message = message
         self.status = status
         if retryable is not None:
             self.retryable = retryable
         self.is_remote = is_remote
-        self.raw_response = raw_response
-        self.details = details
+        self.raw_response = masked(raw_response)
+        self.details = masked(details)
         self.pages = pages
+
+    def add_note(self, note: str) -> None:
+        """Add a note, without a secret in it."""
+        super().add_note(plain(masked(note)))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), self.message, self.__dict__.copy())
@@ -230,7 +243,11 @@ class PartialLoadError(UsageError):
 
 
 class DatasetError(UsageError):
-    """Refuse a directory that is not a usable dataset of ours."""
+    """Refuse a directory, or a snapshot, that is not or no longer as we wrote it."""
+
+
+class WriteError(UsageError, OSError):
+    """Say that a file could not be written, and why; whatever stood there before still does."""
 
 
 class MissingExtraError(UsageError, ImportError):
@@ -253,6 +270,7 @@ def tell(text: str, *, stacklevel: int = 1) -> None:
 
     `stacklevel` counts from the caller, as in `warnings.warn`.
     """
+    text = one_line(masked(text))
     heard = _heard.get()
     if heard is not None:
         heard.append(text)
@@ -275,3 +293,48 @@ def hearing() -> Iterator[list[str]]:
         yield said
     finally:
         _heard.reset(token)
+
+
+def veil(error: BaseException) -> None:
+    """Mask secrets in an error and in all that it came from; what cannot be masked there is cut off.
+
+    The frames of an error of ours let go of their variables, in which an answer's bytes may stand.
+    """
+    seen: set[int] = set()
+    links = [error]
+    while links:
+        link = links.pop()
+        if id(link) in seen:
+            continue
+        seen.add(id(link))
+        _mask(link)
+        if isinstance(error, UsageError):
+            traceback.clear_frames(link.__traceback__)
+        links += [*_causes(link), *getattr(link, "exceptions", ())]
+        if isinstance(link, PartialLoadError):
+            links += link.errors.values()
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    for name in ("__cause__", "__context__"):
+        below: BaseException | None = getattr(error, name)
+        if below is None:
+            continue
+        _mask(below)
+        if _shows_a_secret(below):
+            setattr(error, name, None)
+        else:
+            yield below
+
+
+def _mask(error: BaseException) -> None:
+    error.args = masked(error.args)
+    if isinstance(error, UsageError):
+        error.message, error.details, error.raw_response = masked((error.message, error.details, error.raw_response))
+    if hasattr(error, "__notes__"):
+        error.__notes__ = masked(error.__notes__)
+
+
+def _shows_a_secret(error: BaseException) -> bool:
+    shown = f"{error!r} {error} {vars(error)!r}"
+    return bool(masked(shown) != shown)
