@@ -172,6 +172,24 @@ def test_more_hours_than_bars_can_show_are_one_shape_that_is_as_high():
     assert legend(ax) == ["a"]
 
 
+def instants(*starts):
+    return frame_of([row(2**n, id=str(n)) | {"start_date": at, "end_date": at} for n, at in enumerate(starts)])
+
+
+def test_a_day_without_a_midnight_has_a_bar_and_an_hour_that_comes_twice_has_two():
+    """Cairo's 24 April 2026 begins at 1:00; in Berlin 25 October 2026 has 2:00 twice, which is 0:00Z and 1:00Z."""
+    cairo = instants("2026-04-23T12:00:00Z", "2026-04-24T12:00:00Z", "2026-04-26T12:00:00Z")
+    ax = tu.plots.cost_over_time(cairo, time_zone="Africa/Cairo")
+    assert [bar.get_height() for bar in ax.patches] == [1, 2, 0, 4]
+    assert [tick.get_text() for tick in ax.get_xticklabels()] == ["23 Apr", "24 Apr", "25 Apr", "26 Apr"]
+    starting_there = tu.plots.cost_over_time(instants("2026-04-24T12:00:00Z", "2026-04-26T12:00:00Z"),
+                                             time_zone="Africa/Cairo")  # fmt: skip
+    assert [bar.get_height() for bar in starting_there.patches] == [1, 0, 2]
+    berlin = instants("2026-10-25T00:30:00Z", "2026-10-25T01:30:00Z", "2026-10-25T02:30:00Z")
+    ax = tu.plots.cost_over_time(berlin, every="1h", time_zone="Europe/Berlin")
+    assert [bar.get_height() for bar in ax.patches] == [1, 2, 4]
+
+
 def test_a_date_that_is_wrong_by_centuries_is_refused():
     frame = frame_of([row(1, id="a"), row(1, id="b") | {"start_date": "1026-10-05", "end_date": "1026-10-06"}])
     with pytest.raises(FrameError, match=r"every='1d' makes 365,\d+ buckets from 1026-10-05 to 2026-10-05"):

@@ -3,10 +3,15 @@
 Computed on the digest, in polars, so that weeks, months and zones are the same whatever the caller holds. A record
 counts in the bucket of its start. One that is longer than the shortest such bucket is spread evenly over the time it
 covers; the sum is unchanged. Records of a day or longer keep their UTC date in every zone: their vendor cut them there.
+
+A bucket is what the clock on the wall says: the day of 24 April, whether it has 23 hours or 25. It begins at the first
+instant at which the clock is not before its start, which is 1:00 where a midnight is skipped, and the earlier midnight
+where there are two. An hour that comes twice is two buckets.
 """
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import polars as pl
@@ -15,7 +20,7 @@ from truto_usage_nb.costs.digest import DAY, Digest
 from truto_usage_nb.costs.shapes import HOUR
 from truto_usage_nb.errors import InputError, did_you_mean
 
-__all__ = ["BUCKET", "EVERY", "check_calendar", "needs_hours", "with_buckets"]
+__all__ = ["BUCKET", "EVERY", "all_buckets", "check_calendar", "needs_hours", "with_buckets"]
 
 BUCKET = "period_start"
 EVERY = {"1h": HOUR, "1d": DAY, "1w": 7 * DAY, "1mo": 28 * DAY, "1q": 90 * DAY, "1y": 365 * DAY}
@@ -45,9 +50,27 @@ def with_buckets(digest: Digest, every: str, time_zone: str) -> pl.DataFrame:
     )
     # A record within one bucket needs no spreading, however long both are.
     long = ((pl.col("end") - pl.col("start")) * digest.bin > EVERY[every]).fill_null(False) & (pl.col("length") > 0)
-    short = rows.filter(~long).with_columns(_bucket("begin", every, time_zone).alias(BUCKET))
+    short = _with_starts(rows.filter(~long), "begin", every, time_zone, dated=pl.col("length") >= DAY_LENGTH)
     spread = _spread(rows.filter(long), every, time_zone)
     return pl.concat([short, _aligned(spread, short)], how="vertical_relaxed")
+
+
+def all_buckets(first: datetime, last: datetime, every: str, time_zone: str) -> list[datetime]:
+    """Give every bucket from that of one instant to that of another, both included, whether anything is in it or not.
+
+    >>> from zoneinfo import ZoneInfo
+    >>> days = [datetime(2026, 4, day, tzinfo=ZoneInfo("Africa/Cairo")) for day in (23, 25)]
+    >>> [f"{each:%d %H:%M}" for each in all_buckets(*days, "1d", "Africa/Cairo")]  # the clock goes from 24:00 to 1:00
+    ['23 00:00', '24 01:00', '25 00:00']
+    """
+    ends = pl.DataFrame({"edge": [first, last]}).with_columns(pl.col("edge").dt.convert_time_zone("UTC"))
+    if every == "1h" or time_zone == "UTC":
+        grid = pl.datetime_range(pl.col("edge").first(), pl.col("edge").last(), _step(every, time_zone))
+        found = _with_starts(ends.select(grid.alias("edge")), "edge", every, time_zone)[BUCKET]
+    else:
+        wall = _wall("edge", time_zone).dt.truncate(every)
+        found = _first_instants(ends.select(pl.datetime_range(wall.first(), wall.last(), every)).to_series(), time_zone)
+    return found.unique().sort().to_list()
 
 
 def _aligned(rows: pl.DataFrame, like: pl.DataFrame) -> pl.DataFrame:
@@ -58,20 +81,59 @@ def _instant(column: str, bin_: int) -> pl.Expr:
     return (pl.col(column) * bin_).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
 
 
-def _bucket(column: str, every: str, time_zone: str) -> pl.Expr:
-    """The bucket's start: of the local clock for shorter records, of the UTC date for those of a day or longer."""
-    local = pl.col(column).dt.convert_time_zone(time_zone).dt.truncate(every)
-    dated = _at_midnight(pl.col(column).dt.replace_time_zone(None).dt.truncate(every), time_zone)
-    return pl.when(pl.col("length") >= DAY_LENGTH).then(dated).otherwise(local)
+def _wall(column: str, time_zone: str) -> pl.Expr:
+    """What the clock on a wall there showed."""
+    return pl.col(column).dt.convert_time_zone(time_zone).dt.replace_time_zone(None)
 
 
-def _at_midnight(wall: pl.Expr, time_zone: str) -> pl.Expr:
-    return wall.dt.replace_time_zone(time_zone, ambiguous="earliest", non_existent="null")
+def _with_starts(
+    rows: pl.DataFrame, column: str, every: str, time_zone: str, *, dated: pl.Expr | None = None
+) -> pl.DataFrame:
+    """Add the start of the bucket that holds an instant: of the local clock, or of the UTC date where it is `dated`."""
+    at = pl.col(column)
+    if time_zone == "UTC":
+        return rows.with_columns(at.dt.truncate(every).alias(BUCKET))
+    local = _wall(column, time_zone)
+    shown = local if dated is None else pl.when(dated).then(_wall(column, "UTC")).otherwise(local)
+    rows = rows.with_columns(__wall=shown.dt.truncate(every))
+    walls = rows["__wall"].drop_nulls().unique()
+    starts = pl.DataFrame({"__wall": walls, BUCKET: _first_instants(walls, time_zone)})
+    rows = rows.join(starts, on="__wall", how="left", maintain_order="left")
+    if every == "1h":
+        # Where the clock goes back, an hour begins twice, and each time it is a bucket of its own.
+        rows = rows.with_columns(__own=at - (local - pl.col("__wall")))
+        again = _wall("__own", time_zone) == pl.col("__wall")
+        own = pl.col("__own").dt.convert_time_zone(time_zone)
+        rows = rows.with_columns(pl.when(again).then(own).otherwise(pl.col(BUCKET)).alias(BUCKET)).drop("__own")
+    return rows.drop("__wall")
+
+
+def _first_instants(walls: pl.Series, time_zone: str) -> pl.Series:
+    """When the clock first showed a time, or went past one that it never showed, as at a midnight that was skipped."""
+    found = walls.dt.replace_time_zone(time_zone, ambiguous="earliest", non_existent="null")
+    skipped = {wall: _jump(wall, ZoneInfo(time_zone)) for wall in walls.filter(found.is_null() & walls.is_not_null())}
+    if not skipped:
+        return found
+    jumps = walls.replace_strict(skipped, default=None, return_dtype=pl.Datetime("us", "UTC"))
+    return found.fill_null(jumps.dt.convert_time_zone(time_zone))
+
+
+def _jump(wall: datetime, zone: ZoneInfo) -> datetime:
+    """Find the second in which the clock jumped over a time."""
+    # Of a time in a gap Python gives both readings: by the offset after the jump (fold=1), which is an instant before
+    # it, and by the offset before, which is an instant after it.
+    early, late = (wall.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (1, 0))
+    while (between := (late - early) // timedelta(seconds=2)) > 0:
+        middle = early + timedelta(seconds=between)
+        passed = middle.astimezone(zone).replace(tzinfo=None) >= wall
+        early, late = (early, middle) if passed else (middle, late)
+    return late
 
 
 def _spread(rows: pl.DataFrame, every: str, time_zone: str) -> pl.DataFrame:
     """One row per bucket that a record touches, with its share of every figure."""
-    rows = _edges(rows, every, time_zone)
+    pieces = _pieces(rows.select("begin", "finish").unique(), every, time_zone)
+    rows = rows.join(pieces, on=["begin", "finish"])
     share = pl.col("until") - pl.col("before")
     parted = [c for c in ("money", "other") if c in rows.columns]
     rows = rows.with_columns(
@@ -82,19 +144,24 @@ def _spread(rows: pl.DataFrame, every: str, time_zone: str) -> pl.DataFrame:
     return rows.with_columns(spread=pl.when(share < 1).then(pl.col("money").fill_null(0.0)).otherwise(0.0))
 
 
-def _edges(rows: pl.DataFrame, every: str, time_zone: str) -> pl.DataFrame:
-    """Add the bucket's start, and the share of the record's time before it (`before`) and before its end (`until`)."""
-    if every == "1h":
-        rows = rows.with_columns(pl.col("begin", "finish").dt.convert_time_zone(time_zone))
-    first = pl.col("begin").dt.truncate(every)
-    rows = rows.with_row_index("record").with_columns(edge=pl.datetime_ranges(first, "finish", every, closed="left"))
-    rows = rows.explode("edge")
-    ends = pl.min_horizontal(pl.col("edge").dt.offset_by(every), "finish")
+def _pieces(spans: pl.DataFrame, every: str, time_zone: str) -> pl.DataFrame:
+    """Part spans of time by bucket: its start, and the share of the span before it (`before`) and before its end."""
+    step = _step(every, time_zone)
+    grid = pl.datetime_ranges(pl.col("begin").dt.truncate(step), "finish", step, closed="left")
+    grid_rows = spans.with_row_index("span").with_columns(edge=grid).explode("edge")
+    dated = None if every == "1h" else pl.lit(value=True)
+    pieces = _with_starts(grid_rows, "edge", every, time_zone, dated=dated)
+    pieces = pieces.unique(["span", BUCKET], keep="first", maintain_order=True)
+    ends = pl.col("edge").shift(-1).over("span").fill_null(pl.col("finish"))
     total = (pl.col("finish") - pl.col("begin")).dt.total_microseconds()
-    rows = rows.with_columns(until=(ends - pl.col("begin")).dt.total_microseconds() / total)
-    rows = rows.with_columns(before=pl.col("until").shift(1).over("record").fill_null(0.0))
-    dated = _at_midnight(pl.col("edge").dt.replace_time_zone(None), time_zone)
-    return rows.with_columns((pl.col("edge") if every == "1h" else dated).alias(BUCKET))
+    pieces = pieces.with_columns(until=(ends - pl.col("begin")).dt.total_microseconds() / total)
+    pieces = pieces.with_columns(before=pl.col("until").shift(1).over("span").fill_null(0.0))
+    return pieces.select("begin", "finish", BUCKET, "before", "until")
+
+
+def _step(every: str, time_zone: str) -> str:
+    """How far apart to look for buckets: clocks differ, and change, by quarters of an hour."""
+    return "15m" if every == "1h" and time_zone != "UTC" else every
 
 
 def _whole_share(column: str, rows: pl.DataFrame) -> pl.Expr:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Unpack
 
 import polars as pl
 
 from truto_usage_nb.costs import Choices, cost_per
+from truto_usage_nb.costs.buckets import all_buckets
 from truto_usage_nb.costs.choices import Measure
 from truto_usage_nb.errors import FrameError
 from truto_usage_nb.format import percent
@@ -152,8 +153,8 @@ class _Stack:
 
     def _buckets(self) -> list[datetime]:
         """Give every bucket from the first to the last of all panels, so that gaps show and panels compare."""
-        first, last = pl.col(_BUCKET).min(), pl.col(_BUCKET).max()
-        return self.table.select(pl.datetime_range(first, last, self.every)).to_series().to_list()
+        held = self.table[_BUCKET].drop_nulls().sort()
+        return all_buckets(held[0], held[-1], self.every, self.time_zone)
 
     def _stack(self, ax: Axes, rows: pl.DataFrame, buckets: Sequence[datetime], series: Sequence[str]) -> None:
         places = _places(buckets)
@@ -161,9 +162,10 @@ class _Stack:
         drawn = []
         draw = _bars if len(buckets) <= _MOST_BARS else _steps
         for name in series:
-            sums = rows.filter(pl.col(NAME) == name).group_by(_BUCKET).agg(pl.col("cost").sum())
-            found = dict(sums.iter_rows())
-            heights = [float(found.get(each, 0.0)) for each in buckets]
+            # as instants: to Python an hour that comes twice is one and the same
+            instant = pl.col(_BUCKET).dt.convert_time_zone("UTC")
+            found = dict(rows.filter(pl.col(NAME) == name).group_by(instant).agg(pl.col("cost").sum()).iter_rows())
+            heights = [float(found.get(each.astimezone(UTC), 0.0)) for each in buckets]
             floor = [up[n] if height >= 0 else down[n] for n, height in enumerate(heights)]
             drawn.append(draw(ax, places, heights, floor, _Drawn(self.looks[name], _DAYS[self.every])))
             up = [a + max(0.0, b) for a, b in zip(up, heights, strict=True)]
