@@ -52,7 +52,7 @@ _PRICED_BY_DATE = frozenset({"gpt-4o-2024-05-13"})
 
 _DOTTED = re.compile(r"(?<=\d)\.(?=\d)")
 _ZERO = re.compile(r"^(claude-(?:[a-z]+-)?\d+)-0(?=-[a-z]|$)")
-_VERSION_FIRST = re.compile(r"^claude-(\d+)(?:-(\d+))?-(fable|haiku|mythos|opus|sonnet)$")
+_VERSION_FIRST = re.compile(r"^claude-(\d+)(?:-(\d+))?-(fable|haiku|mythos|opus|sonnet)(?=-|$)")
 _GPT = re.compile(r"^gpt-(?:(\d)-(\d)|(3)(5))(?=-|$)")
 """Azure writes gpt-35-turbo, others gpt-5-1."""
 
@@ -75,8 +75,8 @@ def model_identity(name: str) -> str:
 def family_first(identity: str) -> str:
     """Write Claude's family before its version, as its maker does; Cursor and older names have it behind.
 
-    >>> family_first("claude-4-5-sonnet"), family_first("claude-opus-5"), family_first("gpt-5")
-    ('claude-sonnet-4-5', 'claude-opus-5', 'gpt-5')
+    >>> family_first("claude-4-5-sonnet"), family_first("claude-5-opus-fast"), family_first("gpt-5")
+    ('claude-sonnet-4-5', 'claude-opus-5-fast', 'gpt-5')
     """
     return _VERSION_FIRST.sub(lambda found: "-".join(filter(None, ("claude", *found.group(3, 1, 2)))), identity)
 

@@ -8,10 +8,11 @@ from typing import Any, Unpack
 import narwhals.stable.v2 as nw
 import polars as pl
 
-from truto_usage_nb.costs.building import Question, build
+from truto_usage_nb.costs.building import Question, added_up, build, matched, ordered
 from truto_usage_nb.costs.choices import Choices, Measure
 from truto_usage_nb.costs.closing import closing
 from truto_usage_nb.costs.exchange import Rates, with_rates
+from truto_usage_nb.costs.identities import one_name_a_model
 from truto_usage_nb.costs.kinds import build_kinds, cache_read_share
 from truto_usage_nb.native import Native, enter, require
 
@@ -66,8 +67,10 @@ def cost_per_model(
     exchange_rates: Rates | None = None,
     **choices: Unpack[Choices],
 ) -> Any:
-    """Say what each model cost: `cost_per` by `model_id`; money without a model is named by its `metric_name`.
+    """Say what each model cost, one line a model; money without a model is named by its `metric_name`.
 
+    Spellings of one model (with a date, in capitals, behind a maker's or a cloud's prefix) share a line: `model_id` is
+    the stated spelling where it is one alone, else what they share. `cost_per(frame, "model_id")` keeps them apart.
     Web search, support and the like have no model: their lines have a null `model_id` and say in `metric_name` what
     they are, which is null on the lines of models. The other arguments are those of `cost_per`.
 
@@ -81,7 +84,13 @@ def cost_per_model(
     named = nw.when(nw.col("model_id").is_null()).then(nw.col("metric_name"))
     seen = Native(native.kind, native.original, native.frame.with_columns(metric_name=named))
     question = Question.of(("model_id", "metric_name"), every, time_zone, measure, choices)
-    return native.leave(with_rates(build(seen, question), exchange_rates))
+    return native.leave(with_rates(_by_model(seen, question), exchange_rates))
+
+
+def _by_model(native: Native, question: Question) -> pl.DataFrame:
+    read = matched(native, question)
+    read = read.with_rows(one_name_a_model(read.rows, read.dims[0], read.dims))
+    return ordered(added_up(read, question), question)
 
 
 def cost_per_surface(

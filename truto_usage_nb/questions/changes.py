@@ -12,6 +12,7 @@ from truto_usage_nb.costs.buckets import BUCKET, with_buckets
 from truto_usage_nb.costs.building import Question, matched
 from truto_usage_nb.costs.choices import Choices, Measure
 from truto_usage_nb.costs.digest import check_dims
+from truto_usage_nb.costs.identities import one_name_a_model
 from truto_usage_nb.errors import InputError, tell
 from truto_usage_nb.native import Native, enter
 from truto_usage_nb.questions.age import age_told
@@ -22,6 +23,7 @@ __all__ = ["cost_change"]
 
 PARTS = ("volume", "rate", "mix", "new", "gone")
 COLUMNS = ("currency", "before_start", "after_start", "before", "after", "change", *PARTS)
+MODEL = "model_id"
 _DAY = timedelta(days=1)
 _Asked = tuple[date | str | None, date | str | None]
 
@@ -48,7 +50,8 @@ def cost_change(
       dearer or cheaper models and accounts within the row, and between fresh, cached, written and put-out tokens. How
       much a shift between kinds moves a model's price is read from its list prices, where they are known.
     - `rate`: the new tokens at new prices minus the same tokens at old ones. A model that the row did not use before
-      has no old price: it moves the mix, not the rate.
+      has no old price: it moves the mix, not the rate. A model under a new spelling (a date, a cloud's prefix) is no
+      new model: in a row of `model_id` it stands under the spelling that is stated, or under what its spellings share.
     - `new` and `gone`: a row (or its tokens) that had no cost before, or has none after.
 
     A month in which a row has no charge counts 0. Warns with UsageWarning where one of the two may still change while
@@ -74,6 +77,9 @@ def _change(native: Native, question: Question, every: str, asked: _Asked) -> pl
     told = age_told(native, first.date(), second.date(), _next(first, every), _next(second, every))
     if told:
         tell(told, stacklevel=3)
+    rows = rows.filter(pl.col(BUCKET).is_in([first, second]))
+    if MODEL in read.by:
+        rows = one_name_a_model(rows, f"dim_{read.by.index(MODEL)}", read.dims)
     keys = [*read.dims, "currency"]
     table = decomposed(cells_of(rows, keys, first, second), keys)
     names = dict(zip(read.dims, read.by, strict=True))

@@ -1,4 +1,4 @@
-"""The arithmetic of a change, on cells of one account and model within a row.
+"""The arithmetic of a change, on cells of one account and model within a row; a model is one under any spelling.
 
     price of a cell       p = money / tokens
     price of a row        P = money of its cells / tokens of its cells
@@ -18,6 +18,7 @@ from datetime import datetime
 import polars as pl
 
 from truto_usage_nb.costs.buckets import BUCKET
+from truto_usage_nb.costs.identities import identity_of
 from truto_usage_nb.costs.tokens import KINDS
 from truto_usage_nb.prices import unit_prices
 
@@ -30,12 +31,13 @@ _SUMS = ["money", "money_n", "other", "matched_n", "priced", *_PRICED]
 def cells_of(rows: pl.DataFrame, keys: list[str], first: datetime, second: datetime) -> pl.DataFrame:
     """A row per key, account and model: `q` tokens, `m` their money, `o` money without tokens, `n`; 0 and 1.
 
-    `ratio` is what the shift between kinds does to the list price, 1 where it is not known.
+    `rows` are those of the two buckets. `ratio` is what the shift between kinds does to the list price, 1 where it is
+    not known.
     """
     cell = [*keys, "integrated_account_id", "model"]
     missing = [c for c in _SUMS if c not in rows.columns]
     rows = rows.with_columns(pl.lit(0).alias(c) for c in missing).with_columns(pl.col(_SUMS).fill_null(0))
-    rows = rows.filter(pl.col(BUCKET).is_in([first, second]))
+    rows = rows.with_columns(model=identity_of(rows, "model"))
     rows = _unnamed_where_apart(rows, keys)
     sums = rows.group_by(*cell, BUCKET).agg(pl.col(_SUMS).sum())
     bought = (pl.col("priced") > 0) & (pl.col("matched_n") > 0)

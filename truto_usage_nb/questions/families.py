@@ -1,4 +1,4 @@
-"""One name for one model: vendors write versions, dates and effort in their own way."""
+"""One name for one model and its efforts, so that a family of spellings meets across vendors."""
 
 from __future__ import annotations
 
@@ -8,17 +8,14 @@ from typing import Any
 import narwhals.stable.v2 as nw
 
 from truto_usage_nb.errors import FrameError
+from truto_usage_nb.models import family_first, model_identity
 from truto_usage_nb.native import collect, enter, require
 
 __all__ = ["family_of", "with_models"]
 
 FAMILY = "model_family"
-_PREFIX = re.compile(r"^(?:(?:us|eu|apac|global)\.)?(?:anthropic|openai|google|xai|cursor|models)[./](?=.)")
-_DATED = re.compile(r"[-@](?:20\d{2}-?[01]\d-?[0-3]\d|latest)(?:-v\d+(?::\d+)?)?$")
-_EFFORT = re.compile(r"-(?:thinking|xhigh|high|medium|low|minimal|none)$")
-"""Not `max` nor `fast`: there are models of their own called so."""
-_VERSION_FIRST = re.compile(r"^claude-(\d+)(?:-(\d+))?-(opus|sonnet|haiku)$")
-_ZERO = re.compile(r"^(claude-[a-z]+-\d+)-0$")
+_EFFORT = re.compile(r"-(?:thinking|xhigh|high|medium|low|minimal|none)(?=(?:-fast)?$)")
+"""Not `max` nor `fast`: there are models of their own called so, and fast mode has another price."""
 
 
 def family_of(model: str) -> str:
@@ -29,25 +26,19 @@ def family_of(model: str) -> str:
     >>> family_of("claude-4.5-sonnet-thinking"), family_of("gpt-5-mini-2025-08-07"), family_of("auto")
     ('claude-sonnet-4-5', 'gpt-5-mini', 'auto')
     """
-    name = _DATED.sub("", _PREFIX.sub("", model.strip().lower()))
+    name = model_identity(model)
     while (shorter := _EFFORT.sub("", name)) != name:
-        name = shorter
-    if name.startswith("claude-"):
-        name = name.replace(".", "-")
-    if found := _VERSION_FIRST.match(name):
-        major, minor, kind = found.groups()
-        name = f"claude-{kind}-{major}" + (f"-{minor}" if minor else "")
-    if found := _ZERO.match(name):
-        name = found.group(1)
-    return name or model
+        name = model_identity(shorter)
+    return family_first(name) or model
 
 
 def with_models(frame: Any) -> Any:
     """Add `model_family`, in which the names of one model meet: "claude-opus-5", Cursor's "claude-5-opus", dated names.
 
-    The maker's prefix, a date or "latest", and the effort that Cursor writes behind a name are taken off; `model_id`
-    stays as it is. A name that nobody knows ("auto", "other") is its own family, null stays null. Comes back as the
-    kind of frame that came in.
+    Makers' and clouds' prefixes, a date or "latest", and the effort that Cursor writes behind a name are taken off, and
+    Claude's family stands before its version; what changes the price, such as "-fast", stays, and so does `model_id`.
+    A name that nobody knows ("auto", "other") is its own family, null stays null. Comes back as the kind of frame that
+    came in.
 
     >>> import truto_usage_nb as tu
     >>> usage = tu.sandbox().load_usage("cursor", period="2026-10-05")

@@ -30,8 +30,21 @@ _SUMS = [
     "included",
     "known_n",
 ]
-LOW, HIGH = 0.9, 1.1
-CENTS = (50, 150)
+_UNPAID = "tokens without a price: Priority Tier, prepaid or included?"
+_BELOW = f"below list price: a discount, or {_UNPAID}"
+_ABOVE = "above list price: a long-context tier, fast mode, or a fee?"
+_READINGS = (
+    (0.47365, _BELOW),
+    (0.52635, f"about half of list price: batch or flex, or {_UNPAID}"),
+    (0.90365, _BELOW),
+    (1.07365, "at list price"),
+    (1.12635, "about 1.1 times list price: data residency, a regional endpoint, or a fee?"),
+    (47.365, _ABOVE),
+    (151.365, "about 100 times list price: cents read as dollars?"),
+    (float("inf"), _ABOVE),
+)
+"""What a ratio below each edge says. No discount in whole or tenths of a percent falls on an edge, nor does one beside
+the 1.1 of data residency: how floats round never decides. Half price in cents is a ratio of 50."""
 
 
 def check_prices(frame: Any, by: str | Sequence[str] | None = "model_id", **choices: Unpack[Choices]) -> Any:
@@ -39,8 +52,9 @@ def check_prices(frame: Any, by: str | Sequence[str] | None = "model_id", **choi
 
     Comes back as the kind that came in, a row per value of `by`, `month` (its first day, UTC) and currency: `billed`
     (money that bought tokens), `estimate` (USD, of the tokens that have a price), `ratio` (billed over estimate), and
-    `reading`, the ratio in words. The ratio is null where there is nothing to compare: another currency, no charge, or
-    a model the list does not know. Prices are those of the usage date and the base tier, without any discount.
+    `reading`, the ratio in words: about 0.5 is batch or flex, 1.1 data residency, 100 cents read as dollars. The ratio
+    is null where there is nothing to compare: another currency, no charge, a refund, or tokens without a list price.
+    Prices are those of the usage date and the base tier, as `estimate_costs` has them, without any discount.
 
     >>> import truto_usage_nb as tu
     >>> usage = tu.sandbox().load_usage("cursor", period="2026-10-05")
@@ -66,7 +80,9 @@ def _table(rows: pl.DataFrame, read: Digest, names: tuple[str, ...]) -> pl.DataF
     billed = pl.when(pl.col("money_n") > 0).then(pl.col("money") - pl.col("other"))
     worth = pl.when((pl.col("of_priced") > 0) & (pl.col("unknown_priced") == 0)).then(pl.col("of_priced"))
     table = table.with_columns(billed=billed, estimate=worth).with_columns(
-        ratio=pl.when(pl.col("currency") == CURRENCY).then(pl.col("billed") / pl.col("estimate"))
+        ratio=pl.when((pl.col("currency") == CURRENCY) & (pl.col("billed") >= 0)).then(
+            pl.col("billed") / pl.col("estimate")
+        )
     )
     bought = pl.col("priced") + pl.col("unpriced") + pl.col("included") > 0
     table = table.filter(bought | (pl.col("billed") != 0)).with_columns(reading=_reading())
@@ -77,19 +93,17 @@ def _table(rows: pl.DataFrame, read: Digest, names: tuple[str, ...]) -> pl.DataF
 
 def _reading() -> pl.Expr:
     ratio = pl.col("ratio")
-    cents = ratio.is_between(*CENTS)
+    said = pl.lit(None, dtype=pl.String)
+    for edge, reading in reversed(_READINGS):
+        said = pl.when(ratio < edge).then(pl.lit(reading)).otherwise(said)
     return (
-        pl.when(cents)
-        .then(pl.lit("about 100 times list price: cents read as dollars?"))
-        .when(ratio > HIGH)
-        .then(pl.lit("above list price: a long-context tier, fast mode, or a fee?"))
-        .when(ratio >= LOW)
-        .then(pl.lit("at list price"))
-        .when(ratio.is_not_null())
-        .then(pl.lit("below list price: a discount, or tokens without a price: Priority Tier, prepaid or included?"))
+        pl.when(ratio.is_not_null())
+        .then(said)
         .when(pl.col("billed").is_null() | (pl.col("priced") == 0))
         .then(pl.lit("tokens without a charge"))
         .when(pl.col("currency").is_null() | (pl.col("currency") != CURRENCY))
         .then(pl.lit("not in USD: the list has no price to compare"))
-        .otherwise(pl.lit("no list price: a model, or kinds of tokens, that the list does not know"))
+        .when(pl.col("billed") < 0)
+        .then(pl.lit("a refund: more was given back than billed"))
+        .otherwise(pl.lit("no list price: a model, or kinds of tokens, that the list does not price"))
     )
