@@ -148,9 +148,12 @@ def load_usage(
     `what` is an account id, a `UsageQuery`, several of either, or a mapping of labels to either; they load side
     by side. Without a `client`, one is made from `TRUTO_API_TOKEN`. Options:
 
-    - `period`: "2026", "2026-10", "2026-10-05" or a pair of dates (end excluded, UTC), planned for each integration;
-      or `start_date=`, `end_date=`, `date=`, which go over verbatim. With a period and neither `report_type` nor
-      `group_by`, Claude is asked for its usage and its cost by product, surface and model; `users=True` asks by user.
+    - `period`: "2026", "2026-10", "2026-10-05" or a pair of dates (end excluded, UTC), planned for each integration.
+      With neither `report_type` nor `group_by`, Claude is asked for its usage and its cost by product, surface and
+      model; `users=True` asks by user. Both come by day unless `granularity` says otherwise.
+    - `start_date`, `end_date`, `date`: instead of a period, and they go over verbatim. Without `granularity`, Claude
+      then answers usage and cost, also those by user, with one record a group for the whole range, both ends rounded
+      down to the hour: sums are the same, tokens meet money inside the range, and no record tells its days apart.
     - `backend`: "polars" or "pandas" (Arrow-backed dtypes).
     - `integration`: one name, or a mapping of account ids to names, where the token may not look it up.
     - `on_error`: "raise", or "warn" to get what did load with the gaps stated.
