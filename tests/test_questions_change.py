@@ -69,6 +69,35 @@ def test_a_model_without_an_old_price_moves_the_mix():
     assert rows["fresh"] == pytest.approx(dict.fromkeys(PARTS, 0) | {"new": 3})
 
 
+SONNET = "claude-sonnet-4-5"
+DATED = f"{SONNET}-20250929"
+
+
+@pytest.mark.parametrize("after", [DATED, f"us.anthropic.{DATED}-v1:0", f"{SONNET}@20250929", SONNET.upper()])
+@pytest.mark.parametrize("by", [None, "model_id", "integration"])
+def test_a_price_cut_under_another_spelling_is_rate(after, by):
+    """30 M at $3 in September, 31 M at $2 in October: 1 M more at $3, and 31 M at $1 less."""
+    frame = frame_of([event("09", SONNET, 30 * M, 90), event("10", after, 31 * M, 62)])
+    change = questions.cost_change(frame, by, **MONTHS)
+    assert change.height == 1
+    assert parts(change) == pytest.approx({"volume": 3, "rate": -31, "mix": 0, "new": 0, "gone": 0})
+    if by == "model_id":
+        assert change["model_id"].to_list() == [SONNET]
+
+
+def test_a_row_of_models_stands_under_the_spelling_that_is_stated_alone():
+    frame = frame_of([
+        event("09", DATED, M, 3), event("10", DATED, M, 2), event("08", SONNET, M, 9),
+        event("09", "fresh", M, 1), event("10", f"{SONNET}-fast", M, 6),
+    ])  # fmt: skip
+    change = questions.cost_change(frame, "model_id", **MONTHS)
+    assert {m: parts(change.filter(model_id=m)) for m in change["model_id"]} == {
+        DATED: dict.fromkeys(PARTS, 0) | {"rate": -1},
+        "fresh": dict.fromkeys(PARTS, 0) | {"gone": -1},
+        f"{SONNET}-fast": dict.fromkeys(PARTS, 0) | {"new": 6},  # another price, so another model
+    }
+
+
 def test_money_and_tokens_of_different_records_meet_even_where_one_side_names_no_model():
     """Claude's cost without a model beside usage by model: the account's average price, no mix."""
     span = {"09": ("2026-09-05", "2026-09-06"), "10": ("2026-10-05", "2026-10-06")}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import random
 from datetime import date
 
 import polars as pl
@@ -11,6 +13,7 @@ from tests.frames_for_tests import charged, frame_of
 from tests.test_costs_backends import record
 from truto_usage_nb import questions
 from truto_usage_nb.errors import FrameError, InputError, UsageWarning
+from truto_usage_nb.questions.price_check import _READINGS as READINGS
 
 M = 1_000_000
 OPUS = {"id": "claude-opus-4-5", "provider": "anthropic"}
@@ -152,8 +155,16 @@ def priced(money, month="10", currency="USD", model=OPUS, **tokens):
         (5, 1.0, "at list price"),
         (4.6, 0.92, "at list price"),
         (4.25, 0.85, "tokens without a price: Priority Tier, prepaid or included?"),
+        (4.5, 0.9, "below list price: a discount"),
+        (2.5, 0.5, "batch or flex"),
+        (5.5, 1.1, "data residency"),
+        (4.675, 0.935, "at list price"),  # 1.1 for residency, 15 % less
         (6, 1.2, "above list price"),
+        (10, 2.0, "above list price: a long-context tier, fast mode, or a fee?"),
         (500, 100.0, "cents read as dollars"),
+        (250, 50.0, "cents read as dollars"),  # of a batch
+        (550, 110.0, "cents read as dollars"),
+        (750, 150.0, "cents read as dollars"),
     ],
 )
 def test_a_million_tokens_of_input_list_at_five_dollars(money, ratio, reading):
@@ -162,6 +173,33 @@ def test_a_million_tokens_of_input_list_at_five_dollars(money, ratio, reading):
     assert row["estimate"] == pytest.approx(5)
     assert row["ratio"] == pytest.approx(ratio)
     assert reading in row["reading"]
+
+
+def test_no_noise_of_floats_decides_a_reading():
+    """Every discount in whole percents, alone, beside 1.1, and in cents: a millionth more or less reads the same."""
+    edges = [edge for edge, _ in READINGS]
+    assert edges == sorted(edges)
+    for percents, factor in itertools.product(range(1, 201), (1, 1.1, 100, 110)):
+        ratio = percents / 100 * factor
+        assert all(abs(ratio / edge - 1) > 1e-5 for edge in edges), ratio
+
+
+def test_a_tenth_more_always_reads_as_residency():
+    """Input at $5 and output at $25 a million, times 1.1, rounded to a millionth of a dollar."""
+    numbers = random.Random(1)
+    for _ in range(12):
+        fresh, out = numbers.randrange(M), numbers.randrange(M // 10)
+        money = round((fresh * 5 + out * 25) / M * 1.1, 6)
+        row = questions.check_prices(frame_of([priced(money, input=fresh, output=out)])).row(0, named=True)
+        assert "data residency" in row["reading"], row
+
+
+def test_a_refund_has_no_ratio():
+    """$5 for a million tokens, and $8 given back on the same day: -3 over 5 is no price."""
+    frame = frame_of([priced(5), priced(-8, input=0)])
+    row = questions.check_prices(frame, overlap="allow").row(0, named=True)
+    assert (row["billed"], row["ratio"]) == (-3, None)
+    assert row["reading"] == "a refund: more was given back than billed"
 
 
 def test_what_cannot_be_compared_is_null_and_said():

@@ -176,6 +176,8 @@ def test_labels_never_change_the_total(whole, parts):
         ("gpt-5-mini-2025-08-07", "gpt-5-mini"),
         ("gpt-5.3-codex-xhigh", "gpt-5.3-codex"),
         ("gpt-5.1-codex-max", "gpt-5.1-codex-max"),  # a model of its own, not an effort
+        ("claude-4.6-opus-high-thinking-fast", "claude-opus-4-6-fast"),  # fast mode has another price
+        ("publishers/anthropic/models/claude-3-5-haiku@20241022", "claude-haiku-3-5"),
         ("Gemini-3-Pro-Preview", "gemini-3-pro-preview"),
         ("auto", "auto"),
         ("other", "other"),
