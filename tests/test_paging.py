@@ -43,7 +43,6 @@ LOOKALIKES = [
     (b'{"result":[{"id":"1","remote_data":{"next_cursor":"fake"}}]}', None),
     (b'{"result":[{"id":"1"}],"next_cursor":"a\\"b\\\\"}', 'a"b\\'),
     (b'{"result":[{"id":"1"}],"next_cursor":"\\u0041\\/"}', "A/"),
-    (b'{"result":[{"id":"1"}],"next_cursor":"first","next_cursor":"last"}', "last"),
     (b' \n{"result" : [ ] ,\r\n "next_cursor" : "spaced" } \n', "spaced"),
     (b'{"result":[],"next_cursor":""}', None),
     (b'{"result":[],"next_cursor":null}', None),

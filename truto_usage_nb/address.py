@@ -11,21 +11,28 @@ from truto_usage_nb.secret import Secret
 __all__ = ["checked_token", "checked_url", "is_loopback"]
 
 
-def checked_url(base_url: str) -> str:
+def checked_url(base_url: str, token: Secret | None = None) -> str:
     """Give the service's URL without a slash at its end; raises `InputError` where a token must not be sent.
+
+    What the error shows of the URL holds neither a password nor a query, in which people put tokens.
 
     >>> checked_url("https://api.truto.one/")
     'https://api.truto.one'
     """
+    if not isinstance(base_url, str):
+        raise InputError(f"base_url={base_url!r} is not a text; give a web address like 'https://api.truto.one'")
     parts = _split(base_url)
+    shown = repr(base_url.partition("?")[0].partition("#")[0])
     if parts.username is not None or parts.password is not None:
         raise InputError("base_url holds a user name or password; leave them out and pass the token as token=")
     if parts.query or parts.fragment:
-        raise InputError(f"base_url={base_url!r} has a query or a fragment; give scheme, host and path alone")
-    if not parts.hostname or parts.scheme not in ("https", "http"):
-        raise InputError(f"base_url={base_url!r} is not a web address; give one like 'https://api.truto.one'")
+        raise InputError(f"base_url={shown} has a query or a fragment; give scheme, host and path alone")
+    if token is not None and token.is_in(base_url.encode("utf-8", "replace")):
+        raise InputError("base_url holds the token; leave it out there and pass it as token= alone")
+    if not parts.hostname or parts.scheme not in ("https", "http") or not _is_host(parts.hostname):
+        raise InputError(f"base_url={shown} is not a web address; give one like 'https://api.truto.one'")
     if parts.scheme == "http" and not is_loopback(parts.hostname):
-        raise InputError(f"base_url={base_url!r} would send the token unencrypted; use https (http on loopback only)")
+        raise InputError(f"base_url={shown} would send the token unencrypted; use https (http on loopback only)")
     return base_url.strip().rstrip("/")
 
 
@@ -33,9 +40,24 @@ def _split(base_url: str) -> SplitResult:
     try:
         parts = urlsplit(base_url.strip())
         _ = parts.port  # read here, for a wrong one raises when it is read
-    except ValueError as problem:
-        raise InputError(f"base_url is not a web address: {problem}") from None
+    except ValueError:
+        raise InputError(
+            "base_url is not a web address: its host or port cannot be read; give one like 'https://api.truto.one'"
+        ) from None
     return parts
+
+
+def _is_host(name: str) -> bool:
+    """Say whether a name server could be asked for a name: labels of 1 to 63 letters, in ASCII once encoded."""
+    try:
+        return ipaddress.ip_address(name.partition("%")[0]) is not None
+    except ValueError:
+        pass
+    try:
+        encoded = name.rstrip(".").encode("idna")
+    except UnicodeError:
+        return False
+    return all(letter.isalnum() or letter in "-._" for letter in encoded.decode())
 
 
 def is_loopback(host: str) -> bool:

@@ -14,9 +14,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from truto_usage_nb.clock import Clock
-from truto_usage_nb.errors import RateLimitError
+from truto_usage_nb.errors import ProtocolError, RateLimitError
+from truto_usage_nb.outside import cut
 
 __all__ = ["AccountLimit", "RateLimit", "read_rate_limit"]
+
+_MOST_DIGITS = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,28 +36,40 @@ class RateLimit:
 def read_rate_limit(headers: Mapping[str, str], now: datetime) -> RateLimit | None:
     """Read the rate-limit headers of an answer, None if there are none.
 
+    What is no number at all is passed over. Raises `ProtocolError` for a number that no budget has.
+
     >>> from datetime import UTC
     >>> headers = {"ratelimit-limit": "110;w=10", "ratelimit-remaining": "7"}
     >>> seen = read_rate_limit(headers, datetime(2026, 10, 1, tzinfo=UTC))
     >>> seen.limit, seen.window_seconds, seen.remaining, seen.reset_seconds
     (110, 10, 7, None)
     """
-    limit, remaining = _whole(headers.get("ratelimit-limit")), _whole(headers.get("ratelimit-remaining"))
-    reset = _number(headers.get("ratelimit-reset"))
+    limit, remaining, reset, window = (_read(headers, *each) for each in _READ)
     if limit is None and remaining is None and reset is None:
         return None
-    window = re.search(r";\s*w=(\d+)", headers.get("ratelimit-limit", ""))
-    return RateLimit(limit, int(window[1]) if window else None, remaining, reset, now)
+    return RateLimit(_whole(limit), _whole(window), _whole(remaining), None if reset is None else float(reset), now)
+
+
+_READ = (
+    ("ratelimit-limit", re.compile(r"^\s*(\d+)", re.ASCII)),
+    ("ratelimit-remaining", re.compile(r"^\s*(\d+)", re.ASCII)),
+    ("ratelimit-reset", re.compile(r"^\s*(\d+(?:\.\d+)?)\s*$", re.ASCII)),
+    ("ratelimit-limit", re.compile(r";\s*w=(\d+)", re.ASCII)),
+)
+
+
+def _read(headers: Mapping[str, str], name: str, form: re.Pattern[str]) -> str | None:
+    found = form.search(headers.get(name, ""))
+    if found and len(found[1].partition(".")[0].lstrip("0")) > _MOST_DIGITS:
+        raise ProtocolError(
+            f"the header {name} is {cut(headers[name], 60)!r}, and no budget is as large; "
+            "ask again; if it stays so, report it to Truto"
+        )
+    return found[1] if found else None
 
 
 def _whole(text: str | None) -> int | None:
-    found = re.match(r"\s*(\d+)", text or "")
-    return int(found[1]) if found else None
-
-
-def _number(text: str | None) -> float | None:
-    found = re.match(r"\s*(\d+(?:\.\d+)?)\s*$", text or "")
-    return float(found[1]) if found else None
+    return None if text is None else int(text)
 
 
 class AccountLimit:
@@ -112,7 +127,8 @@ class AccountLimit:
 
     def _may_pass(self) -> bool:
         if self._remaining is not None and self._remaining <= 0 and self._clock.monotonic() >= self._opens:
-            self._known, self._remaining = self._limit is not None, self._limit
+            self._remaining = self._limit or None  # a budget of no calls at all tells nothing: ask one by one
+            self._known = self._remaining is not None
         if not self._known:
             return self._under_way == 0
         return self._remaining is None or self._remaining > 0

@@ -15,6 +15,7 @@ from typing import Any
 
 from truto_usage_nb.envelope import read_envelope
 from truto_usage_nb.errors import CursorLoopError
+from truto_usage_nb.outside import cut
 from truto_usage_nb.query import UsageQuery
 
 __all__ = ["USAGE_PATH", "Page", "PageRequest", "after", "read_page", "walk"]
@@ -111,7 +112,7 @@ def walk(
             return
         asked.add(page.cursor or "")
         if page.next_cursor in asked:
-            raise _loop(page)
+            raise _loop(page, query.integrated_account_id)
         request = after(request, page.next_cursor, had=page.keep)
 
 
@@ -148,10 +149,11 @@ def _first_params(query: UsageQuery, records_per_page: int | None) -> list[tuple
     return [*(pair for pair in params if pair[0] != "limit"), ("limit", str(size))]
 
 
-def _loop(page: Page) -> CursorLoopError:
+def _loop(page: Page, account: str | None) -> CursorLoopError:
+    whose = "" if account is None else f" of account {account!r}"
     return CursorLoopError(
-        f"page {page.number} points to the cursor {page.next_cursor!r}, which was asked for before: the service would "
-        f"go in circles. {page.number} pages were had; ask again, or for a shorter period",
+        f"page {page.number}{whose} points to the cursor {cut(repr(page.next_cursor))}, which was asked for before: "
+        f"the service would go in circles. {page.number} pages were had; ask again, or for a shorter period",
         pages=page.number,
         details={"cursor": page.next_cursor},
     )

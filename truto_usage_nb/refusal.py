@@ -20,11 +20,16 @@ from truto_usage_nb.errors import (
     ServiceError,
     ServiceUnavailableError,
 )
+from truto_usage_nb.outside import cut, one_line
 from truto_usage_nb.retry import RETRYABLE_STATUSES
+from truto_usage_nb.secret import masked
 
 __all__ = ["refusal"]
 
 _SHOWN_CHARACTERS = 300
+_MOST_CHARACTERS = 1000
+_PHRASE_CHARACTERS = 100
+_MOST_MESSAGES = 20
 _KINDS: dict[int, type[ServiceError]] = {
     401: AuthenticationError,
     403: ForbiddenError,
@@ -41,7 +46,8 @@ _ADVICE = {
 
 
 def refusal(status: int, content: bytes) -> ServiceError:
-    """Make the error of an answer that is not a success, carrying the service's own words.
+    """Make the error of an answer that is not a success, carrying the service's own words: one line of them, if need be
+    cut, without control codes.
 
     >>> refusal(404, b'{"statusCode": 404, "error": "Not Found", "message": "no such account"}')
     NotFoundError("the service answered 404 Not Found: no such account; check the account's id and base_url")
@@ -67,8 +73,8 @@ def _kind(status: int) -> type[ServiceError]:
 def _envelope(content: bytes) -> dict[str, Any]:
     try:
         body = json.loads(content)
-    except ValueError:
-        return {}
+    except (ValueError, RecursionError):
+        return {}  # no JSON, or none that anyone meant
     return body if isinstance(body, dict) else {}
 
 
@@ -83,13 +89,19 @@ def _sentence(status: int, body: dict[str, Any], content: bytes, is_remote: bool
 def _phrase(status: int, body: dict[str, Any]) -> str:
     stated = body.get("error")
     if isinstance(stated, str):
-        return stated
+        return _fit(stated, _PHRASE_CHARACTERS)
     return HTTPStatus(status).phrase if status in set(HTTPStatus) else ""
 
 
 def _message(body: dict[str, Any], content: bytes) -> str:
     said = body.get("message")
     if said is None and not body:
-        said = " ".join(content[:_SHOWN_CHARACTERS].decode("utf-8", "replace").split())
-    text = "; ".join(map(str, said)) if isinstance(said, list) else str(said or "")
-    return text.rstrip(".")
+        text = one_line(masked(content[: 4 * _SHOWN_CHARACTERS].decode("utf-8", "replace")))
+        return text.rstrip(".") if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}…"
+    if isinstance(said, list):
+        said = "; ".join(str(masked(each)) for each in said[:_MOST_MESSAGES])
+    return _fit(str(masked(said) or ""), _MOST_CHARACTERS).rstrip(".")
+
+
+def _fit(text: str, most: int) -> str:
+    return cut(one_line(masked(text)), most)

@@ -6,6 +6,7 @@ seconds, `Retry-After` in seconds or an HTTP date.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,6 +15,9 @@ from email.utils import parsedate_to_datetime
 __all__ = ["RETRYABLE_STATUSES", "Backoff", "told_wait"]
 
 RETRYABLE_STATUSES = frozenset({408, 409, 425, 429, 502, 503, 504})
+
+_SECONDS = re.compile(r"\s*(\d+(?:\.\d*)?)\s*", re.ASCII)
+_FOR_EVER = 1e9
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +58,8 @@ def told_wait(status: int, headers: Mapping[str, str], now: datetime) -> float |
 
 
 def _seconds(text: str | None) -> float | None:
-    try:
-        seconds = float(text) if text is not None else None
-    except ValueError:
-        return None
-    return seconds if seconds is not None and 0 <= seconds < float("inf") else None
+    found = _SECONDS.fullmatch(text or "")
+    return min(float(found[1]), _FOR_EVER) if found else None  # a number of 5,000 digits is a very long wait
 
 
 def _retry_after(text: str | None, now: datetime) -> float | None:
@@ -71,7 +72,7 @@ def _retry_after(text: str | None, now: datetime) -> float | None:
 def _until(http_date: str, now: datetime) -> float | None:
     try:
         then = parsedate_to_datetime(http_date)
-    except (ValueError, TypeError):
-        return None
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return None  # no date, in one of the ways in which the standard library says so
     then = then.replace(tzinfo=UTC) if then.tzinfo is None else then
     return max(0.0, (then - now).total_seconds())

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from truto_usage_nb.bridge import run
-from truto_usage_nb.errors import hearing, tell
+from truto_usage_nb.errors import hearing, tell, veil
 
-__all__ = ["wait"]
+__all__ = ["veiled", "wait"]
 
 T = TypeVar("T")
 
@@ -24,3 +25,13 @@ def wait(work: Coroutine[Any, Any, T]) -> T:
     finally:
         for text in said:
             tell(text, stacklevel=_CALLER)
+
+
+@contextmanager
+def veiled() -> Iterator[None]:
+    """Let no error out that shows a token, nor one that came of an error that does."""
+    try:
+        yield
+    except BaseException as error:
+        veil(error)
+        raise

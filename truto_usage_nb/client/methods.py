@@ -7,9 +7,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 
-from truto_usage_nb.client.door import wait
+from truto_usage_nb.client.door import veiled, wait
 from truto_usage_nb.errors import InputError
-from truto_usage_nb.transport import Transport
+from truto_usage_nb.transport import MAX_BODY_BYTES, Transport, copied
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,8 +42,10 @@ class Client:
 
     `token` comes from `TRUTO_API_TOKEN` and `base_url` from `TRUTO_BASE_URL` when not given. `timeout` is in seconds
     (or an `httpx.Timeout`), `retries` counts further tries of a request, `concurrency` the requests under way at once,
-    `records_per_page` the page size asked for. `transport` is httpx's own seam, `clock` gives the time (aware, UTC).
-    Every method has an awaitable twin with the prefix `a`. Use it as a context manager, or call `close()`.
+    `records_per_page` the page size asked for, `max_body_bytes` the most that one answer may have, unpacked.
+    `transport` is httpx's own seam, `clock` gives the time (aware, UTC).
+    Every method has an awaitable twin with the prefix `a`. Use it as a context manager, or call `close()`. A copy, or
+    what a pickle gives back, has no token, and says so when it is to ask.
 
     Raises `InputError` when there is no token; `tu.sandbox()` is a client that needs none.
     """
@@ -57,12 +59,17 @@ class Client:
         retries: int = 5,
         concurrency: int = 8,
         records_per_page: int | None = None,
+        max_body_bytes: int = MAX_BODY_BYTES,
         transport: httpx.AsyncBaseTransport | None = None,
         clock: Callable[[], datetime] | None = None,
     ) -> None:
-        if records_per_page is not None and (isinstance(records_per_page, bool) or records_per_page < 1):
+        if records_per_page is not None and (
+            isinstance(records_per_page, bool) or not isinstance(records_per_page, int) or records_per_page < 1
+        ):
             raise InputError(f"records_per_page={records_per_page!r} is not allowed; give a whole number, 1 or more")
         token = token if token is not None else os.environ.get("TRUTO_API_TOKEN")
+        if token is not None and not isinstance(token, str):
+            raise InputError(f"the token is of type {type(token).__name__}; pass the text that the service gave you")
         if not token:
             raise InputError(
                 "there is no token: set TRUTO_API_TOKEN, or pass Client(token=...); "
@@ -76,6 +83,7 @@ class Client:
             timeout=timeout,
             retries=retries,
             concurrency=concurrency,
+            max_body_bytes=max_body_bytes,
             transport=transport,
         )
         self._kept: Loader | None = None
@@ -110,7 +118,8 @@ class Client:
         self, what: What = None, *, backend: Backend = "polars", **options: Unpack[Options]
     ) -> UsageResult:
         """Await `fetch_usage`."""
-        return await self._loader.fetch(what, backend=backend, **options)
+        with veiled():
+            return await self._loader.fetch(what, backend=backend, **options)
 
     @overload
     async def aload_usage(
@@ -127,26 +136,29 @@ class Client:
 
     async def aload_usage(self, what: What = None, *, backend: Backend = "polars", **options: Unpack[Options]) -> Any:
         """Await `load_usage`."""
-        return (await self._loader.fetch(what, backend=backend, **options)).frame
+        return (await self.afetch_usage(what, backend=backend, **options)).frame
 
     async def ascan_usage(self, what: What, directory: str | Path, **options: Unpack[Options]) -> pl.LazyFrame:
         """Await `scan_usage`."""
         from truto_usage_nb.dataset import Scanner
 
         scanner = Scanner(self._transport, self.now, self._integrations, self._records_per_page)
-        return await scanner.scan(what, directory, **options)
+        with veiled():
+            return await scanner.scan(what, directory, **options)
 
     async def alist_accounts(self) -> pl.DataFrame:
         """Await `list_accounts`."""
         from truto_usage_nb.jobs import accounts
 
-        return await accounts(self._transport)
+        with veiled():
+            return await accounts(self._transport)
 
     async def alist_products(self, account: str) -> pl.DataFrame:
         """Await `list_products`."""
         from truto_usage_nb.jobs import products
 
-        return await products(self._transport, account)
+        with veiled():
+            return await products(self._transport, account)
 
     def fetch_usage(
         self,
@@ -284,4 +296,19 @@ class Client:
         await self.aclose()
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(base_url={self._transport.base_url!r})"
+        lost = ", token=None" if self._transport.has_lost_its_token else ""
+        return f"{type(self).__name__}(base_url={self._transport.base_url!r}{lost})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        kept = {name: value for name, value in vars(self).items() if name not in _OF_THIS_PROCESS}
+        return _copied, (type(self), self.base_url, kept)
+
+
+_OF_THIS_PROCESS = ("_transport", "_clock", "_kept", "_looked_up")
+
+
+def _copied(kind: type[Client], base_url: str, kept: dict[str, Any]) -> Client:
+    """Make what a copy of a client comes to: it knows where it would ask, and that it has no token."""
+    made = kind.__new__(kind)
+    made.__dict__ |= {**kept, **dict.fromkeys(_OF_THIS_PROCESS), "_transport": copied(base_url)}
+    return made

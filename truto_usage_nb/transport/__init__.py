@@ -10,23 +10,24 @@ import weakref
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import httpx
 
 from truto_usage_nb.address import checked_token, checked_url
 from truto_usage_nb.clock import Clock
-from truto_usage_nb.errors import InputError, UsageError
+from truto_usage_nb.errors import InputError, ProtocolError, UsageError
 from truto_usage_nb.limits import RateLimit, read_rate_limit
 from truto_usage_nb.paging import Page, PageRequest, read_page, walk
 from truto_usage_nb.query import UsageQuery
 from truto_usage_nb.retry import Backoff, told_wait
 from truto_usage_nb.secret import Secret
+from truto_usage_nb.transport.body import MAX_BODY_BYTES
 from truto_usage_nb.transport.errand import Errand, Failed, Reply, given_up, read_json
 from truto_usage_nb.transport.legs import Leg, following
 from truto_usage_nb.transport.line import Line, Settings
 
-__all__ = ["Reply", "Transport"]
+__all__ = ["MAX_BODY_BYTES", "Reply", "Transport", "copied"]
 
 T = TypeVar("T")
 
@@ -36,8 +37,10 @@ class Transport:
 
     Works from several event loops at once, each with connections of its own that close when the loop ends or `aclose`
     is called. `timeout` is in seconds for connecting and for each wait for bytes, or an `httpx.Timeout`; `retries`
-    counts the tries after the first (or is a `Backoff`); `concurrency` is the most requests under way in a loop.
-    Raises `InputError` for a URL that a token must not be sent to: anything but https, save http on loopback.
+    counts the tries after the first (or is a `Backoff`); `concurrency` is the most requests under way in a loop;
+    `max_body_bytes` the most that an answer may have, unpacked.
+    Raises `InputError` for a URL that a token must not be sent to: anything but https, save http on loopback. A copy,
+    and what a pickle gives back, has no token, and says so when it is to ask.
     """
 
     base_url: str = ""  # a repr is also asked of a transport that was refused half made
@@ -50,6 +53,7 @@ class Transport:
         timeout: float | httpx.Timeout = 60.0,
         retries: int | Backoff = 5,
         concurrency: int = 8,
+        max_body_bytes: int = MAX_BODY_BYTES,
         transport: httpx.AsyncBaseTransport | None = None,
         clock: Clock | None = None,
     ) -> None:
@@ -57,12 +61,13 @@ class Transport:
         self._backoff = retries if isinstance(retries, Backoff) else Backoff(retries=_whole("retries", retries, 0))
         self._clock = clock or Clock()
         self._token = None if token is None else checked_token(token)
-        self.base_url = checked_url(base_url)
+        self.base_url = checked_url(base_url, self._token)
         self._settings = Settings(
             base_url=self.base_url,
             token=self._token,
-            timeout=timeout if isinstance(timeout, httpx.Timeout) else httpx.Timeout(timeout),
+            timeout=_timeout(timeout),
             concurrency=_whole("concurrency", concurrency, 1),
+            max_body_bytes=_whole("max_body_bytes", max_body_bytes, 1),
             longest_wait_seconds=self._backoff.longest_told_seconds,
             transport=transport,
             clock=self._clock,
@@ -75,6 +80,11 @@ class Transport:
     def rate_limits(self) -> Mapping[str | None, RateLimit]:
         """Give the budget last heard of each account; None stands for requests that name no account."""
         return MappingProxyType(self._rate_limits)
+
+    @property
+    def has_lost_its_token(self) -> bool:
+        """Whether this is a copy, which can say so and do nothing else."""
+        return self._token is not None and self._token.is_empty
 
     @property
     def concurrency(self) -> int:
@@ -137,6 +147,9 @@ class Transport:
     def __repr__(self) -> str:
         return f"Transport(base_url={self.base_url!r})"
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return copied, (self.base_url,)
+
     async def _fetch(self, account: str | None, request: PageRequest, glance: Callable[[Reply], bool]) -> Page:
         errand = Errand(
             path=request.path,
@@ -146,11 +159,17 @@ class Transport:
             pages=request.number - 1,
             cursor=request.cursor,
             glance=glance,
+            may_be_empty=request.stream,
         )
         return await self._run(errand)
 
     async def _run(self, errand: Errand[T]) -> T:
         """Try until it succeeds, until trying again would not help, or until there were enough tries."""
+        if self.has_lost_its_token:
+            raise InputError(
+                "this client was copied, or came out of a pickle, and has no token: tokens stay where they are; "
+                "make a client here: Client(token=…)"
+            )
         line = await self._line()
         tries = 0
         while True:
@@ -174,7 +193,12 @@ class Transport:
             if isinstance(answer, UsageError):
                 return Failed(answer)
             now = self._clock.now()
-            seen = read_rate_limit(answer.headers, now)
+            try:
+                seen = read_rate_limit(answer.headers, now)
+            except ProtocolError as problem:
+                if 200 <= answer.status < 300:
+                    return Failed(problem.with_traceback(None))
+                seen = None  # a refusal says more than a header of no use
             limit.heard(seen, number)
             if seen is not None:
                 self._rate_limits[errand.account] = seen
@@ -194,6 +218,13 @@ class Transport:
         return line
 
 
+def copied(base_url: str) -> Transport:
+    """Make what a copy of a transport comes to: one that has no token, and says so."""
+    made = Transport(token=None, base_url=base_url)
+    made._token = Secret("")
+    return made
+
+
 def _close_all(lines: dict[asyncio.AbstractEventLoop, Line]) -> None:
     """Have each loop close its line, once nobody holds the transport any more."""
     for loop, line in list(lines.items()):
@@ -203,6 +234,14 @@ def _close_all(lines: dict[asyncio.AbstractEventLoop, Line]) -> None:
 
 def _close(loop: asyncio.AbstractEventLoop, line: Line) -> None:
     loop.create_task(line.aclose())
+
+
+def _timeout(value: float | httpx.Timeout) -> httpx.Timeout:
+    if isinstance(value, httpx.Timeout):
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+        raise InputError(f"timeout={value!r} is not allowed; give seconds, more than 0, or an httpx.Timeout")
+    return httpx.Timeout(value)
 
 
 def _whole(name: str, value: int, least: int) -> int:

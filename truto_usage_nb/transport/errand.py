@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlsplit
 
-from truto_usage_nb.envelope import check_json
-from truto_usage_nb.errors import ProtocolError, UsageError
+from truto_usage_nb.envelope import check_json, is_lines
+from truto_usage_nb.errors import InputError, ProtocolError, UsageError
 from truto_usage_nb.limits import RateLimit
+from truto_usage_nb.outside import cut, one_line
 from truto_usage_nb.refusal import refusal
 from truto_usage_nb.secret import Secret
 from truto_usage_nb.transport.line import Answer
@@ -50,7 +52,8 @@ class Errand(Generic[T]):
     """Say what to fetch and how to read it; `read` raises a `UsageError` for a body that is not what it should be.
 
     `account` is whose budget it counts on; `pages` were had before it (None: it is no page), `cursor` leads to it.
-    `glance` is shown a successful answer before it is read, and says whether it sent something out.
+    `glance` is shown a successful answer before it is read, and says whether it sent something out. `may_be_empty`:
+    lines were asked for, of which there may be none.
     """
 
     path: str
@@ -60,6 +63,7 @@ class Errand(Generic[T]):
     pages: int | None = None
     cursor: str | None = None
     glance: Callable[[Reply], bool] | None = None
+    may_be_empty: bool = False
 
     async def outcome(
         self, answer: Answer, seen: RateLimit | None, told: float | None, token: Secret | None
@@ -68,9 +72,10 @@ class Errand(Generic[T]):
         if 300 <= answer.status < 400:
             return Failed(_redirected(answer))
         if not 200 <= answer.status < 300:
-            content = answer.content if token is None else token.hide_bytes(answer.content)
-            return Failed(refusal(answer.status, content), told)
+            return Failed(refusal(answer.status, answer.content), told)
         reply = Reply(answer.content, answer.headers.get("content-type", ""), answer.status, seen)
+        if not (answer.content.strip() or self.may_be_empty or is_lines(reply.content_type)):
+            return Failed(_empty(answer))
         if self.glance is not None and self.glance(reply):
             for _ in range(_TURNS_TO_LEAVE):
                 await asyncio.sleep(0)
@@ -95,6 +100,8 @@ def given_up(error: UsageError, errand: Errand[Any], tries: int, told: float | N
     `told` are the seconds that the answer asked to wait, when that was too long to wait.
     """
     said = [error.message]
+    if errand.account is not None and isinstance(error, ProtocolError | InputError):
+        said = [f"account {errand.account!r}: {error.message}"]
     if told is not None:
         said.append(f"it asks to wait {told:,.0f} seconds, which is longer than is waited for")
     if tries > 1:
@@ -115,14 +122,26 @@ def given_up(error: UsageError, errand: Errand[Any], tries: int, told: float | N
 
 def _how_to_go_on(pages: int, cursor: str | None) -> str:
     had = "no page was" if pages == 0 else "1 page was" if pages == 1 else f"{pages:,} pages were"
-    return f"{had} had" + ("; ask again later" if cursor is None else f"; to go on from there, ask with {cursor=}")
+    if cursor is None:
+        return f"{had} had; ask again later"
+    return f"{had} had; to go on from there, ask with cursor={cut(repr(cursor))}"
+
+
+def _empty(answer: Answer) -> ProtocolError:
+    return ProtocolError(
+        f"the service answered {answer.status} without a body, where an object with 'result' was expected; "
+        "ask again later; if it stays so, report it to Truto",
+        status=answer.status,
+    )
 
 
 def _redirected(answer: Answer) -> ProtocolError:
-    where = urlsplit(answer.headers.get("location", ""))
-    to = f"{where.scheme}://{where.hostname}" if where.hostname else "another place"
+    to = "another place"
+    with suppress(ValueError):  # no address at all
+        where = urlsplit(answer.headers.get("location", ""))
+        to = f"{where.scheme}://{where.hostname}" if where.hostname else to
     return ProtocolError(
-        f"the service answered {answer.status} and points to {to}; a token is not carried along a redirect: if that "
-        "is where the service lives, pass it as base_url",
+        f"the service answered {answer.status} and points to {cut(one_line(to), 300)}; a token is not carried along a "
+        "redirect: if that is where the service lives, pass it as base_url",
         status=answer.status,
     )

@@ -7,33 +7,38 @@ the frames of their tracebacks the token.
 from __future__ import annotations
 
 import asyncio
-import ssl
 import traceback
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 
 import httpx
 
 from truto_usage_nb.clock import Clock
-from truto_usage_nb.errors import ConnectionFailedError, ProtocolError, UsageError
+from truto_usage_nb.errors import ConnectionFailedError, InputError, ProtocolError, UsageError
 from truto_usage_nb.limits import AccountLimit
-from truto_usage_nb.secret import Secret
+from truto_usage_nb.outside import cut, one_line
+from truto_usage_nb.secret import Secret, masked
+from truto_usage_nb.transport.body import CODINGS, read_body
+from truto_usage_nb.transport.surroundings import certificates, proxies_refused
 
 __all__ = ["Answer", "Line", "Settings"]
 
 _KEEPALIVE_SECONDS = 15.0
-_HEADERS = {"Accept": "application/json, application/x-ndjson", "User-Agent": "truto-usage-nb"}
+_HEADERS = {
+    "Accept": "application/json, application/x-ndjson", "Accept-Encoding": CODINGS, "User-Agent": "truto-usage-nb",
+}  # fmt: skip
+_SHOWN_CHARACTERS = 300
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Say how lines are laid: where to, with what token, how patient, how many at once."""
+    """Say how lines are laid: where to, with what token, how patient, how many at once, how much of an answer."""
 
     base_url: str
     token: Secret | None
     timeout: httpx.Timeout
     concurrency: int
+    max_body_bytes: int
     longest_wait_seconds: float
     transport: httpx.AsyncBaseTransport | None
     clock: Clock
@@ -73,16 +78,28 @@ class Line:
         return self._limits[account]
 
     async def send(self, path: str, params: Sequence[tuple[str, str]]) -> Answer | UsageError:
-        """Try once; gives the answer, whatever its status, or the error of a line that broke."""
+        """Try once; gives the answer, whatever its status, or the error of a request that did not come to one."""
         try:
-            response = await self._client.get(path, params=list(params))
+            request = self._client.build_request("GET", path, params=list(params))
+        except (httpx.InvalidURL, UnicodeError):  # too long, or half of a surrogate pair
+            return _unaskable(params)
+        try:
+            response = await self._client.send(request, stream=True)
+            try:
+                content = await read_body(response, self._settings.max_body_bytes)
+            finally:
+                await response.aclose()
         except httpx.HTTPError as fault:
-            problem = _broken(fault, self._settings.token)
+            problem: UsageError = _broken(fault, self._settings.base_url)
+        except UnicodeError as fault:  # the name of a host that no name server can be asked for: ours is checked
+            problem = proxies_refused(fault)
         except BaseException as fault:
             _forget_locals(fault)
             raise
         else:
-            return Answer(response.status_code, response.headers, response.content)
+            if isinstance(content, UsageError):
+                return content
+            return Answer(response.status_code, response.headers, content)
         return problem
 
 
@@ -96,25 +113,27 @@ async def _life(client: httpx.AsyncClient, on_close: Callable[[], object]) -> As
 
 
 def _client(settings: Settings) -> httpx.AsyncClient:
+    """Make the pooled client; raises `InputError` where the environment names a proxy or certificates of no use."""
     encrypted = settings.base_url.lower().startswith("https")
+    verify = certificates() if encrypted else False  # where nothing is encrypted nothing is verified
     most = settings.concurrency
-    return httpx.AsyncClient(
-        base_url=settings.base_url,
-        auth=None if settings.token is None else _Bearer(settings.token),
-        headers=_HEADERS,
-        timeout=settings.timeout,
-        limits=httpx.Limits(max_connections=most, max_keepalive_connections=most, keepalive_expiry=_KEEPALIVE_SECONDS),
-        follow_redirects=False,  # a token is not carried elsewhere
-        trust_env=encrypted,  # plain http stays on this machine: no proxy may see it
-        verify=_certificates() if encrypted else False,  # where nothing is encrypted nothing is verified
-        transport=settings.transport,
-    )
-
-
-@cache
-def _certificates() -> ssl.SSLContext:
-    """Read the certificates once: it takes longer than many a request."""
-    return httpx.create_ssl_context()
+    try:
+        return httpx.AsyncClient(
+            base_url=settings.base_url,
+            auth=None if settings.token is None else _Bearer(settings.token),
+            headers=_HEADERS,
+            timeout=settings.timeout,
+            limits=httpx.Limits(
+                max_connections=most, max_keepalive_connections=most, keepalive_expiry=_KEEPALIVE_SECONDS
+            ),
+            follow_redirects=False,  # a token is not carried elsewhere
+            trust_env=encrypted,  # plain http stays on this machine: no proxy may see it
+            verify=verify,
+            transport=settings.transport,
+        )
+    except (httpx.InvalidURL, ValueError, ImportError) as problem:  # the address itself is checked already
+        refused = proxies_refused(problem)
+    raise refused
 
 
 class _Bearer(httpx.Auth):
@@ -128,18 +147,36 @@ class _Bearer(httpx.Auth):
         yield request
 
 
-def _broken(fault: httpx.HTTPError, token: Secret | None) -> UsageError:
-    said = str(fault) or type(fault).__name__
-    said = token.hide(said) if token is not None else said
+def _unaskable(params: Sequence[tuple[str, str]]) -> UsageError:
+    """Say which parameter makes a request that cannot be written: one that is no text, or else the longest."""
+    name, value = max(params, key=lambda pair: (not _is_unicode("".join(pair)), len(pair[1])), default=("", ""))
+    why = f"it has {len(value):,} characters, and an address has no room for them"
+    if not _is_unicode(name + value):
+        why = "half of a surrogate pair is no text"
+    kind = ProtocolError if name == "next_cursor" else InputError  # the service's own words, or the caller's
+    return kind(f"{name}={cut(repr(masked(value)), 60)} cannot be asked with: {why}")
+
+
+def _is_unicode(text: str) -> bool:
+    return not any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
+def _broken(fault: httpx.HTTPError, base_url: str) -> UsageError:
+    said = cut(one_line(masked(str(fault))), _SHOWN_CHARACTERS) or type(fault).__name__
     if isinstance(fault, httpx.UnsupportedProtocol | httpx.LocalProtocolError):
         return ProtocolError(f"the request could not be sent: {said}")
     retryable = "CERTIFICATE_VERIFY_FAILED" not in said
-    return ConnectionFailedError(f"{_what_happened(fault)} ({said})", retryable=retryable)
+    happened = _what_happened(fault)
+    where = f" at {base_url}" if happened == _UNREACHABLE else ""
+    return ConnectionFailedError(f"{happened}{where} ({said})", retryable=retryable)
+
+
+_UNREACHABLE = "the service could not be reached"
 
 
 def _what_happened(fault: httpx.HTTPError) -> str:
     if isinstance(fault, httpx.ConnectError | httpx.ConnectTimeout | httpx.ProxyError):
-        return "the service could not be reached"
+        return _UNREACHABLE
     if isinstance(fault, httpx.TimeoutException):
         return "the service did not answer in time"
     if isinstance(fault, httpx.DecodingError):
