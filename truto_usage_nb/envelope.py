@@ -173,11 +173,13 @@ def is_lines(content_type: str) -> bool:
 
 
 def check_json(content: bytes) -> Any:
-    """Give a body's JSON value; raises as `read_envelope` does for a body that is cut or not JSON."""
+    """Give a body's JSON value; raises as `read_envelope` does for a body that is cut, none, or says a thing twice."""
     try:
-        return _parse("any", content)
+        value = _parse("any", content)
     except _SeveralDocuments:
         raise _not_json(content) from None
+    _refuse_twice(content)
+    return value
 
 
 def read_cursor(value: Any) -> str | None:

@@ -11,16 +11,20 @@ from urllib.parse import quote
 
 import polars as pl
 
+from truto_usage_nb.envelope import check_json, read_cursor
 from truto_usage_nb.errors import (
     CursorLoopError,
     ForbiddenError,
     IntegrationUnknownError,
     NotFoundError,
     ProtocolError,
+    QueryError,
     UsageError,
     did_you_mean,
 )
 from truto_usage_nb.integrations import INTEGRATIONS, Integration, integration_named
+from truto_usage_nb.outside import cut
+from truto_usage_nb.secret import masked
 from truto_usage_nb.transport import Transport
 
 __all__ = ["Integrations", "accounts", "products"]
@@ -44,13 +48,26 @@ async def accounts(transport: Transport) -> pl.DataFrame:
 
 
 def _account(row: Mapping[str, Any]) -> tuple[Any, ...]:
-    behind = row.get("integration") or {}
+    behind = _object(row.get("integration"))
     known = _recognised(behind)
     name = row.get("name") or row.get("tenant_id") or row.get("id")
+    is_sandbox = row.get("is_sandbox")
     return (
-        row.get("id"), name, known.name if known else None, behind.get("name"), row.get("tenant_id"),
-        row.get("status"), row.get("is_sandbox"), row.get("created_at"),
+        _text(row.get("id")), _text(name), known.name if known else None, _text(behind.get("name")),
+        _text(row.get("tenant_id")), _text(row.get("status")), is_sandbox if isinstance(is_sandbox, bool) else None,
+        _text(row.get("created_at")),
     )  # fmt: skip
+
+
+def _object(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _text(value: Any) -> str | None:
+    """Give a field of a listing as text; half of a surrogate pair, which is none, as `?`."""
+    if value is None:
+        return None
+    return (value if isinstance(value, str) else json.dumps(value)).encode("utf-8", "replace").decode()
 
 
 async def products(transport: Transport, account: str) -> pl.DataFrame:
@@ -60,7 +77,8 @@ async def products(transport: Transport, account: str) -> pl.DataFrame:
         integration = (await integration_of(transport, account)).name
     except IntegrationUnknownError:
         integration = None
-    data = [(row.get("id"), row.get("name"), integration, row.get("description"), account) for row in rows]
+    data = [(_text(row.get("id")), _text(row.get("name")), integration, _text(row.get("description")), account)
+            for row in rows]  # fmt: skip
     schema = dict.fromkeys(("id", "name", "integration", "description", "integrated_account_id"), pl.String)
     return pl.DataFrame(data, schema=schema, strict=False, orient="row")
 
@@ -74,8 +92,13 @@ async def integration_of(transport: Transport, account: str | None) -> Integrati
         raise IntegrationUnknownError(
             f"the query names no account, so its integration cannot be looked up; {_remedy(None)}"
         )
+    if account in (".", "..") or not account.strip():
+        raise QueryError(
+            f"integrated_account_id={account!r} is no account's id: as an address it leads elsewhere; "
+            "`list_accounts()` shows those of this token"
+        )
     try:
-        reply = await transport.get(f"{_ACCOUNTS}/{quote(account, safe='')}", [], account=account)
+        reply = await transport.get(f"{_ACCOUNTS}/{_quoted(account)}", [], account=account)
     except ForbiddenError as problem:
         raise IntegrationUnknownError(
             f"the token may not look up account {account!r} ({problem.message}); {_remedy(account)}", status=403
@@ -86,12 +109,12 @@ async def integration_of(transport: Transport, account: str | None) -> Integrati
             status=404,
         ) from None
     body = _json(reply.content, _ACCOUNTS)
-    behind = body.get("integration") or (body.get("result") or {}).get("integration") or {}
+    behind = _object(body.get("integration") or _object(body.get("result")).get("integration"))
     known = _recognised(behind)
     if known is None:
+        name = cut(repr(masked(behind.get("name"))), 100)
         raise IntegrationUnknownError(
-            f"account {account!r} belongs to {behind.get('name')!r}, which this endpoint is not documented to cover; "
-            f"{_remedy(account)}"
+            f"account {account!r} belongs to {name}, which this endpoint is not documented to cover; {_remedy(account)}"
         )
     return known
 
@@ -173,21 +196,35 @@ async def _listing(
         asked = params if cursor is None else [*params, ("next_cursor", cursor)]
         body = _json((await transport.get(path, asked, account=account)).content, path)
         if not isinstance(body.get("result"), list):
-            raise ProtocolError(f"{path} answered without a list under 'result'; it holds {', '.join(map(repr, body))}")
+            raise ProtocolError(
+                f"{path} answered without a list under 'result'; it holds {cut(', '.join(map(repr, body)), 300)}"
+            )
+        for number, row in enumerate(body["result"], len(rows) + 1):
+            if not isinstance(row, dict):
+                raise ProtocolError(f"row {number} of {path} is {cut(repr(masked(row)), 100)}, not an object")
         rows += body["result"]
-        cursor = body.get("next_cursor") or None
+        try:
+            cursor = read_cursor(body.get("next_cursor"))
+        except ValueError as problem:
+            raise ProtocolError(f"{path} answered with a cursor of no use: {problem}") from None
         if cursor is None:
             return rows
         if cursor in seen:
-            raise CursorLoopError(f"{path} handed out the cursor {cursor!r} twice after {len(rows)} rows")
+            raise CursorLoopError(f"{path} handed out the cursor {cut(repr(cursor))} twice after {len(rows)} rows")
         seen.add(cursor)
 
 
-def _json(content: bytes, path: str) -> dict[str, Any]:
+def _quoted(account: str) -> str:
     try:
-        body = json.loads(content)
-    except ValueError as problem:
-        raise ProtocolError(f"{path} answered with something that is not JSON: {problem}") from None
+        return quote(account, safe="")
+    except UnicodeEncodeError:
+        raise QueryError(
+            f"integrated_account_id={account!r} is no account's id: half of a surrogate pair is no text"
+        ) from None
+
+
+def _json(content: bytes, path: str) -> dict[str, Any]:
+    body = check_json(content)
     if not isinstance(body, dict):
         raise ProtocolError(f"{path} answered with a {type(body).__name__} instead of an object")
     return body
