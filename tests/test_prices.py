@@ -13,10 +13,7 @@ import pytest
 from tests.frames_for_tests import charged, frame_of
 from tests.test_costs_backends import record
 from truto_usage_nb.costs import cache_savings, cost_per, cost_per_model, estimate_costs
-from truto_usage_nb.costs.digest import DAY as DIGEST_DAY
-from truto_usage_nb.costs.digest import Digest
 from truto_usage_nb.costs.identities import one_name_a_model
-from truto_usage_nb.costs.pricing import with_unit_prices
 from truto_usage_nb.models import cloud_of, model_identity
 from truto_usage_nb.prices import _amount, unit_prices
 from truto_usage_nb.questions import check_prices
@@ -307,18 +304,22 @@ def test_a_price_stated_as_nothing_is_nothing():
     assert [_amount(tiered, window) for window in (None, (0, 1000), (1000, 2000), (0, 2000))] == [0, 0, 2e-6, None]
 
 
-def test_tiers_of_a_digest_take_part_in_its_prices():
-    rows = pl.DataFrame({
-        "model": "claude-opus-5", "dim_0": "anthropic", "start": (LATE - date(1970, 1, 1)).days,
-        "service_tier": ["standard", "batch", "priority", None], "speed": [None, None, None, "fast"],
-    })  # fmt: skip
-    read = Digest(rows, ("model_provider",), DIGEST_DAY, "billed")
-    priced = with_unit_prices(rows, read)
-    assert [price and round(price * 1e6, 6) for price in priced["price_input"]] == [5, 2.5, None, 10]
-    alone = with_unit_prices(
-        rows.drop("service_tier", "speed"), Digest(rows, ("model_provider",), DIGEST_DAY, "billed")
+def test_tiers_that_a_frame_states_take_part_in_its_prices():
+    """A million each: $5 as usual, $2.50 of a batch, $10 in fast mode; the list has no price for Priority."""
+    billed = {"standard": 5, "batch": 2.5, "priority": 8, None: 10}
+    frame = frame_of([usage("claude-opus-5", "anthropic", money, "20", input=M) for money in billed.values()])
+    frame = frame.with_columns(service_tier=pl.Series(list(billed)), speed=pl.Series([None, None, None, "fast"]))
+    table = estimate_costs(frame, "service_tier", overlap="allow")
+    assert {row["service_tier"]: row["estimated_cost"] for row in table.iter_rows(named=True)} == pytest.approx(
+        {"standard": 5, "batch": 2.5, None: 10, "priority": None}
     )
-    assert alone["price_input"].to_list() == pytest.approx([5e-6] * 4)
+    assert table.filter(service_tier="priority")["unknown_tokens"].to_list() == [M]
+    alone = frame.filter(pl.col("service_tier") == "batch")
+    assert check_prices(alone)["ratio"].to_list() == [pytest.approx(1.0)]
+    assert check_prices(alone.drop("service_tier"))["ratio"].to_list() == [pytest.approx(0.5)]
+    read = alone.with_columns(usage_tokens_input=pl.lit(None, pl.Int64), usage_tokens_cache_read=pl.lit(M, pl.Int64))
+    saved = cache_savings(read)
+    assert saved["cache_savings"].to_list() == [pytest.approx(2.25)]  # $0.25 instead of $2.50
 
 
 def test_savings_of_a_cache_leave_out_what_has_no_price():

@@ -10,7 +10,7 @@ import polars as pl
 from truto_usage_nb.costs.building import Question, matched
 from truto_usage_nb.costs.choices import Choices
 from truto_usage_nb.costs.digest import Digest, check_dims
-from truto_usage_nb.costs.pricing import PROVIDER, with_price, with_unit_prices
+from truto_usage_nb.costs.pricing import priced_by, with_price, with_unit_prices
 from truto_usage_nb.costs.tokens import KINDS
 from truto_usage_nb.native import enter
 from truto_usage_nb.prices import CURRENCY, price_source
@@ -45,7 +45,7 @@ def estimate_costs(frame: Any, by: str | Sequence[str] | None = None, **choices:
     names = (by,) if isinstance(by, str) else tuple(by or ())
     check_dims(names, COLUMNS)
     native = enter(frame)
-    asked = tuple(dict.fromkeys((*names, PROVIDER)))
+    asked = priced_by(native, names)
     read = matched(native, Question.of(asked, None, "UTC", "billed", choices, kinds=True))
     table = _table(estimated(read), read, names)
     return native.leave(table)

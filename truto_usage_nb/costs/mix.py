@@ -9,7 +9,7 @@ import polars as pl
 
 from truto_usage_nb.costs.choices import Choices, check_choices
 from truto_usage_nb.costs.digest import Digest, check_dims
-from truto_usage_nb.costs.pricing import PROVIDER, has_price, with_price, with_unit_prices
+from truto_usage_nb.costs.pricing import has_price, priced_by, with_price, with_unit_prices
 from truto_usage_nb.costs.reading import stated, token_digest
 from truto_usage_nb.costs.tokens import KINDS
 from truto_usage_nb.native import enter
@@ -77,7 +77,7 @@ def cache_savings(frame: Any, by: By = None, **choices: Unpack[Choices]) -> Any:
     names = _dimensions(by, SAVINGS)
     check_choices(choices, "billed")
     native = enter(frame)
-    asked = tuple(dict.fromkeys((*names, PROVIDER)))
+    asked = priced_by(native, names)
     read = token_digest(native, asked, choices)
     rows = with_unit_prices(stated(read.rows), read)
     offered = ("input", "cache_read", *WRITES)

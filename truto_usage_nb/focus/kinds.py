@@ -101,6 +101,6 @@ def _prices(row: tuple[Any, ...], tiers: list[str]) -> tuple[float | None, ...]:
     model, provider, day, *words = row
     if model is None or day is None:
         return (None,) * len(_PRICED)
-    said = {tier: word for tier, word in zip(tiers, words, strict=True) if word is not None}
+    said = {tier: str(word) for tier, word in zip(tiers, words, strict=True) if word is not None}
     found = unit_prices(model, provider, day, **said)
     return tuple(None if found is None else getattr(found, kind) for kind in _PRICED)

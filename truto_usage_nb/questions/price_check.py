@@ -11,7 +11,7 @@ from truto_usage_nb.costs.building import Question, matched
 from truto_usage_nb.costs.choices import Choices
 from truto_usage_nb.costs.digest import Digest, check_dims
 from truto_usage_nb.costs.estimates import estimated
-from truto_usage_nb.costs.pricing import PROVIDER
+from truto_usage_nb.costs.pricing import priced_by
 from truto_usage_nb.native import Native, enter
 from truto_usage_nb.prices import CURRENCY
 
@@ -68,7 +68,7 @@ def check_prices(frame: Any, by: str | Sequence[str] | None = "model_id", **choi
 def _checked(native: Native, by: str | Sequence[str] | None, choices: Any) -> pl.DataFrame:
     names = (by,) if isinstance(by, str) else tuple(by or ())
     check_dims(names, COLUMNS)
-    asked = tuple(dict.fromkeys((*names, PROVIDER)))
+    asked = priced_by(native, names)
     read = matched(native, Question.of(asked, None, "UTC", "billed", choices, kinds=True))
     rows = estimated(read).with_columns(month=pl.col("day").dt.truncate("1mo"))
     return _table(rows, read, names)
