@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import polars as pl
 import pytest
 from hypothesis import given, settings
@@ -88,6 +90,18 @@ def test_a_person_under_two_spellings_is_told():
     two = frame_of([event("ann@x.com"), event("a.smith@x.com")]).with_columns(user_name=pl.lit("Ann Smith"))
     with pytest.warns(UsageWarning, match="Ann Smith has two e-mails, a.smith@x.com and ann@x.com"):
         questions.with_labels(two, TEAMS)
+
+
+def test_a_person_of_two_mails_is_told_by_the_id_of_one_account_and_not_of_two():
+    """The ids of two accounts have nothing to do with each other; one id renamed in its account does."""
+    events = [event("ann@x.com"), event("bob@x.com")]
+    for n, account in enumerate("uv"):
+        events[n] |= {"integrated_account_id": account, "user": {"id": "7", "email": ("ann@x.com", "bob@x.com")[n]}}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UsageWarning)
+        assert questions.with_labels(frame_of(events), TEAMS)["team"].to_list() == ["red", "blue"]
+    with pytest.warns(UsageWarning, match=r"^7 has two e-mails, ann@x.com and bob@x.com: give both a row"):
+        questions.with_labels(frame_of([one | {"integrated_account_id": "u"} for one in events]), TEAMS)
 
 
 def test_a_contractor_in_two_teams_is_an_error_that_names_them():

@@ -186,6 +186,21 @@ def test_labels_add_up_to_the_bill_and_come_as_csv(book):
     assert "No table of people was given" in parts.by_label(book, "team").markup
 
 
+def test_a_person_stands_once_under_the_newest_mail_and_by_team_as_each_record_says():
+    """u1 was ann@, then a.smith@, then deleted: $1 + $2 + $4, of which the roster of teams knows the first alone."""
+    users = [{"id": "u1", "email": "Ann@x.com"}, {"id": "u1", "email": "a.smith@x.com"}, {"id": "u1"}, {"id": "u2"}]
+    records = [record("o", "openai_codex", f"2026-10-0{n + 1}", charged(total=2**n), user=user)
+               for n, user in enumerate(users)]  # fmt: skip
+    assert parts.person_lines(book_of(records)).select("user_email", "cost").rows() == [
+        ("a.smith@x.com", 7.0), (f"{NOBODY} OpenAI Codex", 8.0),
+    ]  # fmt: skip
+    teams = pl.DataFrame({"email": ["ann@x.com"], "team": ["red"]})
+    assert parts.person_lines(book_of(records, labels=teams)).select("user_email", "team", "cost").rows() == [
+        ("a.smith@x.com", "(unlabelled)", 6.0), ("a.smith@x.com", "red", 1.0),
+        (f"{NOBODY} OpenAI Codex", "(unlabelled)", 8.0),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     "part_of",
     [parts.answer, parts.bill, parts.uncertainty, parts.coverage, parts.unit_prices, parts.commitments, parts.estimates,

@@ -9,6 +9,7 @@ import polars as pl
 
 from truto_usage_nb.errors import FrameError, tell
 from truto_usage_nb.native import Frame, Native, collect, enter
+from truto_usage_nb.questions.people import ID, MAIL, PERSON, mails_of, who, with_people
 from truto_usage_nb.questions.remainder import NOT_ATTRIBUTED, WHOLES, with_remainder
 from truto_usage_nb.questions.tables import column_named, folded, read_table
 
@@ -125,18 +126,28 @@ def _spellings(native: Native, column: str) -> list[str]:
         count = several[_KEY].n_unique()
         some = f"one {column} is" if count == 1 else f"{count} values of {column} are each"
         told.append(f"{some} spelled in two ways, counted as one: {names}")
-    for other in ("user_name", "user_id"):
-        if column != "user_email" or other not in native.columns:
-            continue
-        told += _two_mails(native, other)
+    if column == "user_email":
+        told += _two_mails(native)
     return told
 
 
-def _two_mails(native: Native, other: str) -> list[str]:
-    pairs = collect(native.frame.select("user_email", other).unique()).drop_nulls()
-    pairs = pairs.with_columns(folded("user_email").alias(_KEY)).select(other, _KEY).unique()
-    several = pairs.filter(pl.col(other).is_duplicated()).sort(other, _KEY)
+def _two_mails(native: Native) -> list[str]:
+    """The first name, and the first person with an id, that stands beside two e-mails."""
+    told = []
+    if "user_name" in native.columns:
+        names = collect(native.frame.select("user_email", "user_name").unique()).drop_nulls()
+        told += _first_with_two(names.select(pl.col("user_name").alias(PERSON), folded("user_email").alias(MAIL)))
+    if "user_id" in native.columns:
+        rows, _ = with_people(collect(native.frame.select(**who()).unique()))
+        ids = rows.group_by(PERSON).agg(pl.col(ID).min())
+        told += _first_with_two(mails_of(rows).join(ids, on=PERSON))
+    return list(dict.fromkeys(told))
+
+
+def _first_with_two(mails: pl.DataFrame) -> list[str]:
+    several = mails.unique().filter(pl.col(PERSON).is_duplicated()).sort(PERSON, MAIL)
     if not several.height:
         return []
-    first = several.filter(pl.col(other) == several[other][0])
-    return [f"{first[other][0]} has two e-mails, {' and '.join(first[_KEY])}: give both a row in the table"]
+    first = several.filter(pl.col(PERSON) == several[PERSON][0])
+    name = first[ID if ID in first.columns else PERSON][0]
+    return [f"{name} has two e-mails, {' and '.join(first[MAIL])}: give both a row in the table"]

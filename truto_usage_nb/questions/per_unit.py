@@ -19,12 +19,13 @@ from truto_usage_nb.costs.shapes import named, shape
 from truto_usage_nb.costs.tokens import with_tokens
 from truto_usage_nb.errors import FrameError, InputError, OverlapError, did_you_mean, tell
 from truto_usage_nb.native import Native, collect, enter, require
+from truto_usage_nb.questions.people import PERSON, WHO, who, with_people
 from truto_usage_nb.schema import field
 
 __all__ = ["unit_costs"]
 
 COLUMNS = ("currency", "cost", "units", "cost_per_unit", "unit")
-_PERSON = ("user_id", "user_email", "user_name")
+_USER = ("user_id", "user_email", "user_name")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +75,11 @@ def unit_costs(frame: Any, per: str, by: str | Sequence[str] | None = None, **ch
     to one product or surface.
 
     A count that several reports of an account state is taken from one. An active user is a distinct person with any
-    record of use, over the whole of each row. Sessions and conversations are distinct counts: they are never added over
-    days or people, so they are divided by only where a row rests on a single record of an account, or, for
-    conversations, on Codex's threads, which add up. A unit belongs to the currency of its account, or of its day where
-    an account has two.
+    record of use, over the whole of each row: within an account an id, whatever e-mails it had, and across accounts
+    whoever has had one e-mail. Two ids of an account are two people, and an e-mail of both is told as a UsageWarning.
+    Sessions and conversations are distinct counts: they are never added over days or people, so they are divided by
+    only where a row rests on a single record of an account, or, for conversations, on Codex's threads, which add up. A
+    unit belongs to the currency of its account, or of its day where an account has two.
 
     Raises InputError for another unit, FrameError where distinct counts would have to be added, with the remedy, and
     what `cost_per` raises.
@@ -129,15 +131,16 @@ def _checked(native: Native, question: Question) -> Native:
 
 
 def _people(lines: Any, by: tuple[str, ...]) -> pl.DataFrame:
-    """Each person once: by e-mail, whatever its capitals, else by id. A row that only names someone is no use."""
-    email = nw.col("user_email").cast(nw.String()).str.strip_chars().str.to_lowercase()
-    person = nw.coalesce(email, nw.col("user_id").cast(nw.String()))
+    """Each person once on each day: those with a record of use. A row that only names someone is no use."""
     some = [nw.col(c).fill_null(0) > 0 for c in ("__tokens", "usage_requests_total")]
     used = nw.any_horizontal(*some, nw.col("__charged"), ignore_nulls=False)
     used = used | nw.col("usage_activity_is_active").fill_null(False)
-    seen = lines.filter(used).with_columns(__person=person).filter(~nw.col("__person").is_null())
-    rows = collect(seen.select("__account", "__day", *by, "__person").unique())
-    return rows.with_columns(pl.col("__person").cast(pl.String), n=pl.lit(1, pl.Int64))
+    seen = lines.with_columns(**who(), __used=used).select("__day", *by, *WHO, "__used")
+    rows, told = with_people(collect(seen.unique()))
+    if told:
+        tell("; ".join(told) + ".", stacklevel=4)
+    rows = rows.filter(pl.col("__used") & pl.col(PERSON).is_not_null())
+    return rows.select("__account", "__day", *by, PERSON).unique().with_columns(n=pl.lit(1, pl.Int64))
 
 
 def _units(lines: Any, per: str, by: tuple[str, ...]) -> pl.DataFrame:
@@ -167,14 +170,14 @@ def _one_count(rows: pl.DataFrame, columns: tuple[str, ...], per: str, by: tuple
     described = field(columns[place])
     if described is not None and described.additivity == "distinct":
         _refuse_distinct(rows, columns[place], f"__r{place}", per, by)
-    return rows.select("__account", "__day", *by, pl.col(f"__n{place}").alias("n"), __person=pl.lit(None, pl.String))
+    return rows.select("__account", "__day", *by, pl.col(f"__n{place}").alias("n"), __person=pl.lit(None, pl.Int64))
 
 
 def _one_series(rows: pl.DataFrame, per: str, by: tuple[str, ...]) -> pl.DataFrame:
     """On each day the first series that counts; Codex and the API beside it are two products, each with its own."""
     integration, account = rows["__integration"][0], rows["__account"][0]
     order = _ORDER.get(integration, ())
-    if integration == "claude" and set(by) & {*_PERSON}:
+    if integration == "claude" and set(by) & {*_USER}:
         order = (*_BY_PERSON, *(name for name in order if name not in _BY_PERSON))
     found = rows["__series"].unique().to_list()
     if len(found) > 1 and any(name not in order for name in found):
@@ -215,7 +218,7 @@ def _table(money: pl.DataFrame, counted: pl.DataFrame, per: str, by: tuple[str, 
         .group_by(keys)
         .agg(pl.col("money").sum().alias("cost"))
     )
-    number = pl.col("__person").n_unique() if per == "active_user" else pl.col("n").sum()
+    number = pl.col(PERSON).n_unique() if per == "active_user" else pl.col("n").sum()
     units = counted.group_by(keys).agg(number.cast(pl.Int64).alias("units"))
     table = cost.join(units, on=keys, how="full", nulls_equal=True, coalesce=True)
     ratio = pl.when(pl.col("units") > 0).then(pl.col("cost") / pl.col("units"))

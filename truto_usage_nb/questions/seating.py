@@ -11,6 +11,7 @@ import polars as pl
 from truto_usage_nb.errors import InputError, did_you_mean, tell
 from truto_usage_nb.integrations import integration_named
 from truto_usage_nb.native import Native, collect, enter, require, with_instants
+from truto_usage_nb.questions.people import ID, INTEGRATION, MAIL, PERSON, WHO, mails_of, who, with_people
 from truto_usage_nb.questions.tables import folded, need_columns, read_table
 
 __all__ = ["seats"]
@@ -28,13 +29,16 @@ def seats(frame: Any, roster: Any = None, price: Price = None) -> Any:
 
     `roster` is the path of a CSV or a frame with `integration` and `email`, a row a seat; `price` what a seat costs a
     month, as (amount, currency) or a mapping of integrations to that. Comes back as the kind that came in, a row per
-    integration and person: `email` (in small letters; the user's id where the vendor gives no e-mail), `status`,
-    `last_active` (UTC day), `idle_days` (to the integration's last day in the frame), `idle_cost` and `currency`.
+    integration and person: `email` (the newest seen, in small letters; the user's id where the vendor gives none),
+    `status`, `last_active` (UTC day), `idle_days` (to the integration's last day in the frame), `idle_cost` and
+    `currency`. A person is who `unit_costs` counts: an id of an account, under whatever e-mails; the roster may list
+    any of them.
 
     `status` is "active", "idle" (no use in the integration's last fourteen days), "never seen" (on the roster, not in
     the frame) or "seen, not on the roster". Idle and never seen seats cost their price a month, active ones 0; what no
     roster names has no cost. Use is a record with tokens, requests, messages or a charge. No API tells the seats
-    themselves: without a roster these are the people seen, and a UsageWarning says so.
+    themselves: without a roster these are the people seen, and a UsageWarning says so, as of a person whom the roster
+    lists twice, which is one seat.
 
     Raises FrameError for a roster without its columns or a price without a currency.
 
@@ -46,35 +50,73 @@ def seats(frame: Any, roster: Any = None, price: Price = None) -> Any:
     ('rosalind.quaye@tidewheel.example.com', 40.0)
     """
     native = enter(frame)
-    people, last = _people(native)
+    rows, told = _records(native)
+    people = _people(rows)
     if roster is None:
-        tell(
-            "without a roster these are people seen, not seats: a seat that nobody used is in no record.", stacklevel=2
-        )
+        told.append("without a roster these are people seen, not seats: a seat that nobody used is in no record")
         table = people.with_columns(listed=pl.lit(None, pl.Boolean))
     else:
-        listed = _roster(read_table(roster, "The roster"))
-        table = people.join(listed, on=["integration", "email"], how="full", coalesce=True)
-    return native.leave(_judged(table, last, price))
+        table, twice = _seated(people, mails_of(rows), _roster(read_table(roster, "The roster")))
+        told += twice
+    if told:
+        tell("; ".join(told) + ".", stacklevel=2)
+    last = rows.group_by("integration").agg(last=_date("__day").max())
+    return native.leave(_judged(table.filter(_is_shown()), last, price))
 
 
-def _people(native: Native) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Each person's last day of use, by integration, and each integration's last day in the frame."""
-    require(native, ("integration", "user_email", "user_id", "start_date", "charges_count"), "seats")
+def _records(native: Native) -> tuple[pl.DataFrame, list[str]]:
+    """By what names somebody: the last day, the last day of use, and the last moment; also what is told of it."""
+    require(native, ("integrated_account_id", "integration", "user_email", "user_id", "start_date", "charges_count"),
+            "seats")  # fmt: skip
     moments = with_instants(native, native.frame, {"__start": "start_date"}).with_columns(
         __day=nw.col("__start") // _DAY
     )
-    email = nw.col("user_email").cast(nw.String()).str.strip_chars().str.to_lowercase()
     counts = [nw.col(c).fill_null(0) > 0 for c in _USED if c in native.columns]
     used = nw.any_horizontal(*counts, nw.col("charges_count").fill_null(0) > 0, ignore_nulls=False)
-    named = moments.with_columns(email=nw.coalesce(email, nw.col("user_id").cast(nw.String())), __used=used)
-    seen = named.filter(~nw.col("email").is_null() & nw.col("__used"))
-    people = collect(seen.group_by("integration", "email").agg(nw.col("__day").max()))
-    last = collect(moments.group_by("integration").agg(nw.col("__day").max().alias("last")))
-    people = people.with_columns(pl.col("integration", "email").cast(pl.String), last_active=_date("__day")).drop(
-        "__day"
+    named = moments.with_columns(**who(), __used=nw.when(used).then(nw.col("__day")))
+    rows = collect(named.group_by(*WHO).agg(nw.col("__day", "__used", "__start").max()))
+    rows, told = with_people(rows)
+    return rows.rename({INTEGRATION: "integration"}), told
+
+
+def _people(rows: pl.DataFrame) -> pl.DataFrame:
+    """Each person of each integration with a name to show, and the last day of use, which may be none."""
+    newest = rows.drop_nulls(PERSON).sort("__start", MAIL, ID, nulls_last=False)
+    people = newest.group_by("integration", PERSON, maintain_order=True).agg(
+        pl.col(MAIL).drop_nulls().last(), pl.col(ID).min(), pl.col("__used").max(), pl.col("__start").max()
     )
-    return people, last.with_columns(pl.col("integration").cast(pl.String), last=_date("last"))
+    return people.with_columns(email=pl.coalesce(MAIL, ID), last_active=_date("__used")).drop(MAIL, ID, "__used")
+
+
+def _seated(people: pl.DataFrame, mails: pl.DataFrame, roster: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
+    """The people with `listed`, and the roster's others as rows of their own; also say who is listed twice.
+
+    A seat is one person's: of several who have had its e-mail, of whoever was active last.
+    """
+    names = pl.concat([mails, people.select(PERSON, folded("email").alias(MAIL))]).unique()
+    known = people.join(names, on=PERSON).join(roster, left_on=["integration", MAIL], right_on=["integration", "email"])
+    known = known.sort("last_active", "__start", PERSON, descending=[True, True, False], nulls_last=True)
+    of_seat = known.group_by("integration", MAIL, maintain_order=True).agg(PERSON).sort("integration", MAIL)
+    holders: dict[tuple[str, int], str] = {}
+    twice = []
+    # Where few could have a seat they have it before others take it.
+    for integration, mail, able in sorted(of_seat.iter_rows(), key=lambda seat: len(seat[2])):
+        free = next((person for person in able if (integration, person) not in holders), None)
+        if free is None:
+            twice.append(f"{mail} beside {holders[integration, able[0]]}")
+        else:
+            holders[integration, free] = mail
+    schema = {"integration": pl.String(), PERSON: people.schema[PERSON]}
+    seated = pl.DataFrame(list(holders), schema=schema, orient="row").with_columns(listed=pl.lit(value=True))
+    rest = roster.join(known, left_on=["integration", "email"], right_on=["integration", MAIL], how="anti")
+    table = people.join(seated, on=["integration", PERSON], how="left")
+    told = [f"the roster lists one person under several e-mails, who has one seat: {', '.join(twice)}"] if twice else []
+    return pl.concat([table, rest], how="diagonal"), told
+
+
+def _is_shown() -> pl.Expr:
+    """Whoever used something or has a seat; a record of nothing makes nobody a user."""
+    return pl.col("last_active").is_not_null() | pl.col("listed").fill_null(value=False)
 
 
 def _date(column: str) -> pl.Expr:

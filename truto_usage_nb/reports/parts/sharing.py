@@ -8,6 +8,7 @@ from html import escape
 import polars as pl
 
 from truto_usage_nb.questions import with_labels
+from truto_usage_nb.questions.people import PERSON, newest_mails
 from truto_usage_nb.reports.parts.book import Book, label_of, span_name
 from truto_usage_nb.reports.parts.markup import Html, note
 from truto_usage_nb.reports.parts.placing import shares_table, with_shares
@@ -28,14 +29,22 @@ def label_lines(book: Book, label: str) -> pl.DataFrame:
 
 
 def person_lines(book: Book) -> pl.DataFrame:
-    """Give the cost by person and, where labels are given, their `team` or other first label."""
+    """Give the cost by person and, where labels are given, their `team` or other first label.
+
+    Whoever had several e-mails stands under the newest; a label belongs to the e-mail that the record states.
+    """
     label = _first_label(book)
     frame = book.now.with_columns(pl.col("user_email").str.strip_chars().str.to_lowercase())
-    if book.labels is None or label is None:
-        return _ranked(book, book.costs(frame, ["user_email", "integration"]), "user_email")
-    labels = book.labels.select("email", label)
-    labelled = book.hear(lambda: with_labels(frame, labels))
-    return _ranked(book, book.costs(labelled, ["user_email", label, "integration"]), "user_email", label)
+    names = ["user_email"]
+    if book.labels is not None and label is not None:
+        labels = book.labels.select("email", label)
+        frame = book.hear(lambda: with_labels(frame, labels))
+        names.append(label)
+    mails, told = newest_mails(frame, book.result.polars)
+    book.told.extend(text for text in told if text not in book.told)
+    frame = frame.with_columns(pl.coalesce(mails, "user_email").alias(PERSON))
+    costs = book.costs(frame, [PERSON, *names[1:], "integration"]).rename({PERSON: "user_email"})
+    return _ranked(book, costs, *names)
 
 
 def _first_label(book: Book) -> str | None:
