@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.frames_for_tests import charged, frame_of
+from truto_usage_nb.costs import with_costs
 from truto_usage_nb.costs.estimates import estimate_costs
 from truto_usage_nb.costs.mix import cache_savings, token_mix
 from truto_usage_nb.errors import FrameError, UsageWarning
@@ -87,8 +88,17 @@ def test_the_mix_counts_a_token_once():
 
 def test_an_input_that_contains_the_cache_is_reduced():
     # total = input + output beside cache reads: the input is the superset.
-    row = token_mix(frame_of([usage(input=100, output=20, cache_read=80, total=120)])).row(0, named=True)
+    codex = usage(input=100, output=20, cache_read=80, total=120) | {"integration": "openai_codex", "report_type": None}
+    row = token_mix(frame_of([codex])).row(0, named=True)
     assert (row["tokens"], row["input_tokens"], row["cache_read_tokens"]) == (120, 20, 80)
+
+
+def test_claudes_input_never_contains_the_cache():
+    # The same figures of Claude: 100 + 80 + 20 = 200 tokens, more than the total of 120, so the kinds count.
+    frame = frame_of([usage(input=100, output=20, cache_read=80, total=120)])
+    row = token_mix(frame).row(0, named=True)
+    assert (row["tokens"], row["input_tokens"], row["cache_read_tokens"]) == (200, 100, 80)
+    assert with_costs(frame)["cost_flag"].to_list() == ["no_charges;token_mismatch"]
 
 
 def test_totals_without_kinds_have_no_shares():

@@ -16,12 +16,15 @@ __all__ = [
     "CHARGE_TYPES",
     "EXPANDED",
     "PROVENANCE",
+    "RECORD_DIMENSIONS",
     "RECORD_KEY",
     "SCHEMA",
+    "SPACES",
     "Field",
     "columns",
     "data_dictionary",
     "field",
+    "folded_currency",
 ]
 
 
@@ -169,8 +172,28 @@ _BY_COLUMN = {
 }
 
 
-RECORD_KEY = ("integrated_account_id", "report_type", "id", "start_date", "end_date", "model_id", "user_id")
-"""What makes a record: the same id with other dates, another model or another person is another record."""
+RECORD_KEY = ("integrated_account_id", "report_type", "id", "start_date", "end_date")
+RECORD_DIMENSIONS = (
+    "metric_name", "product_id", "product_name", "organization_id", "organization_name", "model_id", "model_provider",
+    "surface", "user_id", "user_email", "user_name", "resources_id", "resources_name", "resources_workspace_id",
+    "resources_workspace_name", "charges_currency",
+)  # fmt: skip
+"""What makes a record, beside what it measures: the same key with another dimension is another record (`repeats`)."""
+
+
+SPACES = "".join(
+    map(chr, (*range(9, 14), *range(28, 33), 133, 160, 5760, *range(8192, 8203), 8232, 8233, 8239, 8287, 12288))
+)
+"""What surrounds a word without belonging to it: every engine is told, since each has its own idea of a space."""
+
+
+def folded_currency(currency: str | None) -> str | None:
+    """Give a currency as it is compared: without surrounding spaces, in capitals; an empty one is unstated.
+
+    >>> folded_currency(" usd"), folded_currency(""), folded_currency(None)
+    ('USD', None, None)
+    """
+    return (currency or "").strip(SPACES).upper() or None
 
 
 def columns(*, remote_data: bool = False, excluded: tuple[str, ...] = ()) -> tuple[Field, ...]:

@@ -143,7 +143,7 @@ CHOICES: tuple[Choice, ...] = (
             "surface": ("codex_client", "codex_totals", "codex_model"),
         },
     ),
-    Choice("cursor", "money", ("event", "spend"), "spend adds the same events up"),
+    Choice("cursor", "money", ("event", "spend"), "spend adds the same events up, and checks them"),
     Choice("datadog", "money", ("cost", "cost_to_date"), "the month contains its days to date"),
 )
 """Where one series contains another, the one that counts. Two series in none are refused, unless they are `apart`."""

@@ -10,11 +10,11 @@ import polars as pl
 
 from truto_usage_nb.costs.buckets import BUCKET, check_calendar, needs_hours, with_buckets
 from truto_usage_nb.costs.choices import Measure, check_choices
-from truto_usage_nb.costs.digest import Digest, check_dims, digest, reduced
+from truto_usage_nb.costs.digest import DAY, QUARTER_HOUR, Digest, check_dims, digest, reduced
 from truto_usage_nb.costs.facts import Said
-from truto_usage_nb.costs.guard import guard
+from truto_usage_nb.costs.guard import checked
 from truto_usage_nb.costs.matching import match
-from truto_usage_nb.costs.records import check_records, within_period
+from truto_usage_nb.costs.records import within_period
 from truto_usage_nb.errors import tell
 from truto_usage_nb.native import Native
 
@@ -68,11 +68,11 @@ def build(native: Native, question: Question) -> pl.DataFrame:
 
 def matched(native: Native, question: Question) -> Digest:
     """Read the frame, check it, and let tokens meet money; what was chosen is told in one warning."""
-    fine = needs_hours(question.every, question.time_zone)
-    asked = ("matched", question.by, question.measure, question.kinds, fine)
+    bin = QUARTER_HOUR if needs_hours(question.every, question.time_zone) else DAY
+    asked = ("matched", question.by, question.measure, question.kinds, bin)
 
     def read() -> Digest:
-        return _matched(native, question, fine=fine)
+        return _matched(native, question, bin)
 
     result = read() if question.choices else native.once(asked, read)
     if result.told:
@@ -80,19 +80,23 @@ def matched(native: Native, question: Question) -> Digest:
     return result
 
 
-def _matched(native: Native, question: Question, *, fine: bool) -> Digest:
-    native, told = within_period(reduced(native, question.by), question.choices.get("overhang"))
-    read = digest(
-        native,
-        question.by,
-        measure=question.measure,
-        fine=fine,
-        kinds=question.kinds,
-        billing_currency=question.choices.get("billing_currency"),
-        said=Said.of(question.choices),
-    )
-    checked = guard(native, check_records(native, read, question.choices), question.choices)
-    result = match(checked, question.choices.get("contract"))
+def _matched(native: Native, question: Question, bin: int) -> Digest:
+    choices = question.choices
+    native, told = within_period(reduced(native, question.by), choices.get("overhang"))
+
+    def read(records: Native, bin: int) -> Digest:
+        return digest(
+            records,
+            question.by,
+            measure=question.measure,
+            bin=bin,
+            kinds=question.kinds,
+            billing_currency=choices.get("billing_currency"),
+            said=Said.of(choices),
+        )
+
+    _, counted = checked(native, read, choices, bin)
+    result = match(counted, choices.get("contract"))
     return replace(result, told=(*told, *result.told))
 
 
@@ -112,7 +116,8 @@ def _divided(table: pl.DataFrame, digested: Digest, keys: list[str], kinds: list
     stated = pl.col("money_n") > 0
     cost = pl.when(stated).then(pl.col("money"))
     other = pl.when(stated).then(pl.col("other"))
-    priced = (pl.col("priced") > 0) & (pl.col("matched_n") > 0)
+    # A sum of money below zero is a refund of more than was paid here: no price.
+    priced = (pl.col("priced") > 0) & (pl.col("matched_n") > 0) & (cost - other >= 0)
     names = dict(zip(digested.dims, digested.by, strict=True))
     table = table.select(
         *(pl.col(key).alias(names.get(key, key)) for key in keys),

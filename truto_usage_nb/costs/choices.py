@@ -24,12 +24,14 @@ class Choices(TypedDict, total=False):
 
     `keep`: which series counts, by integration and measure, such as `{"claude": {"money": "user_cost"}}`.
     `keep_account`: which of two accounts that serve the same records counts. `granularity`: which length of record
-    counts where one series holds several ("minute", "hour", "day", "month"). `overlap="allow"` skips these checks.
-    `overhang`: "include" or "drop" records that stick out of the loaded period. `contract`: by account, "arrears",
-    "prepaid" or "seat_overage"; the tokens of a seat_overage account have no price. `billing_currency`: which currency
-    counts where one charge is stated in two. `total_means`: by integration, what a total without a net is: "billed",
-    "list" (before the discount) or "with_included" (it contains what the plan covers). `positive_credits`: a credit
-    stated as a positive number is a "reduction", flagged `credit_sign`, or counts "as_stated": it takes one back.
+    counts where one series holds several ("minute", "hour", "day", "week", "month"). `overlap="allow"` skips these
+    checks. `overhang`: "include" or "drop" records that stick out of the loaded period. `contract`: by account,
+    "arrears", "prepaid" or "seat_overage"; the tokens of a seat_overage account have no price. `billing_currency`:
+    which currency counts where one charge is stated in two. `total_means`: by integration, what a total without a
+    net is: "billed", "list" (before the discount) or "with_included" (it contains what the plan covers).
+    `positive_credits`: a credit stated as a positive number is a "reduction", flagged `credit_sign`, or counts
+    "as_stated": it takes one back. `input_includes_cache`: by integration, whether a record's input tokens hold
+    those read from and written to a cache, where neither the vendor nor a total says it: True or False.
     """
 
     keep: Mapping[str, Mapping[str, str]] | None
@@ -41,6 +43,7 @@ class Choices(TypedDict, total=False):
     billing_currency: str | None
     total_means: Mapping[str, TotalMeans] | None
     positive_credits: PositiveCredits
+    input_includes_cache: Mapping[str, bool] | None
 
 
 def check_choices(choices: Mapping[str, Any], measure: str) -> None:
@@ -55,11 +58,14 @@ def check_choices(choices: Mapping[str, Any], measure: str) -> None:
             " overhang='prorate' is load_usage's, which knows the period.",
         )
     if choices.get("granularity") is not None:
-        _one_of("granularity", choices["granularity"], ("minute", "hour", "day", "month", "longer"))
+        _one_of("granularity", choices["granularity"], ("minute", "hour", "day", "week", "month", "longer"))
     for contract in (choices.get("contract") or {}).values():
         _one_of("contract", contract, CONTRACTS)
     check_totals(choices.get("total_means"))
     check_credits(choices.get("positive_credits", "reduction"))
+    for integration, includes in (choices.get("input_includes_cache") or {}).items():
+        _one_of("input_includes_cache: integration", integration, tuple(SERIES))
+        _one_of(f"input_includes_cache[{integration!r}]", includes, (True, False))
     _check_keep(choices.get("keep") or {})
     unknown = set(choices) - set(Choices.__annotations__)
     if unknown:
@@ -88,8 +94,9 @@ def _check_keep(keep: Mapping[str, Mapping[str, str]]) -> None:
             _one_of(f"keep[{integration!r}][{measure!r}]", series, names)
 
 
-def _one_of(name: str, value: object, allowed: tuple[str, ...], more: str = "") -> None:
+def _one_of(name: str, value: object, allowed: tuple[object, ...], more: str = "") -> None:
     if value not in allowed:
+        words = [str(each) for each in allowed]
         raise InputError(
-            f"{name}={value!r} is not allowed.{did_you_mean(value, allowed)} Allowed: {', '.join(allowed)}.{more}"
+            f"{name}={value!r} is not allowed.{did_you_mean(value, words)} Allowed: {', '.join(words)}.{more}"
         )

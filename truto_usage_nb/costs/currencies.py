@@ -6,9 +6,13 @@ own word for "no currency" and stands for a charge that names none.
 
 from __future__ import annotations
 
-__all__ = ["ISO_4217", "UNSTATED", "is_virtual"]
+__all__ = ["CREDITS", "ISO_4217", "SPACES", "UNSTATED", "folded_currency", "is_virtual"]
 
 UNSTATED = "XXX"
+SPACES = "".join(
+    map(chr, (*range(9, 14), *range(28, 33), 133, 160, 5760, *range(8192, 8203), 8232, 8233, 8239, 8287, 12288))
+)
+"""What surrounds a word without belonging to it: every engine is told, since each has its own idea of a space."""
 
 ISO_4217 = frozenset(
     """
@@ -22,6 +26,18 @@ ISO_4217 = frozenset(
 )
 """The codes of money in use."""
 
+CREDITS = frozenset({"CREDITS"})
+"""Words that vendors count in instead of money: such a charge has no price of its own, and that is no mistake."""
+
+
+def folded_currency(currency: str | None) -> str | None:
+    """Give a currency as it is compared: without surrounding spaces, in capitals; an empty one is unstated.
+
+    >>> folded_currency(" usd"), folded_currency(""), folded_currency(None)
+    ('USD', None, None)
+    """
+    return (currency or "").strip(SPACES).upper() or None
+
 
 def is_virtual(currency: str | None) -> bool:
     """Say whether a currency is none that a bank knows.
@@ -29,4 +45,5 @@ def is_virtual(currency: str | None) -> bool:
     >>> is_virtual("CREDITS"), is_virtual("usd"), is_virtual(None)
     (True, False, False)
     """
-    return currency is not None and currency.upper() not in ISO_4217 and currency.upper() != UNSTATED
+    word = folded_currency(currency)
+    return word is not None and word not in ISO_4217 and word != UNSTATED

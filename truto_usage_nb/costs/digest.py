@@ -9,44 +9,52 @@ every backend. Only sums and counts are asked of the caller's own engine.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import date, timedelta
 
 import narwhals.stable.v2 as nw
 import polars as pl
 
 from truto_usage_nb.costs.choices import Measure
-from truto_usage_nb.costs.currencies import is_virtual
-from truto_usage_nb.costs.facts import NEEDED, NOTHING_SAID, Said, look, mixed, unknown_amounts
+from truto_usage_nb.costs.currencies import folded_currency
+from truto_usage_nb.costs.facts import NEEDED, NOTHING_SAID, Said, look, mixed, refuse_too_many, unknown_amounts
 from truto_usage_nb.costs.kept import kept_lines
 from truto_usage_nb.costs.lines import split_lines
 from truto_usage_nb.costs.ruled import counted, prepared
 from truto_usage_nb.costs.shapes import DAY, OWN_KEY, SHAPE_COLUMNS, named
 from truto_usage_nb.costs.split import split_currencies
+from truto_usage_nb.costs.stray import stray_told
 from truto_usage_nb.costs.tokens import KINDS, TOKEN_COLUMNS
+from truto_usage_nb.costs.totals import PRORATED
 from truto_usage_nb.errors import FrameError
 from truto_usage_nb.native import Frame, Native, collect, each_part, enter, only, require
-from truto_usage_nb.schema import RECORD_KEY
+from truto_usage_nb.schema import RECORD_DIMENSIONS, RECORD_KEY
 
-__all__ = ["DAY", "OVERHANG", "SOURCE", "Digest", "check_dims", "digest", "reduced"]
+__all__ = ["DAY", "MINUTE", "OVERHANG", "SOURCE", "TIERS", "Digest", "check_dims", "digest", "reduced"]
 
 OVERHANG = "overhangs_period"
-TIER = "service_tier"
-"""A column that `remote_field` adds: tokens of a tier meet the money of that tier."""
+TIERS = ("service_tier", "speed", "context_window")
+"""Columns that `remote_field` adds: what changes the price of a token, so tokens of a tier meet the money of it."""
 SOURCE = ("integrated_account_id", "integration", "report_type", "query_id")
+MINUTE = DAY // 1440
 QUARTER_HOUR = DAY // 96
+_EPOCH = date(1970, 1, 1)
 _MONEY = {"billed": ("cost_billed",), "list": ("cost_list",), "payable": ("cost_billed", "cost_tax", "cost_credit")}
 _ALREADY = {name: name for name in SOURCE} | {"model_id": "model"}
 """Dimensions that are keys of the digest anyway."""
 _CYCLE = ("organization_id", "user_id", "user_email", "product_id", "metric_name")
+_CYCLE_TOO = ("surface", "resources_id", "resources_workspace_id")
+"""What a running total is of; the latter where a frame has them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Digest:
     """Hold the digest and what its columns are.
 
-    `rows` has SOURCE, `series`, `length`, `start` and `end` (bins of `bin` microseconds since 1970, UTC), `model`,
-    `tier`, `currency`, the dimensions as `dim_0`, `dim_1`, …; `money` and `money_n` (how many records state it),
-    `charged_n` (billed, not covered by a plan, not zero), `tokens`, `covered_tokens`, `byok_tokens`, `records`; with
-    kinds a column a kind and `covered_<kind>`; for running totals `cycle` and `seen`.
+    `rows` has SOURCE, `series`, `length`, `start` and `end` (bins of `bin` microseconds since 1970, UTC: that of the
+    start, and as many on as the record is long), `model`, TIERS, `currency`, the dimensions as `dim_0`, `dim_1`, …;
+    `money` and `money_n` (how many records state it), `charged_n` (billed, not covered by a plan, more than zero),
+    `tokens`, `covered_tokens`, `byok_tokens`, `records`; with kinds a column a kind and `covered_<kind>`; for states of
+    a cycle `cycle`, `seen` (up to when it tells) and `updated`, in microseconds.
     """
 
     rows: pl.DataFrame
@@ -65,6 +73,10 @@ class Digest:
         """The columns that add up."""
         kinds = [*self.kinds, *(f"covered_{kind}" for kind in self.kinds)]
         return ["money", "money_n", "charged_n", "tokens", "covered_tokens", "byok_tokens", "records", *kinds]
+
+    def date(self, bin: int) -> date:
+        """Give the UTC date of a bin."""
+        return _EPOCH + timedelta(days=bin * self.bin // DAY)
 
     def with_rows(self, rows: pl.DataFrame, *told: str) -> Digest:
         return replace(self, rows=rows, told=(*self.told, *told))
@@ -95,7 +107,8 @@ def _required(native: Native, by: tuple[str, ...]) -> tuple[str, ...]:
 
 def reduced(native: Native, by: tuple[str, ...]) -> Native:
     """Give the columns that a table reads, and no other. Raises FrameError where one of them is missing."""
-    return only(native, (*_required(native, by), OVERHANG, TIER, *unknown_amounts(native), "charges"))
+    more = (OVERHANG, PRORATED, *TIERS, *_CYCLE_TOO, "updated_at", *unknown_amounts(native), "charges", "resources")
+    return only(native, (*_required(native, by), *RECORD_DIMENSIONS, "resources_count", *more))
 
 
 def digest(
@@ -103,27 +116,30 @@ def digest(
     by: tuple[str, ...],
     *,
     measure: Measure = "billed",
-    fine: bool = False,
+    bin: int = DAY,
     kinds: bool = False,
     billing_currency: str | None = None,
     said: Said = NOTHING_SAID,
 ) -> Digest:
-    """Read a frame once and give its digest; `fine` keeps quarters of an hour where days would do."""
+    """Read a frame once and give its digest; `bin` is how finely its rows tell the time, in microseconds."""
     _required(native, by)
-    plan = _Plan(by, measure, QUARTER_HOUR if fine else DAY, KINDS if kinds else (), said)
+    plan = _Plan(by, measure, bin, KINDS if kinds else (), said)
     kept = kept_lines(native, plan.said)
     split = None if kept is not None and not kept.mixed else split_currencies(native)
+    whole = native if split is None else replace(native, frame=native.frame.filter(~mixed()))
     if kept is not None:
         lines = kept.frame.filter(~nw.col("__is_mixed_currency")) if kept.mixed else kept.frame
         parts = [_grouped(lines, plan, running=kept.running)]
     else:
-        whole = native if split is None else replace(native, frame=native.frame.filter(~mixed()))
         parts = each_part(whole, lambda part: _digest_of(part, plan))
+    asked = ("stray", folded_currency(billing_currency), repr(said))
+    told = native.once(asked, lambda: stray_told(whole, split, billing_currency, said))
     if split is not None:
-        lines = counted(split_lines(enter(split), billing_currency, plan.said), kinds=bool(plan.kinds))
+        lines = counted(split_lines(enter(split), billing_currency, plan.said), plan.said, kinds=bool(plan.kinds))
         parts.append(_grouped(lines, plan, running=True))
     rows = parts[0] if len(parts) == 1 else _together(parts, plan)
-    return Digest(_own_keys_apart(rows, plan), plan.by, plan.bin, plan.measure, plan.kinds)
+    refuse_too_many(rows.select(pl.col("tokens", "covered_tokens").cast(pl.Float64).abs().sum()).sum_horizontal()[0])
+    return Digest(_own_keys_apart(rows, plan), plan.by, plan.bin, plan.measure, plan.kinds, tuple(told))
 
 
 def _together(parts: list[pl.DataFrame], plan: _Plan) -> pl.DataFrame:
@@ -134,16 +150,16 @@ def _together(parts: list[pl.DataFrame], plan: _Plan) -> pl.DataFrame:
 
 
 def _digest_of(native: Native, plan: _Plan) -> pl.DataFrame:
-    # currencies are keys of the digest, and settled there
-    facts = look(native, currencies=False, said=plan.said)
-    return _grouped(prepared(native, facts, kinds=bool(plan.kinds)), plan, running=facts.running)
+    facts = look(native, said=plan.said)
+    return _grouped(prepared(native, facts, plan.said, kinds=bool(plan.kinds)), plan, running=facts.running)
 
 
 def _grouped(lines: Frame, plan: _Plan, *, running: bool) -> pl.DataFrame:
     lines = lines.with_columns(**_values(plan))
-    keys = _keys(plan, running=running)
-    if TIER in lines.collect_schema().names():
-        keys["k_tier"] = nw.col(TIER)
+    columns = lines.collect_schema().names()
+    keys = _keys(plan) | {f"k_{tier}": nw.col(tier) for tier in TIERS if tier in columns}
+    if running:
+        keys |= _cycle(columns)
     grouped = (
         lines.with_columns(**keys)
         .group_by(*keys)
@@ -163,7 +179,7 @@ def _values(plan: _Plan) -> dict[str, nw.Expr]:
     value = money[0] if len(money) == 1 else money[0] + money[1] + money[2]
     basis = "cost_list" if plan.measure == "list" else "cost_billed"
     covered = nw.lit(False) if plan.measure == "list" else nw.col("__covered")
-    charged = bill & ~covered & (nw.col(basis).fill_null(0.0) != 0)
+    charged = bill & ~covered & (nw.col(basis).fill_null(0.0) > 0)
     counted = nw.col("__tokens").fill_null(0)
     values = {"s_money": nw.when(bill).then(value), "s_charged_n": charged.cast(nw.Int64)}
     for name, column in (("tokens", counted), *((kind, nw.col(f"__{kind}")) for kind in plan.kinds)):
@@ -172,35 +188,55 @@ def _values(plan: _Plan) -> dict[str, nw.Expr]:
     return values
 
 
-def _keys(plan: _Plan, *, running: bool) -> dict[str, nw.Expr]:
+def _keys(plan: _Plan) -> dict[str, nw.Expr]:
     keys = {f"k_{name}": nw.col(name) for name in SOURCE}
+    start, span = nw.col("__start") // plan.bin, nw.col("__end") - nw.col("__start")
+    bins = nw.when(span <= 0).then(nw.lit(0)).otherwise((span + (plan.bin - 1)) // plan.bin)
     keys |= {
         "k_shape": nw.col("__shape"),
-        "k_start": nw.col("__start") // plan.bin,
-        "k_end": (nw.col("__end") + (plan.bin - 1)) // plan.bin,
+        "k_start": start,
+        "k_end": nw.when(~span.is_null()).then(start + bins),
         "k_length": nw.col("__length"),
         "k_model": nw.col("model_id"),
         "k_currency": nw.col("cost_currency"),
     }
-    keys |= {f"k_dim_{i}": nw.col(name) for i, name in enumerate(plan.by) if name not in _ALREADY}
-    if running:
-        ends = nw.col("__is_running_total")
-        cycle = nw.concat_str(*(nw.col(name).fill_null("") for name in _CYCLE), separator="\x1f")
-        keys["k_cycle"] = nw.when(ends).then(cycle)
-        keys["k_seen"] = nw.when(ends).then(nw.col("__end"))
-    return keys
+    return keys | {f"k_dim_{i}": nw.col(name) for i, name in enumerate(plan.by) if name not in _ALREADY}
+
+
+def _cycle(columns: list[str]) -> dict[str, nw.Expr]:
+    """What a state is of, up to when it tells, and how new it is; null for all other records.
+
+    A record with Datadog's committed or on-demand part alone is no state of one with both.
+    """
+    state, names = nw.col("__is_state"), [*_CYCLE, *(name for name in _CYCLE_TOO if name in columns)]
+    given = {kind: ~nw.col(f"charges_{kind}").is_null() for kind in ("total", "net", "committed", "on_demand")}
+    alone = ~given["total"] & ~given["net"] & (nw.col("integration") == "datadog")
+    part: nw.Expr = nw.when(alone & given["committed"] & ~given["on_demand"]).then(nw.lit("committed"))
+    part = nw.when(alone & given["on_demand"] & ~given["committed"]).then(nw.lit("on_demand")).otherwise(part)
+    text = nw.concat_str(
+        *(nw.col(name).cast(nw.String()).fill_null("") for name in names), part.fill_null(""), separator="\x1f"
+    )
+    end, updated = nw.coalesce(nw.col("__end"), nw.col("__start")), nw.lit(None, dtype=nw.Int64())
+    if "__updated" in columns:
+        updated = nw.col("__updated")
+    early = (updated < end).fill_null(False) & (updated > nw.col("__start")).fill_null(False)
+    return {
+        "k_cycle": nw.when(state).then(text),
+        "k_seen": nw.when(state).then(nw.when(early).then(updated).otherwise(end)),
+        "k_updated": nw.when(state).then(updated),
+    }
 
 
 def _typed(rows: pl.DataFrame, plan: _Plan) -> pl.DataFrame:
     """The same columns and dtypes whatever the backend."""
     rows = rows.rename({name: name.removeprefix("k_") for name in rows.columns if name.startswith("k_")})
-    missing = {"cycle": pl.String, "seen": pl.Int64, "tier": pl.String}
+    missing = {"cycle": pl.String, "seen": pl.Int64, "updated": pl.Int64} | dict.fromkeys(TIERS, pl.String)
     rows = rows.with_columns(
         *(pl.lit(None, dtype=d).alias(n) for n, d in missing.items() if n not in rows.columns),
         *(pl.col(_ALREADY[name]).alias(f"dim_{i}") for i, name in enumerate(plan.by) if name in _ALREADY),
     )
-    text = (*SOURCE, "model", "tier", "currency", "cycle")
-    whole = ("start", "end", "length", "shape", "seen", "money_n", "charged_n", "records")
+    text = (*SOURCE, "model", *TIERS, "currency", "cycle")
+    whole = ("start", "end", "length", "shape", "seen", "updated", "money_n", "charged_n", "records")
     rows = rows.with_columns(
         pl.col(text).cast(pl.String),
         pl.col(whole).cast(pl.Int64),
@@ -208,19 +244,11 @@ def _typed(rows: pl.DataFrame, plan: _Plan) -> pl.DataFrame:
         _counts(rows, plan.counts),
     )
     rows = rows.with_columns(series=named(), own_key=pl.col("shape") >= OWN_KEY)
-    return _money_only(rows).select(
-        *SOURCE, "series", "length", "start", "end", "model", "tier", "currency",
-        *(f"dim_{i}" for i in range(len(plan.by))), "cycle", "seen", "own_key", "money", "money_n", "charged_n",
-        *plan.counts, "records",
+    return rows.select(
+        *SOURCE, "series", "length", "start", "end", "model", *TIERS, "currency",
+        *(f"dim_{i}" for i in range(len(plan.by))), "cycle", "seen", "updated", "own_key", "money", "money_n",
+        "charged_n", *plan.counts, "records",
     )  # fmt: skip
-
-
-def _money_only(rows: pl.DataFrame) -> pl.DataFrame:
-    """Currencies in capitals; what stands in a virtual one is no money."""
-    virtual = [c for c in rows["currency"].unique() if is_virtual(c)]
-    counts = pl.col("currency").is_null() | ~pl.col("currency").is_in(virtual)
-    money = (pl.when(counts).then(pl.col(c)).otherwise(0).alias(c) for c in ("money", "money_n", "charged_n"))
-    return rows.with_columns(*money, currency=pl.col("currency").str.to_uppercase())
 
 
 def _own_keys_apart(rows: pl.DataFrame, plan: _Plan) -> pl.DataFrame:

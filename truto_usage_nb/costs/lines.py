@@ -9,12 +9,23 @@ import narwhals.stable.v2 as nw
 import polars as pl
 
 from truto_usage_nb.costs.choices import PositiveCredits, check_credits, check_totals
-from truto_usage_nb.costs.facts import NEEDED, NOTHING_SAID, Said, check_amounts, look, mixed, unknown_amounts
+from truto_usage_nb.costs.currencies import folded_currency
+from truto_usage_nb.costs.facts import (
+    NEEDED,
+    NOTHING_SAID,
+    Said,
+    check_amounts,
+    look,
+    mixed,
+    numeric_amounts,
+    unknown_amounts,
+)
 from truto_usage_nb.costs.kept import kept_lines
 from truto_usage_nb.costs.reasons import REASONS
 from truto_usage_nb.costs.rule import OUTPUTS, Facts, apply, flag_text
 from truto_usage_nb.costs.split import split_currencies
-from truto_usage_nb.costs.totals import is_running_total
+from truto_usage_nb.costs.tokens import TOKEN_COLUMNS, token_mismatch
+from truto_usage_nb.costs.totals import is_running_total, is_state
 from truto_usage_nb.errors import FrameError
 from truto_usage_nb.native import Frame, Native, enter, mapped, require, to_polars, with_instants
 from truto_usage_nb.schema import SCHEMA
@@ -83,11 +94,19 @@ def _is_empty(native: Native, column: str, dtype: Any) -> bool:
 
 def rule_lines(frame: Frame, facts: Facts, native: Native) -> Frame:
     """Apply the rule to records in one currency; those in several get null and `__is_mixed_currency`."""
-    frame = with_instants(native, frame, {"__start": "start_date", "__end": "end_date"})
-    ready = apply(frame.with_columns(__is_mixed_currency=mixed()), facts)
-    return ready.with_columns(
-        __is_no_charges=nw.col("__is_no_charges") & ~nw.col("__is_mixed_currency"),
-        __is_running_total=is_running_total(),
+    ready = _ruled(native, frame.with_columns(__is_mixed_currency=mixed()), facts)
+    return ready.with_columns(__is_no_charges=nw.col("__is_no_charges") & ~nw.col("__is_mixed_currency"))
+
+
+def _ruled(native: Native, frame: Frame, facts: Facts) -> Frame:
+    """The rule, and what else is known of a record by itself: whether it is a state of its cycle, and its tokens."""
+    columns = numeric_amounts(native)
+    instants = {"__start": "start_date", "__end": "end_date", "__updated": "updated_at"}
+    frame = with_instants(native, frame, {n: c for n, c in instants.items() if c in columns})
+    some = set(TOKEN_COLUMNS) <= set(columns)
+    mismatch = token_mismatch(facts.input_includes_cache) if some else nw.lit(False)
+    return apply(frame, facts).with_columns(
+        __is_running_total=is_running_total(columns), __is_state=is_state(columns), __is_token_mismatch=mismatch
     )
 
 
@@ -155,11 +174,8 @@ def split_lines(parts: Native, billing_currency: str | None, said: Said = NOTHIN
     counts = [c for c in MEASURES if c in parts.columns]
     first = nw.col("__line") == 0
     frame = parts.frame.with_columns(*(nw.when(first).then(nw.col(c)).alias(c) for c in counts))
-    frame = with_instants(parts, frame, {"__start": "start_date", "__end": "end_date"})
-    ready = apply(frame, look(parts, said=said)).with_columns(
-        __is_mixed_currency=nw.lit(True), __is_running_total=is_running_total()
-    )
-    wanted = nw.col("cost_currency") == (billing_currency or "").upper()
+    ready = _ruled(parts, frame, look(parts, said=said)).with_columns(__is_mixed_currency=nw.lit(True))
+    wanted = nw.col("cost_currency") == (folded_currency(billing_currency) or "")
     open_ = nw.col("__is_dual_currency") & ~wanted
     amounts = [c for c in OUTPUTS if c not in ("cost_currency", "cost_flag")]
     return ready.with_columns(*(nw.when(~open_).then(nw.col(c)).alias(c) for c in amounts))

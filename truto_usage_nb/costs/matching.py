@@ -1,9 +1,11 @@
-"""Tokens meet money: inside one account, UTC day, model and service tier, before any grouping.
+"""Tokens meet money: inside one account, stretch of time, model and tier, before any grouping.
 
-Most vendors put tokens and money in different records. A key is what both state: the account, the day, the model where
-both sides of that account name models, and likewise the service tier where somebody added that column. Tokens whose key
-has money are *priced*; money whose key has no tokens is *other*. Only then may anything be added up by the dimensions
-somebody picked, else tokens would dilute the price of money that never paid for them.
+Most vendors put tokens and money in different records. A key is what both state: the account, the time, the model
+where both sides of that account name models, and likewise the tiers where somebody added their columns. The time is
+the UTC day, or the whole of a longer record: a week of money meets the tokens of its seven days, and a week of tokens
+the money of its seven days. Tokens whose key has money are *priced*; money whose key has no tokens is *other*. Only
+then may anything be added up by the dimensions somebody picked, else tokens would dilute the price of money that never
+paid for them.
 """
 
 from __future__ import annotations
@@ -12,12 +14,15 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from truto_usage_nb.costs.digest import DAY, Digest
+from truto_usage_nb.costs.digest import DAY, TIERS, Digest
+from truto_usage_nb.costs.intervals import Union
+from truto_usage_nb.models import model_identity
 
-__all__ = ["keyed", "match"]
+__all__ = ["KEY", "keyed", "match"]
 
-KEY = ["integrated_account_id", "day", "key_model", "key_tier"]
-"""Where tokens meet money."""
+_WHAT = ["integrated_account_id", "key_model", *(f"key_{tier}" for tier in TIERS)]
+KEY = [*_WHAT, "meets"]
+"""Where tokens meet money: `meets` is the first day (since 1970, UTC) of the stretch of time in which they do."""
 
 
 def match(digest: Digest, contract: Mapping[str, str] | None = None) -> Digest:
@@ -47,19 +52,44 @@ def match(digest: Digest, contract: Mapping[str, str] | None = None) -> Digest:
 
 
 def keyed(digest: Digest) -> pl.DataFrame:
-    """Add `day`, `key_model` and `key_tier`: with the account they make KEY; the latter where both sides state them."""
-    per_day = DAY // digest.bin
-    return digest.rows.with_columns(
-        day=pl.col("start") // per_day,
-        key_model=_where_both_name("model"),
-        key_tier=_where_both_name("tier"),
+    """Add the columns of KEY that a digest has not: models and tiers where both sides state them, and the time."""
+    names = digest.rows["model"].unique().drop_nulls().to_list()
+    identity = pl.col("model").replace_strict(names, [model_identity(name) for name in names], return_dtype=pl.String)
+    rows = digest.rows.with_columns(key_model=identity if names else pl.col("model"))
+    rows = rows.with_columns(
+        _where_both_name("key_model", "key_model"), *(_where_both_name(tier, f"key_{tier}") for tier in TIERS)
     )
+    per_day = DAY // digest.bin
+    first = pl.col("start") // per_day
+    days = ((pl.col("end") - pl.col("start")).fill_null(0) + (per_day - 1)) // per_day
+    rows = rows.with_columns(meets=first, until=first + days.clip(1))
+    says = (pl.col("charged_n") > 0) | (pl.col("tokens") != 0)
+    if not rows.filter(says & (pl.col("until") > pl.col("meets") + 1)).height:
+        return rows.drop("until")
+    return _in_longest(rows, says).drop("until")
 
 
-def _where_both_name(column: str) -> pl.Expr:
+def _in_longest(rows: pl.DataFrame, says: pl.Expr) -> pl.DataFrame:
+    """Let all that lies in, or overlaps, a record of several days meet at that record's first day."""
+    dated = rows.filter(pl.col("meets").is_not_null())
+    spans = dated.select(*_WHAT, "meets", "until").unique()
+    unions = {
+        what: Union(of.select("meets", "until").rows())
+        for what, of in dated.filter(says).select(*_WHAT, "meets", "until").unique().group_by(*_WHAT)
+    }
+    begins = [
+        unions[key].begin_of(meets) if (key := tuple(what)) in unions and unions[key].meets(meets, meets + 1) else meets
+        for *what, meets, _ in spans.iter_rows()
+    ]
+    found = spans.with_columns(begins=pl.Series(begins, dtype=pl.Int64))
+    joined = rows.join(found, on=[*_WHAT, "meets", "until"], how="left", nulls_equal=True, maintain_order="left")
+    return joined.with_columns(meets=pl.coalesce("begins", "meets")).drop("begins")
+
+
+def _where_both_name(column: str, key: str) -> pl.Expr:
     named = pl.col(column).is_not_null()
     both = (named & (pl.col("charged_n") > 0)).any() & (named & (pl.col("tokens") > 0)).any()
-    return pl.when(both.over("integrated_account_id")).then(pl.col(column))
+    return pl.when(both.over("integrated_account_id")).then(pl.col(column)).alias(key)
 
 
 def _only_currency(rows: pl.DataFrame) -> pl.DataFrame:
@@ -110,4 +140,4 @@ def _told(keys: pl.DataFrame) -> list[str]:
         return []
     accounts = ", ".join(sorted({str(a) for a in two["integrated_account_id"]}))
     count = int(two["key_tokens"].sum())
-    return [f"{count:,} tokens of {accounts} stay unpriced: their day and model is charged in two currencies"]
+    return [f"{count:,} tokens of {accounts} stay unpriced: their time and model is charged in two currencies"]

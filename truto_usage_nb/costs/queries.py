@@ -5,7 +5,8 @@ from __future__ import annotations
 import narwhals.stable.v2 as nw
 import polars as pl
 
-from truto_usage_nb.costs.digest import DAY, Digest
+from truto_usage_nb.costs.digest import Digest
+from truto_usage_nb.costs.intervals import Union
 from truto_usage_nb.errors import OverlapError
 from truto_usage_nb.native import Native, collect
 
@@ -15,21 +16,32 @@ _VIEW = ["integrated_account_id", "report_type", "series"]
 
 
 def one_query(native: Native, digest: Digest) -> Digest:
-    """Refuse one series of one account and day under two queries.
+    """Refuse one series of one account under two queries whose records meet in time.
 
     Queries whose records share no person, or no model, and state one throughout, part the whole and pass. Raises
     OverlapError naming both queries.
     """
-    day = (pl.col("start") * digest.bin // DAY).alias("day")
     says = (pl.col("money_n") > 0) | (pl.sum_horizontal("tokens", "covered_tokens") != 0)
-    seen = digest.rows.filter(says & pl.col("cycle").is_null()).select(*_VIEW, "query_id", day).unique()
-    twice = (
-        seen.group_by(*_VIEW, "day").agg(pl.col("query_id").unique().sort()).filter(pl.col("query_id").list.len() > 1)
-    )
-    for *view, queries in twice.group_by(*_VIEW).agg(pl.col("query_id").first()).iter_rows():
-        if not _apart(native, view[0], view[1], queries):
-            raise OverlapError(_refusal(view, queries))
+    seen = digest.rows.filter(says & pl.col("cycle").is_null() & pl.col("start").is_not_null())
+    spans = seen.select(*_VIEW, "query_id", "start", pl.col("end").fill_null(pl.col("start"))).unique()
+    several = spans.filter(pl.col("query_id").n_unique().over(_VIEW) > 1)
+    for view, of in several.sort(*_VIEW, nulls_last=True).group_by(*_VIEW, maintain_order=True):
+        queries = _meeting(of)
+        if queries and not _apart(native, view[0], view[1], queries):
+            raise OverlapError(_refusal(list(view), queries))
     return digest
+
+
+def _meeting(spans: pl.DataFrame) -> list[str | None]:
+    """The queries that state something of one time with another, in order."""
+    by_query = {query: of.select("start", "end").rows() for (query,), of in spans.group_by("query_id")}
+    unions = {query: Union(of) for query, of in by_query.items()}
+    met = {
+        query
+        for query, union in unions.items()
+        if any(union.meets(s, e) for other, of in by_query.items() if other != query for s, e in of)
+    }
+    return sorted(met, key=lambda query: (query is None, str(query)))
 
 
 def _apart(native: Native, account: str | None, report_type: str | None, queries: list[str | None]) -> bool:
@@ -52,7 +64,7 @@ def _refusal(view: list[str | None], queries: list[str | None]) -> str:
     account, report_type, series = view
     names = " and ".join(str(query) for query in queries)
     return (
-        f"{account} has {report_type or series or 'its records'} from two queries ({names}) for the same days, which "
+        f"{account} has {report_type or series or 'its records'} from two queries ({names}) for the same time, which "
         f"differ in grouping or filters, so everything in them may count twice. Keep the records of one query_id, or "
         f'say overlap="allow" if they are parts of a whole.'
     )

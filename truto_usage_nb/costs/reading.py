@@ -8,8 +8,9 @@ from typing import Any
 import polars as pl
 
 from truto_usage_nb.costs.digest import DAY, Digest, digest, reduced
-from truto_usage_nb.costs.guard import guard
-from truto_usage_nb.costs.records import check_records, within_period
+from truto_usage_nb.costs.facts import Said
+from truto_usage_nb.costs.guard import checked
+from truto_usage_nb.costs.records import within_period
 from truto_usage_nb.costs.tokens import KINDS
 from truto_usage_nb.errors import tell
 from truto_usage_nb.native import Native
@@ -20,11 +21,12 @@ __all__ = ["all_tokens", "day_of", "token_digest"]
 def token_digest(native: Native, by: tuple[str, ...], choices: Mapping[str, Any]) -> Digest:
     """Read a frame's tokens by kind; what was chosen is told in one warning."""
     native, told = within_period(reduced(native, by), choices.get("overhang"))
-    checked = guard(native, check_records(native, digest(native, by, kinds=True), choices), choices)
-    notes = [*told, *checked.told]
+    said = Said.of(choices)
+    _, counted = checked(native, lambda records, bin: digest(records, by, bin=bin, kinds=True, said=said), choices)
+    notes = [*told, *counted.told]
     if notes:
         tell("; ".join(notes) + ".", stacklevel=4)
-    return checked
+    return counted
 
 
 def all_tokens(kind: str) -> pl.Expr:

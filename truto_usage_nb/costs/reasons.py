@@ -15,6 +15,7 @@ REASONS: dict[str, str] = {
     "no_currency": "The charge names no currency; it is kept as XXX.",
     "not_charged": "Cursor priced the request and charged nothing for it.",
     "running_total": "A running total: only the latest of its cycle counts in a table.",
+    "token_mismatch": "The kinds of token add up to more than the stated total; their sum counts.",
     "total_mismatch": "The parts do not add up to the stated net or total; the stated value stands.",
     "unknown_type": "The record has a charge of a type that the rule does not know; it is not counted.",
     "virtual_currency": "The currency is not of ISO 4217 (such as CREDITS), so it has no bill in money.",
@@ -35,11 +36,11 @@ Per record **and per currency**; currencies are never added.
 | **tax, credit** | beside, never inside |
 | **payable** | billed + tax + credit, after credits and tax. Not the invoice: seats and purchases are in no API |
 | **estimates** | Claude `activity` and `skill_usage` estimate what `cost` bills: never added to it |
-| **running totals** | only the latest of a cycle counts. Forecasts are never cost |
+| **running totals** | only the latest state of a cycle counts. Forecasts are never cost |
 | **no charges** | null, not 0 |
 
-**Tokens meet money** inside one account, UTC day and model, before any grouping. Tokens whose key has money are
-*priced*; the others are `unpriced_tokens`; what a plan covers is `included_tokens`; money whose key has no tokens is
+**Tokens meet money** inside one account, UTC day (or the longer record's whole time) and model, before any grouping.
+Tokens whose key has money are *priced*; the others are `unpriced_tokens`; what a plan covers is `included_tokens`; money whose key has no tokens is
 `other_cost`. Cost per million tokens = (cost − other_cost) ÷ priced tokens × 10⁶: first add, then divide.
 """
 

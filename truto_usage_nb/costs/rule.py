@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import narwhals.stable.v2 as nw
 
-from truto_usage_nb.costs.currencies import ISO_4217, UNSTATED, is_virtual
+from truto_usage_nb.costs.currencies import ISO_4217, SPACES, UNSTATED, folded_currency, is_virtual
 from truto_usage_nb.costs.reasons import REASONS
 from truto_usage_nb.native import Frame
 from truto_usage_nb.schema import CHARGE_TYPES
@@ -41,7 +41,8 @@ class Facts:
     `types`: charge types with at least one amount. `unknown`: wide amounts of undocumented types.
     `currencies`: as stated, or None when nobody looked. `running`: whether some record can be a running total.
     `total_means`: by integration, what a total without a net is. `credits_as_stated`: whether a positive credit takes
-    one back instead of being a reduction.
+    one back instead of being a reduction. `input_includes_cache`: by integration, whether input holds the cache where
+    no total shows it, and `undecided_input`, whether there are such records.
     """
 
     types: frozenset[str] = frozenset(CHARGE_TYPES)
@@ -50,10 +51,18 @@ class Facts:
     running: bool = True
     total_means: Mapping[str, TotalMeans] = field(default_factory=lambda: TOTAL_MEANS)
     credits_as_stated: bool = False
+    input_includes_cache: Mapping[str, bool] = field(default_factory=dict)
+    undecided_input: bool = False
 
     @property
     def virtual(self) -> frozenset[str]:
+        """The words, as stated, that no bank knows."""
         return frozenset(c for c in self.currencies or () if c is not None and is_virtual(c))
+
+    @property
+    def unfolded(self) -> bool:
+        """Whether some currency is not written as it is compared, or nobody looked."""
+        return self.currencies is None or any(c != folded_currency(c) for c in self.currencies)
 
 
 class _Rule:
@@ -186,7 +195,7 @@ class _Rule:
             "__is_total_mismatch": misses & ~free,
             "__is_list_assumed": bills & ~shows_list & ~nw.col("__is_estimate") & ~(misses & free),
             "__is_no_charges": ~nw.col("__stated"),
-            "__is_no_currency": nw.col("__stated") & nw.col("charges_currency").is_null(),
+            "__is_no_currency": nw.col("__stated") & self.folded().is_null(),
             "__is_unknown_type": self.unknown_type(),
             "__is_virtual_currency": nw.col("__stated") & self.virtual(),
         }
@@ -202,19 +211,22 @@ class _Rule:
         stated = [~nw.col(column).is_null() for column in self.facts.unknown]
         return nw.any_horizontal(*stated, ignore_nulls=False) if stated else nw.lit(False)
 
+    def folded(self) -> Expr:
+        """The currency as it is compared; an empty one is unstated."""
+        if not self.facts.unfolded:
+            return nw.col("charges_currency")
+        word = nw.col("charges_currency").str.strip_chars(SPACES).str.to_uppercase()
+        return nw.when(word != "").then(word)
+
     def virtual(self) -> Expr:
-        currency = nw.col("charges_currency")
         if self.facts.currencies is None:
-            known = currency.str.to_uppercase().is_in([*sorted(ISO_4217), UNSTATED]).fill_null(True)
-            return ~(known | currency.is_null())
+            word = self.folded()
+            return ~(word.is_in([*sorted(ISO_4217), UNSTATED]).fill_null(True) | word.is_null())
         names = sorted(self.facts.virtual)
-        return currency.is_in(names).fill_null(False) if names else nw.lit(False)
+        return nw.col("charges_currency").is_in(names).fill_null(False) if names else nw.lit(False)
 
     def currency(self) -> Expr:
-        stated = nw.col("charges_currency")
-        if self.facts.currencies is None or any(c != c.upper() for c in self.facts.currencies if c is not None):
-            stated = stated.str.to_uppercase()
-        return nw.when(nw.col("__stated")).then(stated.fill_null(UNSTATED))
+        return nw.when(nw.col("__stated")).then(self.folded().fill_null(UNSTATED))
 
     def outputs(self) -> Step:
         """Null where there is no charge, where the vendor only estimates, and where the currency is not money."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import narwhals.stable.v2 as nw
 import polars as pl
 
-from truto_usage_nb.costs.facts import look
+from truto_usage_nb.costs.facts import NOTHING_SAID, Said, look
 from truto_usage_nb.costs.kept import Lines, keep
 from truto_usage_nb.costs.lines import rule_lines
 from truto_usage_nb.costs.reasons import REASONS
@@ -22,20 +22,23 @@ from truto_usage_nb.native import Frame, Native, collect, enter
 __all__ = ["asked", "counted", "prepared", "ruled"]
 
 _BESIDE = (
-    "__start", "__end", "__covered", "__tokens", *(f"__{kind}" for kind in KINDS), "__charged", "__shape", "__length",
+    "__start", "__end", "__updated", "__is_state", "__covered", "__tokens", *(f"__{kind}" for kind in KINDS),
+    "__charged", "__shape", "__length",
     *OUTPUTS[:-1], *(f"__is_{reason}" for reason in REASONS if reason != "dual_currency"),
 )  # fmt: skip
 """What the rule says of a record, as far as a table reads it."""
 
 
-def prepared(native: Native, facts: Facts, *, kinds: bool) -> Frame:
+def prepared(native: Native, facts: Facts, said: Said = NOTHING_SAID, *, kinds: bool) -> Frame:
     """Apply the rule to a frame's records, and add all else that a table reads of each."""
-    return counted(rule_lines(native.frame, facts, native), kinds=kinds)
+    return counted(rule_lines(native.frame, facts, native), said, kinds=kinds)
 
 
-def counted(lines: Frame, *, kinds: bool) -> Frame:
+def counted(lines: Frame, said: Said = NOTHING_SAID, *, kinds: bool) -> Frame:
     """Add to lines of the rule their tokens, whether they are charged, their shape and how long they are."""
-    lines = with_tokens(lines, kinds=kinds).with_columns(__charged=nw.col("charges_count").fill_null(0) > 0)
+    lines = with_tokens(lines, said.input_includes_cache, kinds=kinds).with_columns(
+        __charged=nw.col("charges_count").fill_null(0) > 0
+    )
     return lines.with_columns(__shape=shape(), __length=length())
 
 
@@ -57,5 +60,5 @@ def asked(lines: pl.DataFrame) -> Native:
     native = enter(lines.drop(_BESIDE, strict=False))
     if not set(_BESIDE) <= set(lines.columns):
         return native
-    running, mixed = (bool(lines[f"__is_{each}"].any()) for each in ("running_total", "mixed_currency"))
+    running, mixed = (bool(lines[f"__is_{each}"].any()) for each in ("state", "mixed_currency"))
     return keep(native, Lines(enter(lines).frame, running, mixed))

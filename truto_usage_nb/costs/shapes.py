@@ -5,11 +5,13 @@ from __future__ import annotations
 import narwhals.stable.v2 as nw
 import polars as pl
 
+from truto_usage_nb.costs.totals import is_spend
+
 __all__ = ["LENGTHS", "OWN_KEY", "SHAPE_COLUMNS", "length", "named", "shape"]
 
 HOUR, DAY = 3_600_000_000, 86_400_000_000
-LENGTHS = ("instant", "minute", "hour", "day", "month", "longer")
-"""Names of how long a record is: an instant, under an hour, under a day, under 28 days, up to 31 days, longer."""
+LENGTHS = ("instant", "minute", "hour", "day", "week", "month", "longer")
+"""Names of how long a record is: an instant, under an hour, under a day, under two days, under 28, up to 31, longer."""
 
 SHAPE_COLUMNS = (
     "report_type", "integration", "model_id", "surface", "usage_unit", "usage_requests_composer", "usage_requests_chat",
@@ -42,7 +44,7 @@ def shape() -> nw.Expr:
     daily = nw.when(counted & nw.col("__tokens").is_null()).then(nw.lit(DAILY)).otherwise(nw.lit(0))
     other = nw.when(nw.col("__charged")).then(nw.lit(CHARGED)).otherwise(daily)
     number = nw.when(_is_codex()).then(_codex()).otherwise(other)
-    number = nw.when(nw.col("__is_running_total")).then(nw.lit(SPEND)).otherwise(number)
+    number = nw.when(nw.col("__is_running_total") | is_spend()).then(nw.lit(SPEND)).otherwise(number)
     own = (nw.col("integration") == "cursor") & (nw.col("usage_requests_api_key").fill_null(0) > 0)
     return number + nw.when(own.fill_null(False)).then(nw.lit(OWN_KEY)).otherwise(nw.lit(0))
 
@@ -74,8 +76,8 @@ def named(shape: str = "shape", integration: str = "integration", report_type: s
 def length() -> nw.Expr:
     """Number how long a record is, as an index into LENGTHS; null where it has no start or end."""
     span = nw.col("__end") - nw.col("__start")
-    number = nw.when(span > 31 * DAY).then(nw.lit(5)).otherwise(nw.lit(4))
-    for limit, value in ((28 * DAY, 3), (DAY, 2), (HOUR, 1)):
+    number = nw.when(span > 31 * DAY).then(nw.lit(6)).otherwise(nw.lit(5))
+    for limit, value in ((28 * DAY, 4), (2 * DAY, 3), (DAY, 2), (HOUR, 1)):
         number = nw.when(span < limit).then(nw.lit(value)).otherwise(number)
     number = nw.when(span <= 0).then(nw.lit(0)).otherwise(number)
     return nw.when(~span.is_null()).then(number)

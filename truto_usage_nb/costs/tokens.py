@@ -1,15 +1,26 @@
-"""How many tokens a record states, in all and by kind."""
+"""How many tokens a record states, in all and by kind.
+
+The kinds are disjoint, and what a vendor states of them may not add up. Whatever it states, no count here falls below
+zero: writes to a cache are the greater of what is stated and the sum of their lifetimes, and where the kinds exceed the
+total the kinds count (`token_mismatch`). Claude's input never holds the cache; elsewhere a total that equals input plus
+output beside cached tokens shows that it does. Where no total shows it the caller may say it, else it is told.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import narwhals.stable.v2 as nw
 
 from truto_usage_nb.native import Frame
 
-__all__ = ["KINDS", "TOKEN_COLUMNS", "with_tokens"]
+__all__ = ["CACHED_COLUMNS", "DISJOINT", "KINDS", "TOKEN_COLUMNS", "token_mismatch", "undecided_input", "with_tokens"]
 
 KINDS = ("input", "cache_read", "cache_write_5m", "cache_write_1h", "cache_write", "output")
 """The disjoint kinds. `cache_write` holds writes whose lifetime is not stated, beside those of 5 minutes and 1 hour."""
+
+DISJOINT = ("claude",)
+"""The integrations whose vendor says that input never holds what was read from, or written to, a cache."""
 
 _COLUMN = {
     "input": "usage_tokens_input",
@@ -19,37 +30,84 @@ _COLUMN = {
     "cache_write_5m": "usage_tokens_cache_write_ephemeral_5m",
     "cache_write_1h": "usage_tokens_cache_write_ephemeral_1h",
 }
-TOKEN_COLUMNS = (*_COLUMN.values(), "usage_tokens_total")
+TOTAL = "usage_tokens_total"
+TOKEN_COLUMNS = (*_COLUMN.values(), TOTAL)
+CACHED_COLUMNS = tuple(column for kind, column in _COLUMN.items() if kind.startswith("cache"))
 
 
-def with_tokens(frame: Frame, *, kinds: bool = False) -> Frame:
+def _zero(kind: str) -> nw.Expr:
+    return nw.col(_COLUMN[kind]).fill_null(0)
+
+
+def _lifetimes() -> nw.Expr:
+    return _zero("cache_write_5m") + _zero("cache_write_1h")
+
+
+def _cached() -> nw.Expr:
+    """Tokens read from, or written to, a cache."""
+    return _zero("cache_read") + nw.max_horizontal(_zero("cache_write"), _lifetimes())
+
+
+def _stated(*kinds: str) -> nw.Expr:
+    return nw.any_horizontal(*(~nw.col(_COLUMN[kind]).is_null() for kind in kinds or _COLUMN), ignore_nulls=False)
+
+
+def _may_contain() -> nw.Expr:
+    """Whether the input is large enough to hold the cache, at a vendor whose input may."""
+    vendor = ~nw.col("integration").is_in(DISJOINT).fill_null(False)
+    return vendor & (_cached() > 0) & (_zero("input") >= _cached())
+
+
+def _shown() -> nw.Expr:
+    """Whether the total equals input plus output beside cached tokens."""
+    return (nw.col(TOTAL) == _zero("input") + _zero("output")).fill_null(False)
+
+
+def undecided_input() -> nw.Expr:
+    """Tell the records whose input may hold the cache, and no total says whether it does."""
+    apart = (nw.col(TOTAL) >= _zero("input") + _zero("output") + _cached()).fill_null(False)
+    return _may_contain() & ~_shown() & ~apart
+
+
+def _contains(said: Mapping[str, bool]) -> nw.Expr:
+    """Whether the input holds the cache: the total shows it, or, where no total does, the caller says it."""
+    names = sorted(name for name, includes in said.items() if includes)
+    shown = _may_contain() & _shown()
+    return shown | (undecided_input() & nw.col("integration").is_in(names).fill_null(False)) if names else shown
+
+
+def token_mismatch(said: Mapping[str, bool]) -> nw.Expr:
+    """Tell the records whose kinds add up to more than their stated total."""
+    own = _zero("input") + _zero("output") + _cached()
+    contains = _contains(said)
+    exceeds = nw.when(contains).then(nw.lit(False)).otherwise((own > nw.col(TOTAL)).fill_null(False))
+    return exceeds & _stated()
+
+
+def with_tokens(frame: Frame, said: Mapping[str, bool] | None = None, *, kinds: bool = False) -> Frame:
     """Add `__tokens` (null where a record states none) and, with `kinds`, a column `__<kind>` for each of KINDS.
 
-    Tokens are usage_tokens_total, else the sum of the disjoint kinds. An input that contains the cache, which shows by
-    total = input + output beside cache reads, is reduced to its own part.
+    Tokens are usage_tokens_total, or the sum of the disjoint kinds where there is no total or the kinds exceed it.
+    `said` tells by integration whether an input holds the cache, where no total shows it.
     """
-    given = {kind: ~nw.col(column).is_null() for kind, column in _COLUMN.items()}
-    zero = {kind: nw.col(column).fill_null(0) for kind, column in _COLUMN.items()}
-    lifetimes = zero["cache_write_5m"] + zero["cache_write_1h"]
-    written = nw.when(given["cache_write"]).then(zero["cache_write"]).otherwise(lifetimes)
     frame = frame.with_columns(
-        __written=written, __some=nw.any_horizontal(*given.values(), ignore_nulls=False), __lifetimes=lifetimes
+        __written=nw.max_horizontal(_zero("cache_write"), _lifetimes()), __contains_cache=_contains(said or {})
     )
-    total = zero["input"] + zero["output"] + zero["cache_read"] + nw.col("__written")
-    sum_of_kinds = nw.when(nw.col("__some")).then(total)
-    frame = frame.with_columns(__tokens=nw.coalesce(nw.col("usage_tokens_total"), sum_of_kinds))
-    return _with_kinds(frame, zero) if kinds else frame
+    cached = _zero("cache_read") + nw.col("__written")
+    alone = nw.when(nw.col("__contains_cache")).then(_zero("input") - cached).otherwise(_zero("input"))
+    frame = frame.with_columns(__alone=alone)
+    total = nw.col("__alone") + _zero("output") + cached
+    frame = frame.with_columns(__sum_of_kinds=nw.when(_stated()).then(total))
+    frame = frame.with_columns(__tokens=nw.max_horizontal(nw.col(TOTAL), nw.col("__sum_of_kinds")))
+    return _with_kinds(frame) if kinds else frame
 
 
-def _with_kinds(frame: Frame, zero: dict[str, nw.Expr]) -> Frame:
-    cached = zero["cache_read"] + nw.col("__written")
-    stated = nw.col("usage_tokens_total").fill_null(-1)
-    contains = (cached > 0) & (stated == zero["input"] + zero["output"]) & (zero["input"] >= cached)
+def _with_kinds(frame: Frame) -> Frame:
     return frame.with_columns(
-        __input=nw.when(contains).then(zero["input"] - cached).otherwise(zero["input"]),
-        __cache_read=zero["cache_read"],
-        __cache_write_5m=zero["cache_write_5m"],
-        __cache_write_1h=zero["cache_write_1h"],
-        __cache_write=nw.col("__written") - nw.col("__lifetimes"),
-        __output=zero["output"],
+        __input=nw.col("__alone"),
+        __cache_read=_zero("cache_read"),
+        __cache_write_5m=_zero("cache_write_5m"),
+        __cache_write_1h=_zero("cache_write_1h"),
+        __cache_write=nw.col("__written") - _lifetimes(),
+        __output=_zero("output"),
     )

@@ -1,23 +1,62 @@
-"""Running totals: records that repeat, and enlarge, what an earlier record of their cycle said."""
+"""Running totals: records that repeat, and enlarge, what an earlier record of their cycle said.
+
+Cursor's spend is a person's billing cycle to date. Whatever Datadog states of a product is a state of its month: a day
+holds the month to date, a month the whole of it, and of a month the latest state alone counts. A refund is no state,
+and a piece that was cut out of a record (`overhang="prorate"`) is a piece.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import narwhals.stable.v2 as nw
 
-__all__ = ["is_running_total"]
+__all__ = ["PRORATED", "is_running_total", "is_spend", "is_state"]
 
 DAY = 86_400_000_000
 """Microseconds of a day."""
+PRORATED = "prorated_share"
+"""The column in which a load says what share of a record is left of it."""
 
 
-def is_running_total() -> nw.Expr:
-    """Tell the records whose amounts run up over a cycle; needs the instants `__start` and `__end`.
+def _given(kind: str) -> nw.Expr:
+    return ~nw.col(f"charges_{kind}").is_null()
 
-    Cursor's spend states on_demand and included of a person for the billing cycle to date, with no model and no tokens;
-    its events state a total. Datadog's estimate by day states the month to date; its months are stated once.
+
+def _span() -> nw.Expr:
+    return nw.col("__end") - nw.col("__start")
+
+
+def is_spend() -> nw.Expr:
+    """Tell Cursor's spend: on_demand or included of a person over a cycle, with no model; an event states a total.
+
+    Needs the instants `__start` and `__end`.
     """
-    given = {c: ~nw.col(c).is_null() for c in ("charges_included", "charges_on_demand", "model_id")}
-    spend = (nw.col("integration") == "cursor") & given["charges_included"] & given["charges_on_demand"]
-    daily = (nw.col("integration") == "datadog") & (nw.col("__end") - nw.col("__start") <= DAY)
-    charged = nw.col("charges_count").fill_null(0) > 0
-    return (spend & ~given["model_id"]).fill_null(False) | (daily & charged).fill_null(False)
+    either, both = _given("on_demand") | _given("included"), _given("on_demand") & _given("included")
+    long = (_span() > DAY).fill_null(False)
+    cursor = (nw.col("integration") == "cursor").fill_null(False)
+    return cursor & nw.col("model_id").is_null() & (both | (either & long))
+
+
+def _is_datadogs() -> nw.Expr:
+    return (nw.col("integration") == "datadog").fill_null(False) & (nw.col("charges_count").fill_null(0) > 0)
+
+
+def _is_whole(columns: Collection[str]) -> nw.Expr:
+    """No refund, and no piece of a longer record."""
+    names = (f"charges_{kind}" for kind in ("net", "total", "on_demand", "committed", "usage_based"))
+    leading = [nw.col(name).cast(nw.Float64()) for name in names if name in columns]
+    whole = nw.coalesce(*leading).fill_null(0.0) >= 0 if leading else nw.lit(True)
+    return whole & (nw.col(PRORATED).fill_null(1.0) >= 1) if PRORATED in columns else whole
+
+
+def is_state(columns: Collection[str]) -> nw.Expr:
+    """Tell the records of which only the latest of their cycle counts; `columns` are those of the frame that hold
+    anything.
+    """
+    return (is_spend() | _is_datadogs()) & _is_whole(columns)
+
+
+def is_running_total(columns: Collection[str]) -> nw.Expr:
+    """Tell the states that are no whole month: they run up over a cycle."""
+    return is_state(columns) & (is_spend() | (_span() < 28 * DAY).fill_null(False))

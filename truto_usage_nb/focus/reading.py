@@ -16,10 +16,10 @@ import polars as pl
 from truto_usage_nb import schema
 from truto_usage_nb.costs.digest import OVERHANG, Digest, digest
 from truto_usage_nb.costs.facts import Said
-from truto_usage_nb.costs.guard import guard
+from truto_usage_nb.costs.guard import checked
 from truto_usage_nb.costs.lines import cost_lines
 from truto_usage_nb.costs.matching import KEY, keyed
-from truto_usage_nb.costs.records import check_records, of_accounts, within_period
+from truto_usage_nb.costs.records import within_period
 from truto_usage_nb.costs.tokens import KINDS, TOKEN_COLUMNS
 from truto_usage_nb.focus.amounts import AMOUNT, exact
 from truto_usage_nb.focus.credits import with_credit_rates, with_restatements
@@ -71,10 +71,9 @@ def read(native: Native, options: Options, result: Any = None) -> Reading:
     known_accounts(options, records["integrated_account_id"].unique().to_list())
     records = with_credit_rates(records, options)
     held, told = within_period(enter(records), options.choices.get("overhang"))
-    read_once = check_records(held, _digest(held, options), options.choices)
-    counted, checked = guard(held, read_once, options.choices), of_accounts(held, read_once)
+    held, counted = checked(held, lambda records, bin: _digest(records, options, bin), options.choices)
     keys = keyed(counted).rename({"dim_0": ROW})
-    lines = _lines(collect(checked.frame), options)
+    lines = _lines(collect(held.frame), options)
     refuse_what_cannot_be_exported(lines)
     money = with_searches(_money(lines, keys, options), lines)
     tokens = _tokens(lines, keys, money, options)
@@ -100,9 +99,9 @@ def _typed(records: pl.DataFrame, name: str, dtype: Any) -> pl.Expr:
     return pl.col(name).cast(dtype)
 
 
-def _digest(checked: Native, options: Options) -> Digest:
-    chosen = options.choices
-    return digest(checked, (ROW,), kinds=True, billing_currency=chosen.get("billing_currency"), said=Said.of(chosen))
+def _digest(records: Native, options: Options, bin: int) -> Digest:
+    said, currency = Said.of(options.choices), options.choices.get("billing_currency")
+    return digest(records, (ROW,), bin=bin, kinds=True, billing_currency=currency, said=said)
 
 
 def _lines(records: pl.DataFrame, options: Options) -> pl.DataFrame:
@@ -145,7 +144,7 @@ def _stated(keys: pl.DataFrame) -> pl.DataFrame:
     """A row per record and currency: its key, and its tokens by kind, charged or covered; `unkind` have no kind."""
     every = {kind: (pl.col(kind) + pl.col(f"covered_{kind}")).fill_null(0).cast(pl.Float64) for kind in KINDS}
     whole = (pl.col("tokens") + pl.col("covered_tokens")).fill_null(0).cast(pl.Float64)
-    rows = keys.select(ROW, "currency", "day", "key_model", "key_tier", unkind=whole, **every)
+    rows = keys.select(ROW, "currency", *(c for c in KEY if c != "integrated_account_id"), unkind=whole, **every)
     return rows.with_columns(unkind=pl.col("unkind") - pl.sum_horizontal(*KINDS))
 
 
