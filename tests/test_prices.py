@@ -19,6 +19,7 @@ from truto_usage_nb.prices import _amount, unit_prices
 from truto_usage_nb.questions import check_prices
 
 M = 1_000_000
+MODEL = "claude-sonnet-4-5"
 DAY = date(2026, 10, 5)
 LATE = date(2026, 10, 20)
 """A day on which genai-prices 0.2.3 lists tiers of Anthropic and OpenAI: most are dated 12 or 14 October."""
@@ -188,6 +189,9 @@ def test_an_embedding_has_no_price_for_output_and_a_cached_token_costs_what_inpu
     assert (found.input, found.output) == (pytest.approx(0.13e-6), None)
     pro = unit_prices("gpt-5-pro", "openai", DAY)  # $15 and $120, no discount for cached input
     assert [getattr(pro, kind) * 1e6 for kind in KINDS] == pytest.approx([15, 120, 15, 15, 15])
+    # the list has a price of a write on Bedrock, and none of one that is kept for an hour: not the cheaper one's
+    old = unit_prices("us.anthropic.claude-sonnet-4-20250514-v1:0", "anthropic", DAY)
+    assert (old.cache_write_5m, old.cache_write_1h) == (pytest.approx(3.75e-6), None)
     opus = unit_prices("claude-opus-5", "anthropic", DAY)
     assert [getattr(opus, kind) * 1e6 for kind in KINDS] == pytest.approx([5, 25, 0.5, 6.25, 10])
 
@@ -330,7 +334,12 @@ def test_savings_of_a_cache_leave_out_what_has_no_price():
     assert row["unpriced_tokens"] == 7
 
 
-MODEL = "claude-sonnet-4-5"
+def test_money_under_one_spelling_is_held_against_tokens_under_another():
+    """1 M tokens under the dated name list at $3, billed $2.40 under the alias: 0.8, on one line."""
+    money = usage(MODEL, "anthropic", 2.4) | {"usage": None}
+    frame = frame_of([money, usage(f"{MODEL}-20250929", "anthropic", input=M)])
+    row = check_prices(frame).to_dicts()
+    assert [(r["model_id"], r["billed"], r["ratio"]) for r in row] == [(MODEL, 2.4, pytest.approx(0.8))]
 
 
 def test_a_table_of_models_has_one_line_a_model_and_the_columns_own_table_a_line_a_spelling():

@@ -62,7 +62,8 @@ class UnitPrices:
     """Hold what one token of each kind cost on a day, in USD, and the price list's own name of the model.
 
     A kind is None where the list has no price for it, as for the output of an embedding. A cached or written token
-    without a price of its own costs what the list says of the kind that holds it: fresh input.
+    without a price of its own costs what the list says of the kind that holds it: fresh input. A write kept for an hour
+    never has the price of a shorter one.
     """
 
     model: str
@@ -274,7 +275,7 @@ def _units(model: Any, price: Any, window: Window | None) -> UnitPrices | None:
     fresh = amounts.get("input")
     read = amounts.get("cache_read", fresh)
     written = amounts.get("cache_write_5m", amounts.get("cache_write", fresh))
-    kept = amounts.get("cache_write_1h", amounts.get("cache_write", fresh))
+    kept = amounts.get("cache_write_1h", None if "cache_write" in amounts else fresh)
     units = (fresh, amounts.get("output"), read, written, kept)
     return None if all(unit is None for unit in units) else UnitPrices(model.id, *units)
 

@@ -11,12 +11,14 @@ from truto_usage_nb.costs.building import Question, matched
 from truto_usage_nb.costs.choices import Choices
 from truto_usage_nb.costs.digest import Digest, check_dims
 from truto_usage_nb.costs.estimates import estimated
+from truto_usage_nb.costs.identities import one_name_a_model
 from truto_usage_nb.costs.pricing import priced_by
 from truto_usage_nb.native import Native, enter
 from truto_usage_nb.prices import CURRENCY
 
 __all__ = ["check_prices"]
 
+MODEL = "model_id"
 COLUMNS = ("month", "currency", "billed", "estimate", "ratio", "reading")
 _SUMS = [
     "money",
@@ -54,7 +56,8 @@ def check_prices(frame: Any, by: str | Sequence[str] | None = "model_id", **choi
     (money that bought tokens), `estimate` (USD, of the tokens that have a price), `ratio` (billed over estimate), and
     `reading`, the ratio in words: about 0.5 is batch or flex, 1.1 data residency, 100 cents read as dollars. The ratio
     is null where there is nothing to compare: another currency, no charge, a refund, or tokens without a list price.
-    Prices are those of the usage date and the base tier, as `estimate_costs` has them, without any discount.
+    Prices are those of the usage date and the base tier, as `estimate_costs` has them, without any discount. In lines
+    of `model_id` the spellings of a model share one, as in `cost_per_model`.
 
     >>> import truto_usage_nb as tu
     >>> usage = tu.sandbox().load_usage("cursor", period="2026-10-05")
@@ -71,6 +74,8 @@ def _checked(native: Native, by: str | Sequence[str] | None, choices: Any) -> pl
     asked = priced_by(native, names)
     read = matched(native, Question.of(asked, None, "UTC", "billed", choices, kinds=True))
     rows = estimated(read).with_columns(month=pl.col("day").dt.truncate("1mo"))
+    if MODEL in names:  # money and tokens may spell a model in two ways
+        rows = one_name_a_model(rows, f"dim_{names.index(MODEL)}", read.dims[: len(names)])
     return _table(rows, read, names)
 
 
