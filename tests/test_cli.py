@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -28,6 +29,7 @@ from truto_usage_nb.sandbox.app import DEFAULT_TOKEN
 from truto_usage_nb.sandbox.serve import loopback
 
 DAY = ["--sandbox", "--period", "2026-09-14"]
+ROOT = Path(__file__).parent.parent
 
 
 def told(capsys):
@@ -301,3 +303,74 @@ def test_a_closed_pipe_is_no_fault():
     assert run.wait(timeout=60) == 141
     assert run.stderr.read() == ""
     run.stderr.close()
+
+
+def shelled(command, tmp_path, encoding="utf-8"):
+    """Run a command in a shell, where its streams can be what a shell makes of them."""
+    line = command.replace("truto-usage", f"{sys.executable} -m truto_usage_nb")
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    options = {"cwd": tmp_path, "env": environment, "encoding": encoding}
+    return subprocess.run(line, shell=True, capture_output=True, check=False, **options)
+
+
+LOAD = f"truto-usage load confluent {' '.join(DAY)}"
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        (f"{LOAD} -o - >/dev/full", "standard output cannot be written: no space left on device"),
+        (f"{LOAD} >/dev/full", "standard output cannot be written: no space left on device"),
+        ("truto-usage reports >/dev/full", "standard output cannot be written: no space left on device"),
+        (f"{LOAD} -o - >&-", "standard output cannot be written: it is closed"),
+        (f"{LOAD} -o /dev/stdout >&-", "/dev/stdout cannot be written: it is closed"),
+        (f"{LOAD} -o /dev/full", "/dev/full cannot be written: no space left on device"),
+    ],
+)
+def test_an_output_that_cannot_be_written_is_one_line(command, says, tmp_path):
+    done = shelled(command, tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"truto-usage: {says}")
+    assert done.stderr.count("\n") == 1
+    assert done.stdout == ""
+
+
+def test_standard_output_by_its_path_is_the_table_alone(tmp_path):
+    done = shelled(f"echo before >log; {LOAD} -o /dev/stdout >>log; {LOAD} -q -o x.csv; cat x.csv", tmp_path)
+    assert (tmp_path / "log").read_text() == f"before\n{done.stdout}"
+    assert done.stderr == ""
+
+
+def test_nobody_hears_it_and_the_exit_code_still_says_it(tmp_path):
+    assert shelled("truto-usage load 2>&-", tmp_path).returncode == 2
+    assert shelled("truto-usage accounts 2>/dev/full", tmp_path).returncode == 2
+    assert shelled(f"{LOAD} -q -o x.csv 2>&-", tmp_path).returncode == 0
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_a_terminal_that_is_not_utf_8_is_spoken_to_and_a_table_is_utf_8(encoding, tmp_path):
+    done = shelled(f"PYTHONIOENCODING={encoding} {LOAD}", tmp_path, encoding)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "UsageResult(42 records of confluent" in done.stdout
+    done = shelled(f"PYTHONIOENCODING={encoding} {LOAD} -o - >x.csv", tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "x.csv").read_text(encoding="utf-8").count("\n") == 43
+
+
+def test_a_place_that_cannot_be_written_to_is_refused_before_anything_is_loaded(tmp_path, capsys, monkeypatch):
+    from truto_usage_nb.client import Client
+
+    def load(*_, **__):
+        raise AssertionError("it loaded first")
+
+    monkeypatch.setattr(Client, "fetch_usage", load)
+    (tmp_path / "file").write_text("")
+    (tmp_path / "folder.html").mkdir()
+    assert main(["load", "confluent", *DAY, "-o", str(tmp_path / "file" / "x.csv")]) == 1
+    report = ["report", "ai_spend", "--sandbox", "--period", "2026-10", "-o"]
+    assert main([*report, str(tmp_path / "folder.html")]) == 1
+    assert main([*report, str(tmp_path / "x.html"), "--keep-snapshot", str(tmp_path / "folder.html")]) == 1
+    said = told(capsys)[1].splitlines()
+    assert [line.rpartition("cannot be written: ")[2] for line in said] == [
+        f"{tmp_path / 'file'} is not a folder", *["it is a folder; name a file in it"] * 2
+    ]  # fmt: skip

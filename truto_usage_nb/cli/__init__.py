@@ -22,9 +22,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         from truto_usage_nb.cli.exits import running
 
-        return running(given)  # which brings in the rest, so that Ctrl-C is quiet from the first moment on
+        code = running(given)  # which brings in the rest, so that Ctrl-C is quiet from the first moment on
     except KeyboardInterrupt:
-        return INTERRUPTED
+        code = INTERRUPTED
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter tries once more at its end
-        return PIPE_CLOSED
+        code = PIPE_CLOSED
+    _let_go()
+    return code
+
+
+def _let_go() -> None:
+    """Leave nothing that the interpreter would try to write once more at its end, where nothing can be written."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

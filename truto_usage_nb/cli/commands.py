@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import sys
 import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from truto_usage_nb.cli.codes import DONE, INCOMPLETE
 from truto_usage_nb.errors import InputError, did_you_mean
 from truto_usage_nb.query import PARAMETERS
+from truto_usage_nb.writing import check_target, is_stream, write_stdout
 
 if TYPE_CHECKING:
     from truto_usage_nb.client import Client
@@ -51,11 +51,12 @@ def _output(text: str | None) -> Path | None:
     if text is None or text == "-":
         return None if text is None else Path("-")
     path = Path(text)
-    if path.suffix.lower() not in _KINDS:
+    if path.suffix.lower() not in _KINDS and not is_stream(path):
         near = did_you_mean(path.suffix, _KINDS)
         raise InputError(f"-o {text} ends in none of {', '.join(_KINDS)}.{near}")
     if path.is_dir():
         raise InputError(f"-o {text} is a folder; name a file in it")
+    check_target(path)
     return path
 
 
@@ -63,15 +64,15 @@ def _write(result: UsageResult, output: Path | None, *, quiet: bool) -> None:
     from truto_usage_nb.spreadsheets import csv_text, write_csv, write_xlsx
 
     if output is None:
-        sys.stdout.write(f"{result!r}\n{result.polars.head(10)}\n")
+        write_stdout(f"{result!r}\n{result.polars.head(10)}\n")
         return
     if output == Path("-"):
-        sys.stdout.write(csv_text(result))
+        write_stdout(csv_text(result), as_it_is=True)
         return
-    writers: dict[str, Any] = {".csv": write_csv, ".xlsx": write_xlsx}
-    writers.get(output.suffix.lower(), lambda one, path: one.save(path))(result, output)
-    if not quiet:
-        sys.stdout.write(f"{output}: {result.polars.height:,} records{_span(result)}\n")
+    writers: dict[str, Any] = {".parquet": lambda one, path: one.save(path), ".xlsx": write_xlsx}
+    writers.get(output.suffix.lower(), write_csv)(result, output)
+    if not quiet and not is_stream(output):  # it may be standard output, where a table is expected
+        write_stdout(f"{output}: {result.polars.height:,} records{_span(result)}\n")
 
 
 def _span(result: UsageResult) -> str:
@@ -124,7 +125,7 @@ def report(arguments: argparse.Namespace) -> int:
         **_parameters(arguments.parameters),
     )
     if not arguments.quiet:
-        sys.stdout.write("".join(f"{each}\n" for each in (path, pdf) if each is not None))
+        write_stdout("".join(f"{each}\n" for each in (path, pdf) if each is not None and not is_stream(each)))
     return DONE
 
 
@@ -154,7 +155,7 @@ def accounts(arguments: argparse.Namespace) -> int:
     with _client(arguments) as client:
         rows = client.list_accounts().rows(named=True)
     lines = ("\t".join(_printable(row[name]) for name in ("id", "integration", "name")) for row in rows)
-    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    write_stdout("".join(f"{line}\n" for line in lines))
     return DONE
 
 
@@ -168,7 +169,7 @@ def reports(_: argparse.Namespace) -> int:
     """List the reports, a line each."""
     from truto_usage_nb.reports import list_reports
 
-    sys.stdout.write("".join(f"{name}\n" for name in list_reports()))
+    write_stdout("".join(f"{name}\n" for name in list_reports()))
     return DONE
 
 

@@ -6,7 +6,7 @@ import re
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from truto_usage_nb.cli.codes import DONE, FAILED, FOR_NOW, REFUSED
@@ -34,6 +34,8 @@ def running(given: Sequence[str]) -> int:
             arguments = parsed(given)
             return int(arguments.run(arguments) or DONE)
     except UsageError as problem:
+        if isinstance(problem.__cause__, BrokenPipeError):
+            raise problem.__cause__ from None
         _say(spoken(problem))
         return code_of(problem)
     except BrokenPipeError:
@@ -82,4 +84,7 @@ def _warned() -> Iterator[None]:
 
 
 def _say(text: str) -> None:
-    sys.stderr.write(f"truto-usage: {text}\n")
+    with suppress(OSError):  # where nobody hears it, the exit code says it still
+        if sys.stderr is not None:
+            sys.stderr.write(f"truto-usage: {text}\n")
+            sys.stderr.flush()

@@ -22,6 +22,7 @@ from truto_usage_nb.focus.options import Options, moment
 from truto_usage_nb.focus.writing import write_csv
 from truto_usage_nb.native import as_it_is, enter, require
 from truto_usage_nb.result import UsageResult
+from truto_usage_nb.writing import write_file
 
 __all__ = ["check_focus", "focus_billing_periods", "to_focus", "write_focus"]
 
@@ -133,11 +134,7 @@ def write_focus(frame: Any, path: str | Path) -> Path:
     target = Path(path)
     table = as_it_is(enter(frame).frame)
     if target.suffix == ".csv":
-        write_csv(table, target)
-    elif target.suffix == ".parquet":
-        partial = target.with_name(f".{target.name}.partial")
-        table.write_parquet(partial)
-        partial.replace(target)
-    else:
-        raise InputError(f"{target.name!r} is neither .csv nor .parquet.")
-    return target
+        return write_csv(table, target)
+    if target.suffix == ".parquet":
+        return write_file(target, table.write_parquet)
+    raise InputError(f"{target.name!r} is neither .csv nor .parquet.")

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import polars as pl
 
+from truto_usage_nb.writing import write_file
+
 __all__ = ["as_text", "write_csv"]
 
 
@@ -25,8 +27,7 @@ def _text(name: str, dtype: pl.DataType) -> pl.Expr:
     return column.cast(pl.String)
 
 
-def write_csv(table: pl.DataFrame, path: Path) -> None:
-    """Write the file in one go: a reader never sees half of one."""
-    partial = path.with_name(f".{path.name}.partial")
-    as_text(table).write_csv(partial, null_value="", line_terminator="\n")
-    partial.replace(path)
+def write_csv(table: pl.DataFrame, path: Path) -> Path:
+    """Write the file; it appears whole or not at all."""
+    texts = as_text(table)
+    return write_file(path, lambda file: texts.write_csv(file, null_value="", line_terminator="\n"))

@@ -13,6 +13,7 @@ from truto_usage_nb.costs.currencies import UNSTATED
 from truto_usage_nb.errors import InputError, did_you_mean
 from truto_usage_nb.plots.palette import INK, RULE, SOFT
 from truto_usage_nb.plots.wording import currency_name, plain, wrapped
+from truto_usage_nb.writing import write_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -181,7 +182,13 @@ def save(axes: Axes | Figure | Sequence[Axes], path: str | Path) -> Path:
     first: Any = axes[0] if isinstance(axes, Sequence) else axes
     figure = first if hasattr(first, "savefig") else first.figure
     to = Path(path)
-    undated = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(to.suffix.lower())
+    kind = to.suffix.lower().removeprefix(".")
+    if kind not in (known := figure.canvas.get_supported_filetypes()):
+        raise InputError(
+            f"{to} ends in none of .png, .svg and .pdf.{did_you_mean(kind, known)} The ending says the kind"
+        )
+    undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind)
     with mpl.rc_context({"svg.hashsalt": "truto_usage_nb", "svg.fonttype": "path"}):
-        figure.savefig(to, dpi=144, facecolor="white", metadata=undated)
-    return to
+        return write_file(
+            to, lambda file: figure.savefig(file, format=kind, dpi=144, facecolor="white", metadata=undated)
+        )

@@ -12,6 +12,7 @@ from truto_usage_nb.reports.given import plain
 from truto_usage_nb.reports.progress import Show, Step, progress_shown
 from truto_usage_nb.reports.shelf import Notebook, find, list_reports
 from truto_usage_nb.reports.source import Source
+from truto_usage_nb.writing import check_target, is_stream, write_file
 
 if TYPE_CHECKING:
     from truto_usage_nb.client import Client
@@ -49,8 +50,8 @@ def render_report(
     `amount`), `roster` (`integration`, `email`, a row a seat); `seat_prices`, such as {"cursor": (40, "USD")}; `budget`
     (an amount a month, or one by currency). `sandbox=True` brings the demo company's own tables along.
 
-    Raises `InputError` for an unknown report, parameter or file, `UsageError` with the cell's source when a cell fails,
-    `MissingExtraError` where a library or the browser is missing.
+    Raises `InputError` for an unknown report, parameter or file, `WriteError` for a place that cannot be written to,
+    `UsageError` with the cell's source when a cell fails, `MissingExtraError` for a library or browser that is missing.
 
     >>> import tempfile, truto_usage_nb as tu
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -65,6 +66,9 @@ def render_report(
     notebook = find(name_or_path)
     printer = _browser(pdf)
     notebook.check(parameters)
+    for target in (to, pdf, keep_snapshot):
+        if target is not None:
+            check_target(target)
     source = Source(snapshot, client, sandbox, accounts, period, keep_snapshot)
     source.check()
     own = _own(notebook, period)
@@ -73,10 +77,14 @@ def render_report(
         with worker(warm=notebook.shipped) as rendering, progress_shown(progress) as show:  # it gets ready meanwhile
             made = plain(source.brought(notebook, given), Path(scratch))
             own["snapshot"] = str(source.file(notebook, made, Path(scratch), show).resolve())
-            page = rendering.render(notebook, {**made, **own}, Path(to), show)
+            straight = not is_stream(Path(to))  # a pipe or /dev/stdout of this process is not one of that which renders
+            page = Path(to) if straight else Path(scratch) / "page.html"
+            rendering.render(notebook, {**made, **own}, page, show)
             if pdf is not None:
                 _printed(printer, page, Path(pdf), show)
-        return page
+            if not straight:
+                write_file(to, lambda stream: stream.write(page.read_bytes()))
+        return Path(to)
 
 
 def _printed(printer: str, page: Path, pdf: Path, show: Show) -> None:

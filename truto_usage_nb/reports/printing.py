@@ -10,7 +10,7 @@ from pathlib import Path
 
 from truto_usage_nb.errors import MissingExtraError, UsageError
 from truto_usage_nb.reports.running import quiet_environment
-from truto_usage_nb.reports.writing import whole
+from truto_usage_nb.writing import telling, write_file
 
 __all__ = ["browser", "to_pdf"]
 
@@ -35,7 +35,7 @@ def browser() -> str:
 
 def to_pdf(program: str, page: Path, pdf: Path) -> Path:
     """Print a page; the file appears whole or not at all."""
-    with tempfile.TemporaryDirectory(prefix="truto-print-") as scratch:
+    with telling(pdf), tempfile.TemporaryDirectory(prefix="truto-print-") as scratch:
         made = Path(scratch) / "page.pdf"
         sandbox = ("--no-sandbox",) if hasattr(os, "geteuid") and os.geteuid() == 0 else ()  # refuses root without
         command = [program, *_FLAGS, *sandbox, f"--user-data-dir={scratch}/profile", f"--print-to-pdf={made}"]
@@ -51,4 +51,5 @@ def to_pdf(program: str, page: Path, pdf: Path) -> Path:
             last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
             told = f"{program} did not print {page} (exit {done.returncode}): {last}; the page itself is there"
             raise UsageError(told)
-        return whole(pdf, made.read_bytes())
+        content = made.read_bytes()
+    return write_file(pdf, lambda file: file.write(content))

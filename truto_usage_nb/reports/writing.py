@@ -10,8 +10,9 @@ from typing import Any
 
 from truto_usage_nb.reports.shelf import library
 from truto_usage_nb.reports.steady import steady
+from truto_usage_nb.writing import write_file
 
-__all__ = ["prepare", "to_html", "whole"]
+__all__ = ["prepare", "to_html"]
 
 _HERE = Path(__file__).parent
 _HEADING = re.compile(r"<h2(?: id=\"[^\"]*\")?>(.*?)</h2>", re.DOTALL)
@@ -34,7 +35,8 @@ def to_html(notebook: Any, path: Path, folder: Path) -> Path:
     title = _title(notebook)
     resources = {"metadata": {"path": str(folder), "name": title}, "page_css": css, "page_title": title}
     page, _ = exporter.from_notebook_node(steady(notebook), resources=resources)
-    return whole(path, _with_contents(page).encode())
+    content = _with_contents(page).encode()
+    return write_file(path, lambda file: file.write(content))
 
 
 @cache
@@ -75,12 +77,3 @@ def _with_contents(page: str) -> str:
     page = _HEADING.sub(named, page)
     listed = f'<nav class="contents" aria-label="Contents"><ol>{"".join(links)}</ol></nav>' if links else ""
     return page.replace(_CONTENTS, listed, 1)
-
-
-def whole(path: Path, content: bytes) -> Path:
-    """Write a file that appears whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_name(f".{path.name}.part")
-    half.write_bytes(content)
-    half.replace(path)
-    return path
