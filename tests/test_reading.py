@@ -93,11 +93,18 @@ def test_a_field_that_is_not_documented_is_told_once(tmp_path):
 def test_a_file_that_is_broken_is_an_error_and_never_an_empty_frame(tmp_path, content):
     path = tmp_path / "page.json"
     path.write_bytes(content)
-    if content == b"":
-        assert tu.read_usage(path).is_empty()  # a stream without lines is a stream of no records
-        return
     with pytest.raises(ProtocolError):
         tu.read_usage(path)
+
+
+@pytest.mark.parametrize("content", [b"", b" \n"])
+def test_an_empty_file_is_no_page_and_an_empty_stream_has_no_records(tmp_path, content):
+    for name in ("page.json", "kept.parquet", "page"):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises((ProtocolError, DatasetError), match=rf"{name} .*empty|not a snapshot"):
+            tu.read_usage(tmp_path / name)
+    (tmp_path / "lines.ndjson").write_bytes(content)
+    assert tu.read_usage(tmp_path / "lines.ndjson").is_empty()
 
 
 @pytest.mark.parametrize("paths", ["gone.json", "*.gone", ["page.json", "gone.json"], []])

@@ -1,8 +1,10 @@
 """A snapshot: one Parquet file that says where its frame came from, and that nobody changed it since."""
 
 import json
+import random
 from datetime import timedelta
 from importlib.metadata import version
+from pathlib import Path
 
 import duckdb
 import polars as pl
@@ -115,3 +117,137 @@ def test_a_truncated_file_and_another_file_are_refused(saved):
         tu.read_result(path)
     with pytest.raises(tu.UsageError):
         tu.read_usage(path)
+
+
+def damaged(path, content, says):
+    """Each reader says in one line which file it is and what is wrong with it."""
+    path.write_bytes(content)
+    for read in (tu.read_result, tu.read_usage):
+        with pytest.raises(DatasetError, match=says) as told:
+            read(path)
+        assert str(path) in str(told.value)
+        assert "\n" not in str(told.value)
+
+
+def test_a_file_that_is_empty_or_cut_short_says_so(saved):
+    _, path = saved
+    content = path.read_bytes()
+    damaged(path, b"", r"is empty \(0 bytes\)")
+    for length in (1, 4, 12, len(content) // 2, len(content) - 8, len(content) - 1):
+        damaged(path, content[:length], "is not a snapshot, or no longer a whole one")
+    damaged(path, b"PK\x03\x04" + content[4:-9], "it does not begin as a Parquet file does")
+    damaged(path, content[:-4] + b"PAR2", "cut short or damaged")
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_bits_that_flipped_are_found_or_change_nothing(saved, seed):
+    """In the records as in what is said of them: an error of ours, or the very same result."""
+    result, path = saved
+    rng, content = random.Random(seed), bytearray(path.read_bytes())
+    foot = len(content) - int.from_bytes(content[-8:-4], "little") - 8  # where what is said begins
+    place = rng.randrange(foot, len(content)) if seed % 2 else rng.randrange(4, foot)
+    content[place] ^= 1 << rng.randrange(8)
+    path.write_bytes(content)
+    said, again = "", None
+    try:
+        again = tu.read_result(path)
+    except DatasetError as problem:
+        said = str(problem)
+    if again is None:
+        assert str(path) in said
+        assert "\n" not in said
+    else:
+        assert again.polars.equals(result.polars)
+        for name in ("queries", "fetched_at", "pages", "partial", "period", "settled_until", "told", "notes", "gaps"):
+            assert getattr(again, name) == getattr(result, name), name
+
+
+def resaid(path, change, *, hashed=True):
+    """Change what is said of the records, and keep them; `hashed` as whoever changes it on purpose would."""
+    from truto_usage_nb.result.snapshot import _provenance_hash
+
+    said, frame = facts(path), pl.read_parquet(path)
+    change(said)
+    if hashed and "provenance_hash" in said:
+        said["provenance_hash"] = _provenance_hash(said)
+    frame.write_parquet(path, metadata={KEY: json.dumps(said)})
+
+
+PROVENANCE = {
+    "a period": lambda said: said.update(period=["2026-09-01T00:00:00+00:00", "2026-10-01T00:00:00+00:00"]),
+    "a gap less": lambda said: said.update(partial=True, gaps=["f: failed"]),
+    "another query": lambda said: said["queries"][0].update(integrated_account_id="d"),
+    "no hash": lambda said: said.pop("provenance_hash"),
+    "another hash": lambda said: said.update(content_hash="0" * 64),
+}
+
+
+@pytest.mark.parametrize("change", PROVENANCE)
+def test_where_the_records_came_from_is_under_the_hash_too(saved, change):
+    _, path = saved
+    resaid(path, lambda said: None)
+    tu.read_result(path)
+    resaid(path, PROVENANCE[change], hashed=False)
+    with pytest.raises(DatasetError, match=r"was changed after it was saved|is damaged: .*provenance_hash") as told:
+        tu.read_result(path)
+    assert str(path) in str(told.value)
+
+
+WRONG = {
+    "format 99": (lambda said: said.update(format=99), "is a snapshot of format 99, and this version reads 1 to 2"),
+    "format text": (lambda said: said.update(format="new"), "is a snapshot of format new"),
+    "format true": (lambda said: said.update(format=True), "is a snapshot of format True"),
+    "no format": (lambda said: said.pop("format"), "cannot be read .*format"),
+    "pages": (lambda said: said.update(pages="three"), r"\(pages: Input should be a valid integer\)"),
+    "pages below 0": (lambda said: said.update(pages=-1), "pages: .*greater than or equal to 0"),
+    "partial": (lambda said: said.update(partial="no"), "partial: "),
+    "backend": (lambda said: said.update(backend="spark"), "backend: Input should be 'polars' or 'pandas'"),
+    "told": (lambda said: said.update(told="a text"), "told: Input should be a valid array"),
+    "a moment": (lambda said: said.update(fetched_at="yesterday"), "fetched_at: "),
+    "a moment without a zone": (lambda said: said.update(fetched_at="2026-11-23T12:00:00"), "fetched_at: .*timezone"),
+    "settled": (lambda said: said.update(settled_until={"c": 7}), "settled_until.c: "),
+    "a period": (lambda said: said.update(period=["2026-10-01T00:00:00Z"]), "period"),
+    "a period the wrong way": (lambda said: said["period"].reverse(), "or its period, is none .*is empty"),
+    "a query": (lambda said: said.update(queries=[{"modle_ids": ["a"]}]), "a query in it, or its period, is none"),
+    "queries": (lambda said: said.update(queries={"a": 1}), "queries: "),
+    "missing": (lambda said: said.pop("gaps"), "gaps: Field required"),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+@pytest.mark.parametrize("version_of", [1, 2])
+def test_what_cannot_be_is_named(saved, wrong, version_of):
+    _, path = saved
+    change, says = WRONG[wrong]
+    if version_of == 1:
+        resaid(path, lambda said: said.update(format=1) or said.pop("provenance_hash"))
+    resaid(path, change)
+    with pytest.raises(DatasetError, match=says) as told:
+        tu.read_result(path)
+    assert str(path) in str(told.value)
+    assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize("said", ["", "[]", "7", "null", "{", '{"format": 1}', "[" * 50_000])
+def test_what_is_no_provenance_at_all_is_said(saved, said):
+    _, path = saved
+    pl.read_parquet(path).write_parquet(path, metadata={KEY: said})
+    with pytest.raises(DatasetError, match=r"october\.parquet is damaged: what it says of where its records came from"):
+        tu.read_result(path)
+
+
+def test_half_a_surrogate_in_what_was_told_does_not_lose_the_snapshot(tmp_path):
+    from dataclasses import replace
+
+    path = replace(fetched(), gaps=("f: the service said \ud83d",)).save(tmp_path / "kept.parquet")
+    assert tu.read_result(path).gaps == ("f: the service said ?",)
+
+
+def test_a_report_of_a_damaged_snapshot_says_so_before_anything_runs(saved, tmp_path):
+    _, path = saved
+    path.write_bytes(path.read_bytes()[:-9])
+    from truto_usage_nb.reports.parts.book import open_book
+
+    with pytest.raises(DatasetError, match="is not a snapshot, or no longer a whole one"):
+        open_book(path)
+    assert not Path(tmp_path, "page.html").exists()

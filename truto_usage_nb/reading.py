@@ -10,11 +10,11 @@ from typing import Any
 
 import polars as pl
 
-from truto_usage_nb.dataset import is_dataset, is_records, read_dataset
-from truto_usage_nb.errors import InputError, UsageWarning, did_you_mean
+from truto_usage_nb.dataset import is_dataset, is_records, read_dataset, read_records
+from truto_usage_nb.errors import InputError, ProtocolError, UsageWarning, did_you_mean
 from truto_usage_nb.frames import Layout, Source, build_frame, parse_page, to_pandas
 from truto_usage_nb.integrations import INTEGRATIONS, integration_named
-from truto_usage_nb.result.snapshot import is_snapshot, read_snapshot
+from truto_usage_nb.result.snapshot import is_parquet, read_snapshot
 
 __all__ = ["read_usage"]
 
@@ -84,14 +84,29 @@ def _read(files: Sequence[Path], source: Source, layout: Layout) -> pl.DataFrame
 def _kept(path: Path) -> pl.DataFrame | None:
     if is_dataset(path):
         return read_dataset(path).collect()
-    if is_snapshot(path):
+    if is_records(path):
+        return read_records(path)
+    if is_parquet(path):
         held: pl.DataFrame = read_snapshot(path)["polars"]
         return held
-    return pl.read_parquet(path, hive_partitioning=False) if is_records(path) else None
+    return None
 
 
 def _pages(files: Sequence[Path], source: Source, layout: Layout) -> pl.DataFrame:
-    built = build_frame([parse_page(each.read_bytes(), source, layout) for each in files], layout)
+    built = build_frame([parse_page(_content(each), source, layout) for each in files], layout)
     for note in built.notes:
         warnings.warn(note, UsageWarning, stacklevel=4)
     return built.frame
+
+
+def _content(path: Path) -> bytes:
+    """Give a file's bytes; one of lines may have none, a page or a list is never empty."""
+    content = path.read_bytes()
+    if not content.strip() and path.suffix.lower() not in _OF_LINES:
+        raise ProtocolError(
+            f"{path} is empty ({len(content):,} bytes): a page or a list of records is not; get it anew"
+        )
+    return content
+
+
+_OF_LINES = (".ndjson", ".jsonl", ".jl")

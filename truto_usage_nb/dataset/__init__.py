@@ -11,7 +11,7 @@ viewing     the lazy frame over what is committed
 writing     Parquet, all files of one schema
 """
 
-from truto_usage_nb.dataset.reading import is_dataset, is_records, read_dataset
+from truto_usage_nb.dataset.reading import is_dataset, is_records, read_dataset, read_records
 from truto_usage_nb.dataset.scanning import Scanner
 
-__all__ = ["Scanner", "is_dataset", "is_records", "read_dataset"]
+__all__ = ["Scanner", "is_dataset", "is_records", "read_dataset", "read_records"]

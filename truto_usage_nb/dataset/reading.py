@@ -11,10 +11,10 @@ from truto_usage_nb.dataset.journal import read_journal
 from truto_usage_nb.dataset.staging import PAGES
 from truto_usage_nb.dataset.store import RECORDS
 from truto_usage_nb.dataset.viewing import view
-from truto_usage_nb.dataset.writing import KEY
+from truto_usage_nb.dataset.writing import KEY, UNREADABLE
 from truto_usage_nb.errors import DatasetError
 
-__all__ = ["is_dataset", "is_records", "read_dataset"]
+__all__ = ["is_dataset", "is_records", "read_dataset", "read_records"]
 
 is_dataset = is_ours
 
@@ -23,8 +23,18 @@ def is_records(path: File) -> bool:
     """Tell whether a file holds records of a dataset."""
     try:
         return KEY in pl.read_parquet_metadata(path)
-    except (pl.exceptions.PolarsError, OSError):
+    except UNREADABLE:
         return False
+
+
+def read_records(path: File) -> pl.DataFrame:
+    """Give the records of one file of a dataset; raises `DatasetError` where it is damaged."""
+    try:
+        return pl.read_parquet(path, hive_partitioning=False, glob=False)
+    except UNREADABLE as problem:
+        raise DatasetError(
+            f"{path} is damaged ({problem}); restore it from a copy, or scan into a new directory"
+        ) from None
 
 
 def read_dataset(directory: File) -> pl.LazyFrame:

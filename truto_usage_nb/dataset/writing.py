@@ -9,10 +9,13 @@ import polars as pl
 
 from truto_usage_nb.frames import Types, fitted, on_disk
 
-__all__ = ["KEY", "read_pieces", "rows_of", "types_in", "write_pieces"]
+__all__ = ["KEY", "UNREADABLE", "read_pieces", "rows_of", "types_in", "write_pieces"]
 
 KEY = "truto_usage_records"
 """The key of a file's metadata that tells it from any other Parquet file."""
+
+UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError, OverflowError)
+"""What comes of reading a file that is cut short or damaged."""
 
 _ROWS = 16_384  # a group of rows: what is in memory at once, here and in a reader
 
