@@ -200,6 +200,26 @@ class TestCharges:
         row = self.row({"amount": 2, "type": "net"}, {"amount": 3, "type": "net"})
         assert (row["charges_net"], row["charges_currency"]) == (5.0, None)
 
+    @pytest.mark.parametrize(("first", "second"), [("USD", " usd"), ("usd ", "USD"), (" Usd\u00a0", "uSD"), ("", None)])
+    def test_a_currency_in_other_capitals_or_spaces_is_the_same(self, first: Any, second: Any) -> None:
+        row = self.row(
+            {"amount": 1, "type": "net", "currency": first}, {"amount": 2, "type": "net", "currency": second}
+        )
+        assert (row["charges_net"], row["charges_currency"], row["charges_count"]) == (3.0, first, 2)
+        assert [each["currency"] for each in row["charges"]] == [first, second]
+        twice = self.row(*({"amount": 5, "type": "total", "currency": each} for each in (first, second)))
+        assert twice["charges_total"] == 5.0  # one statement, repeated
+
+    @pytest.mark.parametrize("blank", [None, "", "  "])
+    def test_an_amount_of_no_type_stands_in_a_column_of_its_own(self, blank: Any) -> None:
+        charge = {"amount": 4.5, "currency": "USD", "type": blank}
+        built = load_last({"id": "last", "charges": [self.usd(1, "net"), charge, charge]})
+        # 4.5 + 4.5; net stays 1
+        assert built.frame.select("charges_net", "charges_untyped").row(-1) == (1.0, 9.0)
+        assert built.frame["charges_untyped"].null_count() == 11
+        assert any("charges_untyped" in note or "untyped" in note for note in built.notes)
+        assert built.frame["charges"][-1].to_list()[1] == charge
+
     def test_no_charges_is_null_and_none_is_none(self) -> None:
         assert self.row()["charges"] == []
         frame = load_last({"id": "last"}).frame
@@ -287,7 +307,8 @@ class TestOpenMaps:
             (2, pl.Int64, [1] * 11 + [2]),
             (2.5, pl.Float64, [1.0] * 11 + [2.5]),
             ("3", pl.Int64, [1] * 11 + [3]),
-            (True, pl.Int64, [1] * 12),
+            (True, pl.String, ["1"] * 11 + ["true"]),
+            (False, pl.String, ["1"] * 11 + ["false"]),
             ("many", pl.String, ["1"] * 11 + ["many"]),
             ([1, None], pl.String, ["1"] * 11 + ["[1,null]"]),
             (2**63, pl.String, ["1"] * 11 + [str(2**63)]),
@@ -405,7 +426,7 @@ class TestNothingIsLost:
 
     @pytest.mark.parametrize(
         ("sent", "read"),
-        [("12.0", 12), ("1e3", 1000), ('"12"', 12), ('"1.2e1"', 12), ("true", 1), ("false", 0), ("-0", 0),
+        [("12.0", 12), ("1e3", 1000), ('"12"', 12), ('"1.2e1"', 12), ("-0", 0),
          ("9007199254740993", 2**53 + 1), ("9007199254740993.0", 2**53 + 1), ("9223372036854775807", 2**63 - 1),
          ("-9223372036854775808", -(2**63)), ('"9007199254740993"', 2**53 + 1)],
     )  # fmt: skip
@@ -416,13 +437,44 @@ class TestNothingIsLost:
     @pytest.mark.parametrize(
         "sent",
         ["9223372036854775808", "1e300", "9007199254740993.5", '"a dozen"', '""', "[1]", '"NaN"', '"0x10"', '"1_000"',
-         "-9223372036854775809", '"١٢"'],
+         "-9223372036854775809", '"١٢"', "true", "false", '"true"'],
     )  # fmt: skip
     def test_a_count_that_cannot_be_held_is_an_error(self, sent: str) -> None:
         with pytest.raises(UnreadableValueError, match=r"'last': usage\.tokens\.input") as caught:
             load_last(f'{{"id":"last","usage":{{"tokens":{{"input":{sent}}}}}}}')
         assert caught.value.details["record_id"] == "last"
         assert caught.value.details["path"] == "usage.tokens.input"
+
+    @pytest.mark.parametrize("others", [["2"], ["2.5"], ['"2"'], ["null"], ["true"], ["2", "null", "0"]])
+    @pytest.mark.parametrize("sent", ["true", "false"])
+    @pytest.mark.parametrize("together", [True, False])
+    def test_a_boolean_is_no_count_whatever_stands_beside_it(
+        self, sent: str, others: list[str], together: bool
+    ) -> None:
+        texts = [
+            f'{{"id":"{at}","usage":{{"tokens":{{"input":{value}}}}}}}' for at, value in enumerate([*others, sent])
+        ]
+        first = "0" if others == ["true"] else str(len(others))
+        with pytest.raises(
+            UnreadableValueError, match=r"usage\.tokens\.input is (True|False), but a boolean is"
+        ) as caught:
+            load(page(*texts)) if together else load(*map(page, texts))
+        assert (caught.value.details["record_id"], caught.value.details["path"]) == (first, "usage.tokens.input")
+
+    @pytest.mark.parametrize("amounts", [["2", "true"], ["true", "2.5"], ["true"]])
+    def test_a_boolean_is_no_amount_either(self, amounts: list[str]) -> None:
+        charges = ",".join(f'{{"amount":{each},"currency":"USD","type":"net"}}' for each in amounts)
+        with pytest.raises(UnreadableValueError, match=r"record 'last': charges\.amount is True"):
+            load_last(f'{{"id":"last","charges":[{charges}]}}')
+
+    @pytest.mark.parametrize("values", [["true", "2"], ["2.5", "false"], ["true", "false"], ["true", "null", "1"]])
+    @pytest.mark.parametrize("open_map", ["tool_actions", "file_extensions"])
+    @pytest.mark.parametrize("together", [True, False])
+    def test_a_boolean_in_an_open_map_is_a_text(self, open_map: str, values: list[str], together: bool) -> None:
+        texts = [f'{{"usage":{{"code":{{"{open_map}":{{"py":{value}}}}}}}}}' for value in values]
+        built = load(page(*texts)) if together else load(*map(page, texts))
+        texted = [None if value == "null" else value for value in values]
+        assert built.frame[f"usage_code_{open_map}_py"].to_list() == texted
 
     def test_a_count_too_large_for_a_float_is_an_error_where_the_column_must_be_one(self) -> None:
         big = page(*map(tame, range(3)), '{"id":"big","usage":{"tokens":{"input":9007199254740993}}}')

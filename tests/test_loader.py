@@ -11,6 +11,7 @@ import pytest
 
 import truto_usage_nb as tu
 from truto_usage_nb.errors import (
+    DuplicateError,
     InputError,
     IntegrationUnknownError,
     InvalidRequestError,
@@ -18,6 +19,7 @@ from truto_usage_nb.errors import (
     PeriodError,
     QueryError,
     UsageWarning,
+    hearing,
 )
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -146,23 +148,88 @@ def test_an_instant_belongs_to_the_window_that_holds_it():
     assert [each["end_date"] for each in service.asked] == ["2026-10-30T23:59:59.999Z", "2026-10-31T23:59:59.999Z"]
 
 
-def test_the_same_record_from_two_queries_counts_once_and_the_newest_stays():
-    older = record(1, "2026-10-01", "2026-10-02", updated_at="2026-10-03", metric_name="old")
-    newer = {**older, "updated_at": "2026-10-04", "metric_name": "new"}
-    service = Service({"a": lambda p: [[newer if p["report_type"] == "cost" else older]]}, {"a": "confluent"})
-    with pytest.warns(UsageWarning) as told:
+def net(amount, currency="USD"):
+    return {"charges": [{"type": "net", "amount": amount, "currency": currency}]}
+
+
+def of_two_queries(first, second):
+    """Load two answers to two queries whose records are one account's and report type's; also what is told of them."""
+    service = Service({"a": lambda asked: [second if asked["report_type"] == "cost" else first]}, {"a": "confluent"})
+    with hearing() as said:
         frame = client(service).load_usage("a", report_type=["usage", "cost"])
-    assert frame["metric_name"].to_list() == ["new"]
-    assert any("1 records came from more than one query" in str(each.message) for each in told)
+    return frame, [text for text in said if "more than one query" in text]
 
 
-def test_the_same_id_with_another_model_or_person_is_another_record():
-    def row(**more):
-        return [record("one", "2026-10-01", "2026-10-02", **more)]
+def test_the_same_record_from_two_queries_counts_once_and_the_newest_stays():
+    older = record(1, "2026-10-01", "2026-10-02", updated_at="2026-10-03", product={"id": "p", "name": "old"})
+    newer = {**older, "updated_at": "2026-10-04", "product": {"id": "p", "name": "new"}}
+    for first, second in ((older, newer), (newer, older)):
+        frame, told = of_two_queries([first], [second])
+        assert frame["product_name"].to_list() == ["new"]
+        assert told == ["1 records came from more than one query; the newest of each is kept"]
 
-    service = Service({"a": lambda asked: [row(model={"id": asked["model_ids[]"]})]}, {"a": "claude"})
-    queries = [tu.UsageQuery(integrated_account_id="a", report_type="cost", model_ids=[each]) for each in ("m", "n")]
-    assert client(service).load_usage(queries)["model_id"].to_list() == ["m", "n"]
+
+def test_what_is_left_out_is_told_with_its_money():
+    rows = [
+        record("same", "2026-10-01", **net(3.0)),
+        record("more", "2026-10-01", updated_at="2026-10-03", **net(4.0)),
+        record("euro", "2026-10-01", **net(1.0, "EUR")),
+        record("only", "2026-10-01", **net(7.0)),
+    ]
+    again = [rows[0], {**rows[1], "updated_at": "2026-10-04", **net(5.0)}, {**rows[2], **net(1.0, " eur")}]
+    frame, told = of_two_queries(rows, again)
+    # left out: 3 + 4 dollars and 1 euro; $4 became $5
+    assert sorted(frame["charges_net"]) == [1.0, 3.0, 5.0, 7.0]
+    assert told == [
+        "3 records came from more than one query; the newest of each is kept (€1.00 and $7.00 left out); 1 of them had "
+        "other figures before ($4.00, now $5.00)"
+    ]
+
+
+def test_other_figures_of_which_none_is_newer_are_all_kept_and_told_with_their_money():
+    first = record("x", "2026-10-01", "2026-10-02", updated_at="2026-10-03", **net(3.0))
+    frame, told = of_two_queries([first], [{**first, **net(4.0)}])
+    assert frame["charges_net"].to_list() == [3.0, 4.0]
+    assert told == [
+        "1 records came from more than one query with other figures, and none is newer: all are kept, $7.00 together, "
+        "such as 'x' of a from 2026-10-01 (charges_net 3.0 and 4.0); cost tables refuse them until the wrong one is "
+        "filtered out, or one of them has an id of its own"
+    ]
+    with pytest.raises(DuplicateError, match=r"charges_net 3\.0 and 4\.0"):
+        tu.cost_per(frame)
+
+
+def test_what_sticks_out_is_told_apart_by_its_own_dates_not_by_the_periods():
+    """Two cycles of one id, cut to one week: they are two records."""
+    cycles = [
+        record("c", "2026-10-01", "2026-10-31", **net(30.0)),
+        record("c", "2026-10-02", "2026-11-01", **net(60.0)),
+    ]
+    service = Service({"d": lambda asked: [[cycles[asked["report_type"] == "cost"]]]}, {"d": "datadog"})
+    with hearing():
+        options = {"period": ("2026-10-05", "2026-10-12"), "report_type": ["usage", "cost"], "overhang": "prorate"}
+        frame = client(service).load_usage("d", **options)
+    # 30 x 7/30 and 60 x 7/30
+    assert frame["charges_net"].to_list() == [pytest.approx(7.0), pytest.approx(14.0)]
+
+
+DIMENSIONS = {
+    "model": {"model": {"id": "n"}},
+    "person": {"user": {"id": "u"}},
+    "metric": {"metric_name": "n"},
+    "product": {"product": {"id": "n"}},
+    "surface": {"surface": "n"},
+    "resource": {"resources": [{"id": "n"}]},
+    "several resources": {"resources": [{"id": "n"}, {"id": "m"}]},
+    "currency": net(1.0, "EUR"),
+}
+
+
+@pytest.mark.parametrize("what", DIMENSIONS)
+def test_the_same_id_with_another_dimension_is_another_record(what):
+    first = record("one", "2026-10-01", "2026-10-02", **net(1.0))
+    frame, told = of_two_queries([first], [{**first, **DIMENSIONS[what]}])
+    assert (frame.height, told) == (2, [])
 
 
 def test_equal_records_of_one_query_are_not_duplicates():

@@ -1,6 +1,7 @@
 """A scan from end to end: the same frame as a load, fetched once, gone on with, and never from a damaged directory."""
 
 import asyncio
+import re
 import subprocess
 import sys
 from datetime import timedelta
@@ -254,7 +255,10 @@ def test_accounts_that_fail_do_not_lose_the_others(tmp_path):
 
 def test_a_record_that_two_queries_state_counts_once(tmp_path):
     vendor = Vendor({"f": "confluent"})
-    vendor.more = lambda _: {"updated_at": "2026-11-02", "metric_name": vendor.asked[-1]["report_type"]}
+    vendor.more = lambda _: {
+        "updated_at": "2026-11-02",
+        "product": {"id": "p", "name": vendor.asked[-1]["report_type"]},
+    }
     asked = {"period": "2026-10", "report_type": ["usage", "cost"], "progress": False}
     with pytest.warns(UsageWarning) as told:
         scanned = client(vendor, concurrency=1).scan_usage("f", tmp_path, **asked)
@@ -262,7 +266,48 @@ def test_a_record_that_two_queries_state_counts_once(tmp_path):
     with pytest.warns(UsageWarning):
         loaded = client(vendor, concurrency=1).load_usage("f", **asked)
     assert scanned.collect().equals(loaded)
+    assert loaded["product_name"].unique().to_list() == ["cost"]  # of equally new ones, the last asked for
     assert tu.read_usage(tmp_path).height == 93
+
+
+def stated(amount, updated_at=None, **more):
+    return {"charges": [{"type": "net", "amount": amount, "currency": "USD"}], "updated_at": updated_at, **more}
+
+
+OLDER, NEWER = "2026-11-01", "2026-11-02"
+JUDGED = {  # what two queries state of 93 records; the amounts that stay of each, and what is told
+    "the same": (stated(1), stated(1), [1.0], r"93 records .* is kept \(\$93\.00 left out\)$"),
+    "restated": (
+        stated(1, OLDER), stated(2, NEWER), [2.0],
+        r"\(\$93\.00 left out\); 93 of them had other figures before \(\$93\.00, now \$186\.00\)$",
+    ),
+    "restated, and the older asked for last": (
+        stated(2, NEWER), stated(1, OLDER), [2.0], r"other figures before \(\$93\.00, now \$186\.00\)$"
+    ),
+    "nobody can tell": (
+        stated(1), stated(2), [1.0, 2.0],
+        r"93 records .* other figures, .* all are kept, \$279\.00 together, such as .*charges_net 1\.0 and 2\.0",
+    ),
+    "other records": (stated(1, metric_name="a"), stated(2, metric_name="b"), [1.0, 2.0], None),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", JUDGED)
+def test_a_scan_judges_what_two_queries_state_as_a_load_does(tmp_path, what):
+    first, second, amounts, words = JUDGED[what]
+    vendor = Vendor({"f": "confluent"})
+    vendor.more = lambda _: {"usage": first, "cost": second}[vendor.asked[-1]["report_type"]]
+    asked = {"period": "2026-10", "report_type": ["usage", "cost"], "progress": False}
+    with hearing() as of_scan:
+        scanned = client(vendor, concurrency=1).scan_usage("f", tmp_path, **asked).collect()
+    with hearing() as of_load:
+        loaded = client(vendor, concurrency=1).load_usage("f", **asked)
+    assert scanned.equals(loaded)
+    assert loaded["charges_net"].value_counts().sort("charges_net").rows() == [(amount, 93) for amount in amounts]
+    told = [[text for text in said if "more than one query" in text] for said in (of_scan, of_load)]
+    assert told[0] == told[1]
+    assert len(told[0]) == (words is not None)
+    assert words is None or re.search(words, told[0][0])
 
 
 def test_a_call_sees_its_own_queries_and_the_directory_keeps_all(tmp_path):

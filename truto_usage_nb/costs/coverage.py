@@ -12,6 +12,7 @@ import polars as pl
 
 from truto_usage_nb.costs.coverage_page import coverage_html, coverage_text
 from truto_usage_nb.costs.digest import OVERHANG, Digest, digest, reduced
+from truto_usage_nb.costs.duplicates import repeated
 from truto_usage_nb.costs.facts import look
 from truto_usage_nb.costs.guard import guard
 from truto_usage_nb.costs.kept import kept_lines
@@ -20,7 +21,7 @@ from truto_usage_nb.costs.matching import match
 from truto_usage_nb.costs.reading import day_of
 from truto_usage_nb.costs.reasons import REASONS
 from truto_usage_nb.native import Native, collect, each_part, enter
-from truto_usage_nb.schema import RECORD_KEY
+from truto_usage_nb.repeats import AT, RECORD
 from truto_usage_nb.series import OTHERS_MONEY
 
 __all__ = ["Coverage", "coverage", "covered"]
@@ -172,10 +173,9 @@ def _counted(native: Native, name: str) -> pl.DataFrame:
 
 
 def _repeated(native: Native) -> pl.DataFrame:
-    key = list(dict.fromkeys((*VIEW, *RECORD_KEY)))
-    known = native.frame.filter(~nw.col("id").is_null()).group_by(*key).agg(nw.len().alias("n"))
-    repeats = known.filter(nw.col("n") > 1).with_columns(extra=nw.col("n") - 1)
-    return _typed(collect(repeats.group_by(*VIEW).agg(nw.col("extra").sum().alias("repeated"))), "repeated")
+    found = repeated(native, *VIEW)
+    again = found.filter(pl.col(AT) != pl.col(AT).min().over(RECORD))
+    return _typed(again.group_by(*VIEW).agg(pl.len().alias("repeated")), "repeated")
 
 
 def _typed(table: pl.DataFrame, count: str) -> pl.DataFrame:
@@ -237,6 +237,6 @@ def _notes(native: Native, read: Digest) -> tuple[str, ...]:
 def _alike(native: Native) -> int:
     """Count the records without an id that repeat another one in every column that a table reads."""
     nameless = native.frame.filter(nw.col("id").is_null())
-    columns = [c for c in native.columns if c != "charges"]
+    columns = [c for c in native.columns if c not in ("charges", "resources")]
     repeated = nameless.group_by(*columns).agg(nw.len().alias("__n")).filter(nw.col("__n") > 1)
     return int(collect(repeated.select((nw.col("__n") - 1).sum().alias("__n")))["__n"][0] or 0)

@@ -10,8 +10,10 @@ import narwhals.stable.v2 as nw
 import polars as pl
 
 from truto_usage_nb.costs.digest import DAY, OVERHANG, Digest
+from truto_usage_nb.costs.duplicates import repeated
 from truto_usage_nb.errors import DuplicateError, FrameError, OverhangError, OverlapError
 from truto_usage_nb.native import Native, collect, suspects, with_instants
+from truto_usage_nb.repeats import CONTESTED, RECORD, contest, day
 from truto_usage_nb.schema import RECORD_KEY
 
 __all__ = ["check_records", "of_accounts", "within_period"]
@@ -63,15 +65,16 @@ def of_accounts(native: Native, digest: Digest) -> Native:
 
 
 def _refuse_duplicates(native: Native) -> None:
-    known = suspects(native, RECORD_KEY).frame.filter(~nw.col("id").is_null())
-    repeated = known.group_by(*RECORD_KEY).agg(nw.len().alias("n")).filter(nw.col("n") > 1)
-    found = collect(repeated)
+    found = repeated(native)
+    if found[CONTESTED].any():
+        raise DuplicateError(contest(found))
     if found.height:
-        extra = int(found["n"].sum()) - found.height
-        account, _, first, start, *_ = found.sort(*RECORD_KEY).row(0)
+        extra = found.height - found[RECORD].n_unique()
+        account, _, first, start, *_ = found.select(RECORD_KEY).sort(*RECORD_KEY).row(0)
+        here = "1 record is" if extra == 1 else f"{extra:,} records are"
         raise DuplicateError(
-            f"{extra} record{'s are' if extra > 1 else ' is'} here twice, such as {first!r} of {account} from {start}: "
-            f"the same account, report type, id and dates. Clean up with deduplicate(frame) first."
+            f"{here} here twice, such as {first!r} of {account} from {day(start)}: the same account, report type, "
+            f"id, dates and dimensions. Clean up with deduplicate(frame) first."
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path as File
@@ -12,8 +12,9 @@ import polars as pl
 from truto_usage_nb.dataset.journal import Held, Journal
 from truto_usage_nb.dataset.windows import overlaps
 from truto_usage_nb.frames import on_disk
-from truto_usage_nb.jobs import cut_to, dateless_told, overhang_told, prorated, repeat_key, repeats_told
+from truto_usage_nb.jobs import cut_to, dateless_told, overhang_told, prorated, repeats_told
 from truto_usage_nb.planning import Period
+from truto_usage_nb.schema import RECORD_KEY
 
 __all__ = ["Seen", "view"]
 
@@ -39,18 +40,15 @@ def view(
         for held in journal.of_view(name)
         if held.file is not None and (period is None or overlaps(held.window, period))
     ]
-    key = repeat_key(journal.types)[2:]  # account and report type are those of the file
-    repeats = _repeats(chosen, records, key) if key else {}
-    frame = _scanned(chosen, journal, records, repeats)
-    told = repeats_told(sum(map(len, repeats.values())))
+    if period is not None and any(not isinstance(journal.types.get(name), pl.Datetime) for name in _DATES):
+        seen = _once(chosen, journal, records, None)
+        return Seen(seen.frame, (*seen.told, _UNCUT))
+    seen = _once(chosen, journal, records, period)
     if period is None:
-        return Seen(frame, tuple(told))
-    if any(not isinstance(journal.types.get(name), pl.Datetime) for name in _DATES):
-        return Seen(frame, (*told, _UNCUT))
+        return seen
     keeps, marks = cut_to(period)
-    frame = frame.filter(keeps).with_columns(marks)
-    told += _told(frame, period, overhang)
-    return Seen(_settled(frame, period, overhang), tuple(told))
+    frame = seen.frame.filter(keeps).with_columns(marks)
+    return Seen(_settled(frame, period, overhang), (*seen.told, *_told(frame, period, overhang)))
 
 
 def _every_view(journal: Journal) -> list[str]:
@@ -63,7 +61,7 @@ _UNCUT = "start_date or end_date is not among the columns as a date: the period 
 
 
 def _scanned(
-    chosen: Sequence[Held], journal: Journal, records: File, repeats: dict[str, Collection[int]]
+    chosen: Sequence[Held], journal: Journal, records: File, repeats: Mapping[str, Collection[int]]
 ) -> pl.LazyFrame:
     if not chosen:
         return pl.DataFrame(schema={name: on_disk(dtype) for name, dtype in journal.types.items()}).lazy()
@@ -77,7 +75,8 @@ def _scanned(
     return frames[0] if len(frames) == 1 else pl.concat(frames)
 
 
-_ROW = "__row"
+_ROW, _FILE, _VIEW, _HASH = "__row", "__file", "__view", "__hash"
+_HASHED = pl.struct(RECORD_KEY).hash().alias(_HASH)
 
 
 def _without(frame: pl.LazyFrame, rows: Collection[int]) -> pl.LazyFrame:
@@ -85,41 +84,59 @@ def _without(frame: pl.LazyFrame, rows: Collection[int]) -> pl.LazyFrame:
     return frame.with_row_index(_ROW).filter(~pl.col(_ROW).is_in(gone)).drop(_ROW)
 
 
-def _repeats(chosen: Sequence[Held], records: File, key: Sequence[str]) -> dict[str, Collection[int]]:
-    """Give, by file, the rows that another view states too and updated later; looked for a month at a time."""
-    found: dict[str, Collection[int]] = {}
+def _once(chosen: Sequence[Held], journal: Journal, records: File, period: Period | None) -> Seen:
+    """Give the records of some windows, each once, and say what several views state."""
+    judged = _judged(chosen, records, period) if set(RECORD_KEY) <= set(journal.types) else None
+    if judged is None:
+        return Seen(_scanned(chosen, journal, records, {}), ())
+    from truto_usage_nb.costs.duplicates import billed_in_all
+    from truto_usage_nb.repeats import VERDICT
+
+    gone = judged.filter(pl.col(VERDICT).is_in(["same", "restated"]))
+    repeats = {str(name): rows[_ROW].to_list() for (name,), rows in gone.partition_by(_FILE, as_dict=True).items()}
+    return Seen(_scanned(chosen, journal, records, repeats), tuple(repeats_told(judged, billed_in_all)))
+
+
+def _judged(chosen: Sequence[Held], records: File, period: Period | None) -> pl.DataFrame | None:
+    """Give the rows that several views state and what becomes of each, looked for a month at a time."""
+    order = {name: number for number, name in enumerate(dict.fromkeys(held.view for held in chosen))}
 
     def place(held: Held) -> tuple[str, str, str]:
         return str(held.account), str(held.report_type), f"{held.start:%Y-%m}"
 
+    found = []
     for _, group in groupby(sorted(chosen, key=place), key=place):
         same = list(group)
         if len({held.view for held in same}) > 1:
-            found |= _repeats_among(same, chosen, records, key)
-    return found
+            found += _judged_among([held for held in chosen if held in same], order, records, period)
+    if not found:
+        return None
+    from truto_usage_nb.repeats import RECORD
+
+    apart = [rows.with_columns(pl.col(RECORD).cast(pl.Int64) + (number << 32)) for number, rows in enumerate(found)]
+    return pl.concat(apart, how="diagonal_relaxed")
 
 
-def _repeats_among(
-    same: Sequence[Held], chosen: Sequence[Held], records: File, key: Sequence[str]
-) -> dict[str, Collection[int]]:
-    in_order = [held for held in chosen if held in same]
+def _judged_among(
+    same: Sequence[Held], order: dict[str, int], records: File, period: Period | None
+) -> list[pl.DataFrame]:
+    """Judge one month's rows: hash their keys, eight bytes a row, then look at those whose hash is there twice."""
     parts = [
         pl.scan_parquet(records / str(held.file), hive_partitioning=False, glob=False)
-        .select(*key, "updated_at")
         .with_row_index(_ROW)
-        .with_columns(pl.lit(number, dtype=pl.UInt32).alias("__file"))
-        for number, held in enumerate(in_order)
+        .with_columns(pl.lit(str(held.file)).alias(_FILE), pl.lit(order[held.view], dtype=pl.UInt32).alias(_VIEW))
+        for held in same
     ]
-    views = {name: number for number, name in enumerate(dict.fromkeys(held.view for held in in_order))}
-    of_file = pl.Series([views[held.view] for held in in_order], dtype=pl.UInt32)
-    keys = pl.concat(parts).filter(pl.col("id").is_not_null() & pl.col("start_date").is_not_null()).collect()
-    keys = keys.with_columns(of_file.gather(keys["__file"]).alias("__view"))
-    newest = pl.col("__view").sort_by(["updated_at", "__view"], descending=True, nulls_last=True).first()
-    gone = keys.filter(pl.col("__view") != newest.over(key))
-    return {
-        str(in_order[number].file): rows["__row"].to_list()
-        for (number,), rows in gone.partition_by("__file", as_dict=True).items()
-    }
+    keeps = pl.lit(value=True) if period is None else cut_to(period)[0]
+    rows = pl.concat(parts).filter(keeps & pl.col("id").is_not_null()).with_columns(_HASHED)
+    hashes = rows.select(_HASH, _VIEW).group_by(_HASH).agg(pl.col(_VIEW).min().alias("one"), pl.col(_VIEW).max())
+    twice = hashes.filter(pl.col("one") != pl.col(_VIEW)).select(_HASH).collect(engine="streaming")[_HASH]
+    if not twice.len():
+        return []
+    from truto_usage_nb.repeats import across
+
+    found = across(rows.filter(pl.col(_HASH).is_in(twice.implode())).collect(), _VIEW)
+    return [found] if found.height else []
 
 
 def _told(frame: pl.LazyFrame, period: Period, overhang: str | None) -> list[str]:

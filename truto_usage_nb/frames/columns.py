@@ -45,11 +45,11 @@ def flags(stack: Stack) -> pl.Series:
 
 
 def open_values(stack: Stack) -> pl.Series:
-    """Give a column of an open map: Int64, else Float64, else String."""
+    """Give a column of an open map: Int64, else Float64, else String; a boolean is a text there."""
     if stack.holds_only(pl.String) and not stack.is_empty and not _has_number(stack):
         return stack.joined(pl.String)
     try:
-        return counts(stack) if stack.holds_only(pl.Int64, pl.Boolean, pl.Float64) else exact_counts(stack, read_open)
+        return counts(stack) if stack.holds_only(pl.Int64, pl.Float64) else exact_counts(stack, read_open)
     except UnreadableValueError:
         return _strings(stack, plain_text)
 

@@ -25,12 +25,12 @@ class Unfit(ValueError):
 def counts(stack: Stack) -> pl.Series:
     """Give a column of counts: Int64, or Float64 if one of them has a fraction.
 
-    Booleans read 1 and 0, numbers sent as strings are read. Raises `UnreadableValueError` for anything else and for
-    a count that the column cannot hold exactly.
+    Numbers sent as strings are read. Raises `UnreadableValueError` for anything else, a boolean too, and for a count
+    that the column cannot hold exactly.
     """
-    if stack.holds_only(pl.Int64, pl.Boolean):
+    if stack.holds_only(pl.Int64):
         return stack.joined(pl.Int64)
-    if stack.holds_only(pl.Int64, pl.Boolean, pl.Float64) and is_safe(stack):
+    if stack.holds_only(pl.Int64, pl.Float64) and is_safe(stack):
         return _whole_if_possible(stack.joined(pl.Float64))
     return exact_counts(stack, read_count)
 
@@ -99,17 +99,19 @@ def fits_float(number: int) -> bool:
 def read_count(value: Any) -> Number:
     """Read a count: int, or float if it has a fraction. Raises `Unfit`.
 
-    >>> read_count("12"), read_count(True), read_count(Real("1.5"))
-    (12, 1, 1.5)
+    >>> read_count("12"), read_count(Real("1.5"))
+    (12, 1.5)
     """
+    if isinstance(value, bool):
+        raise Unfit("a boolean is no count")
     if isinstance(value, str):
         return read_count(_parsed(value, _NUMBER))
     if isinstance(value, Real):
         return _count_of_real(value)
-    if isinstance(value, bool | int):
+    if isinstance(value, int):
         if not -(2**63) <= value < 2**63:
             raise Unfit("a count has 63 bits, and this one does not fit")
-        return int(value)
+        return value
     if isinstance(value, float):
         return int(value) if value.is_integer() else value
     raise Unfit("this column holds counts")

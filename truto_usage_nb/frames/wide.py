@@ -8,7 +8,7 @@ from decimal import Decimal
 import polars as pl
 
 from truto_usage_nb.frames.lists import LEAVES, ListColumn
-from truto_usage_nb.schema import CHARGE_TYPES
+from truto_usage_nb.schema import CHARGE_TYPES, folded_currency
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,33 +21,44 @@ class Wide:
 
 _STATED_ONCE = ("total", "net")
 """Two identical statements of these on one record are one statement, repeated."""
+UNTYPED = "untyped"
+"""The type, unknown to any rule, of an amount that states none: it stands in a column like those of other new types."""
 
 
 def wide_charges(charges: ListColumn) -> Wide:
     """Give the sum of each type of charge, the currency, and the number of charges.
 
     A record with amounts in several currencies has neither amounts nor a currency; an amount without a currency is
-    in another one than an amount with.
+    in another one than an amount with. Capitals and surrounding spaces make no other currency: the spelling stated
+    first is given.
     """
     amounts = _amounts(charges)
-    differs = amounts["currency"].ne_missing(amounts["currency"].shift()) & (amounts["row"] == amounts["row"].shift())
-    mixed = amounts["row"].filter(differs).unique()
-    typed = amounts.filter(pl.col("type") != "")
-    kinds = [*CHARGE_TYPES, *sorted(set(typed["type"].unique()) - set(CHARGE_TYPES))]
-    if mixed.len():
-        typed = typed.filter(~pl.col("row").is_in(mixed.implode()))
-    by_kind = typed.partition_by("type", as_dict=True, include_key=False)
+    word, row = _folded(amounts["currency"]), amounts["row"]
+    mixed = row.filter(word.ne_missing(word.shift()) & (row == row.shift())).unique()
+    kinds = [*CHARGE_TYPES, *sorted(set(amounts["type"].unique()) - set(CHARGE_TYPES))]
+    single = amounts.filter(~pl.col("row").is_in(mixed.implode())) if mixed.len() else amounts
+    by_kind = single.partition_by("type", as_dict=True, include_key=False)
     sums = {kind: _summed(charges, by_kind.get((kind,)), kind) for kind in kinds}
     found = {f"charges_{kind}": sums.pop(kind) for kind in CHARGE_TYPES}
-    single = amounts.filter(~pl.col("row").is_in(mixed.implode())) if mixed.len() else amounts
-    found["charges_currency"] = charges.spread(single["row"], single["currency"])
+    first = single.filter(pl.col("row").ne_missing(pl.col("row").shift()))
+    found["charges_currency"] = charges.spread(first["row"], first["currency"])
     found["charges_count"] = charges.lengths.fill_null(0)
     return Wide(found, new_types=sums)
 
 
 def _amounts(charges: ListColumn) -> pl.DataFrame:
     fields = [charges.leaves[key,].alias(key) for key in ("amount", "currency", "type")]
-    return pl.DataFrame([charges.rows.alias("row"), *fields]).filter(pl.col("amount").is_not_null())
+    amounts = pl.DataFrame([charges.rows.alias("row"), *fields]).filter(pl.col("amount").is_not_null())
+    blank = pl.col("type").fill_null("").str.strip_chars() == ""
+    return amounts.with_columns(type=pl.when(blank).then(pl.lit(UNTYPED)).otherwise("type"))
+
+
+def _folded(currencies: pl.Series) -> pl.Series:
+    """Give the words by which currencies are compared; there are few of them, however many amounts."""
+    words = {stated: folded_currency(stated) for stated in currencies.unique()}
+    if all(stated == word for stated, word in words.items()):
+        return currencies
+    return currencies.replace_strict(list(words), list(words.values()), return_dtype=pl.String)
 
 
 def _summed(charges: ListColumn, found: pl.DataFrame | None, kind: str) -> pl.Series:
@@ -57,7 +68,7 @@ def _summed(charges: ListColumn, found: pl.DataFrame | None, kind: str) -> pl.Se
     if found["row"].is_unique().all():
         return charges.spread(found["row"], found["amount"])
     if kind in _STATED_ONCE:
-        found = found.unique(["row", "currency", "amount"], maintain_order=True)
+        found = found.unique(["row", "amount"], maintain_order=True)
     several = found.filter(pl.col("row").is_duplicated())
     single = found.filter(pl.col("row").is_unique())
     sums: dict[int, Decimal] = {}

@@ -15,7 +15,7 @@ from truto_usage_nb.jobs.failing import PARTIAL, check_on_error, gaps, raise_unl
 from truto_usage_nb.jobs.making import Job, lost_jobs, make_job, make_jobs, unheard
 from truto_usage_nb.jobs.overhang import check_overhang, cut_to, prorated, settle_overhang
 from truto_usage_nb.jobs.progress import Progress, Show, Tally, progress_shown
-from truto_usage_nb.jobs.telling import dateless_told, overhang_told, repeat_key, repeats_told
+from truto_usage_nb.jobs.telling import dateless_told, overhang_told, repeats_told
 
 __all__ = [
     "PARTIAL",
@@ -40,7 +40,6 @@ __all__ = [
     "progress_shown",
     "prorated",
     "raise_unless_told",
-    "repeat_key",
     "repeats_told",
     "settle_overhang",
     "unheard",

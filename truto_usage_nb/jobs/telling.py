@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Iterable
+
+import polars as pl
 
 from truto_usage_nb.planning import Period
-from truto_usage_nb.schema import RECORD_KEY
 
-__all__ = ["dateless_told", "overhang_told", "repeat_key", "repeats_told"]
-
-_ALWAYS = 5  # of the record's key: a frame without one of these cannot tell; model and person may have been left out
-
-
-def repeat_key(columns: Collection[str]) -> list[str]:
-    """Give what two records of different queries have in common when they are one; nothing where it cannot be told."""
-    if not set(RECORD_KEY[:_ALWAYS]) <= set(columns):
-        return []
-    return [name for name in RECORD_KEY if name in columns]
+__all__ = ["dateless_told", "overhang_told", "repeats_told"]
 
 
 def overhang_told(count: int, accounts: Iterable[object], period: Period) -> list[str]:
@@ -37,6 +29,36 @@ def dateless_told(count: int) -> list[str]:
     return [f"{count:,} records have no start_date; they are kept, though the period cannot be checked"]
 
 
-def repeats_told(count: int) -> list[str]:
-    """Say that records were stated twice, where some were."""
-    return [f"{count:,} records came from more than one query; the newest of each is kept"] if count else []
+def repeats_told(judged: pl.DataFrame, billed: Callable[[pl.DataFrame], str]) -> list[str]:
+    """Say what became of the rows of `repeats.across`; `billed` writes what some of them are billed, or nothing."""
+    from truto_usage_nb.repeats import RECORD, VERDICT
+
+    dropped = judged.filter(pl.col(VERDICT).is_in(["same", "restated"]))
+    if not dropped.height:
+        return _contested_told(judged, billed)
+    restated = dropped.filter(pl.col(VERDICT) == "restated")
+    less, before = billed(dropped), billed(restated)
+    told = f"{dropped.height:,} records came from more than one query; the newest of each is kept"
+    told += f" ({less} left out)" if less else ""
+    if restated.height:
+        now = judged.filter(pl.col(RECORD).is_in(restated[RECORD].implode()), pl.col(VERDICT) == "stands")
+        told += f"; {restated.height:,} of them had other figures before"
+        told += f" ({before}, now {billed(now) or 'none'})" if before else ""
+    return [told, *_contested_told(judged, billed)]
+
+
+def _contested_told(judged: pl.DataFrame, billed: Callable[[pl.DataFrame], str]) -> list[str]:
+    from truto_usage_nb.repeats import RECORD, VERDICT, day, difference
+
+    contested = judged.filter(pl.col(VERDICT) == "contested")[RECORD]
+    if not contested.len():
+        return []
+    kept = judged.filter(pl.col(RECORD).is_in(contested.implode()), pl.col(VERDICT).is_in(["stands", "contested"]))
+    first = kept.filter(pl.col(RECORD) == pl.col(RECORD).first())
+    record, money = first.row(0, named=True), billed(kept)
+    name = f"{record['id']!r} of {record['integrated_account_id']} from {day(record['start_date'])}"
+    return [
+        f"{contested.n_unique():,} records came from more than one query with other figures, and none is newer: all "
+        f"are kept{f', {money} together' if money else ''}, such as {name} ({difference(first)[1]}); cost tables "
+        "refuse them until the wrong one is filtered out, or one of them has an id of its own"
+    ]

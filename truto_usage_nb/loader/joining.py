@@ -8,13 +8,15 @@ from dataclasses import dataclass
 import polars as pl
 
 from truto_usage_nb.frames import build_frame
-from truto_usage_nb.jobs import cut_to, dateless_told, overhang_told, repeat_key, repeats_told, settle_overhang
+from truto_usage_nb.jobs import cut_to, dateless_told, overhang_told, repeats_told, settle_overhang
 from truto_usage_nb.loader.running import Outcome
 from truto_usage_nb.planning import Period
+from truto_usage_nb.schema import RECORD_KEY
 
 __all__ = ["Joined", "join"]
 
 _JOB = "__job"  # the number of the query a record came from; never leaves this room
+_ROW = "__row"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,20 +31,20 @@ def join(outcomes: Sequence[Outcome], period: Period | None, overhang: str | Non
     """Join what was loaded, in the order of the queries, into one frame.
 
     A query's `limit` caps its records. With a period, a record is kept by the window that holds its start, records
-    wholly outside the period are cut, and `overhangs_period` marks those that stick out of it. A duplicate is the same
-    account, report type, id, start and end from different queries: the newest `updated_at` stays.
+    wholly outside the period are cut, and `overhangs_period` marks those that stick out of it. A record of several
+    queries counts once: the newest `updated_at` stays. One that they state with other figures, none of them newer,
+    stays as often as it is stated, and is told.
     """
     frame, told = _built(outcomes)
     frame = _capped(frame, outcomes)
     if period is not None:
         frame, cut = _in_period(frame, outcomes, period)
         told += cut
-        if overhang is None:
-            told += _overhang_told(frame, period)
+    frame, repeats = _without_repeats(frame)  # before dates are cut to the period: they are part of a record's key
+    if period is not None:
+        told += _overhang_told(frame, period) if overhang is None else []
         frame = settle_overhang(frame, period, overhang)
-    frame, dropped = _without_duplicates(frame)
-    told += dropped
-    return Joined(frame.drop(_JOB), tuple(told))
+    return Joined(frame.drop(_JOB), (*told, *repeats))
 
 
 def _built(outcomes: Sequence[Outcome]) -> tuple[pl.DataFrame, list[str]]:
@@ -101,12 +103,25 @@ def _overhang_told(frame: pl.DataFrame, period: Period) -> list[str]:
     return overhang_told(out.height, out["integrated_account_id"].unique(), period)
 
 
-def _without_duplicates(frame: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
-    key = repeat_key(frame.columns)
-    if frame[_JOB].n_unique() < 2 or not key:
+def _without_repeats(frame: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
+    """Leave out what another query states too; what only differs in figures, and is not older, stays."""
+    if not set(RECORD_KEY) <= set(frame.columns) or frame[_JOB].n_unique() < 2:
         return frame, []
-    known = pl.col("id").is_not_null() & pl.col("start_date").is_not_null()
-    newest = ["updated_at", _JOB] if "updated_at" in frame.columns else [_JOB]
-    chosen = pl.col(_JOB).sort_by(newest, descending=True, nulls_last=True).first().over(key)
-    kept = frame.filter(~known | (pl.col(_JOB) == chosen))
-    return kept, repeats_told(frame.height - kept.height)
+    rows = frame.with_row_index(_ROW).filter(_suspected(frame))
+    if not rows.height:
+        return frame, []
+    from truto_usage_nb.costs.duplicates import billed_in_all
+    from truto_usage_nb.repeats import VERDICT, across
+
+    judged = across(rows, _JOB)
+    gone = judged.filter(pl.col(VERDICT).is_in(["same", "restated"]))[_ROW]
+    kept = frame.with_row_index(_ROW).filter(~pl.col(_ROW).is_in(gone.implode())).drop(_ROW)
+    return kept, repeats_told(judged, billed_in_all)
+
+
+def _suspected(frame: pl.DataFrame) -> pl.Series:
+    """Tell which rows may be of several queries, by eight bytes a row: two keys may share a hash."""
+    hashed = frame.select(_JOB, hash=pl.struct(RECORD_KEY).hash())
+    span = hashed.group_by("hash").agg(pl.col(_JOB).min().alias("first"), pl.col(_JOB).max().alias("last"))
+    twice = span.filter(pl.col("first") != pl.col("last"))["hash"]
+    return hashed["hash"].is_in(twice.implode()) & frame["id"].is_not_null()

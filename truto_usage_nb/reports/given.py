@@ -60,9 +60,9 @@ def _key(name: str, key: Any) -> str:
 
 
 def _kept(frame: Any, path: Path) -> Path:
-    from truto_usage_nb.native import collect, enter
+    from truto_usage_nb.native import enter, kept
 
-    collect(enter(frame).frame).write_parquet(path)
+    kept(enter(frame).as_it_came).write_parquet(path)
     return path
 
 
