@@ -93,7 +93,7 @@ def test_the_same_figures_and_the_same_kind(kind, name, expected):
     assert as_polars(answer).height > 0
 
 
-ON_CLUSTERS = [("dask", name) for name in ("with_models", "cost_change", "unit_costs", "seats")]
+ON_CLUSTERS = [("dask", name) for name in ("with_models", "cost_change", "unit_costs", "unit_costs people", "seats")]
 ON_CLUSTERS += [("pyspark", "with_models")]
 
 

@@ -299,6 +299,13 @@ def test_a_person_without_any_mail_is_shown_by_id_and_may_be_listed_by_it():
     assert [row[:2] for row in seats(frame, roster)] == [("SA_1", "active"), ("u9", "seen, not on the roster")]
 
 
+def test_use_that_has_no_date_is_use():
+    frame = frame_of([used(20, {"id": "u9"}), used(20, {"email": "a@x.com"}) | {"start_date": None, "end_date": None}])
+    with pytest.warns(UsageWarning, match="without a roster"):
+        table = questions.seats(frame)
+    assert table.select("email", "last_active").rows() == [("u9", date(2026, 10, 20)), ("a@x.com", None)]
+
+
 def test_the_newest_mail_of_whose_a_record_is():
     frame = frame_of([*moved(), used(9, {"name": "Deleted"}), used(9, {"email": " X@x.com"})])
     mails, told = newest_mails(frame, frame.head(3))

@@ -65,7 +65,7 @@ def seats(frame: Any, roster: Any = None, price: Price = None) -> Any:
 
 
 def _records(native: Native) -> tuple[pl.DataFrame, list[str]]:
-    """By what names somebody: the last day, the last day of use, and the last moment; also what is told of it."""
+    """By what names somebody: the last day, how many are of use and until when, the last moment; also what is told."""
     require(native, ("integrated_account_id", "integration", "user_email", "user_id", "start_date", "charges_count"),
             "seats")  # fmt: skip
     moments = with_instants(native, native.frame, {"__start": "start_date"}).with_columns(
@@ -73,8 +73,10 @@ def _records(native: Native) -> tuple[pl.DataFrame, list[str]]:
     )
     counts = [nw.col(c).fill_null(0) > 0 for c in _USED if c in native.columns]
     used = nw.any_horizontal(*counts, nw.col("charges_count").fill_null(0) > 0, ignore_nulls=False)
-    named = moments.with_columns(**who(), __used=nw.when(used).then(nw.col("__day")))
-    rows = collect(named.group_by(*WHO).agg(nw.col("__day", "__used", "__start").max()))
+    named = moments.with_columns(
+        **who(), __used=nw.when(used).then(nw.col("__day")), __uses=nw.when(used).then(nw.lit(1)).otherwise(nw.lit(0))
+    )
+    rows = collect(named.group_by(*WHO).agg(nw.col("__day", "__used", "__start").max(), nw.col("__uses").sum()))
     rows, told = with_people(rows)
     return rows.rename({INTEGRATION: "integration"}), told
 
@@ -83,7 +85,7 @@ def _people(rows: pl.DataFrame) -> pl.DataFrame:
     """Each person of each integration with a name to show, and the last day of use, which may be none."""
     newest = rows.drop_nulls(PERSON).sort("__start", MAIL, ID, nulls_last=False)
     people = newest.group_by("integration", PERSON, maintain_order=True).agg(
-        pl.col(MAIL).drop_nulls().last(), pl.col(ID).min(), pl.col("__used").max(), pl.col("__start").max()
+        pl.col(MAIL).drop_nulls().last(), pl.col(ID).min(), pl.col("__used", "__start").max(), pl.col("__uses").sum()
     )
     return people.with_columns(email=pl.coalesce(MAIL, ID), last_active=_date("__used")).drop(MAIL, ID, "__used")
 
@@ -116,7 +118,7 @@ def _seated(people: pl.DataFrame, mails: pl.DataFrame, roster: pl.DataFrame) -> 
 
 def _is_shown() -> pl.Expr:
     """Whoever used something or has a seat; a record of nothing makes nobody a user."""
-    return pl.col("last_active").is_not_null() | pl.col("listed").fill_null(value=False)
+    return (pl.col("__uses") > 0).fill_null(value=False) | pl.col("listed").fill_null(value=False)
 
 
 def _date(column: str) -> pl.Expr:
