@@ -364,6 +364,21 @@ def test_two_queries_of_one_view_that_meet_in_time_are_refused():
     assert cost([week, after]) == 79.0
 
 
+# counts of work ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("whole", "part"), [(7, 1), (1, 7), (1, 1)])
+def test_requests_of_a_whole_and_of_its_part_count_once(whole, part):
+    # 70 requests in the week, 49 of them hers; ten and seven a day.
+    def of(view: str, length: int, requests: int, **more: Any) -> list[dict[str, Any]]:
+        counted = {"usage": {"requests": {"total": requests * length}}}
+        return [claude(view, n, n + length, **more) | counted for n in range(1, 8, length)]
+
+    bill = [claude("cost", n, n + 1, 10.0) for n in range(1, 8)]
+    frame = frame_of([*of("usage", whole, 10), *of("user_usage", part, 7, **ANNA), *bill])
+    assert quietly(lambda: unit_costs(frame, "request"))[0].select("cost", "units").row(0) == (70.0, 70)
+
+
 # pieces --------------------------------------------------------------------------------------------------------------
 
 

@@ -6,14 +6,11 @@ own word for "no currency" and stands for a charge that names none.
 
 from __future__ import annotations
 
-__all__ = ["CREDITS", "ISO_4217", "SPACES", "UNSTATED", "folded_currency", "is_virtual"]
+from truto_usage_nb.schema import folded_currency
+
+__all__ = ["CREDITS", "ISO_4217", "UNSTATED", "is_virtual"]
 
 UNSTATED = "XXX"
-SPACES = "".join(
-    map(chr, (*range(9, 14), *range(28, 33), 133, 160, 5760, *range(8192, 8203), 8232, 8233, 8239, 8287, 12288))
-)
-"""What surrounds a word without belonging to it: every engine is told, since each has its own idea of a space."""
-
 ISO_4217 = frozenset(
     """
     AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF
@@ -28,15 +25,6 @@ ISO_4217 = frozenset(
 
 CREDITS = frozenset({"CREDITS"})
 """Words that vendors count in instead of money: such a charge has no price of its own, and that is no mistake."""
-
-
-def folded_currency(currency: str | None) -> str | None:
-    """Give a currency as it is compared: without surrounding spaces, in capitals; an empty one is unstated.
-
-    >>> folded_currency(" usd"), folded_currency(""), folded_currency(None)
-    ('USD', None, None)
-    """
-    return (currency or "").strip(SPACES).upper() or None
 
 
 def is_virtual(currency: str | None) -> bool:

@@ -15,7 +15,6 @@ import narwhals.stable.v2 as nw
 import polars as pl
 
 from truto_usage_nb.costs.choices import Measure
-from truto_usage_nb.costs.currencies import folded_currency
 from truto_usage_nb.costs.facts import NEEDED, NOTHING_SAID, Said, look, mixed, refuse_too_many, unknown_amounts
 from truto_usage_nb.costs.kept import kept_lines
 from truto_usage_nb.costs.lines import split_lines
@@ -27,7 +26,7 @@ from truto_usage_nb.costs.tokens import KINDS, TOKEN_COLUMNS
 from truto_usage_nb.costs.totals import PRORATED
 from truto_usage_nb.errors import FrameError
 from truto_usage_nb.native import Frame, Native, collect, each_part, enter, only, require
-from truto_usage_nb.schema import RECORD_DIMENSIONS, RECORD_KEY
+from truto_usage_nb.schema import RECORD_DIMENSIONS, RECORD_KEY, folded_currency
 
 __all__ = ["DAY", "MINUTE", "OVERHANG", "SOURCE", "TIERS", "Digest", "check_dims", "digest", "reduced"]
 

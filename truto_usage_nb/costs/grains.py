@@ -14,7 +14,6 @@ from datetime import UTC, datetime, timedelta
 import narwhals.stable.v2 as nw
 import polars as pl
 
-from truto_usage_nb.costs.currencies import folded_currency
 from truto_usage_nb.costs.digest import TIERS, Digest
 from truto_usage_nb.costs.facts import Said, look
 from truto_usage_nb.costs.ruled import prepared
@@ -23,6 +22,7 @@ from truto_usage_nb.errors import OverlapError
 from truto_usage_nb.format import money, number
 from truto_usage_nb.models import model_identity
 from truto_usage_nb.native import Native, collect, each_part, with_instants
+from truto_usage_nb.schema import folded_currency
 
 __all__ = ["one_length"]
 

@@ -9,7 +9,6 @@ import narwhals.stable.v2 as nw
 import polars as pl
 
 from truto_usage_nb.costs.choices import PositiveCredits, check_credits, check_totals
-from truto_usage_nb.costs.currencies import folded_currency
 from truto_usage_nb.costs.facts import (
     NEEDED,
     NOTHING_SAID,
@@ -28,7 +27,7 @@ from truto_usage_nb.costs.tokens import TOKEN_COLUMNS, token_mismatch
 from truto_usage_nb.costs.totals import is_running_total, is_state
 from truto_usage_nb.errors import FrameError
 from truto_usage_nb.native import Frame, Native, enter, mapped, require, to_polars, with_instants
-from truto_usage_nb.schema import SCHEMA
+from truto_usage_nb.schema import SCHEMA, folded_currency
 from truto_usage_nb.series import TotalMeans
 
 __all__ = ["cost_lines", "rule_lines", "with_costs"]

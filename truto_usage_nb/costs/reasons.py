@@ -40,8 +40,9 @@ Per record **and per currency**; currencies are never added.
 | **no charges** | null, not 0 |
 
 **Tokens meet money** inside one account, UTC day (or the longer record's whole time) and model, before any grouping.
-Tokens whose key has money are *priced*; the others are `unpriced_tokens`; what a plan covers is `included_tokens`; money whose key has no tokens is
-`other_cost`. Cost per million tokens = (cost − other_cost) ÷ priced tokens × 10⁶: first add, then divide.
+Tokens whose key has money are *priced*; the others are `unpriced_tokens`; what a plan covers is `included_tokens`;
+money whose key has no tokens is `other_cost`. Cost per million tokens = (cost − other_cost) ÷ priced tokens × 10⁶:
+first add, then divide.
 """
 
 

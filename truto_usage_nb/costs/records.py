@@ -137,6 +137,7 @@ def _refuse_totals_beside_parts(native: Native) -> None:
     """A record with a total alone beside one with parts, for the same product and period, is that record's sum."""
     key = ("integrated_account_id", "organization_id", "product_id", "metric_name", "start_date", "end_date")
     datadog = native.frame.filter((nw.col("integration") == "datadog") & (nw.col("charges_count").fill_null(0) > 0))
+    datadog = datadog.filter(~(nw.col("charges_total") < 0).fill_null(False))  # a refund states no total of the parts
     parts = ~nw.col("charges_committed").is_null() | ~nw.col("charges_on_demand").is_null()
     marked = datadog.with_columns(
         **{"has_parts": parts.cast(nw.Int64), "has_total": (~parts & ~nw.col("charges_total").is_null()).cast(nw.Int64)}

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 
 import narwhals.stable.v2 as nw
 
-from truto_usage_nb.costs.currencies import ISO_4217, SPACES, UNSTATED, folded_currency, is_virtual
+from truto_usage_nb.costs.currencies import ISO_4217, UNSTATED, is_virtual
 from truto_usage_nb.costs.reasons import REASONS
 from truto_usage_nb.native import Frame
-from truto_usage_nb.schema import CHARGE_TYPES
+from truto_usage_nb.schema import CHARGE_TYPES, SPACES, folded_currency
 from truto_usage_nb.series import TOTAL_MEANS, TotalMeans
 
 __all__ = ["ESTIMATES", "OUTPUTS", "PARTS", "Facts", "apply"]

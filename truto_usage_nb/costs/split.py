@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import polars as pl
 
-from truto_usage_nb.costs.currencies import SPACES, is_virtual
+from truto_usage_nb.costs.currencies import is_virtual
 from truto_usage_nb.costs.facts import mixed
 from truto_usage_nb.errors import FrameError
 from truto_usage_nb.native import Native, collect
-from truto_usage_nb.schema import CHARGE_TYPES
+from truto_usage_nb.schema import CHARGE_TYPES, SPACES
 
 __all__ = ["RATIO_TOLERANCE", "split_currencies"]
 
@@ -63,7 +63,7 @@ def _stated(records: pl.DataFrame) -> pl.DataFrame:
     """A row per record, currency and type; identical repeats of total and net count once."""
     each = records.select("__record", "charges").explode("charges").unnest("charges").with_row_index("__order")
     word = pl.col("currency").cast(pl.String).str.strip_chars(SPACES).str.to_uppercase()
-    each = each.with_columns(__currency=pl.when(word != "").then(word))
+    each = each.with_columns(__currency=pl.when(word != "").then(word), amount=pl.col("amount").cast(pl.Float64))
     once = pl.col("type").is_in(["total", "net"])
     key = ["__record", "__currency", "type", "amount"]
     each = pl.concat([each.filter(once).unique(key, keep="first"), each.filter(~once.fill_null(False))])

@@ -11,14 +11,14 @@ from dataclasses import replace
 import narwhals.stable.v2 as nw
 import polars as pl
 
-from truto_usage_nb.costs.currencies import CREDITS, folded_currency
+from truto_usage_nb.costs.currencies import CREDITS
 from truto_usage_nb.costs.facts import Said, look
 from truto_usage_nb.costs.lines import rule_lines, split_lines
 from truto_usage_nb.costs.rule import Facts
 from truto_usage_nb.costs.tokens import undecided_input
 from truto_usage_nb.format import money, number
 from truto_usage_nb.native import Frame, Native, collect, each_part, enter
-from truto_usage_nb.schema import CHARGE_TYPES
+from truto_usage_nb.schema import CHARGE_TYPES, folded_currency
 
 __all__ = ["stray_told"]
 

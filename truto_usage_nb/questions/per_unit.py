@@ -12,9 +12,11 @@ import polars as pl
 from truto_usage_nb.costs.building import Question, matched
 from truto_usage_nb.costs.choices import Choices
 from truto_usage_nb.costs.digest import DAY, check_dims, digest
-from truto_usage_nb.costs.facts import look
+from truto_usage_nb.costs.facts import Said, look
+from truto_usage_nb.costs.guard import checked
+from truto_usage_nb.costs.intervals import Union
 from truto_usage_nb.costs.lines import rule_lines
-from truto_usage_nb.costs.records import check_records, of_accounts, within_period
+from truto_usage_nb.costs.records import within_period
 from truto_usage_nb.costs.shapes import named, shape
 from truto_usage_nb.costs.tokens import with_tokens
 from truto_usage_nb.errors import FrameError, InputError, OverlapError, did_you_mean, tell
@@ -113,11 +115,13 @@ def _counted(native: Native, per: str, question: Question) -> pl.DataFrame:
     require(native, (*UNITS[per].columns, *question.by), f"unit_costs per {per}")
     native = _checked(native, question)
     lines = rule_lines(native.frame, look(native), native)
+    span = nw.col("__end") - nw.col("__start")
     lines = with_tokens(lines).with_columns(__charged=nw.col("charges_count").fill_null(0) > 0)
     lines = lines.with_columns(
         __shape=shape(),
         __report_type=nw.col("report_type"),
         __day=nw.col("__start") // DAY,
+        __days=nw.when(span > 0).then((span + (DAY - 1)) // DAY).otherwise(nw.lit(1)),
         __account=nw.col("integrated_account_id"),
         __integration=nw.col("integration"),
     )
@@ -127,7 +131,8 @@ def _counted(native: Native, per: str, question: Question) -> pl.DataFrame:
 def _checked(native: Native, question: Question) -> Native:
     """The records that the money was read from: the same are left out."""
     native, _ = within_period(native, question.choices.get("overhang"))
-    return of_accounts(native, check_records(native, digest(native, ()), question.choices))
+    said = Said.of(question.choices)
+    return checked(native, lambda records, bin: digest(records, (), bin=bin, said=said), question.choices)[0]
 
 
 def _people(lines: Any, by: tuple[str, ...]) -> pl.DataFrame:
@@ -147,7 +152,7 @@ def _units(lines: Any, per: str, by: tuple[str, ...]) -> pl.DataFrame:
     columns = UNITS[per].columns
     values = {f"__n{i}": nw.col(c).fill_null(0) for i, c in enumerate(columns)}
     ones = {f"__r{i}": (nw.col(c).fill_null(0) != 0).cast(nw.Int64) for i, c in enumerate(columns)}
-    keys = ["__account", "__integration", "__report_type", "__shape", "__day", *by]
+    keys = ["__account", "__integration", "__report_type", "__shape", "__day", "__days", *by]
     given = lines.with_columns(**values, **ones).group_by(*keys)
     rows = collect(given.agg(*(nw.col(name).sum() for name in (*values, *ones))))
     rows = rows.with_columns(__series=named("__shape", "__integration", "__report_type"))
@@ -174,7 +179,7 @@ def _one_count(rows: pl.DataFrame, columns: tuple[str, ...], per: str, by: tuple
 
 
 def _one_series(rows: pl.DataFrame, per: str, by: tuple[str, ...]) -> pl.DataFrame:
-    """On each day the first series that counts; Codex and the API beside it are two products, each with its own."""
+    """At each time the first series that counts; Codex and the API beside it are two products, each with its own."""
     integration, account = rows["__integration"][0], rows["__account"][0]
     order = _ORDER.get(integration, ())
     if integration == "claude" and set(by) & {*_USER}:
@@ -188,7 +193,21 @@ def _one_series(rows: pl.DataFrame, per: str, by: tuple[str, ...]) -> pl.DataFra
         rank=pl.col("__series").replace_strict(rank, default=len(rank), return_dtype=pl.Int64),
         codex=pl.col("__series").fill_null("").str.starts_with("codex_"),
     )
-    return ranked.filter(pl.col("rank") == pl.col("rank").min().over("__day", "codex")).drop("rank", "codex")
+    parts = [_first_at_each_time(part) for part in ranked.partition_by("codex")]
+    return pl.concat(parts).drop("rank", "codex")
+
+
+def _first_at_each_time(rows: pl.DataFrame) -> pl.DataFrame:
+    """Leave out what a series before states of the same time, however long the records of either are."""
+    span = ["__day", "__days"]
+    rows = rows.with_columns(pl.col("__day").fill_null(-1), pl.col("__days").fill_null(1))
+    kept: list[pl.DataFrame] = []
+    for part in rows.sort("rank", maintain_order=True).partition_by("rank", maintain_order=True):
+        held = pl.concat(kept).select(span).unique().rows() if kept else []
+        before, spans = Union((day, day + days) for day, days in held), part.select(span).unique()
+        free = [not before.meets(day, day + days) for day, days in spans.rows()]
+        kept.append(part.join(spans.filter(pl.Series(free)), on=span, how="semi"))
+    return pl.concat(kept)
 
 
 def _refuse_distinct(rows: pl.DataFrame, column: str, count: str, per: str, by: tuple[str, ...]) -> None:
