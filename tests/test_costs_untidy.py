@@ -576,7 +576,8 @@ def codex(**tokens: int) -> dict[str, Any]:
         # the greater of the stated writes and the sum of their lifetimes
         (claude("usage", 5, 6) | {"usage": {"tokens": {"cache_write": 0, "cache_write_ephemeral_5m": 20,
          "cache_write_ephemeral_1h": 10, "input": 5}}}, 35, 5, 30, False),
-        (claude("usage", 5, 6) | {"usage": {"tokens": {"cache_write": 50, "cache_write_ephemeral_1h": 10}}}, 50, 0, 50, False),
+        (claude("usage", 5, 6) | {"usage": {"tokens": {"cache_write": 50, "cache_write_ephemeral_1h": 10}}},
+         50, 0, 50, False),
         # kinds that exceed the total: 1000 + 50,000 + 500
         (claude("usage", 5, 6) | {"usage": {"tokens": {"input": 1000, "cache_read": 50_000, "output": 500,
          "total": 1500}}}, 51_500, 1000, 0, True),
