@@ -37,7 +37,7 @@ _DTYPES: dict[str, Any] = {
 }  # fmt: skip
 
 
-_EXTRA = (OVERHANG, "service_tier", "context_window")
+_EXTRA = (OVERHANG, "service_tier", "speed", "context_window")
 _FILLED = dict.fromkeys(
     (
         "product_id", "product_name", "metric_name", "organization_id", "organization_name", "user_id", "user_email",
