@@ -14,6 +14,7 @@ from tests.frames_for_tests import charged, frame_of
 from tests.test_costs_backends import record
 from truto_usage_nb.costs import cache_savings, cost_per, cost_per_model, estimate_costs
 from truto_usage_nb.costs.identities import one_name_a_model
+from truto_usage_nb.errors import UsageWarning
 from truto_usage_nb.focus import to_focus
 from truto_usage_nb.models import cloud_of, model_identity
 from truto_usage_nb.prices import _amount, unit_prices
@@ -329,8 +330,11 @@ def test_tiers_that_a_frame_states_take_part_in_its_prices():
 
 def test_an_export_lets_the_tokens_of_a_speed_meet_the_money_of_that_speed():
     """1 M in fast mode for $10, 3 M at the usual speed without a bill: the row of $10 has 1 M."""
-    frame = frame_of([usage("claude-opus-5", "anthropic", money, input=n) for money, n in ((10, M), (None, 3 * M))])
-    rows = to_focus(frame.with_columns(speed=pl.Series(["fast", "standard"])))
+    tokens = [usage("claude-opus-5", "anthropic", input=n) | {"report_type": "usage"} for n in (M, 3 * M)]
+    bill = usage("claude-opus-5", "anthropic", 10) | {"usage": None, "report_type": "cost"}
+    frame = frame_of([r | {"integration": "claude"} for r in (*tokens, bill)])
+    with pytest.warns(UsageWarning, match="3,000,000 tokens of o have no price"):
+        rows = to_focus(frame.with_columns(speed=pl.Series(["fast", "standard", "fast"])))
     assert rows.select("BilledCost", "ConsumedQuantity").rows() == [(10, M)]
 
 
