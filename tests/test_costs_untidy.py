@@ -196,6 +196,8 @@ def test_several_states_of_spend_and_no_events():
     states = [spend("2026-09-14", f"2026-10-{n:02}", 3.0 * n) for n in (3, 7, 11)]
     assert cost(states) == 33.0
     assert cost([*states, spend("2026-10-14", "2026-10-20", 5.0)]) == 38.0  # the next cycle
+    renamed = {"user": {"id": "anna", "email": "anna.new@x.test"}}
+    assert cost([*states, spend("2026-09-14", "2026-10-13", 39.0) | renamed]) == 39.0
 
 
 def test_spend_can_still_be_asked_for():

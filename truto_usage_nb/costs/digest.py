@@ -40,7 +40,7 @@ _EPOCH = date(1970, 1, 1)
 _MONEY = {"billed": ("cost_billed",), "list": ("cost_list",), "payable": ("cost_billed", "cost_tax", "cost_credit")}
 _ALREADY = {name: name for name in SOURCE} | {"model_id": "model"}
 """Dimensions that are keys of the digest anyway."""
-_CYCLE = ("organization_id", "user_id", "user_email", "product_id", "metric_name")
+_CYCLE = ("organization_id", "product_id", "metric_name", "user_id", "user_email")
 _CYCLE_TOO = ("surface", "resources_id", "resources_workspace_id")
 """What a running total is of; the latter where a frame has them."""
 
@@ -207,13 +207,15 @@ def _cycle(columns: list[str]) -> dict[str, nw.Expr]:
 
     A record with Datadog's committed or on-demand part alone is no state of one with both.
     """
-    state, names = nw.col("__is_state"), [*_CYCLE, *(name for name in _CYCLE_TOO if name in columns)]
+    state, names = nw.col("__is_state"), [*_CYCLE[:-2], *(name for name in _CYCLE_TOO if name in columns)]
+    mail = nw.col("user_email").cast(nw.String()).str.strip_chars().str.to_lowercase()
+    person = nw.coalesce(nw.col("user_id").cast(nw.String()), mail).fill_null("")  # whatever mail the id has by now
     given = {kind: ~nw.col(f"charges_{kind}").is_null() for kind in ("total", "net", "committed", "on_demand")}
     alone = ~given["total"] & ~given["net"] & (nw.col("integration") == "datadog")
     part: nw.Expr = nw.when(alone & given["committed"] & ~given["on_demand"]).then(nw.lit("committed"))
     part = nw.when(alone & given["on_demand"] & ~given["committed"]).then(nw.lit("on_demand")).otherwise(part)
     text = nw.concat_str(
-        *(nw.col(name).cast(nw.String()).fill_null("") for name in names), part.fill_null(""), separator="\x1f"
+        *(nw.col(name).cast(nw.String()).fill_null("") for name in names), person, part.fill_null(""), separator="\x1f"
     )
     end, updated = nw.coalesce(nw.col("__end"), nw.col("__start")), nw.lit(None, dtype=nw.Int64())
     if "__updated" in columns:

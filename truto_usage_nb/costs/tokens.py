@@ -79,9 +79,7 @@ def _contains(said: Mapping[str, bool]) -> nw.Expr:
 def token_mismatch(said: Mapping[str, bool]) -> nw.Expr:
     """Tell the records whose kinds add up to more than their stated total."""
     own = _zero("input") + _zero("output") + _cached()
-    contains = _contains(said)
-    exceeds = nw.when(contains).then(nw.lit(False)).otherwise((own > nw.col(TOTAL)).fill_null(False))
-    return exceeds & _stated()
+    return _stated() & ~_contains(said) & (own > nw.col(TOTAL)).fill_null(False)
 
 
 def with_tokens(frame: Frame, said: Mapping[str, bool] | None = None, *, kinds: bool = False) -> Frame:
