@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -10,15 +10,26 @@ import polars as pl
 
 from truto_usage_nb.frames import columns as read
 from truto_usage_nb.frames.book import Book
-from truto_usage_nb.frames.lists import list_column
+from truto_usage_nb.frames.lists import ListColumn, list_column
 from truto_usage_nb.frames.naming import Names, Register
-from truto_usage_nb.frames.notes import NEW_CHARGES, NEW_FIELDS
-from truto_usage_nb.frames.openmaps import MAPS, MOST_PATHS, beyond, fold, map_of
-from truto_usage_nb.frames.parts import Layout, ParsedPage, Path, dotted
+from truto_usage_nb.frames.notes import AS_TEXT, DEEP, NEW_CHARGES, NEW_FIELDS
+from truto_usage_nb.frames.openmaps import MAPS, beyond, fold, map_of
+from truto_usage_nb.frames.openmaps import MOST_PATHS as MOST_IN_A_MAP
+from truto_usage_nb.frames.parts import (
+    MOST_PATHS,
+    OBJECTS,
+    Layout,
+    ParsedPage,
+    Path,
+    dotted,
+    most_crowded,
+    unreadable,
+)
 from truto_usage_nb.frames.threads import side_by_side
 from truto_usage_nb.frames.wide import Wide, wide_charges, wide_resources
 from truto_usage_nb.schema import EXPANDED, PROVENANCE, Field, columns
 
+_MOST_TYPES = 1000
 _WIDE = {"charges": wide_charges, "resources": wide_resources}
 _Named = dict[str, pl.Series]
 
@@ -44,6 +55,8 @@ def build_frame(pages: Iterable[ParsedPage], layout: Layout, register: Register 
     register = Register() if register is None else register
     made: _Named = {field.column: _provenance(book, field.column, layout) for field in PROVENANCE}
     notes: list[str] = []
+    if book.is_cut_short:
+        notes.append(DEEP)
     if layout.documented:
         made |= _documented(book, layout, notes, register)
     made |= _others(book, made, register, layout, notes)
@@ -79,7 +92,24 @@ def _documented(book: Book, layout: Layout, notes: list[str], register: Register
 
 def _list(book: Book, name: str) -> tuple[pl.Series, Wide]:
     items = list_column(name, book.tables, book.owner)
+    if name == "charges":
+        _check_types(items, book)
     return items.series(), _WIDE[name](items)
+
+
+def _check_types(charges: ListColumn, book: Book) -> None:
+    """Refuse a type of charge that cannot name a column, and more of them than there can be columns."""
+    types = charges.leaves[("type",)]
+    known = types.unique(maintain_order=True).drop_nulls()
+    row = None
+    if known.len() > _MOST_TYPES:
+        row = types.index_of(known[_MOST_TYPES])
+        why = f"charges are of more than {_MOST_TYPES:,} different types, each of which would be a column"
+    elif known.str.contains("\0", literal=True).any():
+        row = types.str.contains("\0", literal=True).fill_null(value=False).arg_max()
+        why = "the type of a charge names a column, and no column's name holds a NUL"
+    if row is not None:
+        raise unreadable(book.owner(charges.rows[row]), "charges.type", types[row], why)
 
 
 def _plain(book: Book, field: Field) -> pl.Series:
@@ -100,15 +130,39 @@ def _others(book: Book, made: _Named, register: Register, layout: Layout, notes:
     folded: _Named = {}
     for open_map in MAPS if layout.documented else ():
         inside = sorted(path for path in rest if map_of(path) == open_map)
-        if surplus := beyond(inside, known, open_map):
-            rest = [path for path in rest if path not in set(surplus)]
-            folded[names.give((*open_map, "other"))] = fold([book.take(path) for path in surplus], open_map)
+        if surplus := set(beyond(inside, known, open_map)):
+            rest = [path for path in rest if path not in surplus]
+            stacks = [book.take(path) for path in inside if path in surplus]
+            folded[names.give((*open_map, "other"))] = fold(stacks, open_map)
             notes.append(
-                f"{dotted(open_map)} has {len(inside)} paths; {MOST_PATHS} became columns, the other {len(surplus)} "
+                f"{dotted(open_map)} has {len(inside)} paths; {MOST_IN_A_MAP} became columns, the other {len(surplus)} "
                 f"stand in {next(reversed(folded))} as JSON text"
             )
-    named = {names.give(path): path for path in rest}
-    return _sorted(book, named, folded, layout) | _undocumented(book, named, layout, notes)
+    crowds = _crowds(book, rest, layout)
+    apart = set().union(*crowds.values())
+    named = {names.give(path): path for path in rest if path not in apart}
+    made = _sorted(book, named, folded, layout) | _undocumented(book, named, layout, notes)
+    kept = {*crowds, *book.as_text}
+    if kept:
+        notes.append(f"{AS_TEXT}: {', '.join(sorted(map(dotted, kept)))}")
+    return made | {
+        names.give((*parent, "other")): fold([book.take(path) for path in paths], parent)
+        for parent, paths in crowds.items()
+    }
+
+
+def _crowds(book: Book, rest: Sequence[Path], layout: Layout) -> dict[Path, list[Path]]:
+    """Find the objects that must be maps of sorts, so many keys they have; their paths do not become columns."""
+    left = [path for path in rest if not (layout.documented and map_of(path))]
+    found: dict[Path, list[Path]] = {}
+    while len(left) > MOST_PATHS:
+        parent = most_crowded(left, OBJECTS if layout.documented else ())
+        if parent is None:
+            path, why = left[MOST_PATHS], f"a frame has room for {MOST_PATHS:,} columns that nobody documented"
+            raise unreadable(book.first(path), dotted(path), path[-1], f"that is a key, and {why}")
+        found[parent] = [path for path in left if path[: len(parent)] == parent and len(path) > len(parent)]
+        left = [path for path in left if path[: len(parent)] != parent or len(path) == len(parent)]
+    return found
 
 
 def _sorted(book: Book, named: dict[str, Path], folded: _Named, layout: Layout) -> _Named:

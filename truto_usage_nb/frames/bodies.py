@@ -8,15 +8,10 @@ one way only.
 
 from __future__ import annotations
 
-import json
-import re
-
+from truto_usage_nb.envelope import ENVELOPE
+from truto_usage_nb.envelope import quick_cut as quick_envelope
 from truto_usage_nb.frames.jsontext import Scanner, decoded, invalid
-
-_HEAD = re.compile(rb'\s*\{\s*"result"\s*:\s*(?=\[)')
-_TAIL = re.compile(rb'\]\s*(?:\}\s*$|,\s*"(?:next_cursor|prev_cursor|result_count|is_partial_response)"\s*:)')
-_TAIL_LENGTH = 8192
-_ENVELOPE = frozenset({"result", "next_cursor", "prev_cursor", "result_count", "is_partial_response", "debug"})
+from truto_usage_nb.frames.parts import shown
 
 
 def quick_cut(content: bytes) -> bytes | None:
@@ -24,24 +19,10 @@ def quick_cut(content: bytes) -> bytes | None:
 
     What is given may still turn out not to be JSON: then `careful_cut` has the last word.
     """
-    head = _HEAD.match(content)
-    if head is None:
-        return content if content.lstrip()[:1] == b"[" else None
-    start = max(head.end(), len(content) - _TAIL_LENGTH)
-    tail = _TAIL.search(content, start)
-    if tail is None:
-        return None
-    end = tail.start() + 1
-    return content[head.end() : end] if _is_rest(content[end:]) else None
-
-
-def _is_rest(rest: bytes) -> bool:
-    """Tell whether this ends the envelope's object, and holds no second result."""
-    try:
-        members = json.loads(b'{"":0' + rest, object_pairs_hook=list)
-    except ValueError:
-        return False
-    return all(key in _ENVELOPE and key not in {"result", "debug"} for key, _ in members[1:])
+    if content.lstrip()[:1] == b"[":
+        return content
+    found = quick_envelope(content)
+    return None if found is None else found[0]
 
 
 def careful_cut(content: bytes) -> bytes:
@@ -66,7 +47,7 @@ def _cut_document(scanner: Scanner, at: int, records: list[str]) -> int:
     members, end = _members(scanner, at)
     if _is_envelope(members):
         _cut_result(scanner, members["result"], records)
-    elif members.keys() <= _ENVELOPE and members:
+    elif members.keys() <= ENVELOPE and members:
         if not records:
             raise invalid("it has no `result`")
     else:
@@ -79,7 +60,7 @@ def _members(scanner: Scanner, at: int) -> tuple[dict[str, int], int]:
     found: dict[str, int] = {}
 
     def note(key: str, start: int) -> int:
-        if key in found and key in _ENVELOPE:
+        if key in found and key in ENVELOPE:
             raise invalid(f"the key {key!r} is stated twice in one object")
         found[key] = start
         return scanner.value(start, careful=False)[1]
@@ -90,7 +71,7 @@ def _members(scanner: Scanner, at: int) -> tuple[dict[str, int], int]:
 
 def _is_envelope(members: dict[str, int]) -> bool:
     """Tell an envelope from a record of a provider that happens to have a `result` of its own."""
-    known = members.keys() <= _ENVELOPE or "next_cursor" in members or next(iter(members)) == "result"
+    known = members.keys() <= ENVELOPE or "next_cursor" in members or next(iter(members)) == "result"
     return "result" in members and known
 
 
@@ -102,14 +83,14 @@ def _cut_result(scanner: Scanner, at: int, records: list[str]) -> None:
         _cut_keyed(scanner, at, records)
     else:
         value, _ = scanner.value(at)
-        raise invalid(f"its `result` is {value!r}, neither a list nor an object of records")
+        raise invalid(f"its `result` is {shown(value)}, neither a list nor an object of records")
 
 
 def _cut_list(scanner: Scanner, at: int, records: list[str]) -> int:
     def keep(start: int) -> int:
         value, end = scanner.value(start, careful=False)
         if not isinstance(value, dict):
-            raise invalid(f"record {len(records) + 1} is {value!r}, not an object")
+            raise invalid(f"record {len(records) + 1} is {shown(scanner.value(start)[0])}, not an object")
         records.append(scanner.text[start:end])
         return end
 
@@ -120,7 +101,7 @@ def _cut_keyed(scanner: Scanner, at: int, records: list[str]) -> None:
     def keep(key: str, start: int) -> int:
         value, end = scanner.value(start, careful=False)
         if not isinstance(value, dict):
-            raise invalid(f"the record keyed {key!r} is {value!r}, not an object")
+            raise invalid(f"the record keyed {shown(key)} is {shown(scanner.value(start)[0])}, not an object")
         records.append(scanner.text[start:end])
         return end
 

@@ -11,7 +11,7 @@ from operator import itemgetter
 
 import polars as pl
 
-from truto_usage_nb.frames.parts import ParsedPage, Part, Path, document_order, repeated
+from truto_usage_nb.frames.parts import ParsedPage, Part, Path, Whose, document_order, repeated
 from truto_usage_nb.frames.stack import Stack
 from truto_usage_nb.schema import SCHEMA
 
@@ -25,6 +25,9 @@ class Book:
         pages = list(pages)
         self.tables = [page.table for page in pages]
         self.heights = [page.height for page in pages]
+        self.is_cut_short = any(page.is_cut_short for page in pages)
+        """Whether something was nested too deeply, and is kept as JSON text."""
+        self.as_text: set[Path] = set().union(*(table.as_text for table in self.tables))
         self._sources = [page.source for page in pages]
         self._order = document_order(self.tables, _DOCUMENTED if documented else ())
         self._objects: set[Path] = set().union(*(table.objects for table in self.tables))
@@ -52,6 +55,10 @@ class Book:
             if path in left and (path in self or (also_empty and path not in self._objects)):
                 yield path
 
+    def first(self, path: Path) -> Whose:
+        """Give the first record that has a value under a path."""
+        return self.owner(next((row for row, _ in self.look(path).stated()), 0))
+
     def stated(self, name: str) -> pl.Series:
         """Give a provenance column as the sources of the pages state it."""
         sources = zip(self._sources, self.heights, strict=True)
@@ -62,12 +69,12 @@ class Book:
         ]
         return pl.concat(parts, rechunk=True) if parts else pl.Series([], dtype=pl.String)
 
-    def owner(self, row: int) -> object:
-        """Give the id of the record in a row, or, where it has none, its number."""
+    def owner(self, row: int) -> Whose:
+        """Give the record in a row: its id, or, where it has none, its number."""
         number = row + 1
-        for ids, height in zip(self._ids, self.heights, strict=True):
+        for ids, height, source in zip(self._ids, self.heights, self._sources, strict=True):
             if row < height:
                 found = None if ids is None else ids[row]
-                return f"number {number}" if found is None else found
+                return Whose(f"number {number}" if found is None else found, source.integrated_account_id)
             row -= height
-        return f"number {number}"
+        return Whose(f"number {number}")

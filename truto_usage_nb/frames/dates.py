@@ -17,6 +17,8 @@ _FORM = re.compile(
     r"(?:[Tt ](\d\d):(\d\d):(\d\d)(?:[.,](\d+))?\s?(?:([Zz])|([+-])(\d\d):?(\d\d))?)?",
     re.ASCII,
 )
+_FIRST, _LAST = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
+"""The instants that Python, pandas and Arrow all hold, once they are in UTC."""
 _USUAL = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}:[0-5][0-9](\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2}))?$"
 
 
@@ -55,7 +57,7 @@ def _read(texts: pl.Series) -> pl.Series:
         instant=pl.when(day)
         .then(usual.str.to_datetime("%Y-%m-%d", time_unit="us", time_zone="UTC", strict=False))
         .otherwise(usual.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f%#z", time_unit="us", strict=False))
-    )
+    ).with_columns(pl.when(pl.col("instant").is_between(_FIRST, _LAST)).then("instant"))
     rest = frame.filter(pl.col("instant").is_null())
     if rest.is_empty():
         return frame["instant"]

@@ -14,25 +14,28 @@ from truto_usage_nb.errors import ProtocolError
 from truto_usage_nb.frames.census import count_values
 from truto_usage_nb.frames.known import KNOWN
 from truto_usage_nb.frames.order import settle_order
-from truto_usage_nb.frames.parts import Layout, Source, Table
+from truto_usage_nb.frames.parts import MOST_PATHS, Layout, Source, Table
 from truto_usage_nb.frames.remote import REMOTE, cut_remote, is_nested, put_back
 from truto_usage_nb.frames.shape import Doubt, Shape, shape_of
+from truto_usage_nb.frames.survey import is_tame
 
+_SPOILT = (b"\\ud", b"\\uD", b"\\u0000")
+"""Half of a surrogate pair would come out as another letter, and polars panics at a NUL in a key."""
 _FIRST = 65_536  # bytes that hold at least one record, as a rule: enough to see whether records have `remote_data`
 
 
 def read(content: bytes, source: Source, layout: Layout) -> Table | None:
     """Give the columns of a JSON array of records; None where that cannot be done, or not proved right."""
-    if b"\\" in content and (b"\\ud" in content or b"\\uD" in content):
-        return None  # half of a surrogate pair would come out as another letter
+    if b"\\" in content and any(escape in content for escape in _SPOILT):
+        return None
     try:
         if layout.documented and b'"remote_data"' in content[:_FIRST]:
             return _read_without_remote(content, source, layout)
         table = _read(content, source, layout)
         if layout.documented and REMOTE in table.columns:
             return _read_without_remote(content, source, layout)
-    except (Doubt, ProtocolError, UnicodeDecodeError, pl.exceptions.PolarsError):
-        return None
+    except (Doubt, ProtocolError, ValueError, RecursionError, pl.exceptions.PolarsError):
+        return None  # what cannot be read here, such as a number of 5,000 digits, is read value by value
     return table
 
 
@@ -54,11 +57,15 @@ def _read(content: bytes, source: Source, layout: Layout) -> Table:
             return _proved(known.decode(content), known.shape, said)
         except (Doubt, pl.exceptions.PolarsError):
             KNOWN.missed(key)
+    if not is_tame(content):
+        raise Doubt
     records = pl.Series([content]).cast(pl.String).str.json_decode(infer_schema_length=None).explode()
     if not isinstance(records.dtype, pl.Struct) or not records.dtype.fields:
         raise Doubt
-    KNOWN.learn(key, records.dtype)
     shape = shape_of(records.dtype, layout)
+    if len(shape.paths) > MOST_PATHS or any(len(each.paths) > MOST_PATHS for each in shape.lists.values() if each):
+        raise Doubt
+    KNOWN.learn(key, records.dtype)
     settle_order(shape, content, documented=layout.documented)
     return _proved(records, shape, said)
 

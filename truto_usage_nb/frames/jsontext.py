@@ -11,8 +11,12 @@ from collections.abc import Callable
 from typing import Any
 
 from truto_usage_nb.errors import ProtocolError
+from truto_usage_nb.nesting import end_of
+from truto_usage_nb.outside import cut, one_line
+from truto_usage_nb.secret import masked
 
 _SPACE = re.compile(r"[ \t\n\r]*")
+_SHOWN_CHARACTERS = 200
 
 
 class Real(float):
@@ -46,15 +50,25 @@ def state(made: dict[str, Any], key: str, value: Any) -> None:
     if made.get(key) is None:
         made[key] = value
     elif value is not None:
-        raise ValueError(f"the key {key!r} is stated twice in one object")
+        raise ValueError(f"the key {cut(repr(key), _SHOWN_CHARACTERS)} is stated twice in one object")
 
 
 def _refuse(constant: str) -> Any:
     raise ValueError(f"{constant} is not a JSON number")
 
 
-_careful = json.JSONDecoder(object_pairs_hook=_once, parse_float=Real, parse_constant=_refuse, strict=False)
-_plain = json.JSONDecoder(parse_constant=_refuse, strict=False)
+def _whole(text: str) -> int | Real:
+    """Read a whole number; one of more digits than Python turns into an integer keeps them as its text."""
+    try:
+        return int(text)
+    except ValueError:
+        return Real(text)
+
+
+_careful = json.JSONDecoder(
+    object_pairs_hook=_once, parse_int=_whole, parse_float=Real, parse_constant=_refuse, strict=False
+)
+_plain = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=_refuse, strict=False)
 
 
 class Scanner:
@@ -85,14 +99,18 @@ class Scanner:
         return at + 1
 
     def value(self, at: int, *, careful: bool = True) -> tuple[Any, int]:
-        """Give the value that starts here, and where it ends."""
+        """Give the value that starts here, and where it ends; what is not read carefully is only what its kind is."""
         decoder = _careful if careful else _plain
+        at = self.skip(at)
         try:
-            return decoder.raw_decode(self.text, self.skip(at))
+            return decoder.raw_decode(self.text, at)
         except json.JSONDecodeError as error:
             raise invalid(f"{error.msg} at character {error.pos}") from None
         except RecursionError:
-            raise invalid(f"it is nested too deeply, from character {at}") from None
+            end = None if careful else end_of(self.text, at)
+            if end is None:
+                raise invalid(f"it is nested too deeply, from character {at}") from None
+            return ({} if self.text[at] == "{" else []), end
         except ValueError as error:
             raise invalid(str(error)) from None
 
@@ -128,6 +146,7 @@ class Scanner:
 
 def invalid(why: str) -> ProtocolError:
     """Make the error for a body that is not JSON as the service documents it."""
+    why = one_line(masked(why))
     return ProtocolError(f"The body is not a usable answer: {why}. Ask again; if it stays so, report it to Truto.")
 
 

@@ -24,6 +24,7 @@ Key: TypeAlias = tuple[Source, Layout]
 
 _MOST_SHAPES = 64
 _PATIENCE = 8
+_MOST_LEAVES = 1000  # what one page after the other adds to an open map would soon be read into every page
 _SENT_AS: dict[str, Any] = {
     "String": pl.String, "Datetime": pl.String, "Boolean": pl.Boolean, "Int64": pl.Float64, "Float64": pl.Float64,
 }  # fmt: skip
@@ -31,6 +32,7 @@ _LEAVES: dict[Path, Any] = {tuple(each.path.split(".")): _SENT_AS.get(each.dtype
     (name, *path): _SENT_AS[dtype] for name, leaves in LEAVES.items() for path, dtype in leaves.items()
 }
 _LEAVES[REMOTE] = pl.Boolean  # what stands in its place while the rest is read
+_LISTS = {(name,) for name in LEAVES}
 _OBJECTS = {path[:length] for path in _LEAVES for length in range(1, len(path))}
 
 
@@ -77,7 +79,7 @@ class Memory:
                 return
             if known is None or dtype != known.dtype:
                 pattern = Pattern(dtype, key[1])
-                if not _is_ambiguous(pattern.shape):
+                if len(pattern.shape.leaves) <= _MOST_LEAVES and not _is_ambiguous(pattern.shape):
                     self._patterns[key] = pattern
             while len(self._patterns) > _MOST_SHAPES:
                 dropped, _ = self._patterns.popitem(last=False)
@@ -107,12 +109,16 @@ def _field(old: Any, new: Any, path: Path) -> Any:
     is_open = map_of(path) is not None
     if isinstance(new, pl.Struct) and (old is None or isinstance(old, pl.Struct)) and (is_open or path in _OBJECTS):
         return _joined(old, new, path)
-    if isinstance(new, pl.List) and isinstance(new.inner, pl.Struct) and path in _OBJECTS and not is_open:
+    if isinstance(new, pl.List) and isinstance(new.inner, pl.Struct) and path in _LISTS and _is_list(old):
         return pl.List(_joined(None if old is None else old.inner, new.inner, path))
     sent = pl.Float64 if new == pl.Int64 else new
     if old not in (None, sent) or (not is_open and _LEAVES.get(path) != sent):
         raise Doubt
     return sent
+
+
+def _is_list(old: Any) -> bool:
+    return old is None or (isinstance(old, pl.List) and isinstance(old.inner, pl.Struct))
 
 
 def _is_ambiguous(shape: Shape) -> bool:

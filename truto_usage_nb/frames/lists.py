@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from functools import reduce
+from typing import Any, TypeAlias
 
 import numpy as np
 import polars as pl
@@ -94,7 +95,7 @@ def _struct(leaves: dict[Path, pl.Series]) -> pl.Series:
         for key in path[:-1]:
             node = _branch(node, key)
         node[_free_key(node, path[-1])] = series
-    return _nested(tree)
+    return pl.Series("item", _nested(tree))
 
 
 def _branch(node: _Tree, key: str) -> _Tree:
@@ -107,11 +108,17 @@ def _free_key(node: _Tree, key: str) -> str:
     return _free_key(node, f"{key}_") if key in node else key
 
 
-def _nested(tree: _Tree) -> pl.Series:
-    fields = [(node if isinstance(node, pl.Series) else _nested(node)).alias(key) for key, node in tree.items()]
-    frame = pl.DataFrame(fields)
-    empty = pl.all_horizontal(pl.all().is_null())
-    return frame.select(pl.when(~empty).then(pl.struct(pl.all())).alias("item"))["item"]
+def _nested(tree: _Tree) -> Any:
+    """Give an Arrow array of structs; polars would take time by the cube of the nesting."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    fields = [
+        node.to_arrow(compat_level=pl.CompatLevel.newest()) if isinstance(node, pl.Series) else _nested(node)
+        for node in tree.values()
+    ]
+    empty = reduce(pc.and_, (field.is_null() for field in fields))
+    return pa.StructArray.from_arrays(fields, names=list(tree), mask=empty)
 
 
 def listed(structs: pl.Series, lengths: pl.Series) -> pl.Series:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import count
 from threading import Lock
 
@@ -19,20 +19,33 @@ class Register:
 
     def __init__(self, names: Mapping[Path, str] | None = None) -> None:
         self._names = dict(names or {})
+        self._used = set(self._names.values())
+        self._tried: dict[str, int] = {}
         self._lock = Lock()
 
     def name(self, path: Path, taken: Collection[str]) -> str:
         """Give a path's name: the one it has, else one that is not taken here nor in an earlier frame."""
         with self._lock:
             if path not in self._names:
-                used = {*taken, *self._names.values()}
-                self._names[path] = next(name for name in _candidates(path) if name not in used)
+                name = next(name for name in self._candidates(path) if name not in taken and name not in self._used)
+                self._names[path] = name
+                self._used.add(name)
             return self._names[path]
+
+    def _candidates(self, path: Path) -> Iterator[str]:
+        keys = [key.replace(".", "_") for key in path]
+        for width in range(1, _WIDEST_JOINT + 1):
+            yield ("_" * width).join(keys) or "_" * width
+        stem = "_".join(keys)
+        for number in count(self._tried.get(stem, 2)):  # those before are taken, and stay so
+            self._tried[stem] = number
+            yield f"{stem}__{number}"
 
     def add(self, names: Mapping[Path, str]) -> None:
         """Take in names that were given elsewhere."""
         with self._lock:
             self._names |= names
+            self._used |= set(names.values())
 
     def names(self) -> dict[Path, str]:
         """Give every name by its path."""
@@ -59,11 +72,3 @@ class Names:
         name = self._register.name(path, self._taken)
         self._taken.add(name)
         return name
-
-
-def _candidates(path: Path) -> Iterable[str]:
-    keys = [key.replace(".", "_") for key in path]
-    for width in range(1, _WIDEST_JOINT + 1):
-        yield ("_" * width).join(keys) or "_" * width
-    for number in count(2):
-        yield f"{'_'.join(keys)}__{number}"

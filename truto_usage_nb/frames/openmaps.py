@@ -44,9 +44,8 @@ def fold(stacks: Sequence[Stack], open_map: Path) -> pl.Series:
     rows: list[dict[str, Any]] = [{} for _ in range(height)]
     for stack in stacks:
         keys = stack.path[len(open_map) :]
-        for row, value in enumerate(stack.values()):
-            if value is not None:
-                _put(rows[row], keys, value)
+        for row, value in stack.stated():
+            _put(rows[row], keys, value)
     return pl.Series([dumps(row) if row else None for row in rows], dtype=pl.String)
 
 

@@ -2,27 +2,43 @@
 
 from __future__ import annotations
 
+from truto_usage_nb.errors import ProtocolError
 from truto_usage_nb.frames.bodies import careful_cut, quick_cut
 from truto_usage_nb.frames.exact import walk
 from truto_usage_nb.frames.fast import read
-from truto_usage_nb.frames.parts import Layout, ParsedPage, Source, Table
+from truto_usage_nb.frames.parts import MOST_LEVELS, Layout, ParsedPage, Source
+from truto_usage_nb.frames.remote import REMOTE
+from truto_usage_nb.frames.survey import levels_of
+from truto_usage_nb.nesting import shallow
 
 
 def parse_page(content: bytes, source: Source, layout: Layout) -> ParsedPage:
     """Read the records of one body: an envelope (its `result` a list or keyed), a bare list, or NDJSON.
 
     Pure, and safe to run in threads. Raises `ProtocolError` for a body that is none of these, and
-    `UnreadableValueError` where `charges` or `resources` is no list.
+    `UnreadableValueError` where `charges` or `resources` is no list, or a key is none that a column can be named by.
     """
-    return ParsedPage(_read(content, source, layout), source)
-
-
-def _read(content: bytes, source: Source, layout: Layout) -> Table:
-    """Take the fast path where it is known to keep everything."""
     quick = quick_cut(content)
     table = None if quick is None else read(quick, source, layout)
     if table is not None:
-        return table
+        return ParsedPage(table, source)
+    try:
+        return _read_carefully(content, source, layout, tried=quick is not None)
+    except ProtocolError as problem:
+        if source.integrated_account_id is None:
+            raise
+        told = f"account {source.integrated_account_id!r}: {problem.message}"
+    raise ProtocolError(told)
+
+
+def _read_carefully(content: bytes, source: Source, layout: Layout, *, tried: bool) -> ParsedPage:
+    """Cut a body exactly, keep as text what is nested too deeply, and take the fast path only where it proves right."""
     records = careful_cut(content)
-    table = read(records, source, layout) if quick is None else None
-    return walk(records, layout) if table is None else table
+    is_deep = levels_of(records) > MOST_LEVELS
+    if is_deep:
+        untouched = f'"{REMOTE[0]}"'.encode() if layout.documented else b""
+        records = shallow(records, MOST_LEVELS, untouched=untouched)
+    table = None if tried and not is_deep else read(records, source, layout)
+    if table is None:
+        table = walk(records, layout, source.integrated_account_id)
+    return ParsedPage(table, source, is_deep)

@@ -11,13 +11,17 @@ A column's values may widen on the last record of the last page, so dtypes are s
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import polars as pl
 
 from truto_usage_nb.errors import UnreadableValueError
+from truto_usage_nb.frames.jsontext import Real
+from truto_usage_nb.outside import cut, one_line
+from truto_usage_nb.schema import SCHEMA
+from truto_usage_nb.secret import masked
 
 Path: TypeAlias = tuple[str, ...]
 Part: TypeAlias = pl.Series | list[Any] | None
@@ -25,15 +29,28 @@ Part: TypeAlias = pl.Series | list[Any] | None
 EXACT_IN_FLOAT = 2**53
 """Every whole number up to here has a float of its own."""
 
+_SHOWN_CHARACTERS = 200
+_CROWD = 256
+_DOCUMENTED = [tuple(each.path.split(".")) for each in SCHEMA]
+OBJECTS = frozenset(path[:length] for path in _DOCUMENTED for length in range(1, len(path)))
+"""The objects of the documentation that are no maps."""
+MOST_LEVELS = 64
+"""How deep objects and lists may be nested, the list of records counted; what is deeper stays JSON text."""
+MOST_PATHS = 4096
+"""How many different paths the records of an answer, or the fields that nobody documented, may have."""
+MOST_CELLS = 64 * 1024 * 1024
+"""How many cells a page may take beyond one for each of its bytes, whether or not anything stands in them."""
+
 
 @dataclass(slots=True)
 class Table:
-    """Hold the columns of one page in document order, and which paths hold objects."""
+    """Hold the columns of one page in document order, which paths hold objects, and which objects are JSON text."""
 
     height: int
     columns: dict[Path, Part] = field(default_factory=dict)
     objects: set[Path] = field(default_factory=set)
     lists: dict[str, Items] = field(default_factory=dict)
+    as_text: set[Path] = field(default_factory=set)
 
 
 @dataclass(slots=True)
@@ -80,6 +97,8 @@ class ParsedPage:
 
     table: Table
     source: Source
+    is_cut_short: bool = False
+    """Whether something was nested too deeply, and is kept as JSON text."""
 
     @property
     def height(self) -> int:
@@ -148,18 +167,58 @@ def _flat(node: dict[str, Any], prefix: Path) -> Iterable[Path]:
         yield from _flat(below, path)
 
 
+def most_crowded(paths: Iterable[Path], spared: Collection[Path]) -> Path | None:
+    """Give the object with the most keys of its own, if it has enough to be a map of sorts; never a spared one.
+
+    >>> most_crowded([("by_user", f"u{n}", "cost") for n in range(300)], ())
+    ('by_user',)
+    """
+    keys: dict[Path, set[str]] = {}
+    for path in paths:
+        for length in range(1, len(path)):
+            keys.setdefault(path[:length], set()).add(path[length])
+    found = max((path for path in keys if path not in spared), key=lambda path: len(keys[path]), default=None)
+    return found if found is not None and len(keys[found]) >= _CROWD else None
+
+
 def dotted(path: Sequence[str]) -> str:
     """Write a path as the API's reference does."""
     return ".".join(path)
 
 
-def unreadable(record_id: object, path: str, value: object, why: str) -> UnreadableValueError:
+class Whose(NamedTuple):
+    """Say whose a value is: the id of its record, and the account (None: nobody said)."""
+
+    record_id: object
+    account: str | None = None
+
+
+def unreadable(whose: Whose, path: str, value: object, why: str) -> UnreadableValueError:
     """Make the error for a value that its column cannot hold."""
-    text = f"record {record_id!r}: {path} is {_shown(value)}, but {why}"
-    advice = f"leave the field out (truto_exclude_fields=[{path!r}]), or look at it with truto_response_format='raw'"
-    return UnreadableValueError(f"{text}; {advice}", details={"record_id": record_id, "path": path, "value": value})
+    record_id, account = whose
+    record = f"record {shown(record_id)}" if account is None else f"account {account!r}, record {shown(record_id)}"
+    remedy = (
+        f"leave the field out (truto_exclude_fields=[{shown(path)}]), or look at it with truto_response_format='raw'"
+    )
+    return UnreadableValueError(
+        f"{record}: {cut(one_line(masked(path)), _SHOWN_CHARACTERS)} is {shown(value)}, but {why}; {remedy}",
+        details={"record_id": record_id, "path": path, "value": value},
+    )
 
 
-def _shown(value: object) -> str:
-    shown = repr(value)
-    return shown if len(shown) <= 200 else f"{shown[:200]}…"
+def unusable_key(whose: Whose, path: Path) -> UnreadableValueError | None:
+    """Make the error for a key that no column can be named by; None where it can."""
+    key = path[-1]
+    if "\0" in key:
+        why = "no column's name holds a NUL"
+    elif any("\ud800" <= letter <= "\udfff" for letter in key):
+        why = "half of a surrogate pair is no text"
+    else:
+        return None
+    return unreadable(whose, dotted(path), key, f"that is a key, and {why}")
+
+
+def shown(value: object) -> str:
+    """Write a value for an error: in one line, without a secret, and not too long."""
+    text = value.text if isinstance(value, Real) else repr(value)
+    return cut(masked(text), _SHOWN_CHARACTERS)

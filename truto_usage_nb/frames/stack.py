@@ -8,10 +8,10 @@ from typing import Any
 import polars as pl
 
 from truto_usage_nb.errors import UnreadableValueError
-from truto_usage_nb.frames.parts import Part, Path, dotted, nulls, unreadable
+from truto_usage_nb.frames.parts import Part, Path, Whose, dotted, nulls, unreadable
 
-Owner = Callable[[int], object]
-"""Gives the id of the record that a row belongs to."""
+Owner = Callable[[int], Whose]
+"""Gives the record that a row belongs to."""
 
 
 class Stack:
@@ -40,6 +40,15 @@ class Stack:
         """Give every value of the column, from the first row to the last."""
         for part, height in self._rows():
             yield from [None] * height if part is None else part
+
+    def stated(self) -> Iterator[tuple[int, Any]]:
+        """Give each value that is there, with its row; a page without the column costs no time."""
+        start = 0
+        for part, height in self._rows():
+            if part is not None:
+                values = part.to_list() if isinstance(part, pl.Series) else part
+                yield from ((row, value) for row, value in enumerate(values, start) if value is not None)
+            start += height
 
     def unreadable(self, row: int, value: object, why: str) -> UnreadableValueError:
         """Make the error for the value in a row."""

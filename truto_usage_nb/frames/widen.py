@@ -15,7 +15,7 @@ import polars as pl
 from truto_usage_nb.frames.columns import plain_text
 from truto_usage_nb.frames.lists import listed
 from truto_usage_nb.frames.numbers import is_below
-from truto_usage_nb.frames.parts import EXACT_IN_FLOAT, nulls, unreadable
+from truto_usage_nb.frames.parts import EXACT_IN_FLOAT, Whose, nulls, unreadable
 
 DataType: TypeAlias = pl.DataType
 Types: TypeAlias = dict[str, DataType]
@@ -76,11 +76,14 @@ def fitted(frame: pl.DataFrame, types: Mapping[str, DataType]) -> pl.DataFrame:
         try:
             made.append(_fit(frame[name], want).alias(name))
         except _Unfit as unfit:
-            ids = frame["id"] if "id" in frame.columns else None
-            owner = f"number {unfit.row + 1}" if ids is None else ids[unfit.row]
             told = "its column has a fraction elsewhere, and a float cannot hold this count exactly"
-            raise unreadable(owner, name, unfit.value, told) from None
+            raise unreadable(_whose(frame, unfit.row), name, unfit.value, told) from None
     return pl.DataFrame(made)
+
+
+def _whose(frame: pl.DataFrame, row: int) -> Whose:
+    known = {name: frame[name][row] for name in ("id", "integrated_account_id") if name in frame.columns}
+    return Whose(known.get("id", f"number {row + 1}"), known.get("integrated_account_id"))
 
 
 class _Unfit(Exception):
