@@ -45,6 +45,13 @@ class MortalDisk(Disk):
         self.done += 1
         return size
 
+    def move(self, path, to):
+        self._may_die("before")
+        super().move(path, to)
+        self._may_die("after")
+        self._may_die("half")
+        self.done += 1
+
     def remove(self, path):
         self._may_die("before")
         super().remove(path)

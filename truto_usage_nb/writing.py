@@ -32,7 +32,18 @@ from typing import IO, Any, cast
 
 from truto_usage_nb.errors import WriteError
 
-__all__ = ["Half", "beside", "check_target", "filling", "is_half", "is_stream", "telling", "write_file", "write_stdout"]
+__all__ = [
+    "Half",
+    "beside",
+    "check_target",
+    "filling",
+    "is_half",
+    "is_stream",
+    "settle_folder",
+    "telling",
+    "write_file",
+    "write_stdout",
+]
 
 Compose = Callable[[IO[bytes]], object]
 """Writes the content into the file that it is given; it may go back in it."""
@@ -152,7 +163,7 @@ def beside(path: Path) -> Iterator[Half]:
             for folder in made:
                 folder.rmdir()
         raise
-    _settle_folder(target.parent)
+    settle_folder(target.parent)
 
 
 def _made(folder: Path) -> list[Path]:
@@ -267,7 +278,7 @@ def _settle(handle: int, before: os.stat_result | None) -> None:
             raise
 
 
-def _settle_folder(folder: Path) -> None:
+def settle_folder(folder: Path) -> None:
     """Make a move last through a power cut, where the system lets a folder be opened."""
     with suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)

@@ -3,63 +3,98 @@
 from __future__ import annotations
 
 import os
+import re
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from truto_usage_nb.errors import DatasetError
+from truto_usage_nb.writing import beside, is_half, settle_folder, telling
 
-__all__ = ["Disk", "locked"]
+__all__ = ["Disk", "check_own", "halves", "is_left_over", "locked"]
 
-_HALF = ".part"
+_OF_OLD = re.compile(r"\..+\.(parquet|page|json|new)\.part")
+"""How a file that was being written was called once."""
 
 
 class Disk:
-    """Put files in their place, and take them away, so that a process may be killed at any moment."""
+    """Put files in their place, and take them away, so that a process may be killed at any moment.
+
+    What the system refuses is a `WriteError`, one sentence with the path.
+    """
 
     def place(self, path: Path, write: Callable[[Path], object]) -> int:
         """Have a file written beside its place, then moved there in one step; gives its size in bytes."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        half = path.with_name(f".{path.name}{_HALF}")
-        write(half)
-        with half.open("rb+") as written:
-            os.fsync(written.fileno())
-            size = os.fstat(written.fileno()).st_size
-        half.replace(path)
-        _settle(path.parent)
-        return size
+        with telling(path), beside(path) as half:
+            write(half.path)
+            return os.fstat(half.handle).st_size
+
+    def move(self, path: Path, to: Path) -> None:
+        """Move a file to another place in one step."""
+        with telling(to):
+            to.parent.mkdir(parents=True, exist_ok=True)
+            path.replace(to)
+            settle_folder(to.parent)
+            settle_folder(path.parent)
 
     def remove(self, path: Path) -> None:
         """Take a file away, if it is there."""
-        path.unlink(missing_ok=True)
+        with telling(path):
+            path.unlink(missing_ok=True)
+
+
+def is_left_over(name: str) -> bool:
+    """Tell whether a file's name is that of a write which never ended, of this version or an earlier one.
+
+    >>> is_left_over(".journal.json.part"), is_left_over(".notes.part")
+    (True, False)
+    """
+    return is_half(name) or _OF_OLD.fullmatch(name) is not None
 
 
 def halves(directory: Path) -> Iterator[Path]:
     """Give what writes that never ended have left behind."""
-    return directory.rglob(f".*{_HALF}")
+    for folder, _, names in os.walk(directory):
+        yield from (Path(folder, name) for name in names if is_left_over(name))
 
 
-def _settle(directory: Path) -> None:
-    """Make a move last through a power cut, where the system lets a directory be opened."""
-    with suppress(OSError):
-        handle = os.open(directory, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+def check_own(directory: Path, *names: str) -> None:
+    """Refuse a dataset whose own files, or the folders above them, are links: they lead elsewhere."""
+    top, seen = Path(os.path.realpath(directory)), set[Path]()
+    for name in names:
+        steps = [top / name, *(top / name).parents]
+        for step in steps[: steps.index(top)]:
+            if step in seen:
+                break
+            seen.add(step)
+            if step.is_symlink():
+                raise DatasetError(
+                    f"{step} is a link to {os.readlink(step)}: a dataset keeps its files within its own directory; "
+                    "put the files back in its place, or scan into a new directory"
+                )
 
 
 @contextmanager
 def locked(path: Path, directory: Path) -> Iterator[None]:
     """Hold a directory for this scan; the system lets go of it when the process ends, however it ends."""
-    with path.open("ab") as handle:
+    check_own(directory, path.name)
+    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    with telling(path):
+        handle = os.open(path, flags, 0o666)
+    try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise DatasetError(f"{path} is no file; a dataset keeps its lock there: take it away")
         try:
-            _lock(handle.fileno())
+            _lock(handle)
         except OSError:
             raise DatasetError(
                 f"another scan is at work in {directory}; wait for it, or scan into another directory"
             ) from None
         yield
+    finally:
+        with suppress(OSError):
+            os.close(handle)
 
 
 try:

@@ -1,26 +1,67 @@
-"""What is in a dataset: its journal, one file that is replaced whole, and names every file that counts."""
+"""What is in a dataset: its journal, one file that is replaced whole, and names every file that counts.
+
+A directory is input, like any other: what the journal says is of the type that it was written with, and no file that
+it names lies outside the directory, or nothing is read and nothing touched.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+from functools import cache
 from hashlib import blake2b
+from itertools import pairwise
 from pathlib import Path as File
-from typing import Any
+from typing import Annotated, Any
 
-from truto_usage_nb.dataset.disk import Disk
+from pydantic import AfterValidator, Field, TypeAdapter
+
+from truto_usage_nb.dataset.disk import Disk, check_own
+from truto_usage_nb.dataset.naming import FOLDERS, stored
 from truto_usage_nb.dataset.types import read_names, read_types, write_names, write_types
 from truto_usage_nb.errors import DatasetError
 from truto_usage_nb.frames import Path, Types
 from truto_usage_nb.planning import Period
+from truto_usage_nb.recall import Count, Moment, recalled
+from truto_usage_nb.writing import filling
 
-__all__ = ["JOURNAL", "Held", "Journal", "read_journal", "write_journal"]
+__all__ = [
+    "JOURNAL",
+    "PREPARED",
+    "RECORDS",
+    "Attempt",
+    "Held",
+    "Journal",
+    "Sent",
+    "ViewName",
+    "read_journal",
+    "write_journal",
+]
 
-JOURNAL = "journal.json"
+JOURNAL, RECORDS, PREPARED = "journal.json", "records", "prepared"
 _FORMAT = 1
 _REMEDY = "restore the directory from a copy, or scan into a new one"
+
+
+def _file(name: str) -> str:
+    leads_away = any(part in ("", ".", "..") for part in name.split("/")) or re.search(r"[\\:\0]", name)
+    if leads_away or not name.endswith(".parquet"):
+        raise ValueError(f"{name!r} is no file within the directory")
+    return name
+
+
+def _object(text: str) -> str:
+    if not isinstance(json.loads(text), dict):
+        raise ValueError("it is no query")
+    return text
+
+
+Name = Annotated[str, AfterValidator(_file)]
+Sent = Annotated[str, AfterValidator(_object)]
+ViewName = Annotated[str, Field(pattern=r"^[0-9a-f]{8}$")]
+Attempt = Annotated[str, Field(pattern=r"^[0-9a-f]{12}$")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,20 +72,20 @@ class Held:
     asked for, `settled` that its figures were final by then. `file` (below `records`) is None where it has no records.
     """
 
-    view: str
-    query: str
+    view: ViewName
+    query: Sent
     account: str | None
     report_type: str | None
-    start: datetime
-    end: datetime
-    fetched_at: datetime
+    start: Moment
+    end: Moment
+    fetched_at: Moment
     settled: bool
-    run: int
-    attempt: str
-    pages: int
-    records: int
-    file: str | None
-    size: int
+    run: Count
+    attempt: Attempt
+    pages: Count
+    records: Count
+    file: Name | None
+    size: Count
 
     @property
     def window(self) -> Period:
@@ -56,9 +97,11 @@ class Held:
 class Journal:
     """State what a dataset holds.
 
-    `types` are the columns of every file, `names` the columns that undocumented paths were given. `run` counts the
-    calls, and `finished` says whether the last one came to its end. While `widening`, files are being given the
-    columns in `types` one by one; `leaving` are files that no longer count and are about to go.
+    `types` are the columns of every file, `names` the columns that undocumented paths were given, `kept_as` the names
+    on disk that are others than a frame's (None: an earlier version wrote the files, and knew none). `run` counts the
+    calls, and `finished` says whether the last one came to its end. `leaving` are files that no longer count and are
+    about to go. `prepared` names the folder of files that are to be moved to their places, if they are not there yet.
+    `widening`: an earlier version was giving its files the columns in `types`, one by one, and did not end.
     """
 
     types: Types
@@ -68,6 +111,8 @@ class Journal:
     finished: bool = True
     widening: bool = False
     leaving: tuple[str, ...] = ()
+    kept_as: Mapping[str, str] | None = None
+    prepared: str | None = None
 
     def files(self) -> dict[str, Held]:
         """Give each window that has records by its file."""
@@ -96,41 +141,17 @@ def write_journal(journal: Journal, directory: File, disk: Disk) -> None:
         "finished": journal.finished,
         "widening": journal.widening,
         "leaving": list(journal.leaving),
+        "kept_as": None if journal.kept_as is None else dict(journal.kept_as),
+        "prepared": journal.prepared,
     }
     body = json.dumps(content, ensure_ascii=False)
-    text = f'{{"truto_usage_dataset": {_FORMAT}, "hash": "{_hash(body)}", "content":\n{body}\n}}\n'
-    disk.place(directory / JOURNAL, lambda half: half.write_text(text, encoding="utf-8"))
+    text = f'{{"truto_usage_dataset": {_FORMAT}, "hash": "{_hash(body)}", "content":\n{body}\n}}\n'.encode()
 
+    def write(half: File) -> None:
+        with filling(half) as file:
+            file.write(text)
 
-def read_journal(directory: File) -> Journal:
-    """Read the journal; raises `DatasetError` where it is damaged, or of another version."""
-    path = directory / JOURNAL
-    try:
-        said = json.loads(path.read_text(encoding="utf-8"))
-        version = said["truto_usage_dataset"]
-        if version == _FORMAT and said["hash"] == _hash(json.dumps(said["content"], ensure_ascii=False)):
-            return _read(said["content"])
-    except (ValueError, KeyError, TypeError) as problem:
-        raise DatasetError(f"{path} is damaged ({problem}); {_REMEDY}") from None
-    if version != _FORMAT:
-        raise DatasetError(
-            f"{path} is of format {version!r}, and this version reads {_FORMAT}; scan into a new directory"
-        )
-    raise DatasetError(f"{path} is damaged (its content does not match its hash); {_REMEDY}")
-
-
-def _hash(body: str) -> str:
-    return blake2b(body.encode(), digest_size=8).hexdigest()
-
-
-def _read(content: dict[str, Any]) -> Journal:
-    return Journal(
-        types=read_types(content["types"]),
-        names=read_names(content["names"]),
-        windows=tuple(map(_held, content["windows"])),
-        leaving=tuple(content["leaving"]),
-        **{name: content[name] for name in ("run", "finished", "widening")},
-    )
+    disk.place(directory / JOURNAL, write)
 
 
 _MOMENTS = ("start", "end", "fetched_at")
@@ -141,5 +162,82 @@ def _written(held: Held) -> dict[str, Any]:
     return said | {name: said[name].isoformat() for name in _MOMENTS}
 
 
-def _held(said: dict[str, Any]) -> Held:
-    return Held(**{**said, **{name: datetime.fromisoformat(said[name]) for name in _MOMENTS}})
+def _hash(body: str) -> str:
+    return blake2b(body.encode(), digest_size=8).hexdigest()
+
+
+def read_journal(directory: File) -> Journal:
+    """Read the journal; raises `DatasetError` where it is damaged, of another version, or leads elsewhere."""
+    path = directory / JOURNAL
+    check_own(directory, JOURNAL)
+    try:
+        said = json.loads(path.read_text(encoding="utf-8"))
+        version, body = said["truto_usage_dataset"], json.dumps(said["content"], ensure_ascii=False)
+        if type(version) is int and version == _FORMAT and said["hash"] == _hash(body):
+            journal = _read(said["content"], body)
+            _check_windows(journal)
+            check_own(directory, RECORDS, PREPARED, *(f"{RECORDS}/{name}" for name in _named(journal)))
+            return journal
+    except (ValueError, KeyError, TypeError, RecursionError) as problem:
+        raise DatasetError(f"{path} is damaged ({_line(problem)}); {_REMEDY}") from None
+    except OSError as problem:
+        raise DatasetError(f"{path} cannot be read: {problem.strerror or problem}") from None
+    if version != _FORMAT or isinstance(version, bool):
+        raise DatasetError(
+            f"{path} is of format {_line(version)}, and this version reads {_FORMAT}; scan into a new directory"
+        )
+    raise DatasetError(f"{path} is damaged (its content does not match its hash); {_REMEDY}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Content:
+    """State what stands in a journal, each value of its type; types and names are read by `types`."""
+
+    types: list[Any]
+    names: list[Any]
+    windows: tuple[Held, ...]
+    run: Count
+    finished: bool
+    widening: bool
+    leaving: tuple[Name, ...]
+    kept_as: dict[str, str] | None = None
+    prepared: Attempt | None = None
+
+
+@cache
+def _kind() -> TypeAdapter[_Content]:
+    return TypeAdapter(_Content)
+
+
+def _read(content: dict[str, Any], body: str) -> Journal:
+    held = recalled(_kind(), body)
+    return Journal(
+        types=read_types(content["types"]),
+        names=read_names(content["names"]),
+        windows=held.windows, run=held.run, finished=held.finished, widening=held.widening, leaving=held.leaving,
+        kept_as=held.kept_as, prepared=held.prepared,
+    )  # fmt: skip
+
+
+def _named(journal: Journal) -> set[str]:
+    return {*journal.files(), *journal.leaving}
+
+
+def _check_windows(journal: Journal) -> None:
+    """Refuse windows that would count a record twice, or a file that is to go and to stay."""
+    files = [held.file for held in journal.windows if held.file is not None]
+    if len(set(files)) < len(files) or set(files) & set(journal.leaving):
+        raise ValueError("a file is named twice")
+    if any(held.start >= held.end or (held.file is None) != (held.records == 0) for held in journal.windows):
+        raise ValueError("a window ends before it begins, or has records and no file, or a file and no records")
+    for one, two in pairwise(sorted(journal.windows, key=lambda held: (held.view, held.start))):
+        if one.view == two.view and one.end > two.start:
+            raise ValueError(f"two windows of view {one.view} overlap")
+    names = [name.casefold() for name, _ in stored(journal.types, journal.kept_as)]
+    if journal.kept_as is not None and len({*names, *FOLDERS}) < len(names) + len(FOLDERS):
+        raise ValueError("two columns have one name on disk, or one has the name of a folder")
+
+
+def _line(problem: object) -> str:
+    said = " ".join(str(problem).split()) or type(problem).__name__
+    return said if len(said) <= 200 else f"{said[:200]}…"

@@ -7,9 +7,8 @@ from pathlib import Path as File
 import polars as pl
 
 from truto_usage_nb.dataset.checks import check_held, is_ours
-from truto_usage_nb.dataset.journal import read_journal
+from truto_usage_nb.dataset.journal import PREPARED, RECORDS, Journal, read_journal
 from truto_usage_nb.dataset.staging import PAGES
-from truto_usage_nb.dataset.store import RECORDS
 from truto_usage_nb.dataset.viewing import view
 from truto_usage_nb.dataset.writing import KEY, UNREADABLE
 from truto_usage_nb.errors import DatasetError
@@ -43,12 +42,30 @@ def read_dataset(directory: File) -> pl.LazyFrame:
     Raises `DatasetError` where a file is missing or damaged.
     """
     journal = read_journal(directory)
+    for _ in range(_TIMES):
+        try:
+            _check(journal, directory)
+            return view(journal, directory / RECORDS, None, None).frame
+        except DatasetError as problem:
+            before, journal = journal, read_journal(directory)
+            if before == journal:  # else a scan was at work meanwhile, and the files are those of its new journal
+                raise _explained(directory, problem) from None
+    raise DatasetError(f"a scan of {directory} is at work: wait for it to end, or scan again")
+
+
+_TIMES = 3
+
+
+def _check(journal: Journal, directory: File) -> None:
     if journal.widening:
         raise DatasetError(f"the columns of {directory} are being widened; wait for the scan to end, or scan again")
-    try:
-        check_held(journal, directory / RECORDS)
-    except DatasetError as problem:
-        if any((directory / PAGES).glob("*/*")):
-            raise DatasetError(f"a scan of {directory} was cut short or is at work: scan again ({problem})") from None
-        raise
-    return view(journal, directory / RECORDS, None, None).frame
+    if journal.prepared is not None and (directory / PREPARED / journal.prepared).exists():
+        raise DatasetError(f"files of {directory} are on their way; wait for the scan to end, or scan again")
+    check_held(journal, directory / RECORDS)
+
+
+def _explained(directory: File, problem: DatasetError) -> DatasetError:
+    under_way = any((directory / PAGES).glob("*/*")) or any((directory / PREPARED).glob("*/*"))
+    if not under_way or "scan again" in str(problem):
+        return problem
+    return DatasetError(f"a scan of {directory} was cut short or is at work: scan again ({problem})")

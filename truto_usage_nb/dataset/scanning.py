@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -40,6 +41,7 @@ from truto_usage_nb.jobs import (
 )
 from truto_usage_nb.planning import Period
 from truto_usage_nb.transport import Transport
+from truto_usage_nb.writing import telling
 
 __all__ = ["Scanner"]
 
@@ -116,13 +118,14 @@ class _Call:
     on_error: str
     stops: bool
     lost: list[Outcome]
-    ready: list[Begun] = field(default_factory=list)
+    ready: list[_Ready] = field(default_factory=list)
     notes: dict[str, None] = field(default_factory=dict)
     partial: dict[str, None] = field(default_factory=dict)
 
     async def run(self, show: Show, overhang: str | None) -> tuple[pl.LazyFrame, list[str]]:
         """Fetch what is due under the directory's lock; gives the frame, and what the user must be told."""
-        self.where.mkdir(parents=True, exist_ok=True)
+        with telling(self.where):
+            File(os.path.realpath(self.where)).mkdir(parents=True, exist_ok=True)
         with locked(self.where / "lock", self.where), ThreadPoolExecutor(_THREADS, "truto-scan") as threads:
             in_thread = partial(asyncio.get_running_loop().run_in_executor, threads)
             store = await in_thread(Store, self.where, self._standard(), self.scanner.disk)
@@ -132,7 +135,7 @@ class _Call:
             tally = Tally(len(tasks), show)
             walker = Walker(self.scanner.transport, store, tally, threads)
             outcomes = self._nothing_due(tasks) + await self._all(tasks, walker, tally) + self.lost
-            await in_thread(self._publish_ready, store)
+            await in_thread(self._publish, store, self._all_ready())
             missing = gaps(outcomes)
             seen = await in_thread(self._view, store, overhang)
             raise_unless_told(outcomes, seen.frame, self.on_error)
@@ -168,15 +171,15 @@ class _Call:
             while (taken := queue.take()) is not None:
                 number, task = taken
                 try:
-                    await self._one(task, walker, publishing)
+                    await self._one(task, outcomes[number], walker, publishing)
                 except UsageError as error:
                     outcomes[number].error = error
-                    if self.stops:
-                        queue.empty()
-                        raise
                 finally:
                     queue.done(task)
                     tally.query_done(task.view.label)
+                if self.stops and (failed := [each.error for each in outcomes if each.error is not None]):
+                    queue.empty()
+                    raise failed[0]
 
         workers = [asyncio.ensure_future(work()) for _ in range(min(self.scanner.transport.concurrency, len(tasks)))]
         try:
@@ -189,21 +192,38 @@ class _Call:
             await asyncio.gather(*workers, return_exceptions=True)
         return outcomes
 
-    async def _one(self, task: Task, walker: Walker, publishing: asyncio.Lock) -> None:
-        begun = await walker.walk(task)
-        self.notes |= dict.fromkeys(note for page in begun.pages for note in page.mark.notes)
-        if begun.partial:
-            self.partial[task.view.label] = None
-        self.ready.append(begun)
-        store = walker.store
+    async def _one(self, task: Task, outcome: Outcome, walker: Walker, publishing: asyncio.Lock) -> None:
+        begun, store = await walker.walk(task), walker.store
+        notes = tuple(note for page in begun.pages for note in page.mark.notes)
+        self.ready.append(_Ready(task.view.label, begun, outcome, notes, begun.partial))
         async with publishing:
             if self.ready and len(self.ready) * _SHARE >= len(store.journal.windows):
-                await asyncio.get_running_loop().run_in_executor(walker.threads, self._publish_ready, store)
+                in_thread = asyncio.get_running_loop().run_in_executor
+                await in_thread(walker.threads, self._publish, store, self._all_ready())
 
-    def _publish_ready(self, store: Store) -> None:
-        whole, self.ready = self.ready, []
-        if whole:
-            store.publish(whole)
+    def _all_ready(self) -> list[_Ready]:
+        ready, self.ready = self.ready, []
+        return ready
+
+    def _publish(self, store: Store, ready: Sequence[_Ready]) -> None:
+        """Publish whole windows together; one that cannot be fails alone, and what was noted of it is not told."""
+        failed = store.publish([each.begun for each in ready])
+        for each in ready:
+            each.outcome.error = failed.get(each.begun.folder.name)
+            if each.outcome.error is None:
+                self.notes |= dict.fromkeys(each.notes)
+                self.partial |= {each.label: None} if each.partial else {}
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """Hold a window that is whole, and what there is to tell of it once it is published."""
+
+    label: str
+    begun: Begun
+    outcome: Outcome
+    notes: tuple[str, ...]
+    partial: bool
 
 
 class _Queue:

@@ -9,21 +9,30 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from functools import cache
 from itertools import pairwise
 from pathlib import Path as File
-from typing import Any
+from typing import Annotated, Any
 
 import polars as pl
+from pydantic import Field, TypeAdapter
 
-from truto_usage_nb.dataset.disk import Disk
+from truto_usage_nb.dataset.disk import Disk, check_own
+from truto_usage_nb.dataset.fitting import Leaf, whole_leaves
+from truto_usage_nb.dataset.journal import Attempt, Sent, ViewName
 from truto_usage_nb.dataset.types import read_names, read_types, write_names, write_types
+from truto_usage_nb.dataset.writing import UNREADABLE
 from truto_usage_nb.errors import DatasetError
-from truto_usage_nb.frames import Path, Types
+from truto_usage_nb.frames import Path, Types, merged
 from truto_usage_nb.planning import Period
+from truto_usage_nb.recall import Count, Moment, recalled
+from truto_usage_nb.writing import filling
 
-__all__ = ["Begun", "Columns", "Errand", "Mark", "StagedPage", "begun_windows", "discard", "folder_name", "stage"]
+__all__ = [
+    "PAGES", "Begun", "Columns", "Errand", "Mark", "StagedPage", "begun_windows", "discard", "folder_name", "stage",
+]  # fmt: skip
 
 PAGES = "pages"
 _KEY = "truto_usage_page"
@@ -38,16 +47,16 @@ class Errand:
     `settled` says that the window's figures were final when its first page was asked for.
     """
 
-    view: str
+    view: ViewName
     account: str | None
     report_type: str | None
-    start: datetime
-    end: datetime
+    start: Moment
+    end: Moment
     settled: bool
-    query: str
-    records_per_page: int | None
-    fetched_at: datetime
-    attempt: str
+    query: Sent
+    records_per_page: Annotated[int, Field(ge=1)] | None
+    fetched_at: Moment
+    attempt: Attempt
 
     @property
     def window(self) -> Period:
@@ -59,7 +68,7 @@ class Errand:
 class Mark:
     """State where a page stands in its walk: the cursor it was asked with, and the one it leads to."""
 
-    number: int
+    number: Count
     cursor: str | None
     next_cursor: str | None
     partial: bool
@@ -85,11 +94,24 @@ class Columns:
 
 @dataclass(slots=True)
 class Begun:
-    """Hold a window that was begun, and its pages so far."""
+    """Hold a window that was begun, its pages so far, and their columns.
+
+    `whole` are the columns, and the fields of items, that hold whole numbers in one of its pages.
+    """
 
     errand: Errand
     folder: File
     pages: list[StagedPage]
+    types: Types = field(default_factory=dict)
+    names: dict[Path, str] = field(default_factory=dict)
+    whole: set[Leaf] = field(default_factory=set)
+
+    def take_in(self, page: StagedPage, columns: Columns) -> None:
+        """Take in a page that is committed."""
+        self.pages.append(page)
+        self.types = merged(self.types, columns.types)
+        self.names |= columns.names
+        self.whole |= whole_leaves(columns.types)
 
     @property
     def is_whole(self) -> bool:
@@ -136,25 +158,34 @@ def stage(begun: Begun, mark: Mark, frame: pl.DataFrame, columns: Columns, disk:
         "records": frame.height,
     }
     path = begun.folder / f"{mark.number:06}{_SUFFIX}"
-    disk.place(
-        path, lambda half: frame.write_parquet(half, compression="lz4", metadata={_KEY: json.dumps(said)}, mkdir=False)
-    )
-    begun.pages.append(StagedPage(path, mark, frame.height))
+
+    def write(half: File) -> None:
+        with filling(half) as file:
+            frame.write_parquet(file, compression="lz4", metadata={_KEY: json.dumps(said)})
+
+    disk.place(path, write)
+    begun.take_in(StagedPage(path, mark, frame.height), columns)
 
 
 def discard(begun: Begun, disk: Disk) -> None:
     """Take a window's pages back, the last one first."""
     for page in reversed(begun.pages):
         disk.remove(page.path)
-    begun.pages = []
+    begun.pages, begun.types, begun.names, begun.whole = [], {}, {}, set()
     with suppress(OSError):
         begun.folder.rmdir()
 
 
-def begun_windows(directory: File) -> Iterator[tuple[Begun, list[Columns]]]:
-    """Give the windows that were begun, with their pages' columns; raises `DatasetError` for an unreadable page."""
+def begun_windows(directory: File) -> Iterator[Begun]:
+    """Give the windows that were begun.
+
+    Raises `DatasetError` for a page that cannot be read, and for one that leads elsewhere.
+    """
+    check_own(directory, PAGES)
     for folder in sorted((directory / PAGES).glob("*")):
-        read = [_read(path) for path in sorted(folder.glob(f"*{_SUFFIX}"))]
+        paths = sorted(folder.glob(f"*{_SUFFIX}"))
+        check_own(directory, *(f"{PAGES}/{folder.name}/{path.name}" for path in paths))
+        read = [_read(path) for path in paths]
         if not read:
             continue
         pages = [page for _, page, _ in read]
@@ -163,26 +194,45 @@ def begun_windows(directory: File) -> Iterator[tuple[Begun, list[Columns]]]:
             raise DatasetError(
                 f"{folder} does not hold the first pages of a walk, one after the other; {_remedy(folder)}"
             )
-        yield Begun(read[0][0], folder, pages), [columns for _, _, columns in read]
+        errand = read[0][0]
+        if any(each != errand for each, _, _ in read) or folder.name != folder_name(errand.view, errand.window):
+            raise DatasetError(f"{folder} holds pages of another window than it is named for; {_remedy(folder)}")
+        begun = Begun(errand, folder, [])
+        for _, page, columns in read:
+            begun.take_in(page, columns)
+        yield begun
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """State what stands in a page beside its records, each value of its type; `types` reads types and names."""
+
+    errand: Errand
+    mark: Mark
+    types: list[Any]
+    names: list[Any]
+    records: Count
+
+
+@cache
+def _kind() -> TypeAdapter[_Said]:
+    return TypeAdapter(_Said)
 
 
 def _read(path: File) -> tuple[Errand, StagedPage, Columns]:
     try:
-        said = json.loads(pl.read_parquet_metadata(path)[_KEY])
-        errand = Errand(**{**said["errand"], **{name: _moment(said["errand"][name]) for name in _MOMENTS}})
-        mark = Mark(**{**said["mark"], "notes": tuple(said["mark"]["notes"])})
-        columns = Columns(read_types(said["types"]), read_names(said["names"]))
-        return errand, StagedPage(path, mark, said["records"]), columns
-    except (OSError, ValueError, KeyError, TypeError, pl.exceptions.PolarsError) as problem:
-        raise DatasetError(f"{path} is damaged ({problem}); {_remedy(path.parent)}") from None
+        said = recalled(_kind(), pl.read_parquet_metadata(path)[_KEY])
+        if said.errand.start >= said.errand.end:
+            raise ValueError("its window ends before it begins")
+        columns = Columns(read_types(said.types), read_names(said.names))
+        return said.errand, StagedPage(path, said.mark, said.records), columns
+    except (*UNREADABLE, KeyError, TypeError, RecursionError) as problem:
+        why = " ".join(str(problem).split())[:200]
+        raise DatasetError(f"{path} is damaged ({why}); {_remedy(path.parent)}") from None
 
 
 def _remedy(folder: File) -> str:
     return f"delete {folder} and scan again: its window was not finished, and is fetched anew"
-
-
-_MOMENTS = ("start", "end", "fetched_at")
-_moment = datetime.fromisoformat
 
 
 def _plain(value: Any) -> Any:

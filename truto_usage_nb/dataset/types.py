@@ -25,9 +25,14 @@ def write_types(types: Types) -> list[Any]:
     return [[name, _written(dtype)] for name, dtype in types.items()]
 
 
-def read_types(said: list[Any]) -> Types:
-    """Read what `write_types` wrote."""
-    return {name: _read(dtype) for name, dtype in said}
+def read_types(said: Any) -> Types:
+    """Read what `write_types` wrote; raises ValueError for anything else."""
+    found: Types = {}
+    for name, dtype in _pairs(said):
+        if not isinstance(name, str) or name in found:
+            raise ValueError(f"types: {name!r} is no column's name, or is there twice")
+        found[name] = _read(dtype)
+    return found
 
 
 def _written(dtype: Any) -> Any:
@@ -39,11 +44,13 @@ def _written(dtype: Any) -> Any:
 
 
 def _read(said: Any) -> pl.DataType:
-    if isinstance(said, str):
+    if isinstance(said, str) and said in _PLAIN:
         return _PLAIN[said]
-    if "list" in said:
+    if isinstance(said, dict) and list(said) == ["list"]:
         return pl.List(_read(said["list"]))
-    return pl.Struct(read_types(said["struct"]))
+    if isinstance(said, dict) and list(said) == ["struct"]:
+        return pl.Struct(read_types(said["struct"]))
+    raise ValueError(f"types: {str(said)[:80]!r} is no type")
 
 
 def write_names(names: dict[Path, str]) -> list[Any]:
@@ -51,6 +58,18 @@ def write_names(names: dict[Path, str]) -> list[Any]:
     return [[list(path), name] for path, name in names.items()]
 
 
-def read_names(said: list[Any]) -> dict[Path, str]:
-    """Read what `write_names` wrote."""
-    return {tuple(path): name for path, name in said}
+def read_names(said: Any) -> dict[Path, str]:
+    """Read what `write_names` wrote; raises ValueError for anything else."""
+    found: dict[Path, str] = {}
+    for path, name in _pairs(said):
+        keys = tuple(path) if isinstance(path, list) else ()
+        if not keys or not isinstance(name, str) or not all(isinstance(key, str) for key in keys):
+            raise ValueError(f"names: {str(path)[:80]!r} is no path with a name")
+        found[keys] = name
+    return found
+
+
+def _pairs(said: Any) -> list[Any]:
+    if not isinstance(said, list) or not all(isinstance(each, list) and len(each) == 2 for each in said):
+        raise ValueError(f"{str(said)[:80]!r} is no list of pairs")
+    return said

@@ -10,6 +10,7 @@ from pathlib import Path as File
 import polars as pl
 
 from truto_usage_nb.dataset.journal import Held, Journal
+from truto_usage_nb.dataset.naming import restoring, stored
 from truto_usage_nb.dataset.windows import overlaps
 from truto_usage_nb.frames import on_disk
 from truto_usage_nb.jobs import cut_to, dateless_told, overhang_told, prorated, repeats_told
@@ -60,6 +61,14 @@ def _every_view(journal: Journal) -> list[str]:
 _UNCUT = "start_date or end_date is not among the columns as a date: the period is not cut out"
 
 
+def _opened(files: Sequence[Held], journal: Journal, records: File) -> pl.LazyFrame:
+    """Give files as a frame, its columns under their own names: on disk some have others."""
+    frame = pl.scan_parquet([records / str(each.file) for each in files], hive_partitioning=False, glob=False)
+    if stored(journal.types, journal.kept_as) == stored(journal.types, None):
+        return frame
+    return frame.select(restoring(journal.types, journal.kept_as))
+
+
 def _scanned(
     chosen: Sequence[Held], journal: Journal, records: File, repeats: Mapping[str, Collection[int]]
 ) -> pl.LazyFrame:
@@ -68,7 +77,7 @@ def _scanned(
     frames = []
     for filtered, group in groupby(chosen, key=lambda held: held.file in repeats):
         for files in [[each] for each in group] if filtered else [list(group)]:
-            frame = pl.scan_parquet([records / str(each.file) for each in files], hive_partitioning=False, glob=False)
+            frame = _opened(files, journal, records)
             if filtered:
                 frame = _without(frame, repeats[str(files[0].file)])
             frames.append(frame)
@@ -86,7 +95,7 @@ def _without(frame: pl.LazyFrame, rows: Collection[int]) -> pl.LazyFrame:
 
 def _once(chosen: Sequence[Held], journal: Journal, records: File, period: Period | None) -> Seen:
     """Give the records of some windows, each once, and say what several views state."""
-    judged = _judged(chosen, records, period) if set(RECORD_KEY) <= set(journal.types) else None
+    judged = _judged(chosen, journal, records, period) if set(RECORD_KEY) <= set(journal.types) else None
     if judged is None:
         return Seen(_scanned(chosen, journal, records, {}), ())
     from truto_usage_nb.costs.duplicates import billed_in_all
@@ -97,7 +106,7 @@ def _once(chosen: Sequence[Held], journal: Journal, records: File, period: Perio
     return Seen(_scanned(chosen, journal, records, repeats), tuple(repeats_told(judged, billed_in_all)))
 
 
-def _judged(chosen: Sequence[Held], records: File, period: Period | None) -> pl.DataFrame | None:
+def _judged(chosen: Sequence[Held], journal: Journal, records: File, period: Period | None) -> pl.DataFrame | None:
     """Give the rows that several views state and what becomes of each, looked for a month at a time."""
     order = {name: number for number, name in enumerate(dict.fromkeys(held.view for held in chosen))}
 
@@ -108,7 +117,7 @@ def _judged(chosen: Sequence[Held], records: File, period: Period | None) -> pl.
     for _, group in groupby(sorted(chosen, key=place), key=place):
         same = list(group)
         if len({held.view for held in same}) > 1:
-            found += _judged_among([held for held in chosen if held in same], order, records, period)
+            found += _judged_among([held for held in chosen if held in same], order, journal, records, period)
     if not found:
         return None
     from truto_usage_nb.repeats import RECORD
@@ -118,11 +127,11 @@ def _judged(chosen: Sequence[Held], records: File, period: Period | None) -> pl.
 
 
 def _judged_among(
-    same: Sequence[Held], order: dict[str, int], records: File, period: Period | None
+    same: Sequence[Held], order: dict[str, int], journal: Journal, records: File, period: Period | None
 ) -> list[pl.DataFrame]:
     """Judge one month's rows: hash their keys, eight bytes a row, then look at those whose hash is there twice."""
     parts = [
-        pl.scan_parquet(records / str(held.file), hive_partitioning=False, glob=False)
+        _opened([held], journal, records)
         .with_row_index(_ROW)
         .with_columns(pl.lit(str(held.file)).alias(_FILE), pl.lit(order[held.view], dtype=pl.UInt32).alias(_VIEW))
         for held in same

@@ -157,7 +157,9 @@ def _gone_on_with(view: View, reach: Period, now: datetime, store: Store) -> lis
     current = [
         each
         for each in mine
-        if view.takes(each.errand.query) and is_current(each.errand.fetched_at, now, settled=each.errand.settled)
+        if view.takes(each.errand.query)
+        and is_current(each.errand.fetched_at, now, settled=each.errand.settled)
+        and _query(each) is not None
     ]
     for each in mine:
         if each not in current:
@@ -177,6 +179,15 @@ def _new(view: View, window: Period, now: datetime, records_per_page: int | None
     return Task(view, job, errand)
 
 
+def _query(begun: Begun) -> UsageQuery | None:
+    """Give the query that a window was begun with; None where this version knows no such query."""
+    try:
+        return UsageQuery(**json.loads(begun.errand.query))
+    except QueryError:
+        return None
+
+
 def _resumed(view: View, begun: Begun) -> Task:
-    query = UsageQuery(**json.loads(begun.errand.query))
+    query = _query(begun)
+    assert query is not None, "a window without one is not gone on with"
     return Task(view, make_job(view.label, PlannedQuery(query, begun.errand.window), view.behind), begun.errand, begun)
