@@ -462,6 +462,19 @@ def test_days_of_another_zone_meet_each_other():
     assert (row["tokens"], row["unpriced_tokens"], row["cost_per_million_tokens"]) == (3 * M, M, 5.0)
 
 
+def test_a_day_of_25_hours_is_one_day():
+    # Berlin puts its clocks back on 25 October: the day is 25 hours long, and meets its own tokens alone.
+    def at(n: int, start: str, end: str, **fields: Any) -> dict[str, Any]:
+        return rec("claude", f"{day(n)}T00:00:00{start}", f"{day(n + 1)}T00:00:00{end}", model=MODEL, **fields)
+
+    long, after = (25, "+02:00", "+01:00"), (26, "+01:00", "+01:00")
+    bill = at(*long, report_type="cost", charges=charged(net=5))
+    tokens = [at(*which, report_type="usage", usage={"tokens": {"input": M}}) for which in (long, after)]
+    frame = frame_of([bill, *tokens])
+    assert cost_per(frame).select("tokens", "unpriced_tokens").row(0) == (M, M)
+    assert cost_per(frame, every="1d")["spread_cost"].sum() == 0
+
+
 def test_hours_of_one_day_meet_as_they_did():
     at = "2026-10-05T{:02}:00:00Z"
     usage = rec("claude", at.format(3), at.format(4), {"input": M}, report_type="usage", model=MODEL)

@@ -190,7 +190,9 @@ def _values(plan: _Plan) -> dict[str, nw.Expr]:
 def _keys(plan: _Plan) -> dict[str, nw.Expr]:
     keys = {f"k_{name}": nw.col(name) for name in SOURCE}
     start, span = nw.col("__start") // plan.bin, nw.col("__end") - nw.col("__start")
-    bins = nw.when(span <= 0).then(nw.lit(0)).otherwise((span + (plan.bin - 1)) // plan.bin)
+    # a day of 25 hours, where clocks are put back, is one day
+    more = nw.when(span >= DAY).then(nw.lit(DAY // 2)).otherwise(nw.lit(DAY - 1)) if plan.bin == DAY else plan.bin - 1
+    bins = nw.when(span <= 0).then(nw.lit(0)).otherwise((span + more) // plan.bin)
     keys |= {
         "k_shape": nw.col("__shape"),
         "k_start": start,

@@ -95,10 +95,14 @@ NOTHING_SAID = Said()
 
 
 def look(native: Native, *, said: Said = NOTHING_SAID) -> Facts:
-    """Look at the amounts, tokens and currencies of a frame: a light pass or two.
+    """Look at the amounts, tokens and currencies of a frame: a light pass or two, taken once.
 
     Raises FrameError for amounts that are no numbers, and for more tokens than a whole number of 63 bits holds.
     """
+    return said.put(native.once("facts", lambda: _look(native)))
+
+
+def _look(native: Native) -> Facts:
     require(native, NEEDED, "The cost rule")
     columns = numeric_amounts(native)
     unknown = unknown_amounts(native)
@@ -112,14 +116,13 @@ def look(native: Native, *, said: Said = NOTHING_SAID) -> Facts:
     _check_tokens(native, stated)
     undecided = any(stated.get(f"__most_{c}") for c in CACHED_COLUMNS) and _some_input_is_undecided(native)
     spelled = collect(native.frame.select("charges_currency").unique())["charges_currency"]
-    facts = Facts(
+    return Facts(
         types,
         tuple(c for c in unknown if stated.get(c)),
         frozenset(spelled.cast(pl.String)),
         running=bool(stated.get("__running")),
         undecided_input=undecided,
     )
-    return said.put(facts)
 
 
 def _of_tokens(native: Native) -> list[nw.Expr]:

@@ -56,15 +56,20 @@ def guard(native: Native, digest: Digest, choices: Mapping[str, Any]) -> Digest:
 
 
 def _hours_meet(digest: Digest) -> bool:
-    """Whether hours or minutes of one account, of two series or queries, fall on one day, so that days cannot tell."""
-    says = (pl.col("money_n") > 0) | (pl.sum_horizontal("tokens", "covered_tokens") != 0)
-    short = digest.rows.filter(says & pl.col("length").is_in([1, 2]) & pl.col("start").is_not_null())
+    """Whether hours or minutes of one account, of two series or queries, state one measure on one day.
+
+    Then days cannot tell whether they meet.
+    """
+    short = digest.rows.filter(pl.col("length").is_in([1, 2]) & pl.col("start").is_not_null())
     if not short.height:
         return False
     day = (pl.col("start") * digest.bin // DAY).alias("day")
     asked = pl.struct("report_type", "series", "query_id")
-    counts = short.group_by("integrated_account_id", day).agg(asked.n_unique().alias("n"))
-    return bool((counts["n"] > 1).any())
+    states = {"money": pl.col("money_n") > 0, "tokens": pl.sum_horizontal("tokens", "covered_tokens") != 0}
+    counts = short.group_by("integrated_account_id", day).agg(
+        asked.filter(says).n_unique().alias(measure) for measure, says in states.items()
+    )
+    return bool(counts.select((pl.col(*states) > 1).any()).sum_horizontal()[0])
 
 
 def _own_keys_told(digest: Digest) -> Digest:

@@ -100,8 +100,12 @@ def rule_lines(frame: Frame, facts: Facts, native: Native) -> Frame:
 def _ruled(native: Native, frame: Frame, facts: Facts) -> Frame:
     """The rule, and what else is known of a record by itself: whether it is a state of its cycle, and its tokens."""
     columns = numeric_amounts(native)
-    instants = {"__start": "start_date", "__end": "end_date", "__updated": "updated_at"}
-    frame = with_instants(native, frame, {n: c for n, c in instants.items() if c in columns})
+    instants = {"__start": "start_date", "__end": "end_date"}
+    if isinstance(
+        native.frame.collect_schema().get("updated_at"), nw.Datetime
+    ):  # a column that holds nothing may not be
+        instants["__updated"] = "updated_at"
+    frame = with_instants(native, frame, instants)
     some = set(TOKEN_COLUMNS) <= set(columns)
     mismatch = token_mismatch(facts.input_includes_cache) if some else nw.lit(False)
     return apply(frame, facts).with_columns(

@@ -71,7 +71,9 @@ def keyed(digest: Digest) -> pl.DataFrame:
 
 def _in_longest(rows: pl.DataFrame, says: pl.Expr) -> pl.DataFrame:
     """Let all that lies in, or overlaps, a record of several days meet at that record's first day."""
+    long = rows.filter(says & (pl.col("until") > pl.col("meets") + 1)).select("integrated_account_id").unique()
     dated = rows.filter(pl.col("meets").is_not_null())
+    dated = dated.join(long, on="integrated_account_id", how="semi", nulls_equal=True)
     spans = dated.select(*_WHAT, "meets", "until").unique()
     unions = {
         what: Union(of.select("meets", "until").rows())
@@ -131,7 +133,7 @@ def _tokens(rows: pl.DataFrame, digest: Digest) -> pl.DataFrame:
 
 
 def _shared(digest: Digest) -> list[str]:
-    return ["integrated_account_id", "integration", "length", "start", "end", "model", *digest.dims]
+    return ["integrated_account_id", "integration", "length", "start", "end", "seen", "model", *digest.dims]
 
 
 def _told(keys: pl.DataFrame) -> list[str]:

@@ -49,6 +49,8 @@ def ruled(frame: pl.DataFrame) -> pl.DataFrame:
     """
     native = enter(frame)
     lines = prepared(native, look(native), kinds=True)
+    if "__updated" not in lines.collect_schema().names():
+        lines = lines.with_columns(__updated=nw.lit(None, dtype=nw.Int64()))
     return collect(lines.select(*frame.columns, *_BESIDE))
 
 
