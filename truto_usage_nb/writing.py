@@ -227,7 +227,7 @@ def _named(path: str | Path) -> Path:
 def _cause(problem: OSError, what: str) -> str:
     said = str(problem.strerror or problem)
     other = "" if problem.filename is None else os.fsdecode(problem.filename)
-    where = "" if other in ("", what) or is_half(Path(other).name) else f" ({other})"
+    where = "" if what.startswith(other) or is_half(Path(other).name) else f" ({other})"
     remedy = _REMEDIES.get(problem.errno or 0)
     return f"{said[:1].lower()}{said[1:]}{where}" + (f"; {remedy}" if remedy else "")
 
