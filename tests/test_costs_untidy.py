@@ -28,7 +28,7 @@ from truto_usage_nb.costs import (
 from truto_usage_nb.errors import FrameError, InputError, OverlapError, UsageWarning
 from truto_usage_nb.jobs import settle_overhang
 from truto_usage_nb.planning import Period
-from truto_usage_nb.questions import unit_costs
+from truto_usage_nb.questions import seats, unit_costs
 
 M = 1_000_000
 MODEL = {"id": "claude-opus-5", "provider": "anthropic"}
@@ -379,6 +379,13 @@ def test_requests_of_a_whole_and_of_its_part_count_once(whole, part):
     bill = [claude("cost", n, n + 1, 10.0) for n in range(1, 8)]
     frame = frame_of([*of("usage", whole, 10), *of("user_usage", part, 7, **ANNA), *bill])
     assert quietly(lambda: unit_costs(frame, "request"))[0].select("cost", "units").row(0) == (70.0, 70)
+
+
+def test_a_seat_used_at_some_time_in_a_long_record_is_not_idle_since_its_first_day():
+    # Hers is the whole of October in one record; Ben's last day is the 31st.
+    frame = frame_of([claude("user_cost", 1, 32, 56.0, **ANNA), claude("user_cost", 31, 32, 5.0, **BEN)])
+    table = quietly(lambda: seats(frame))[0]
+    assert table.select("email", "status", "idle_days").rows() == [("anna@x.test", "active", 0), ("ben", "active", 0)]
 
 
 # pieces --------------------------------------------------------------------------------------------------------------

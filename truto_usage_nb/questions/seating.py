@@ -66,10 +66,21 @@ def seats(frame: Any, roster: Any = None, price: Price = None) -> Any:
 
 def _records(native: Native) -> tuple[pl.DataFrame, list[str]]:
     """By what names somebody: the last day, how many are of use and until when, the last moment; also what is told."""
-    require(native, ("integrated_account_id", "integration", "user_email", "user_id", "start_date", "charges_count"),
-            "seats")  # fmt: skip
-    moments = with_instants(native, native.frame, {"__start": "start_date"}).with_columns(
-        __day=nw.col("__start") // _DAY
+    needed = (
+        "integrated_account_id",
+        "integration",
+        "user_email",
+        "user_id",
+        "start_date",
+        "end_date",
+        "charges_count",
+    )
+    require(native, needed, "seats")
+    moments = with_instants(native, native.frame, {"__start": "start_date", "__end": "end_date"})
+    longer = (nw.col("__end") > nw.col("__start")).fill_null(False)
+    moments = moments.with_columns(
+        # the last day that a record covers: use within a week's record may be of any of its days
+        __day=nw.when(longer).then(nw.col("__end") - 1).otherwise(nw.col("__start")) // _DAY
     )
     counts = [nw.col(c).fill_null(0) > 0 for c in _USED if c in native.columns]
     used = nw.any_horizontal(*counts, nw.col("charges_count").fill_null(0) > 0, ignore_nulls=False)
