@@ -30,6 +30,7 @@ from truto_usage_nb.frames.parts import (
 from truto_usage_nb.schema import EXPANDED
 
 _REMOTE = "remote_data"
+_MOST_CELLS = MOST_CELLS // 4  # a list takes more room than a Series
 
 
 def walk(content: bytes, layout: Layout, account: str | None = None) -> Table:
@@ -47,7 +48,7 @@ def walk(content: bytes, layout: Layout, account: str | None = None) -> Table:
         return end
 
     scanner.array(0, record)
-    return _tabulate(records, layout, MOST_CELLS + len(content), account)
+    return _tabulate(records, layout, _MOST_CELLS + len(content), account)
 
 
 def _record(scanner: Scanner, start: int, layout: Layout) -> tuple[dict[str, Any], int]:
