@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 
 import httpx
 import polars as pl
@@ -124,6 +124,132 @@ def test_records_outside_the_period_are_cut_and_those_that_stick_out_are_marked(
     words = " ".join(str(each.message) for each in told)
     assert "1 records of d stick out of the period" in words
     assert "1 records have no start_date" in words
+    assert "1 record of d outside the period (2026-10-05 to 2026-10-12 (UTC, end excluded)) was left out" in words
+
+
+def day_rows(first, count, hours=2, **more):
+    """Rows of a vendor whose days begin some hours before UTC's, with ids as asked."""
+    begin = datetime.fromisoformat(first).replace(tzinfo=timezone(timedelta(hours=hours)))
+    days = [begin + timedelta(days=n) for n in range(count)]
+    return [record(f"{d:%m-%d}", d.isoformat(), (d + timedelta(days=1)).isoformat(), **more) for d in days]
+
+
+def by_local_day(rows, asked):
+    """Answer a window as such a vendor does: by the date that a row has there."""
+    return [[row for row in rows if asked["start_date"] <= row["start_date"][:10] < asked["end_date"][:10]]]
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_days_of_another_zone_all_arrive_whichever_window_returned_them(named):
+    # August to October: 31 + 30 + 31 = 92 local days. The first of each month begins at 22:00 UTC of the month before,
+    # so its own window is not the one that holds its start.
+    rows = day_rows("2026-08-01", 92, **net(1.0))
+    rows = rows if named else [{k: v for k, v in row.items() if k != "id"} for row in rows]
+    service = Service({"c": lambda asked: by_local_day(rows, asked)}, {"c": "confluent"})
+    with hearing() as said:
+        frame = client(service).load_usage("c", period=("2026-08-01", "2026-11-01"))
+    assert (frame.height, frame["charges_net"].sum()) == (92, 92.0)
+    assert len(service.asked) == 3
+    # August's first begins on 31 July: it sticks out of the period by two hours, and nothing else is told
+    assert frame.filter("overhangs_period").height == 1
+    assert len(said) == 1
+    assert "1 records of c stick out" in said[0]
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_service_that_ignores_the_dates_gives_each_record_once_and_what_is_cut_is_told_once(named):
+    rows = [
+        record(1, "2026-10-05", "2026-10-06", **net(5.0)),
+        record(2, "2026-10-06", "2026-10-07", **net(7.0)),
+        record(3, "2025-01-01", "2025-01-02", **net(100.0)),
+        record(4, "2026-12-01", "2026-12-02", **net(20.0, "EUR")),
+    ]
+    rows = rows if named else [{k: v for k, v in row.items() if k != "id"} for row in rows]
+    service = Service({"x": [rows]}, {"x": "openai_codex"})
+    with hearing() as said:
+        frame = client(service).load_usage("x", period=("2026-10-05", "2026-10-09"))
+    assert len(service.asked) == 4  # a day each, and each of them returned all four
+    assert frame["charges_net"].to_list() == [5.0, 7.0]
+    assert said == [
+        "2 records of x (€20.00 and $100.00) outside the period (2026-10-05 to 2026-10-09 (UTC, end excluded)) were "
+        "left out: the service answered with more than was asked"
+    ]
+
+
+def test_nothing_but_records_outside_the_period_is_no_silence():
+    service = Service({"c": [[record(1, "2025-01-01", "2025-01-02", **net(3.0))]]}, {"c": "cursor"})
+    with hearing():
+        result = client(service).fetch_usage("c", period="2026-10-05")
+    assert result.polars.height == 0
+    assert result.told[0].startswith("1 record of c ($3.00) outside the period (2026-10-05 to 2026-10-06")
+    assert "no record came at all" in result._repr_html_()
+
+
+@pytest.mark.parametrize("integration", ["cursor", "confluent", "openai_codex", "claude"])
+def test_a_record_that_begins_before_the_period_is_kept_and_marked(integration):
+    row = record(1, "2026-10-01", "2026-11-01", **net(100.0))
+    service = Service({"c": [[row]]}, {"c": integration})
+    with hearing() as said:
+        frame = client(service).load_usage("c", period="2026-10-05", **({"report_type": "cost"}))
+    assert frame["overhangs_period"].to_list() == [True]
+    assert frame["charges_net"].to_list() == [100.0]
+    assert any("stick out of the period" in text for text in said)
+    # a day of 31: 100 / 31 = 3.2258
+    with hearing():
+        shared = client(service).load_usage("c", period="2026-10-05", report_type="cost", overhang="prorate")
+    assert shared["charges_net"].to_list() == [pytest.approx(100 / 31)]
+
+
+def test_a_record_of_two_windows_is_that_of_the_window_that_holds_it_unless_the_other_is_newer():
+    def answer(asked, updated=None):
+        first = asked["start_date"].startswith("2026-10-01")
+        row = record(1, "2026-10-30", "2026-10-31", **net(4.0 if first else 9.0))
+        return [[row if updated is None else {**row, "updated_at": updated[not first]}]]
+
+    def load(updated=None):
+        with hearing() as said:
+            service = Service({"c": lambda asked: answer(asked, updated)}, {"c": "cursor"})
+            return client(service).load_usage("c", period="2026-10")["charges_net"].to_list(), said
+
+    assert load() == ([4.0], [])
+    assert load(("2026-11-02", "2026-11-02")) == ([4.0], [])
+    found, said = load(("2026-11-02", "2026-11-03"))
+    assert found == [9.0]
+    assert "1 of them had other figures before ($4.00, now $9.00)" in said[0]
+
+
+def test_a_running_total_that_no_window_holds_is_never_chosen_untold():
+    """Two windows state one record that began before both, with other figures: nobody can say which is right."""
+
+    def answer(asked):
+        return [[record(1, "2026-09-20", "2026-11-20", **net(10.0 if asked["start_date"] < "2026-10-20" else 20.0))]]
+
+    with hearing() as said:
+        service = Service({"c": answer}, {"c": "cursor"})
+        frame = client(service).load_usage("c", period="2026-10", overhang="include")
+    assert sorted(frame["charges_net"]) == [10.0, 20.0]
+    assert any("none is newer" in text for text in said)
+
+
+def test_what_a_wider_window_brings_along_is_noted_and_not_warned_of():
+    rows = [record(d, f"2026-10-{d:02}", f"2026-10-{d + 1:02}", **net(2.0)) for d in range(1, 31)]
+    service = Service({"d": [rows]}, {"d": "datadog"})
+    result = client(service).fetch_usage("d", period=("2026-10-05", "2026-10-12"))
+    # asked by the month, so of thirty days seven are wanted: 23 at $2 are left out
+    assert result.polars.height == 7
+    assert result.told == ()
+    assert result.notes == (
+        "23 records of d ($46.00) outside the period (2026-10-05 to 2026-10-12 (UTC, end excluded)) were left out: "
+        "the vendor answers for no narrower a span",
+    )
+
+
+def test_whoever_answers_without_a_record_is_noted():
+    service = Service({"a": [[record(1, "2026-10-05")]], "b": [[]]}, {"a": "cursor", "b": "openai_codex"})
+    result = client(service).fetch_usage(["a", "b"], period="2026-10-05")
+    assert result.integrations == {"a": "cursor", "b": "openai_codex"}
+    assert result.notes == ("b (OpenAI Codex) delivered no record of 2026-10-05 to 2026-10-06 (UTC, end excluded)",)
+    assert "no: b (OpenAI Codex) delivered no record" in result._repr_html_()
 
 
 def test_overhang_is_settled_as_told():

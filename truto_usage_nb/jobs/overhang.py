@@ -18,15 +18,18 @@ _FLAG = "overhangs_period"
 _SHARE = "prorated_share"
 """What share of a record is left of it, for pieces alone: a piece is never again taken for a running total."""
 
+RUNS_UP = ("cursor", "datadog")
+"""The integrations whose longer records run up over a cycle, and state at any moment what it has come to."""
 
-def cut_to(period: Period, held: pl.Expr | None = None) -> tuple[pl.Expr, pl.Expr]:
+
+def cut_to(period: Period) -> tuple[pl.Expr, pl.Expr]:
     """Give what keeps a record, and what marks one that sticks out of the period.
 
-    A record is kept that has no start, or, besides what `held` asks of its start, lies in the period at least in part.
+    A record is kept that has no start, or lies in the period at least in part.
     """
     start, end = pl.col("start_date"), pl.coalesce("end_date", "start_date")
     inside = (start < period.end) & ((end > period.start) | (start >= period.start))
-    kept = start.is_null() | (inside if held is None else held & inside)
+    kept = start.is_null() | inside
     return kept, ((start < period.start) | (end > period.end)).fill_null(value=False).alias(_FLAG)
 
 
@@ -35,7 +38,8 @@ def settle_overhang(frame: pl.DataFrame, period: Period, overhang: str | None) -
 
     "prorate" keeps the share of each additive figure (charges of every type, quantity, tokens, open maps, ...) that its
     time inside the period has of its whole time, cuts the record's dates to the period, and says the share in
-    `prorated_share`, which is null for whole records; counts become fractions.
+    `prorated_share`, which is null for whole records; counts become fractions. The time of what runs up over a cycle
+    ends with the day up to which it was counted: an open month has no share on days that have not happened.
     """
     if overhang is None or _FLAG not in frame.columns:
         return frame
@@ -58,8 +62,9 @@ def prorated(frame: pl.DataFrame, period: Period) -> pl.DataFrame:
     """Keep of each record the share that lies in the period; see `settle_overhang`."""
     before = pl.col(_SHARE) if _SHARE in frame.columns else pl.lit(None, dtype=pl.Float64)
     start, end = pl.col("start_date"), pl.col("end_date")
-    inside = pl.min_horizontal(end, pl.lit(period.end)) - pl.max_horizontal(start, pl.lit(period.start))
-    share = inside.dt.total_microseconds() / (end - start).dt.total_microseconds()
+    told = _told_to(frame)
+    inside = pl.min_horizontal(told, pl.lit(period.end)) - pl.max_horizontal(start, pl.lit(period.start))
+    share = (inside.dt.total_microseconds() / (told - start).dt.total_microseconds()).clip(0.0)
     frame = frame.with_columns(__share=pl.when(_FLAG).then(share).otherwise(1.0))
     changed = [(pl.col(name) * pl.col("__share")).alias(name) for name in _additive(frame)]
     cut = [
@@ -70,6 +75,17 @@ def prorated(frame: pl.DataFrame, period: Period) -> pl.DataFrame:
     frame = _texts_prorated(frame)
     whole = _charges_prorated(frame.with_columns(*changed, *cut)).drop("__share")
     return whole.with_columns(pl.lit(value=False).alias(_FLAG))
+
+
+def _told_to(frame: pl.DataFrame) -> pl.Expr:
+    """The end of what a record tells of: of one that runs up over a cycle, of the day on which it was last counted."""
+    start, end = pl.col("start_date"), pl.col("end_date")
+    if not {"updated_at", "integration"} <= set(frame.columns):
+        return end
+    counted = (pl.col("updated_at") - pl.duration(microseconds=1)).dt.truncate("1d").dt.offset_by("1d")
+    runs_up = pl.col("integration").is_in(RUNS_UP) & (end - start > pl.duration(days=1))
+    open_ = (pl.col("updated_at") > start) & (counted < end)
+    return pl.when((runs_up & open_).fill_null(value=False)).then(counted).otherwise(end)
 
 
 def _all_whole(frame: pl.DataFrame) -> pl.DataFrame:

@@ -8,7 +8,7 @@ import polars as pl
 
 from truto_usage_nb.planning import Period
 
-__all__ = ["dateless_told", "overhang_told", "repeats_told"]
+__all__ = ["dateless_told", "outside_told", "overhang_told", "repeats_told"]
 
 
 def overhang_told(count: int, accounts: Iterable[object], period: Period) -> list[str]:
@@ -20,6 +20,16 @@ def overhang_told(count: int, accounts: Iterable[object], period: Period) -> lis
         f"{count:,} records of {names} stick out of the period ({period}); they are whole, marked "
         "overhangs_period: say overhang='prorate', 'include' or 'drop' before their cost is tabled"
     ]
+
+
+def outside_told(cut: pl.DataFrame, period: Period, billed: Callable[[pl.DataFrame], str], why: str) -> list[str]:
+    """Say what was cut because it lies outside the period, and of whom; `billed` writes its money, or nothing."""
+    if not cut.height:
+        return []
+    names = ", ".join(sorted(map(str, cut["integrated_account_id"].unique())))
+    money = f" ({stated})" if (stated := billed(cut)) else ""
+    noun, were = ("record", "was") if cut.height == 1 else ("records", "were")
+    return [f"{cut.height:,} {noun} of {names}{money} outside the period ({period}) {were} left out: {why}"]
 
 
 def dateless_told(count: int) -> list[str]:

@@ -27,6 +27,7 @@ from truto_usage_nb.loader.running import Outcome, run
 from truto_usage_nb.planning import Period
 from truto_usage_nb.result import UsageResult
 from truto_usage_nb.transport import Transport
+from truto_usage_nb.unanswered import heard, unanswered
 
 __all__ = ["Loader"]
 
@@ -83,8 +84,10 @@ class Loader:
             backend=backend,
             rate_limit=limits,
             settled_until=settled,
-            notes=tuple(notes),
+            integrations={str(name): one.name for name, one in behind.items() if one is not None},
         )
+        silent = _silent(outcomes, result)
+        result = replace(result, notes=(*notes, *result.notes, *silent))
         raise_unless_told(outcomes, result, on_error)
         for text in result.told:
             tell(text, stacklevel=2)
@@ -109,7 +112,15 @@ def _result(
         period=span,
         told=(*told, *joined.told, *(PARTIAL.format(name) for name in partial), *missing),
         gaps=tuple(missing),
+        notes=joined.notes,
     )
+
+
+def _silent(outcomes: Sequence[Outcome], result: UsageResult) -> list[str]:
+    """Name whoever answered without a single record; who failed is stated in the gaps already."""
+    whole = [each.job.query for each in outcomes if each.error is None]
+    span = "" if result.period is None else f" of {result.period}"
+    return [f"{view}{span}" for view in unanswered(whole, heard(result.polars), result.integrations)]
 
 
 def _refuse_mixture(jobs: Sequence[Job]) -> None:

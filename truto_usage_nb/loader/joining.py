@@ -8,43 +8,46 @@ from dataclasses import dataclass
 import polars as pl
 
 from truto_usage_nb.frames import build_frame
-from truto_usage_nb.jobs import cut_to, dateless_told, overhang_told, repeats_told, settle_overhang
+from truto_usage_nb.jobs import cut_to, dateless_told, outside_told, overhang_told, repeats_told, settle_overhang
 from truto_usage_nb.loader.running import Outcome
 from truto_usage_nb.planning import Period
-from truto_usage_nb.schema import RECORD_KEY
+from truto_usage_nb.schema import RECORD_DIMENSIONS, RECORD_KEY
 
 __all__ = ["Joined", "join"]
 
 _JOB = "__job"  # the number of the query a record came from; never leaves this room
-_ROW = "__row"
+_ROW, _OWN = "__row", "__own"
 
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """Hold the frame, and what the user must be told about how it came together."""
+    """Hold the frame, what the user must be told about how it came together, and what he may read."""
 
     frame: pl.DataFrame
     told: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 def join(outcomes: Sequence[Outcome], period: Period | None, overhang: str | None = None) -> Joined:
     """Join what was loaded, in the order of the queries, into one frame.
 
-    A query's `limit` caps its records. With a period, a record is kept by the window that holds its start, records
-    wholly outside the period are cut, and `overhangs_period` marks those that stick out of it. A record of several
+    A query's `limit` caps its records. With a period, a record that lies in it at least in part is kept, whichever
+    window returned it, once; `overhangs_period` marks those that stick out of the period, and those wholly outside are
+    cut, and told with their money. A record of several
     queries counts once: the newest `updated_at` stays. One that they state with other figures, none of them newer,
     stays as often as it is stated, and is told.
     """
     frame, told = _built(outcomes)
+    notes: list[str] = []
     frame = _capped(frame, outcomes)
     if period is not None:
-        frame, cut = _in_period(frame, outcomes, period)
+        frame, cut, notes = _in_period(frame, outcomes, period)
         told += cut
     frame, repeats = _without_repeats(frame)  # before dates are cut to the period: they are part of a record's key
     if period is not None:
         told += _overhang_told(frame, period) if overhang is None else []
         frame = settle_overhang(frame, period, overhang)
-    return Joined(frame.drop(_JOB), (*told, *repeats))
+    return Joined(frame.drop(_JOB), (*told, *repeats), tuple(notes))
 
 
 def _built(outcomes: Sequence[Outcome]) -> tuple[pl.DataFrame, list[str]]:
@@ -77,15 +80,61 @@ def _capped(frame: pl.DataFrame, outcomes: Sequence[Outcome]) -> pl.DataFrame:
     return frame.filter((pl.int_range(pl.len()).over(group) < cap) | cap.is_null())
 
 
-def _in_period(frame: pl.DataFrame, outcomes: Sequence[Outcome], period: Period) -> tuple[pl.DataFrame, list[str]]:
+def _in_period(
+    frame: pl.DataFrame, outcomes: Sequence[Outcome], period: Period
+) -> tuple[pl.DataFrame, list[str], list[str]]:
+    """Cut to the period; also give what is told of it, and what is only noted: records that had to come along."""
     if any(not isinstance(frame.schema.get(name), pl.Datetime) for name in ("start_date", "end_date")):
-        return frame, ["start_date or end_date is not among the columns as a date: the period is not cut out"]
+        return frame, ["start_date or end_date is not among the columns as a date: the period is not cut out"], []
+    frame = _each_by_its_window(frame, outcomes)
+    keeps, marks = cut_to(period)
+    told, notes = _outside_told(frame.filter(~keeps), period)
+    kept = frame.filter(keeps).with_columns(marks).drop(_OWN)
+    return kept, [*told, *dateless_told(kept["start_date"].null_count())], notes
+
+
+def _each_by_its_window(frame: pl.DataFrame, outcomes: Sequence[Outcome]) -> pl.DataFrame:
+    """Give a record that several windows of one query returned once; adds whether it starts in the window asked.
+
+    It is that of the window which holds its start, or newer; where that window did not return it, any other did: a
+    vendor whose days are those of its own zone answers so, and one that ignores the dates.
+    """
     windows = [each.job.window for each in outcomes]
     opens, shuts = (_bounds(windows, side) for side in ("start", "end"))
     start = pl.col("start_date")
-    keeps, marks = cut_to(period, (start >= opens) & (start < shuts))
-    kept = frame.filter(keeps).with_columns(marks)
-    return kept, dateless_told(kept["start_date"].null_count())
+    own = ((start >= opens) & (start < shuts)) | start.is_null()
+    frame = frame.with_columns(own.fill_null(value=False).alias(_OWN))
+    if frame[_OWN].all():
+        return frame
+    views: dict[object, int] = {}
+    view = [views.setdefault((each.job.label, each.job.source), number) for number, each in enumerate(outcomes)]
+    asked = pl.lit(pl.Series(view, dtype=pl.UInt32)).gather(pl.col(_JOB)).alias("asked")
+    types = frame.schema
+    key = [name for name in (*RECORD_KEY, *RECORD_DIMENSIONS) if name in types]
+    flat = [name for name, dtype in types.items() if not dtype.is_nested() and name not in (_JOB, _OWN)]
+    same, alike = (pl.struct(asked, *(pl.col(name) for name in names)).hash() for names in (key, flat))
+    can_be_newer = isinstance(types.get("updated_at"), pl.Datetime) and "id" in types
+    updated = pl.when(pl.col("id").is_not_null()).then("updated_at") if can_be_newer else pl.lit(None, dtype=pl.Int64)
+    judged = frame.select(_JOB, _OWN, updated=updated, same=same, alike=alike)
+    owned = pl.col(_OWN).any().over("same")
+    newest = pl.col("updated").filter(pl.col(_OWN)).max().over("same")
+    newer = (pl.col("updated") > newest) | (pl.col("updated").is_not_null() & newest.is_null())
+    first = pl.col(_JOB) == pl.col(_JOB).min().over("alike")  # of those that say all the same
+    keeps = pl.col(_OWN) | pl.when(owned).then(newer.fill_null(value=False)).otherwise(first)
+    return frame.filter(judged.select(keeps=keeps)["keeps"])
+
+
+def _outside_told(cut: pl.DataFrame, period: Period) -> tuple[list[str], list[str]]:
+    """Say what is cut: what was not asked for is told; what lies in a window that had to be wider is noted."""
+    if not cut.height:
+        return [], []
+    from truto_usage_nb.costs.duplicates import billed_in_all
+
+    wide = "the vendor answers for no narrower a span"
+    return (
+        outside_told(cut.filter(~pl.col(_OWN)), period, billed_in_all, "the service answered with more than was asked"),
+        outside_told(cut.filter(_OWN), period, billed_in_all, wide),
+    )
 
 
 def _bounds(windows: Sequence[Period | None], side: str) -> pl.Expr:

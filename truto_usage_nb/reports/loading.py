@@ -89,6 +89,7 @@ def _joined(results: list[UsageResult], span: Period) -> UsageResult:
         partial=any(each.partial for each in results),
         period=span,
         settled_until={name: until for each in results for name, until in each.settled_until.items()},
+        integrations={name: side for each in results for name, side in each.integrations.items()},
         told=every("told"),
         notes=every("notes"),
         gaps=every("gaps"),

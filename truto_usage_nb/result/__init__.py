@@ -29,7 +29,8 @@ class UsageResult:
     that were sent, in order; `fetched_at` (UTC); `pages` counts responses; `partial` says that something is known to
     be missing (`gaps` says what failed); `debug` holds the service's debug objects; `rate_limit` the last rate limit
     seen by account; `period` what was planned; `settled_until` up to when each account's figures are final, as the
-    vendor states it; `told` what the user was warned of; `notes` what else is worth knowing.
+    vendor states it; `told` what the user was warned of; `notes` what else is worth knowing; `integrations` what stands
+    behind each account, as far as it was looked up or said.
     """
 
     polars: pl.DataFrame
@@ -45,6 +46,7 @@ class UsageResult:
     told: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     gaps: tuple[str, ...] = ()
+    integrations: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def frame(self) -> Any:

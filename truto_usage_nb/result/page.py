@@ -7,6 +7,8 @@ from datetime import datetime
 from html import escape
 from typing import TYPE_CHECKING
 
+from truto_usage_nb.unanswered import heard, unanswered
+
 if TYPE_CHECKING:
     from truto_usage_nb.result import UsageResult
 
@@ -36,10 +38,20 @@ def _rows(result: UsageResult) -> Iterator[tuple[str, str]]:
         settled = (f"{name} until {moment:%Y-%m-%d}" for name, moment in sorted(result.settled_until.items()))
         yield "final", escape("; ".join(settled))
     yield "fetched", escape(f"{result.fetched_at:%Y-%m-%d %H:%M} UTC")
-    yield "complete", "no, see below" if result.partial else "yes"
+    yield "complete", escape(_complete(result))
     for text in (*result.gaps, *(each for each in result.told if each not in result.gaps), *result.notes):
         yield "", escape(text)
     yield "queries", _queries(result)
+
+
+def _complete(result: UsageResult) -> str:
+    """Whoever delivered nothing may have had nothing, or an outage: that is no complete answer."""
+    if result.partial:
+        return "no, see below"
+    if result.polars.is_empty():
+        return "no: no record came at all"
+    silent = unanswered(result.queries, heard(result.polars), result.integrations)
+    return f"no: {'; '.join(map(str, silent))}" if silent else "yes"
 
 
 def _accounts(result: UsageResult) -> list[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC
 from functools import cache
 from importlib.metadata import version
@@ -56,6 +56,7 @@ def write_snapshot(result: UsageResult, path: Path) -> Path:
         "told": list(result.told),
         "notes": list(result.notes),
         "gaps": list(result.gaps),
+        "integrations": dict(result.integrations),
         "versions": {name: version(name) for name in ("truto-usage-nb", "polars")},
         "content_hash": content_hash(_as_read(result.polars)),
     }
@@ -147,6 +148,7 @@ class _Provenance:
     notes: tuple[str, ...]
     gaps: tuple[str, ...]
     content_hash: str
+    integrations: dict[str, str] = field(default_factory=dict)  # snapshots of before do not say it
 
 
 @cache
@@ -204,7 +206,7 @@ def _arguments(path: Path, said: _Provenance) -> dict[str, Any]:
     return {
         "queries": queries, "period": period, "fetched_at": said.fetched_at, "pages": said.pages,
         "partial": said.partial, "backend": said.backend, "settled_until": said.settled_until, "told": said.told,
-        "notes": said.notes, "gaps": said.gaps,
+        "notes": said.notes, "gaps": said.gaps, "integrations": said.integrations,
     }  # fmt: skip
 
 
