@@ -224,6 +224,56 @@ def test_a_child_forked_before_the_first_call_works_too():
     assert (said, code) == (["works", "works"], 0)
 
 
+BY_POLARS_ALONE = ["import polars as pl; pl.DataFrame({'a': [1, 2]}).lazy().group_by('a').len().collect()"]
+if sys.platform != "linux":
+    BY_POLARS_ALONE.clear()  # where nobody can tell whether it has threads
+
+AFTER_A_LOAD = """
+    import warnings
+    import truto_usage_nb as tu
+    warnings.simplefilter("ignore", DeprecationWarning)
+    def load():
+        return tu.load_usage("cursor", period="2026-09-14", client=tu.sandbox())
+    def ways():
+        yield load
+        yield lambda: asyncio.run(tu.aload_usage("cursor", period="2026-09-14", client=tu.sandbox()))
+        yield lambda: tu.fetch_usage("cursor", period="2026-09-14", client=tu.sandbox())
+        yield lambda: tu.sandbox().list_accounts()
+    def tried():
+        for way in ways():
+            try:
+                way()
+            except tu.UsageError as problem:
+                print(type(problem).__name__, "spawn" in str(problem), flush=True)
+    def forked(work):
+        child = os.fork()
+        if child == 0:
+            work()
+            sys.exit(0)
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    {before}
+    print(forked({work}))
+    print(load().height)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+@pytest.mark.parametrize("work", ["tried", "lambda: forked(tried)"])
+@pytest.mark.parametrize("before", ["load()", *BY_POLARS_ALONE])
+def test_a_load_in_a_child_forked_after_a_load_is_an_error_that_says_spawn(work, before):
+    said, complaint, code, _ = script(AFTER_A_LOAD.format(before=before, work=work))
+    *refused, last, height = said
+    assert refused[:8] == ["InputError", "True"] * 4
+    assert (last, code, complaint) == ("0", 0, "")
+    assert int(height) > 0  # the parent goes on
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_a_child_forked_before_any_load_loads():
+    said, complaint, code, _ = script(AFTER_A_LOAD.format(before="import polars", work="lambda: print(load().height)"))
+    assert (said[0], said[1], code, complaint) == (said[2], "0", 0, "")
+
+
 # --- nested asyncio, on request ---
 
 NESTED = """

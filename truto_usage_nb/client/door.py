@@ -6,7 +6,7 @@ from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from truto_usage_nb.bridge import run
+from truto_usage_nb.bridge import refuse_if_cut_off, run
 from truto_usage_nb.errors import hearing, tell, veil
 
 __all__ = ["veiled", "wait"]
@@ -29,8 +29,9 @@ def wait(work: Coroutine[Any, Any, T]) -> T:
 
 @contextmanager
 def veiled() -> Iterator[None]:
-    """Let no error out that shows a token, nor one that came of an error that does."""
+    """Let no error out that shows a token, or that came of one that does; let nothing begin that cannot end."""
     try:
+        refuse_if_cut_off()
         yield
     except BaseException as error:
         veil(error)
