@@ -13,13 +13,14 @@ from collections.abc import Iterator
 from datetime import date, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import polars as pl
 
 from truto_usage_nb.errors import InputError, UsageWarning
-from truto_usage_nb.native import collect, enter, to_polars
+from truto_usage_nb.native import enter, kept
 from truto_usage_nb.result import UsageResult
+from truto_usage_nb.writing import write_file
 
 __all__ = ["csv_text", "write_csv", "write_xlsx"]
 
@@ -27,6 +28,10 @@ _FORMULA = r"^[=+\-@＝＋－＠\t\r\n]"  # what spreadsheets take for the start
 _UTC = "%Y-%m-%dT%H:%M:%S%.fZ"
 _ROWS, _COLUMNS, _CELL = 1_048_575, 16_384, 32_767
 _EXACT = 10**15
+_OPTIONS = {
+    "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False,
+    "in_memory": True,  # its own temporary files would stay behind on a full disk
+}  # fmt: skip
 _TIMES, _DAYS, _COUNTS = "yyyy-mm-dd hh:mm:ss", "yyyy-mm-dd", "#,##0"
 
 
@@ -43,12 +48,8 @@ def write_csv(frame: Any, path: str | Path) -> Path:
     ...     path.read_text(encoding="utf-8").splitlines()
     ['who,cost', "'=cmd(),-1.5"]
     """
-    to = Path(path)
     table = _defused(_flat(_table(frame)))
-    half = _half(to)
-    table.write_csv(half, datetime_format=_format(table))
-    half.replace(to)
-    return to
+    return write_file(path, lambda file: table.write_csv(file, datetime_format=_format(table)))
 
 
 def csv_text(frame: Any) -> str:
@@ -83,13 +84,15 @@ def write_xlsx(frame: Any, path: str | Path) -> Path:
             f"has {table.height:,} and {table.width:,}; write .csv or .parquet, or a part of it"
         )
     told = _changed(table)
-    half = _half(to)
-    options = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
-    with Workbook(half, options) as book:
-        book.set_properties({"created": datetime(2000, 1, 1)})  # noqa: DTZ001  the same frame, the same bytes
-        _rows(book, table)
-        _notes(book, [*_reading(_table(frame)), *(("changed", text) for text in told), *_provenance(frame)])
-    half.replace(to)
+    notes = [*_reading(_table(frame)), *(("changed", text) for text in told), *_provenance(frame)]
+
+    def compose(file: IO[bytes]) -> None:
+        with Workbook(file, _OPTIONS) as book:
+            book.set_properties({"created": datetime(2000, 1, 1)})  # noqa: DTZ001  the same frame, the same bytes
+            _rows(book, table)
+            _notes(book, notes)
+
+    write_file(to, compose)
     if told:
         warnings.warn(f"{to}: {'; '.join(told)}", UsageWarning, stacklevel=2)
     return to
@@ -98,14 +101,7 @@ def write_xlsx(frame: Any, path: str | Path) -> Path:
 def _table(frame: Any) -> pl.DataFrame:
     if isinstance(frame, UsageResult):
         return frame.polars
-    native = enter(frame)
-    table = to_polars(native) if native.kind != "dask" else collect(native.frame)
-    return table.collect() if isinstance(table, pl.LazyFrame) else table
-
-
-def _half(path: Path) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return path.with_name(f".{path.name}.part")
+    return kept(enter(frame).as_it_came)
 
 
 def _flat(table: pl.DataFrame) -> pl.DataFrame:
