@@ -98,7 +98,10 @@ def test_the_money_of_a_flag_is_what_it_is_about():
 
 def test_records_without_an_id_that_say_the_same_are_counted():
     frame = frame_of([record(1, 5.0), record(1, 5.0), record(1, 5.0), record(1, 6.0), record(1, 7.0, id="a")])
-    assert coverage(frame).notes == ("2 records without an id say just what another one says; all of them count",)
+    assert coverage(frame).notes == (
+        "2 records without an id say just what another one says; all of them count",
+        "a frame cannot know who was asked: coverage(result) of fetch_usage shows who delivered nothing too",
+    )
     assert coverage(frame).money["cost"].to_list() == [28.0]
 
 

@@ -23,6 +23,7 @@ from truto_usage_nb.costs.reasons import REASONS
 from truto_usage_nb.native import Native, collect, each_part, enter
 from truto_usage_nb.repeats import AT, RECORD
 from truto_usage_nb.series import OTHERS_MONEY
+from truto_usage_nb.unanswered import HEARD, View, heard, unanswered
 
 __all__ = ["Coverage", "coverage", "covered"]
 
@@ -35,9 +36,10 @@ VIEW = ("integrated_account_id", "integration", "report_type")
 class Coverage:
     """Hold what a load covers, as three tables of the kind of frame that was looked at, and as a page.
 
-    `accounts`: a row per account and report type: `records`, `first_day`, `last_day`, `days_held`, `days_missing`,
-    `missing_days` (text, such as "2026-10-05..2026-10-09"), `tokens`, `priced_share` (0 to 1, null without tokens),
-    `overhanging` (records that stick out of the period), `repeated` (records that are there more than once),
+    `accounts`: a row per account and report type, also for those that were asked and delivered nothing: `records`,
+    `first_day`, `last_day`, `days_held`, `days_missing`, `missing_days` (text, such as "2026-10-05..2026-10-09"),
+    `tokens`, `priced_share` (0 to 1, null without tokens), `overhanging` (records that stick out of the period),
+    `repeated` (records that are there more than once),
     `settled_until` (UTC, where the load said so). `money`: a row per account, report type and currency. `flags`: a row
     per account, report type, `cost_flag` and currency, with `records` and `cost`: what is billed there, the credits of
     `credit_sign`, the estimates of `estimate`. `notes`: what else to know.
@@ -62,7 +64,10 @@ def coverage(frame_or_result: Any) -> Coverage:
 
     A missing day is one, between the first and the last held (or within the result's period), that no record covers.
     Money is what each report type states, by currency; estimates and running totals count as in a cost table. From a
-    result also come the period, the partial pages and the day up to which figures are final.
+    result also come the period, the partial pages, the day up to which figures are final, and who was asked: an
+    account, or a report type of one, that delivered nothing has a line with 0 records that lacks every day asked for
+    (up to the day of the fetch; null where it was asked for none in particular), and the page shows it first. A frame
+    cannot know who was asked, and a note says so.
 
     >>> import truto_usage_nb as tu
     >>> coverage(tu.sandbox().load_usage("cursor", period="2026-10-05")).accounts["days_held"].to_list()
@@ -78,8 +83,9 @@ def covered(frame: Native, result: Any) -> Coverage:
     native = reduced(frame, VIEW)
     read = guard(native, digest(native, VIEW), {"overlap": "allow"})
     named = dict(zip(read.dims, VIEW, strict=True))
+    silent = _silent(frame, result)
     tables = {
-        "accounts": _accounts(native, read, named, result),
+        "accounts": _accounts(native, read, named, result, silent),
         "money": _money(read, named),
         "flags": _flags(native),
     }
@@ -88,12 +94,28 @@ def covered(frame: Native, result: Any) -> Coverage:
         native.leave(tables["money"]),
         native.leave(tables["flags"]),
         bool(getattr(result, "partial", False)),
-        (*_notes(native, read), *getattr(result, "gaps", ())),
+        (*_notes(native, read), *_silence_told(silent, result), *getattr(result, "gaps", ())),
         tables,
     )
 
 
-def _accounts(native: Native, read: Digest, named: dict[str, str], result: Any) -> pl.DataFrame:
+def _silent(native: Native, result: Any) -> list[View]:
+    queries = getattr(result, "queries", ())
+    if not queries:
+        return []
+    columns = [name for name in HEARD if name in native.columns]
+    told = heard(collect(native.frame.select(*columns).unique()))
+    return unanswered(queries, told, getattr(result, "integrations", None))
+
+
+def _silence_told(silent: list[View], result: Any) -> list[str]:
+    if result is None:
+        return ["a frame cannot know who was asked: coverage(result) of fetch_usage shows who delivered nothing too"]
+    names = ", ".join(f"{each.label}{f': {each.report_type}' if each.report_type else ''}" for each in silent)
+    return [f"asked, and delivered no record: {names}; nothing here says whether there was none"] if silent else []
+
+
+def _accounts(native: Native, read: Digest, named: dict[str, str], result: Any, silent: list[View]) -> pl.DataFrame:
     rows = read.rows.with_columns(day=day_of(read), until=_until())
     spans = rows.group_by(*named).agg(
         pl.col("records").sum(), pl.col("day").min().alias("first_day"), pl.col("until").max().alias("last_day")
@@ -106,6 +128,7 @@ def _accounts(native: Native, read: Digest, named: dict[str, str], result: Any) 
     table = pl.concat([spans, days], how="horizontal").rename(named)
     for more in (_tokens(read, named), _counted(native, _OVERHANGING), _repeated(native)):
         table = table.join(more, on=list(VIEW), how="left", nulls_equal=True)
+    table = pl.concat([table, _lines_of(silent, result).cast({"records": table.schema["records"]})], how="diagonal")
     settled = dict(getattr(result, "settled_until", {}))
     return table.with_columns(
         pl.col("overhanging", "repeated", "tokens").fill_null(0),
@@ -113,6 +136,37 @@ def _accounts(native: Native, read: Digest, named: dict[str, str], result: Any) 
             [settled.get(a) for a in table["integrated_account_id"]], dtype=pl.Datetime("us", "UTC")
         ),
     ).sort(*VIEW, nulls_last=True)
+
+
+def _lines_of(silent: list[View], result: Any) -> pl.DataFrame:
+    """Give the lines of those who delivered nothing: they lack every day that they were asked for."""
+    lines = []
+    for view in silent:
+        span = _asked_days(view, result)
+        days = None if span is None else _days_between(*span)
+        missing = (None, None) if days is None else (len(days), _ranges(days))
+        lines.append((*view, 0, 0, *missing))
+    text = dict.fromkeys(VIEW, pl.String)
+    counts = dict.fromkeys(("records", "days_held", "days_missing"), pl.Int64)
+    return pl.DataFrame(lines, schema=text | counts | {"missing_days": pl.String}, orient="row")
+
+
+def _asked_days(view: View, result: Any) -> tuple[date, date] | None:
+    """The first and the last day that a view was asked for; None where its queries say none."""
+    period = getattr(result, "period", None)
+    if period is not None:
+        return _within(period, result)
+    dated = [q for q in result.queries if q.integrated_account_id == view.account]
+    days = [date.fromisoformat(each.date) for each in dated if each.date]
+    ranges = [(q.start_date[:10], q.end_date[:10]) for q in dated if q.start_date and q.end_date]
+    ends = (max(date.fromisoformat(end) - timedelta(days=1), date.fromisoformat(start)) for start, end in ranges)
+    days += [*(date.fromisoformat(start) for start, _ in ranges), *ends]
+    return (min(days), max(days)) if days else None
+
+
+def _within(period: Any, result: Any) -> tuple[date, date]:
+    """The first and the last day of a period that there could be records of when they were fetched."""
+    return _day(period.start), min(_day(period.end - timedelta(microseconds=1)), _day(result.fetched_at))
 
 
 def _until() -> pl.Expr:
@@ -125,16 +179,19 @@ def _days(rows: pl.DataFrame, key: tuple[Any, ...], period: Any, result: Any) ->
     same = pl.all_horizontal(*(pl.col(f"dim_{i}").eq_missing(pl.lit(value)) for i, value in enumerate(key)))
     spans = rows.filter(same & pl.col("day").is_not_null()).select("day", "until").unique()
     held = {day + timedelta(days=i) for day, until in spans.iter_rows() for i in range((until - day).days + 1)}
-    if not held:
-        return 0, 0, None
-    first, last = min(held), max(held)
     if period is not None:
-        first, last = _day(period.start), min(_day(period.end - timedelta(microseconds=1)), _day(result.fetched_at))
+        first, last = _within(period, result)
         held = {day for day in held if first <= day <= last}
-    missing = [
-        first + timedelta(days=i) for i in range((last - first).days + 1) if first + timedelta(days=i) not in held
-    ]
+    elif held:
+        first, last = min(held), max(held)
+    else:
+        return 0, 0, None
+    missing = [day for day in _days_between(first, last) if day not in held]
     return len(held), len(missing), _ranges(missing)
+
+
+def _days_between(first: date, last: date) -> list[date]:
+    return [first + timedelta(days=n) for n in range((last - first).days + 1)]
 
 
 def _day(moment: datetime | date) -> date:

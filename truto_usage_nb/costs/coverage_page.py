@@ -53,14 +53,15 @@ def coverage_text(tables: Mapping[str, pl.DataFrame], notes: tuple[str, ...], *,
 
 
 def _rows(tables: Mapping[str, pl.DataFrame]) -> Iterator[tuple[str, ...]]:
-    for row in tables["accounts"].iter_rows(named=True):
+    silent_first = tables["accounts"].sort(pl.col("records") > 0, maintain_order=True)
+    for row in silent_first.iter_rows(named=True):
         key = {name: row[name] for name in _KEY}
         yield (
             f"{row['integrated_account_id'] or '–'} ({row['integration'] or 'unknown'})",
             row["report_type"] or "–",
             number(row["records"]),
             f"{row['days_held']} ({row['first_day'] or '–'} to {row['last_day'] or '–'})",
-            row["missing_days"] or "none",
+            row["missing_days"] or ("not known" if row["days_missing"] is None else "none"),
             _money(_of(tables["money"], key)),
             number(row["tokens"]),
             percent(row["priced_share"]),
@@ -80,7 +81,8 @@ def _money(rows: pl.DataFrame) -> str:
 def _flags(rows: pl.DataFrame, account: Mapping[str, Any]) -> str:
     found = [_flag(*row) for row in rows.select("cost_flag", "records", "currency", "cost").iter_rows()]
     marks = [f"{number(account[name])} {name}" for name in ("overhanging", "repeated") if account[name]]
-    return "; ".join([*found, *marks]) or "none"
+    nothing = [] if account["records"] else ["delivered nothing"]
+    return "; ".join([*nothing, *found, *marks]) or "none"
 
 
 def _flag(flag: str, records: int, currency: str | None, cost: float | None) -> str:

@@ -20,7 +20,7 @@ from truto_usage_nb.native import Native
 from truto_usage_nb.planning import Period
 from truto_usage_nb.questions import with_models
 from truto_usage_nb.reports.loading import period_before
-from truto_usage_nb.reports.parts.records import Records
+from truto_usage_nb.reports.parts.records import BY_USER, Records
 from truto_usage_nb.result import UsageResult, read_result
 
 __all__ = ["Book", "label_of", "open_book", "span_name"]
@@ -86,7 +86,8 @@ class Book:
     @cached_property
     def coverage(self) -> Coverage:
         """What the period's records cover."""
-        return self.hear(lambda: covered(self.asked.plain, replace(self.result, period=self.period)))
+        plain = tuple(query for query in self.result.queries if query.report_type not in BY_USER)
+        return self.hear(lambda: covered(self.asked.plain, replace(self.result, period=self.period, queries=plain)))
 
     @cached_property
     def estimates(self) -> pl.DataFrame:

@@ -14,7 +14,7 @@ from truto_usage_nb.planning import Period
 from truto_usage_nb.reports.loading import period_before
 from truto_usage_nb.result import UsageResult
 
-__all__ = ["Records", "cut"]
+__all__ = ["BY_USER", "Records", "cut"]
 
 BY_USER = ("user_cost", "user_usage")
 
