@@ -157,21 +157,36 @@ _SURE = 18  # so many digits always fit 63 bits
 def _with_numbers(kind: Kind, frame: Frame) -> Frame:
     """Give a record's figures as the cost rule reckons with them: amounts Float64, whole counts Int64."""
     found = {name: dtype for name, dtype in frame.collect_schema().items() if name.startswith(_FIGURES)}
-    wide = [name for name, dtype in found.items() if _is_whole(name, dtype) and _digits(dtype) > _SURE]
+    decimals = [name for name, dtype in found.items() if _is_decimal(frame, name, dtype)]
+    if not decimals:
+        return frame
+    if kind == "dask":
+        parts: Any = frame.to_native()
+        return _seen(parts.map_partitions(_change, _entered, meta=_change(parts._meta, _entered)))
+    wide = [name for name in decimals if _is_whole(name, found[name]) and _digits(found[name]) > _SURE]
     if wide:
         _refuse_beyond(frame, wide)
-    casts = {name: _as_number(kind, name, dtype) for name, dtype in found.items() if _is_decimal(frame, name, dtype)}
-    return frame.with_columns(**casts) if casts else frame
+    return frame.with_columns(**{name: _as_number(kind, name, found[name]) for name in decimals})
+
+
+def _entered(part: Native) -> Frame:
+    return part.frame
 
 
 def _is_decimal(frame: Frame, name: str, dtype: Any) -> bool:
-    """Whether a column holds decimals; pandas has them as objects, DuckDB's integers beyond 64 bits leave as such."""
+    """Whether a column holds decimals; DuckDB's integers beyond 64 bits leave it as such.
+
+    pandas has them as objects, and figures of which it has none as objects or texts, for it has nothing to tell by.
+    """
     if dtype in (nw.Decimal, nw.Int128, nw.UInt128):
         return True
-    if dtype != nw.Object or not isinstance(frame, nw.DataFrame):
+    if dtype not in (nw.Object, nw.String) or not isinstance(frame, nw.DataFrame):
+        return False
+    known = schema.field(name)
+    if dtype == nw.String and (known is None or known.dtype not in ("Int64", "Float64")):
         return False
     stated = frame[name].drop_nulls()
-    return len(stated) > 0 and isinstance(stated[0], Decimal)
+    return isinstance(stated[0], Decimal) if len(stated) else known is not None and known.dtype != "Boolean"
 
 
 def _is_whole(name: str, dtype: Any) -> bool:
