@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import sys
+import threading
 import time
 from dataclasses import replace
 from datetime import date
@@ -15,7 +16,7 @@ import polars as pl
 import pytest
 
 import truto_usage_nb as tu
-from truto_usage_nb.errors import InputError, MissingExtraError
+from truto_usage_nb.errors import DatasetError, InputError, MissingExtraError, WriteError
 from truto_usage_nb.planning import Period
 from truto_usage_nb.reports.given import plain
 from truto_usage_nb.reports.loading import load, period_before
@@ -106,6 +107,107 @@ def test_what_is_no_notebook_is_refused(tmp_path):
     path.write_text("not json")
     with pytest.raises(InputError, match="is not a notebook"):
         find(path)
+
+
+BROKEN = {
+    "nothing": ("", "Invalid JSON"),
+    "very deep": ("[" * 100_000, "recursion limit"),
+    "a list": ("[]", "Input should be an object"),
+    "no format": (lambda n: n.pop("nbformat"), "nbformat: Field required"),
+    "an older format": (lambda n: n.update(nbformat=3), "nbformat: Input should be 4"),
+    "no minor format": (lambda n: n.pop("nbformat_minor"), "nbformat_minor: Field required"),
+    "no cells": (lambda n: n.pop("cells"), "cells: Field required"),
+    "cells by name": (lambda n: n.update(cells={}), "cells: Input should be a valid array"),
+    "a cell that is none": (lambda n: n["cells"].append(7), "cells.2: Input should be an object"),
+    "a cell of no kind": (lambda n: n["cells"][1].update(cell_type="x"), "cells.1.cell_type: Input should be 'code'"),
+    "a source that is none": (lambda n: n["cells"][1].update(source=5), "cells.1.source"),
+    "tags that are none": (lambda n: n["cells"][1].update(metadata={"tags": "x"}), "cells.1.metadata.tags"),
+    "metadata that is none": (lambda n: n.update(metadata=[]), "metadata: Input should be an object"),
+    "ours that is none": (lambda n: n["metadata"].update(truto_usage_nb=5), "metadata.truto_usage_nb"),
+    "periods before": (lambda n: n["metadata"].update(truto_usage_nb={"before": "x"}), "before: Input should be a"),
+    "periods below 0": (lambda n: n["metadata"].update(truto_usage_nb={"before": -1}), "before: .*or equal to 0"),
+    "users": (lambda n: n["metadata"].update(truto_usage_nb={"users": [1]}), "users"),
+}
+
+
+@pytest.mark.parametrize("what", BROKEN)
+def test_a_damaged_notebook_says_what_is_wrong_with_it(what, tmp_path):
+    change, says = BROKEN[what]
+    path = notebook(tmp_path / "broken.ipynb", "1")
+    if isinstance(change, str):
+        path.write_text(change)
+    else:
+        made = json.loads(path.read_text())
+        change(made)
+        path.write_text(json.dumps(made))
+    with pytest.raises(InputError, match=rf"broken\.ipynb is not a notebook: .*{says}") as told:
+        find(path)
+    assert "\n" not in str(told.value)
+
+
+def test_a_notebook_of_another_language_is_refused(tmp_path):
+    path = notebook(tmp_path / "r.ipynb", "1", metadata={"kernelspec": {"name": "ir", "language": "R"}})
+    with pytest.raises(InputError, match="is a notebook in R, and reports run Python"):
+        find(path)
+
+
+@pytest.fixture
+def nothing_starts(monkeypatch):
+    def start(*_, **__):
+        raise AssertionError("a process was started first")
+
+    monkeypatch.setattr("truto_usage_nb.reports.worker.subprocess.Popen", start)
+
+
+@pytest.mark.parametrize("damage", [lambda held: held[:-9], lambda _: b"", lambda _: b"not a snapshot"])
+@pytest.mark.usefixtures("nothing_starts")
+def test_a_damaged_snapshot_is_refused_before_anything_starts(damage, snapshot, tmp_path):
+    path = tmp_path / "days.parquet"
+    path.write_bytes(damage(snapshot.read_bytes()))
+    with pytest.raises(DatasetError, match=r"days\.parquet is not a snapshot"):
+        tu.render_report("ai_spend", tmp_path / "e.html", snapshot=path)
+
+
+@pytest.mark.usefixtures("nothing_starts")
+def test_a_place_that_cannot_be_written_to_is_refused_before_anything_starts(snapshot, tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").write_text("")
+    for to in (tmp_path / "folder", tmp_path / "file" / "e.html"):
+        with pytest.raises(WriteError, match=r"cannot be written: .*(it is|is not) a folder"):
+            tu.render_report("ai_spend", to, snapshot=snapshot)
+    with pytest.raises(WriteError, match="it is a folder"):
+        tu.render_report(
+            "ai_spend", tmp_path / "e.html", sandbox=True, period="2026-10", keep_snapshot=tmp_path / "folder"
+        )
+
+
+@kernel
+def test_records_that_were_damaged_are_said_by_no_cell(snapshot, tmp_path):
+    content = bytearray(snapshot.read_bytes())
+    content[len(content) // 4] ^= 255
+    path = tmp_path / "days.parquet"
+    path.write_bytes(content)
+    for options in ({"snapshot": path}, {"snapshot": snapshot, "earlier": path}):
+        with pytest.raises(DatasetError, match=r"days\.parquet (was changed after it was saved|is damaged)"):
+            tu.render_report("ai_spend", tmp_path / "e.html", **options)
+    assert not (tmp_path / "e.html").exists()
+
+
+@kernel
+def test_a_notebook_without_a_kernels_name_runs_and_a_pipe_gets_the_page(snapshot, tmp_path):
+    path = notebook(tmp_path / "plain.ipynb", "print(snapshot)", metadata={"kernelspec": {}})
+    made = json.loads(path.read_text())
+    del made["metadata"]["kernelspec"]
+    path.write_text(json.dumps(made))
+    page = tu.render_report(path, tmp_path / "page.html", snapshot=snapshot).read_bytes()
+    os.mkfifo(tmp_path / "pipe.html")
+    got = []
+    reader = threading.Thread(target=lambda: got.append((tmp_path / "pipe.html").read_bytes()))
+    reader.start()
+    assert tu.render_report(path, tmp_path / "pipe.html", snapshot=snapshot) == tmp_path / "pipe.html"
+    reader.join()
+    assert got == [page]
+    assert (tmp_path / "pipe.html").is_fifo()
 
 
 def test_a_parameters_cell_that_is_more_than_python_is_refused(tmp_path):

@@ -11,6 +11,7 @@ from types import NoneType
 from typing import Any
 
 from truto_usage_nb.errors import InputError
+from truto_usage_nb.writing import write_file
 
 __all__ = ["plain"]
 
@@ -62,8 +63,7 @@ def _key(name: str, key: Any) -> str:
 def _kept(frame: Any, path: Path) -> Path:
     from truto_usage_nb.native import enter, kept
 
-    kept(enter(frame).as_it_came).write_parquet(path)
-    return path
+    return write_file(path, kept(enter(frame).as_it_came).write_parquet)
 
 
 def _not_plain(name: str, value: Any) -> InputError:

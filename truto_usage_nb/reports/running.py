@@ -11,6 +11,7 @@ from typing import Any
 from truto_usage_nb.errors import UsageError
 from truto_usage_nb.reports.progress import Show, Step
 from truto_usage_nb.reports.shelf import Notebook, library
+from truto_usage_nb.secret import Secret, masked
 
 __all__ = ["execute", "kernel", "quiet_environment", "with_parameters"]
 
@@ -25,7 +26,7 @@ def with_parameters(notebook: Notebook, parameters: dict[str, Any]) -> Any:
     papermill = library("papermill")
     made = papermill.iorw.load_notebook_node(str(notebook.path))
     if parameters:
-        made = papermill.parameterize.parameterize_notebook(made, parameters)
+        made = papermill.parameterize.parameterize_notebook(made, parameters, kernel_name="python3", language="python")
     for number, cell in enumerate(made.cells):
         cell["id"] = f"cell-{number}"  # an injected cell has a random one, which would show in the page
     return made
@@ -98,6 +99,12 @@ def _telling(notebook: Any, show: Show) -> Callable[..., None]:
 
 
 def quiet_environment() -> dict[str, str]:
-    """Give a child's environment: nothing of the service's, and what makes a page the same every time."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("TRUTO_")}
+    """Give a child's environment: nothing of the service's, no token under whatever name, and what makes a page the
+    same every time."""
+    token = Secret(os.environ.get("TRUTO_API_TOKEN", "").strip())
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("TRUTO_") and masked(value) == value and (token.is_empty or value != token.reveal())
+    }
     return {**kept, "SOURCE_DATE_EPOCH": "0", "PYTHONHASHSEED": "0"}

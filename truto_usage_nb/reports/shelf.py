@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import ast
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from truto_usage_nb.errors import InputError, MissingExtraError, did_you_mean
+from truto_usage_nb.recall import Count, recalled
 
 __all__ = ["Notebook", "check_libraries", "find", "library", "list_reports"]
 
 _SHIPPED = Path(__file__).parent / "notebooks"
-_METADATA = "truto_usage_nb"
 
 
 def list_reports() -> list[str]:
@@ -81,22 +80,75 @@ def find(name_or_path: str | Path) -> Notebook:
     return _read(_SHIPPED / f"{name_or_path}.ipynb")
 
 
+@dataclass(frozen=True, slots=True)
+class _Said:
+    before: Count = 0
+    users: bool | str = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Kernel:
+    language: str = "python"
+
+
+@dataclass(frozen=True, slots=True)
+class _Language:
+    name: str = "python"
+
+
+@dataclass(frozen=True, slots=True)
+class _Metadata:
+    kernelspec: _Kernel = _Kernel()
+    language_info: _Language = _Language()
+    truto_usage_nb: _Said = _Said()
+
+
+@dataclass(frozen=True, slots=True)
+class _Tagged:
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Cell:
+    cell_type: Literal["code", "markdown", "raw"]
+    source: str | tuple[str, ...]
+    metadata: _Tagged
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """State what a notebook file holds, as far as a report needs it, each value of its type."""
+
+    nbformat: Literal[4]
+    nbformat_minor: Count
+    metadata: _Metadata
+    cells: tuple[_Cell, ...]
+
+
 def _read(path: Path) -> Notebook:
+    from pydantic import TypeAdapter
+
     try:
-        whole = json.loads(path.read_text(encoding="utf-8"))
-        said, cells = whole["metadata"].get(_METADATA, {}), whole["cells"]
-        sources = ["".join(cell["source"]) for cell in cells if "parameters" in cell["metadata"].get("tags", ())]
-    except (ValueError, KeyError, AttributeError, TypeError) as problem:
-        raise InputError(f"{path} is not a notebook: {type(problem).__name__}: {problem}") from None
+        written = recalled(TypeAdapter(_Written), path.read_text(encoding="utf-8"))
+    except OSError as problem:
+        raise InputError(f"{path} cannot be read: {problem.strerror or problem}") from None
+    except (ValueError, RecursionError) as problem:
+        why = " ".join(str(problem).split())[:200]
+        raise InputError(f"{path} is not a notebook: {why}; open it in Jupyter and save it anew") from None
+    about = written.metadata
+    for language in (about.kernelspec.language, about.language_info.name):
+        if not language.lower().startswith(("python", "ipython")):
+            raise InputError(f"{path} is a notebook in {language}, and reports run Python")
+    sources = ["".join(cell.source) for cell in written.cells if "parameters" in cell.metadata.tags]
     known = dict.fromkeys(name for source in sources for name in _assigned(source, path))
-    return Notebook(path, int(said.get("before", 0)), said.get("users", False), tuple(known))
+    return Notebook(path, about.truto_usage_nb.before, about.truto_usage_nb.users, tuple(known))
 
 
 def _assigned(source: str, path: Path) -> Iterator[str]:
     """Yield the names that a cell's own lines assign; papermill knows them too, but takes seconds to import."""
     try:
         lines = ast.parse(source).body
-    except SyntaxError as problem:
+    except (SyntaxError, ValueError, RecursionError) as problem:
         raise InputError(f"the cell tagged `parameters` of {path} is not plain Python: {problem}") from None
     for line in lines:
         targets = line.targets if isinstance(line, ast.Assign) else [getattr(line, "target", None)]

@@ -52,11 +52,21 @@ class Source:
 
     def file(self, notebook: Notebook, parameters: Mapping[str, Any], scratch: Path, show: Show) -> Path:
         """Give the snapshot to read; what is loaded is kept in `scratch` unless a place was named."""
+        self._read(notebook, parameters)
         if self.snapshot is not None:
             return Path(self.snapshot)
         kept = scratch / "usage.parquet" if self.keep_snapshot is None else self.keep_snapshot
         result = self._load(notebook, parameters, show)
         return result.save(kept)
+
+    def _read(self, notebook: Notebook, parameters: Mapping[str, Any]) -> None:
+        """Read the snapshots that a cell is going to read: what is wrong with one is said here, and not by the cell."""
+        from truto_usage_nb.result.snapshot import read_snapshot
+
+        earlier = parameters.get("earlier") if notebook.shipped else None
+        for path in (self.snapshot, earlier):
+            if path is not None and str(path):
+                read_snapshot(Path(path))
 
     def check(self) -> None:
         """Refuse what contradicts itself, before anything is loaded."""
@@ -68,6 +78,9 @@ class Source:
                     )
             if not Path(self.snapshot).is_file():
                 raise InputError(f"there is no snapshot {self.snapshot}; UsageResult.save(path) writes one")
+            from truto_usage_nb.result.snapshot import check_snapshot
+
+            check_snapshot(Path(self.snapshot))
         elif self.period is None:
             raise InputError("a report needs a period, such as period='2026-10', or snapshot= with a saved file")
         elif self.client is not None and self.sandbox:

@@ -29,7 +29,15 @@ if TYPE_CHECKING:
 
     from truto_usage_nb.result import UsageResult
 
-__all__ = ["content_hash", "is_parquet", "is_snapshot", "read_hashed", "read_snapshot", "write_snapshot"]
+__all__ = [
+    "check_snapshot",
+    "content_hash",
+    "is_parquet",
+    "is_snapshot",
+    "read_hashed",
+    "read_snapshot",
+    "write_snapshot",
+]
 
 _KEY = "truto_usage_nb"
 _FORMAT = 2
@@ -99,6 +107,11 @@ def is_snapshot(path: Path) -> bool:
         return _KEY in pl.read_parquet_metadata(io.BytesIO(path.read_bytes()))
     except _UNREADABLE:
         return False
+
+
+def check_snapshot(path: Path) -> None:
+    """Refuse a file that is no snapshot, or says of itself what cannot be read; its records are not looked at."""
+    _arguments(path, _provenance(path, _content(path)))
 
 
 def read_snapshot(path: Path) -> dict[str, Any]:
