@@ -19,7 +19,7 @@ from truto_usage_nb.limits import AccountLimit
 from truto_usage_nb.outside import cut, one_line
 from truto_usage_nb.secret import Secret, masked
 from truto_usage_nb.transport.body import CODINGS, read_body
-from truto_usage_nb.transport.surroundings import certificates, proxies_refused
+from truto_usage_nb.transport.surroundings import certificates, check_proxies, proxies_refused
 
 __all__ = ["Answer", "Line", "Settings"]
 
@@ -28,6 +28,8 @@ _HEADERS = {
     "Accept": "application/json, application/x-ndjson", "Accept-Encoding": CODINGS, "User-Agent": "truto-usage-nb",
 }  # fmt: skip
 _SHOWN_CHARACTERS = 300
+_LONGEST_ADDRESS = 65_536  # as httpx has it
+_SET_ASIDE = "truto_usage_nb.set_aside"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,8 @@ class Line:
 
     async def send(self, path: str, params: Sequence[tuple[str, str]]) -> Answer | UsageError:
         """Try once; gives the answer, whatever its status, or the error of a request that did not come to one."""
+        if sum(len(name) + len(value) for name, value in params) > _LONGEST_ADDRESS:
+            return _unaskable(params)
         try:
             request = self._client.build_request("GET", path, params=list(params))
         except (httpx.InvalidURL, UnicodeError):  # too long, or half of a surrogate pair
@@ -99,7 +103,8 @@ class Line:
         else:
             if isinstance(content, UsageError):
                 return content
-            return Answer(response.status_code, response.headers, content)
+            headers = {**response.headers, **response.extensions.get(_SET_ASIDE, {})}
+            return Answer(response.status_code, headers, content)
         return problem
 
 
@@ -116,6 +121,8 @@ def _client(settings: Settings) -> httpx.AsyncClient:
     """Make the pooled client; raises `InputError` where the environment names a proxy or certificates of no use."""
     encrypted = settings.base_url.lower().startswith("https")
     verify = certificates() if encrypted else False  # where nothing is encrypted nothing is verified
+    if encrypted and settings.transport is None:
+        check_proxies()
     most = settings.concurrency
     try:
         return httpx.AsyncClient(
@@ -130,10 +137,17 @@ def _client(settings: Settings) -> httpx.AsyncClient:
             trust_env=encrypted,  # plain http stays on this machine: no proxy may see it
             verify=verify,
             transport=settings.transport,
+            event_hooks={"response": [_set_aside]},
         )
     except (httpx.InvalidURL, ValueError, ImportError) as problem:  # the address itself is checked already
         refused = proxies_refused(problem)
     raise refused
+
+
+async def _set_aside(response: httpx.Response) -> None:
+    """Keep httpx from reading where a redirect leads: it is not followed, and may be no address at all."""
+    if "location" in response.headers:
+        response.extensions[_SET_ASIDE] = {"location": response.headers.pop("location")}
 
 
 class _Bearer(httpx.Auth):

@@ -14,10 +14,10 @@ import httpx
 
 from truto_usage_nb.errors import InputError
 
-__all__ = ["certificates", "proxies_refused"]
+__all__ = ["certificates", "check_proxies", "proxies_refused"]
 
-_PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "HTTP_PROXY", "http_proxy")
-_EXEMPT = ("NO_PROXY", "no_proxy")
+_PROXIES = ("HTTPS_PROXY", "ALL_PROXY", "HTTP_PROXY")
+_EXEMPT = "NO_PROXY"
 _LONGEST_LABEL = 63
 _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE")
 
@@ -36,23 +36,33 @@ def certificates() -> ssl.SSLContext:
     raise InputError(f"{said} cannot be used ({why}); name a readable file of certificates, or unset it")
 
 
-def proxies_refused(problem: Exception) -> InputError:
-    """Make the error of a proxy that cannot be used; it names the variable, and never a password in it."""
+def check_proxies() -> None:
+    """Raise `InputError` where a proxy that the environment names cannot be used."""
     for name, value, why in _unusable():
-        return InputError(f"{name}={_without_password(value)!r} cannot be used: {why}; mend it, or unset it")
-    said = ", ".join(name for name in (*_PROXIES, *_EXEMPT) if os.environ.get(name)) or "the system's own settings"
+        raise InputError(f"{name}={_without_password(value)!r} cannot be used: {why}; mend it, or unset it")
+
+
+def proxies_refused(problem: Exception) -> InputError:
+    """Make the error of a proxy that is refused further down; no password is shown."""
+    said = ", ".join(_named(each) for each in (*_PROXIES, _EXEMPT) if os.environ.get(_named(each)))
+    said = said or "the system's own settings"
     return InputError(f"a proxy that {said} names cannot be used ({type(problem).__name__}); mend or unset it")
 
 
+def _named(name: str) -> str:
+    """Give the name under which a variable counts: in small letters, if there is one."""
+    return name.lower() if os.environ.get(name.lower()) else name
+
+
 def _unusable() -> Iterator[tuple[str, str, str]]:
-    for name in _PROXIES:
+    for name in map(_named, _PROXIES):
         value = os.environ.get(name)
         if value and (why := _why_no_proxy(value)):
             yield name, value, why
-    for name in _EXEMPT:
-        for host in os.environ.get(name, "").split(","):
-            if host.strip() and not _is_exempt(host.strip()):
-                yield name, os.environ[name], f"{host.strip()!r} is no host's name; an address stands without brackets"
+    name = _named(_EXEMPT)
+    for host in map(str.strip, os.environ.get(name, "").split(",")):
+        if host and not _is_exempt(host):
+            yield name, os.environ[name], f"{host!r} is no host's name; an address stands without brackets"
 
 
 def _why_no_proxy(value: str) -> str | None:
