@@ -657,6 +657,12 @@ def test_sums_beyond_63_bits_are_an_error(kind):
             cost_per(as_kind(frame_of(records), kind))
 
 
+def test_counts_of_work_beyond_63_bits_are_an_error_too():
+    many = {"usage": {"requests": {"total": 5 * 10**18}}}
+    with pytest.raises(FrameError, match=r"The requests add up to about 1e\+19"):
+        unit_costs(frame_of([claude("cost", 5, 6, 1.0) | many, claude("cost", 6, 7, 1.0) | many]), "request")
+
+
 def test_a_refund_alone_is_no_price():
     usage = claude("usage", 5, 6, tokens=10 * M)
     row = cost_per(frame_of([usage, claude("cost", 5, 6, -50.0)])).row(0, named=True)

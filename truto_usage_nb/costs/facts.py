@@ -20,6 +20,7 @@ from truto_usage_nb.series import TOTAL_MEANS, TotalMeans
 
 __all__ = [
     "AMOUNTS",
+    "COARSE",
     "MOST_TOKENS",
     "NOTHING_SAID",
     "Said",
@@ -139,7 +140,7 @@ def _some_input_is_undecided(native: Native) -> bool:
     return bool(found["n"].sum())
 
 
-_PARTS = 2**21
+COARSE = 2**21
 """Whole numbers are added up in units of so many, which no sum of theirs exceeds."""
 
 
@@ -149,17 +150,17 @@ def _check_tokens(native: Native, stated: Mapping[str, Any]) -> None:
     most = {c: max(abs(float(stated.get(f"__{end}_{c}") or 0)) for end in ("most", "least")) for c in TOKEN_COLUMNS}
     if sum(most.values()) * rows < MOST_TOKENS:
         return
-    sums = collect(native.frame.select(*((nw.col(c) // _PARTS).sum().alias(c) for c in TOKEN_COLUMNS))).row(0)
-    *kinds, total = (float(each or 0) * _PARTS for each in sums)
+    sums = collect(native.frame.select(*((nw.col(c) // COARSE).sum().alias(c) for c in TOKEN_COLUMNS))).row(0)
+    *kinds, total = (float(each or 0) * COARSE for each in sums)
     refuse_too_many(sum(map(abs, kinds)))
     refuse_too_many(total)
 
 
-def refuse_too_many(tokens: float) -> None:
-    """Refuse sums that a whole number of 63 bits does not hold; `tokens` is such a sum as a float."""
-    if abs(tokens) >= MOST_TOKENS * (1 - 1e-12):
+def refuse_too_many(count: float, what: str = "The tokens") -> None:
+    """Refuse sums that a whole number of 63 bits does not hold; `count` is such a sum as a float."""
+    if abs(count) >= MOST_TOKENS * (1 - 1e-12):
         raise FrameError(
-            f"The tokens add up to about {tokens:.3g}, more than a whole number of 63 bits holds (9.22e18), so a table "
+            f"{what} add up to about {count:.3g}, more than a whole number of 63 bits holds (9.22e18), so a table "
             f"would be wrong. Look for counts that no vendor bills, such as frame['usage_tokens_total'].max()."
         )
 

@@ -12,7 +12,7 @@ import polars as pl
 from truto_usage_nb.costs.building import Question, matched
 from truto_usage_nb.costs.choices import Choices
 from truto_usage_nb.costs.digest import DAY, check_dims, digest
-from truto_usage_nb.costs.facts import Said, look
+from truto_usage_nb.costs.facts import COARSE, Said, look, refuse_too_many
 from truto_usage_nb.costs.guard import checked
 from truto_usage_nb.costs.intervals import Union
 from truto_usage_nb.costs.lines import rule_lines
@@ -154,6 +154,9 @@ def _units(lines: Any, per: str, by: tuple[str, ...]) -> pl.DataFrame:
     ones = {f"__r{i}": (nw.col(c).fill_null(0) != 0).cast(nw.Int64) for i, c in enumerate(columns)}
     keys = ["__account", "__integration", "__report_type", "__shape", "__day", "__days", *by]
     given = lines.with_columns(**values, **ones).group_by(*keys)
+    coarse = {f"__c{i}": nw.col(f"__n{i}") // COARSE for i in range(len(columns))}  # before a sum can run over
+    least = collect(lines.with_columns(**values).select(**{name: value.sum() for name, value in coarse.items()}))
+    refuse_too_many(max(abs(float(each or 0)) for each in least.row(0)) * COARSE, f"The {per.replace('_', ' ')}s")
     rows = collect(given.agg(*(nw.col(name).sum() for name in (*values, *ones))))
     rows = rows.with_columns(__series=named("__shape", "__integration", "__report_type"))
     chosen = [_one_count(part, columns, per, by) for part in rows.partition_by("__account")]
