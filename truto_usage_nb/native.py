@@ -6,8 +6,7 @@ Dask and PySpark frames. Everything between is narwhals; this is the only room t
 - the calendar: DuckDB and Spark cut a time by the zone of their *session*, so a UTC day would move with the machine it
   runs on. Times therefore become numbers since 1970 (`with_instants`), which have no zone;
 - lists: pandas, PyArrow and Dask cannot explode, so their lists go through polars (`to_polars`);
-- decimals: each engine adds, compares and mixes them by rules of its own, and DuckDB gives even integer sums back as
-  such. A record's figures enter as floats and whole numbers (`enter`), and results come back so (`collect`);
+- decimals: a record's figures enter as floats and whole numbers, and results come back so (`decimals`);
 - plans: Dask needs seconds to plan what a rule of a hundred expressions says, so it is asked a partition at a time
   (`each_part`), where the rule is run on pandas;
 - polars frames are computed lazily, which is two to four times faster.
@@ -18,17 +17,15 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from decimal import Decimal
 from typing import Any, Literal, TypeVar
 
 import narwhals.stable.v2 as nw
 import polars as pl
 
-from truto_usage_nb import schema
+from truto_usage_nb.decimals import Frame, as_it_is, collect, decimals_in, figures_as_numbers, kept
 from truto_usage_nb.errors import FrameError, MissingExtraError, did_you_mean
 
 Kind = Literal["polars", "polars_lazy", "pandas", "pandas_arrow", "pyarrow", "duckdb", "dask", "pyspark"]
-Frame = nw.LazyFrame[Any] | nw.DataFrame[Any]
 T = TypeVar("T")
 
 __all__ = [
@@ -108,6 +105,18 @@ def enter(frame: Any) -> Native:
     return Native(kind, frame, _with_numbers(kind, _seen(seen)))
 
 
+def _with_numbers(kind: Kind, frame: Frame) -> Frame:
+    decimals = decimals_in(frame)
+    if kind != "dask" or not decimals:
+        return figures_as_numbers(frame, decimals) if decimals else frame
+    parts: Any = frame.to_native()
+    return _seen(parts.map_partitions(_change, _entered, meta=_change(parts._meta, _entered)))
+
+
+def _entered(part: Native) -> Frame:
+    return part.frame
+
+
 def _seen(native: Any) -> Frame:
     with warnings.catch_warnings():
         # narwhals announces a package for Dask that does not exist yet; a user can do nothing about it.
@@ -148,81 +157,6 @@ _KIND_OF: dict[str, Callable[[Frame], Kind]] = {
     "pyspark": _always("pyspark"),
     "pyspark_connect": _always("pyspark"),
 }
-
-
-_FIGURES = ("charges_", "usage_")
-_SURE = 18  # so many digits always fit 63 bits
-
-
-def _with_numbers(kind: Kind, frame: Frame) -> Frame:
-    """Give a record's figures as the cost rule reckons with them: amounts Float64, whole counts Int64."""
-    found = {name: dtype for name, dtype in frame.collect_schema().items() if name.startswith(_FIGURES)}
-    decimals = [name for name, dtype in found.items() if _is_decimal(frame, name, dtype)]
-    if not decimals:
-        return frame
-    if kind == "dask":
-        parts: Any = frame.to_native()
-        return _seen(parts.map_partitions(_change, _entered, meta=_change(parts._meta, _entered)))
-    wide = [name for name in decimals if _is_whole(name, found[name]) and _digits(found[name]) > _SURE]
-    if wide:
-        _refuse_beyond(frame, wide)
-    return frame.with_columns(**{name: _as_number(kind, name, found[name]) for name in decimals})
-
-
-def _entered(part: Native) -> Frame:
-    return part.frame
-
-
-def _is_decimal(frame: Frame, name: str, dtype: Any) -> bool:
-    """Whether a column holds decimals; DuckDB's integers beyond 64 bits leave it as such.
-
-    pandas has them as objects, and figures of which it has none as objects or texts, for it has nothing to tell by.
-    """
-    if dtype in (nw.Decimal, nw.Int128, nw.UInt128):
-        return True
-    if dtype not in (nw.Object, nw.String) or not isinstance(frame, nw.DataFrame):
-        return False
-    known = schema.field(name)
-    if dtype == nw.String and (known is None or known.dtype not in ("Int64", "Float64")):
-        return False
-    stated = frame[name].drop_nulls()
-    return isinstance(stated[0], Decimal) if len(stated) else known is not None and known.dtype != "Boolean"
-
-
-def _is_whole(name: str, dtype: Any) -> bool:
-    """Whether a column holds counts, not amounts, and they have no decimals."""
-    known = schema.field(name)
-    is_count = known.dtype == "Int64" if known is not None else name.startswith("usage_")
-    return is_count and (dtype in (nw.Int128, nw.UInt128) or getattr(dtype, "scale", None) == 0)
-
-
-def _digits(dtype: Any) -> int:
-    return getattr(dtype, "precision", 38)
-
-
-def _as_number(kind: Kind, name: str, dtype: Any) -> nw.Expr:
-    column = nw.col(name)
-    if _is_whole(name, dtype):
-        return column.cast(nw.Int64())
-    # Arrow makes floats of decimals by a multiplication, which misses the nearest one; their text does not.
-    by_text = kind in ("pyarrow", "pandas_arrow")
-    return (column.cast(nw.String()) if by_text else column).cast(nw.Float64())
-
-
-def _refuse_beyond(frame: Frame, names: Sequence[str]) -> None:
-    """Refuse counts that 63 bits cannot hold before an engine meets them: some would wrap, some give null."""
-    ends = {f"{name}:min": nw.col(name).min() for name in names} | {f"{name}:max": nw.col(name).max() for name in names}
-    found = as_it_is(frame.select(**ends))
-    for name, value in found.row(0, named=True).items() if found.height else ():
-        if value is not None and not -(2**63) <= value < 2**63:
-            raise _beyond(name.partition(":")[0], value)
-
-
-def _beyond(name: str, value: object) -> FrameError:
-    return FrameError(
-        f"{name} holds {value}, and a count has 63 bits. Look at the records behind it: no vendor counts so far; "
-        f"cast the column to floats if it is no count."
-    )
 
 
 def require(native: Native, columns: tuple[str, ...], purpose: str) -> None:
@@ -299,46 +233,6 @@ def with_instants(native: Native, frame: Frame, columns: Mapping[str, str]) -> F
         spark: Any = frame.to_native()
         return _seen(spark.withColumns({n: f.unix_micros(f.col(c)) for n, c in columns.items()}))
     return frame.with_columns(**{name: nw.col(column).dt.timestamp("us") for name, column in columns.items()})
-
-
-def collect(frame: Frame) -> pl.DataFrame:
-    """Bring a result into polars: decimals become whole numbers where they have no places, else floats.
-
-    Raises FrameError for a whole number beyond 63 bits.
-    """
-    table = as_it_is(frame)
-    decimals = [name for name, dtype in table.schema.items() if isinstance(dtype, pl.Decimal)]
-    return table.with_columns(_as_floats(table[name]) for name in decimals) if decimals else table
-
-
-def _as_floats(column: pl.Series) -> pl.Series:
-    dtype = column.dtype
-    if not isinstance(dtype, pl.Decimal) or dtype.scale:
-        return column.cast(pl.Float64)
-    whole = column.cast(pl.Int64, strict=False)
-    beyond = column.filter(whole.is_null() & column.is_not_null())
-    if beyond.len():
-        raise _beyond(column.name, beyond[0])
-    return whole
-
-
-def kept(frame: Frame) -> pl.DataFrame:
-    """Bring a caller's own table into polars: decimals keep their places, those without any are whole numbers again."""
-    table = as_it_is(frame)
-    whole = [name for name, dtype in table.schema.items() if isinstance(dtype, pl.Decimal) and dtype.scale == 0]
-    made = [table[name].cast(pl.Int64, strict=False) for name in whole]
-    return table.with_columns(each for each in made if each.null_count() == table[each.name].null_count())
-
-
-def as_it_is(frame: Frame) -> pl.DataFrame:
-    """Bring a frame into polars with the types it has, decimals too."""
-    local = frame.collect("polars") if isinstance(frame, nw.LazyFrame) else frame
-    held: pl.DataFrame = local.to_native() if local.implementation.is_polars() else _arrow_or_pandas(local)
-    return held
-
-
-def _arrow_or_pandas(local: nw.DataFrame[Any]) -> pl.DataFrame:
-    return local.to_polars()
 
 
 def to_polars(native: Native) -> pl.DataFrame | pl.LazyFrame:
