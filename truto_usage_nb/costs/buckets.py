@@ -2,7 +2,8 @@
 
 Computed on the digest, in polars, so that weeks, months and zones are the same whatever the caller holds. A record
 counts in the bucket of its start. One that is longer than the shortest such bucket is spread evenly over the time it
-covers; the sum is unchanged. Records of a day or longer keep their UTC date in every zone: their vendor cut them there.
+covers; the sum is unchanged. What runs up over a cycle covers the days that it was counted up to, and no day that has
+not happened: an open month seen on its 22nd day is spread over 22. Records of a day or longer keep their UTC date in every zone: their vendor cut them there.
 
 A bucket is what the clock on the wall says: the day of 24 April, whether it has 23 hours or 25. It begins at the first
 instant at which the clock is not before its start, which is 1:00 where a midnight is skipped, and the earlier midnight
@@ -45,7 +46,8 @@ def needs_hours(every: str | None, time_zone: str) -> bool:
 
 def with_buckets(digest: Digest, every: str, time_zone: str) -> pl.DataFrame:
     """Give the matched rows with `period_start`, long ones spread, and `spread`: the part of `money` that was."""
-    rows = digest.rows.with_columns(
+    rows = digest.rows.with_columns(end=_counted_to(digest))
+    rows = rows.with_columns(
         begin=_instant("start", digest.bin), finish=_instant("end", digest.bin), spread=pl.lit(0.0)
     )
     # A record within one bucket needs no spreading, however long both are.
@@ -53,6 +55,14 @@ def with_buckets(digest: Digest, every: str, time_zone: str) -> pl.DataFrame:
     short = _with_starts(rows.filter(~long), "begin", every, time_zone, dated=pl.col("length") >= DAY_LENGTH)
     spread = _spread(rows.filter(long), every, time_zone)
     return pl.concat([short, _aligned(spread, short)], how="vertical_relaxed")
+
+
+def _counted_to(digest: Digest) -> pl.Expr:
+    """The bin in which a row ends: of what runs up over a cycle, the end of the day up to which it was counted."""
+    if "seen" not in digest.rows.columns:
+        return pl.col("end")
+    day = ((pl.col("seen") + (DAY - 1)) // DAY) * (DAY // digest.bin)
+    return pl.when(pl.col("seen").is_not_null()).then(pl.min_horizontal("end", day)).otherwise(pl.col("end"))
 
 
 def all_buckets(first: datetime, last: datetime, every: str, time_zone: str) -> list[datetime]:

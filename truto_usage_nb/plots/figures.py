@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Charts",
     "Draw",
+    "add_to_title",
     "grid",
     "headline",
     "legend_below",
@@ -92,10 +93,16 @@ def panels(
 
 def _say_currency(ax: Axes, currency: str) -> None:
     """Add the currency to the title, which stays as it stands."""
-    title = ax.get_title(loc="left")
-    for text in ax.get_children():
-        if title and getattr(text, "get_text", str)() == title:
-            text.set_text(f"{title}, {currency_name(currency)}")  # type: ignore[attr-defined]
+    add_to_title(ax, currency_name(currency))
+
+
+def add_to_title(axes: Any, words: str) -> None:
+    """Add words to the title of each panel that has one and does not say them."""
+    for ax in axes if isinstance(axes, list) else [axes]:
+        title = ax.get_title(loc="left")
+        for text in ax.get_children():
+            if title and words not in title and getattr(text, "get_text", str)() == title:
+                text.set_text(f"{title}, {words}")
 
 
 def one_panel(draw: Callable[[Axes], None], height: float, ax: Axes | None) -> Axes:

@@ -15,7 +15,7 @@ from truto_usage_nb.plots.figures import Charts, grid, headline, panels, picked,
 from truto_usage_nb.plots.palette import GREY, SOFT
 from truto_usage_nb.plots.ranking import bar_height, named_rows
 from truto_usage_nb.plots.reading import NAME, check_top, named, table_of, top_names
-from truto_usage_nb.plots.wording import amount, currency_name, day, dimension, money_ticks, plain
+from truto_usage_nb.plots.wording import amount, currency_name, day, dimension, money_ticks, plain, span
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,6 +37,7 @@ def bridge(
     *,
     top: int = 8,
     steps: Literal["effects", "values"] = "effects",
+    names: tuple[str, str] | None = None,
     currency: str | None = None,
     ax: Axes | None = None,
 ) -> Charts:
@@ -44,7 +45,7 @@ def bridge(
 
     `steps="effects"`: a step each for volume, rate, mix, what is new and what is gone. `steps="values"`: a step for
     each of the `top` values that moved the most, and one for all others. The steps always add up: what the effects
-    leave unexplained stands as a step of its own. The axis begins above 0 where the steps would otherwise be too small
+    leave unexplained stands as a step of its own. `names` are what the two sides are called: their days when left out. The axis begins above 0 where the steps would otherwise be too small
     to see, and says so. Gives the Axes, or a list with one for each currency.
 
     Raises FrameError for a table that `cost_change` did not make, InputError for several currencies on one `ax`.
@@ -55,7 +56,7 @@ def bridge(
     native = enter(change)
     require(native, _OTHER_COLUMNS, "A bridge (of a table that cost_change makes)")
     table = table_of(change)
-    chart = _Bridge(table, tuple(c for c in table.columns if c not in _NOT_DIMENSIONS), top, steps)
+    chart = _Bridge(table, tuple(c for c in table.columns if c not in _NOT_DIMENSIONS), top, steps, names)
     return panels(picked(table, currency, ax), chart.draw, chart.height, ax, "no cost to compare")
 
 
@@ -70,6 +71,7 @@ class _Bridge:
     by: tuple[str, ...]
     top: int
     steps: str
+    names: tuple[str, str] | None
 
     def height(self, currency: str) -> float:
         return bar_height(len(self._moves(self._rows(currency))) + 2)
@@ -98,11 +100,9 @@ class _Bridge:
         rows = self._rows(currency)
         if rows.is_empty():
             return said_instead(ax, f"no cost to compare in {currency}")
-        starts = [next(iter(rows[name].drop_nulls().sort()), None) for name in ("before_start", "after_start")]
         before, after = _total(rows, "before"), _total(rows, "after")
         moves = self._moves(rows)
-        first, last = (f"from {day(each, year=True)}" if each is not None else word
-                       for each, word in zip(starts, ("before", "after"), strict=True))  # fmt: skip
+        first, last = self.names or (_side(rows, "before"), _side(rows, "after"))
         places = named_rows(ax, [first, *(name for name, _ in moves), last])
         edge = self._steps(ax, places, before, moves, currency)
         self._levels(ax, places, (before, after), edge, currency)
@@ -145,6 +145,17 @@ class _Bridge:
         ax.set_xlabel(plain(f"cost, {currency_name(currency)}{begins}"))
         grid(ax, "x")
         money_ticks(ax.xaxis, currency)
+
+
+def _side(rows: pl.DataFrame, which: str) -> str:
+    """Name the days of a side: a whole month, quarter or year by its name, else by its first day and its last."""
+    start, end = (
+        next(iter(rows[name].drop_nulls().sort()), None) if name in rows.columns else None
+        for name in (f"{which}_start", f"{which}_end")
+    )
+    if start is None:
+        return which
+    return span(start, end) if end is not None else f"from {day(start, year=True)}"
 
 
 def _total(rows: pl.DataFrame, column: str) -> float:

@@ -6,7 +6,7 @@ import math
 import textwrap
 import unicodedata
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -27,6 +27,7 @@ __all__ = [
     "label",
     "money_ticks",
     "plain",
+    "span",
     "wrapped",
 ]
 
@@ -122,6 +123,25 @@ def day(moment: date, *, year: bool = False) -> str:
     ('5 Oct', '5 Oct 2026')
     """
     return f"{moment.day} {_MONTHS[moment.month - 1]}" + (f" {moment.year}" if year else "")
+
+
+def span(start: datetime, end: datetime) -> str:
+    """Name a stretch of whole days, its end excluded: a whole month, quarter or year by its name.
+
+    >>> span(datetime(2026, 10, 1), datetime(2026, 11, 1)), span(datetime(2026, 10, 1), datetime(2026, 10, 22))
+    ('Oct 2026', '1 to 21 Oct 2026')
+    >>> span(datetime(2026, 9, 28), datetime(2026, 10, 5)), span(datetime(2026, 10, 5), datetime(2026, 10, 6))
+    ('28 Sep to 4 Oct 2026', '5 Oct 2026')
+    """
+    months = (end.year - start.year) * 12 + end.month - start.month
+    if start.day == 1 == end.day and months in (1, 3, 12) and (start.month - 1) % months == 0:
+        return bucket(start, {1: "1mo", 3: "1q", 12: "1y"}[months])
+    last = end - timedelta(microseconds=1)
+    if start.date() == last.date():
+        return day(start, year=True)
+    same = (start.year, start.month) == (last.year, last.month)
+    first = str(start.day) if same else day(start, year=start.year != last.year)
+    return f"{first} to {day(last, year=True)}"
 
 
 def bucket(moment: datetime, every: str) -> str:

@@ -2,30 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import date, datetime, timedelta
-from typing import Any, Unpack
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, NamedTuple, Unpack
 
 import polars as pl
 
 from truto_usage_nb.costs.buckets import BUCKET, with_buckets
 from truto_usage_nb.costs.building import Question, matched
 from truto_usage_nb.costs.choices import Choices, Measure
-from truto_usage_nb.costs.digest import check_dims
+from truto_usage_nb.costs.digest import Digest, check_dims
 from truto_usage_nb.costs.identities import one_name_a_model
 from truto_usage_nb.errors import InputError, tell
+from truto_usage_nb.format import money
 from truto_usage_nb.native import Native, enter
-from truto_usage_nb.questions.age import age_told
+from truto_usage_nb.questions.age import age_told, seen_at
 from truto_usage_nb.questions.decomposition import cells_of, decomposed
 from truto_usage_nb.questions.moments import day_named
 
-__all__ = ["cost_change"]
+__all__ = ["Sides", "changed", "cost_change", "held_to"]
 
 PARTS = ("volume", "rate", "mix", "new", "gone")
-COLUMNS = ("currency", "before_start", "after_start", "before", "after", "change", *PARTS)
+COLUMNS = (
+    "currency", "before_start", "before_end", "after_start", "after_end", "before", "after", "change", *PARTS,
+)  # fmt: skip
 MODEL = "model_id"
 _DAY = timedelta(days=1)
+_LATE = timedelta(days=3)
+"""How far behind the others an account is waited for; one that has been silent for longer has a gap."""
 _Asked = tuple[date | str | None, date | str | None]
+
+
+class Sides(NamedTuple):
+    """The two stretches of time that are compared, [start, end); `by_day` where records of more than a day stand out.
+
+    A month that runs is held against the same days of another, and nobody knows which of a longer record's money is of
+    those days.
+    """
+
+    before: tuple[datetime, datetime]
+    after: tuple[datetime, datetime]
+    by_day: bool = False
 
 
 def cost_change(
@@ -41,8 +58,11 @@ def cost_change(
     """Say by how much the cost changed from one month to the next, and take the change apart so that it adds up.
 
     Compares the last two complete buckets of `every`, or those that begin on `before` and `after` (UTC, such as
-    "2026-09"). Comes back as the kind that came in, a row per value of `by` and currency: `before_start`,
-    `after_start`, `before`, `after`, `change` = after - before, and its five parts, in the row's currency:
+    "2026-09"). Of a later one that runs, as the newest `updated_at` or `created_at` says, the whole days so far are
+    compared with as many days of the earlier one; records longer than a day, such as Datadog's months, are then left
+    out, and a UsageWarning says which days and how much money. Comes back as the kind that came in, a row per
+    value of `by` and currency: `before_start`, `before_end`, `after_start`, `after_end` (ends excluded), `before`,
+    `after`, `change` = after - before, and its five parts, in the row's currency:
 
     - `volume`: more or fewer tokens, at the row's average price of before. Money that bought no tokens (seats,
       searches, Confluent, Datadog) has no price to change, so all of its change counts as volume.
@@ -74,18 +94,108 @@ def _change(native: Native, question: Question, every: str, asked: _Asked) -> pl
     read = matched(native, question)
     rows = with_buckets(read, every, "UTC")
     first, second = _buckets(rows, every, asked)
-    told = age_told(native, first.date(), second.date(), _next(first, every), _next(second, every))
+    sides = Sides((first, _next(first, every)), (second, _next(second, every)))
+    told = age_told(native, first.date(), second.date(), sides.before[1], sides.after[1])
+    so_far = None if every in ("1h", "1d") else _so_far(native, rows, sides)
+    if so_far is not None:
+        told = _so_far_told(rows, sides, so_far)
     if told:
         tell(told, stacklevel=3)
+    return _compared(read, _on_days(rows, so_far), so_far) if so_far else _compared(read, rows, sides)
+
+
+def changed(
+    native: Native, by: str | Sequence[str] | None, sides: Sides, choices: Mapping[str, Any] | None = None
+) -> pl.DataFrame:
+    """Give the table of `cost_change` for any two stretches of whole days."""
+    read = matched(native, Question.of(by, "1d", "UTC", "billed", choices or {}, kinds=True))
+    rows = with_buckets(read, "1d", "UTC")
+    if sides.by_day:
+        rows = rows.filter(_is_short())
+    return _compared(read, _within(rows, sides, BUCKET), sides)
+
+
+def _within(rows: pl.DataFrame, sides: Sides, column: str) -> pl.DataFrame:
+    """Keep what lies in the two, as of the bucket that is named after its start."""
+    at = pl.col(column)
+    inside = [(at >= start) & (at < end) for start, end in (sides.before, sides.after)]
+    starts = [pl.lit(side[0], pl.Datetime("us", "UTC")) for side in (sides.before, sides.after)]
+    named = pl.when(inside[0]).then(starts[0]).when(inside[1]).then(starts[1])
+    return rows.with_columns(named.alias(BUCKET)).filter(pl.col(BUCKET).is_not_null())
+
+
+def _on_days(rows: pl.DataFrame, sides: Sides) -> pl.DataFrame:
+    return _within(rows.filter(_is_short()), sides, "begin")
+
+
+def _is_short() -> pl.Expr:
+    return ((pl.col("finish") - pl.col("begin")) <= _DAY).fill_null(value=True)
+
+
+def _so_far(native: Native, rows: pl.DataFrame, sides: Sides) -> Sides | None:
+    """The same days of both, where the later one runs, as far as the records say when they were made; else None."""
+    start, end = sides.after
+    seen = seen_at(native)
+    if seen is None or seen >= end:  # it is over: what is missing at its end is a gap, or a day of rest
+        return None
+    until = held_to(rows.filter(_is_short()).select("integrated_account_id", "begin", "finish"), start, end, seen)
+    if until is None or until >= end:
+        return None
+    days = min(until - start, sides.before[1] - sides.before[0])
+    return Sides((sides.before[0], sides.before[0] + days), (start, start + days), by_day=True)
+
+
+def held_to(spans: pl.DataFrame, start: datetime, end: datetime, now: datetime | None) -> datetime | None:
+    """Up to when every account holds whole days of [start, end), as of `now`; None where there is no whole day.
+
+    An account that has been silent for more than three days longer than the others is not waited for. `spans` has
+    `integrated_account_id`, `begin` and `finish` of records of a day or less.
+    """
+    finish = pl.max_horizontal("finish", pl.col("begin") + timedelta(microseconds=1))
+    last = finish.max().sub(timedelta(microseconds=1)).dt.truncate("1d").dt.offset_by("1d").alias("last")
+    inside = spans.filter((pl.col("begin") >= start) & (pl.col("begin") < end))
+    held = inside.group_by("integrated_account_id").agg(last)["last"].drop_nulls().to_list()
+    if not held:
+        return None
+    whole = end if now is None else datetime.combine(now.astimezone(UTC).date(), time(), UTC)
+    newest = min(max(held), whole)
+    until = min([newest, *(each for each in held if each >= newest - _LATE)])
+    return until if until > start else None
+
+
+def _so_far_told(rows: pl.DataFrame, sides: Sides, so_far: Sides) -> str:
+    (first, first_end), (second, second_end) = so_far.before, so_far.after
+    text = (
+        f"the frame holds {second:%Y-%m-%d} to {second_end - _DAY:%Y-%m-%d} so far of the later one, which are compared "
+        f"with {first:%Y-%m-%d} to {first_end - _DAY:%Y-%m-%d}"
+    )
+    long = rows.filter(~_is_short() & (pl.col("money_n").fill_null(0) > 0))
+    left = _left_out(long, sides.before[0]), _left_out(long, sides.after[0])
+    if not any(left):
+        return f"{text}."
+    names = ", ".join(sorted({str(name) for name in long["integrated_account_id"].unique()}))
+    return (
+        f"{text}; records longer than a day are left out ({names}): {left[0] or 'nothing'} of the earlier and "
+        f"{left[1] or 'nothing'} of the later one."
+    )
+
+
+def _left_out(long: pl.DataFrame, bucket: datetime) -> str:
+    sums = long.filter(pl.col(BUCKET) == bucket).group_by("currency").agg(pl.col("money").sum()).sort("currency")
+    return " and ".join(money(amount, currency) for currency, amount in sums.iter_rows())
+
+
+def _compared(read: Digest, rows: pl.DataFrame, sides: Sides) -> pl.DataFrame:
+    """The table of rows in buckets named after the start of each side."""
+    first, second = sides.before[0], sides.after[0]
     rows = rows.filter(pl.col(BUCKET).is_in([first, second]))
     if MODEL in read.by:
         rows = one_name_a_model(rows, f"dim_{read.by.index(MODEL)}", read.dims)
     keys = [*read.dims, "currency"]
     table = decomposed(cells_of(rows, keys, first, second), keys)
     names = dict(zip(read.dims, read.by, strict=True))
-    table = table.rename(names).with_columns(
-        before_start=pl.lit(first, pl.Datetime("us", "UTC")), after_start=pl.lit(second, pl.Datetime("us", "UTC"))
-    )
+    moments = zip(COLUMNS[1:5], (*sides.before, *sides.after), strict=True)
+    table = table.rename(names).with_columns(pl.lit(at, pl.Datetime("us", "UTC")).alias(name) for name, at in moments)
     table = table.with_columns(_size=pl.col("change").abs())
     order = ["currency", "_size", *(name for name in read.by if not table.schema[name].is_nested())]
     down = [False, True, *[False] * (len(order) - 2)]
