@@ -78,6 +78,7 @@ __all__ = [
     "WriteError",
     "did_you_mean",
     "hearing",
+    "nearest",
     "tell",
     "veil",
 ]
@@ -263,6 +264,18 @@ def did_you_mean(wrong: object, known: Iterable[str]) -> str:
     names = {each.lower(): each for each in known}
     close = get_close_matches(str(wrong).lower(), list(names), n=1, cutoff=0.6)
     return f" Did you mean {names[close[0]]!r}?" if close else ""
+
+
+def nearest(wrong: object, known: Iterable[str]) -> str:
+    """Give `did_you_mean` for names of which there are many, with up to two more that come near.
+
+    >>> nearest("user_mail", ["model_id", "user_email", "user_name"])
+    " Did you mean 'user_email'? Near it too: user_name."
+    """
+    names = {str(each).lower(): str(each) for each in known}
+    close = [names[each] for each in get_close_matches(str(wrong).lower(), list(names), n=3, cutoff=0.6)]
+    more = f" Near it too: {', '.join(close[1:])}." if close[1:] else ""
+    return f" Did you mean {close[0]!r}?{more}" if close else ""
 
 
 def tell(text: str, *, stacklevel: int = 1) -> None:

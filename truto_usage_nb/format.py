@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from html import escape
 
-__all__ = ["escape", "money", "number", "percent"]
+__all__ = ["decimals", "escape", "money", "number", "percent"]
 
 _DUST = 5e-11
 """What ten decimals write as nothing: left over from adding floats."""
 _SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
-_DIGITS = {"JPY": 0, "KRW": 0, "VND": 0, "CLP": 0, "ISK": 0, "BHD": 3, "KWD": 3, "OMR": 3, "JOD": 3, "TND": 3}
+_WITHOUT_CENTS = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF"
+_WITH_MILLS = "BHD IQD JOD KWD LYD OMR TND"
+_DIGITS = dict.fromkeys(_WITHOUT_CENTS.split(), 0) | dict.fromkeys(_WITH_MILLS.split(), 3)
+"""The decimals of ISO 4217 where they are not two."""
+
+
+def decimals(currency: str | None) -> int:
+    """Give how many decimals a currency has.
+
+    >>> decimals("USD"), decimals("JPY"), decimals("KWD"), decimals("CREDITS")
+    (2, 0, 3, 2)
+    """
+    return _DIGITS.get(currency or "", 2)
 
 
 def money(amount: float | None, currency: str | None, *, digits: int | None = None) -> str:
@@ -30,7 +42,7 @@ def money(amount: float | None, currency: str | None, *, digits: int | None = No
 
 
 def _digits(size: float, currency: str | None) -> int:
-    usual = _DIGITS.get(currency or "", 2)
+    usual = decimals(currency)
     if size >= 1000:
         return 0
     if usual == 0 or size < _DUST or size >= 0.01:

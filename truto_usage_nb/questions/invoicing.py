@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from typing import Any, Unpack
 
@@ -11,12 +12,14 @@ from truto_usage_nb.costs.buckets import BUCKET
 from truto_usage_nb.costs.building import Question, build
 from truto_usage_nb.costs.choices import Choices
 from truto_usage_nb.errors import FrameError, InputError, did_you_mean, hearing, tell
+from truto_usage_nb.format import decimals
 from truto_usage_nb.integrations import INTEGRATIONS, integration_named
 from truto_usage_nb.native import Native, enter
+from truto_usage_nb.questions.amounts import DecimalMark, amounts, check_decimal, currencies
 from truto_usage_nb.questions.moments import day_named
-from truto_usage_nb.questions.tables import need_columns, read_table
+from truto_usage_nb.questions.tables import Table, read_table
 
-__all__ = ["CANNOT_KNOW", "reconcile"]
+__all__ = ["CANNOT_KNOW", "invoice_lines", "reconcile"]
 
 CANNOT_KNOW = {
     "claude": "seats, prepaid credits bought, credits granted, Priority Tier commitments, tax",
@@ -28,29 +31,38 @@ CANNOT_KNOW = {
 """What an invoice may hold that no record tells, by integration."""
 COLUMNS = ("integration", "month", "currency", "metered", "credits", "expected", "invoice", "difference", "cannot_know")
 _KEY = ["integration", "month", "currency"]
+_MONTH = re.compile(r"(\d{4}-\d\d(?:-\d\d)?)(?:[ T]00:00(?::00(?:\.0+)?)?(?:Z|\+00:?00)?)?")
+"""A month, a day of it, or a day as databases write one."""
 
 
-def reconcile(frame: Any, invoices: Any, **choices: Unpack[Choices]) -> Any:
+def reconcile(frame: Any, invoices: Any, *, decimal: DecimalMark | None = None, **choices: Unpack[Choices]) -> Any:
     """Put the user's own invoices beside what the records come to, month by month.
 
-    `invoices` is the path of a CSV or a frame with `integration`, `month` ("2026-10" or a date), `currency` and
-    `amount`; several lines of one month add up. Comes back as the kind that came in, a row per integration, month (its
-    first day, UTC) and currency of either side: `metered` (billed after discounts, before credits and tax), `credits`
+    `invoices` is a file (CSV, workbook, Parquet) or a frame with `integration`, `month` ("2026-10" or a date),
+    `currency` and `amount`; several lines of one month add up. An amount may be text with its currency's sign and marks
+    between thousands; where it can be read in two ways, such as "1.080" or "1,08", `decimal` ("." or ",") says which
+    mark stands before the decimals.
+
+    Comes back as the kind that came in, a row per integration, month (its first day, UTC) and currency of either side,
+    to the currency's decimals and adding up so: `metered` (billed after discounts, before credits and tax), `credits`
     (credits, and tax where a vendor states it), `expected` = metered + credits, `invoice`, `difference` = invoice -
     expected, and `cannot_know`: what that vendor's invoice may hold that its API does not tell. Where one side is
     missing its figures and the difference are null, never 0.
 
-    Raises FrameError for a table without its columns, InputError for a month or an integration that cannot be read.
+    Raises FrameError for a table without its columns, and for a month, an integration, a currency or an amount that
+    cannot be read in one way, with its row.
 
     >>> import polars as pl
     >>> import truto_usage_nb as tu
     >>> usage = tu.sandbox().load_usage("datadog", period="2026-10")
     >>> bill = pl.DataFrame({"integration": "datadog", "month": "2026-10", "currency": "USD", "amount": 80690.40})
-    >>> round(reconcile(usage, bill)["difference"][0], 2)
+    >>> reconcile(usage, bill)["difference"][0]
     0.0
     """
+    check_decimal(decimal)
     native = enter(frame)
-    return native.leave(_reconciled(native, _invoices(read_table(invoices, "The table of invoices")), choices))
+    brought = invoice_lines(read_table(invoices, "The table of invoices"), decimal)
+    return native.leave(_reconciled(native, brought.group_by(_KEY).agg(invoice=pl.col("amount").sum()), choices))
 
 
 def _reconciled(native: Native, invoices: pl.DataFrame, choices: Any) -> pl.DataFrame:
@@ -62,10 +74,13 @@ def _reconciled(native: Native, invoices: pl.DataFrame, choices: Any) -> pl.Data
     frame = frame.filter(pl.col("billed").is_not_null())
     table = frame.join(invoices, on=_KEY, how="full", nulls_equal=True, coalesce=True)
     table = table.with_columns(
-        metered=pl.col("billed"),
-        credits=pl.col("payable") - pl.col("billed"),
-        expected=pl.col("payable"),
-        difference=pl.col("invoice") - pl.col("payable"),
+        credits=_rounded(pl.col("payable") - pl.col("billed")),
+        expected=_rounded(pl.col("payable")),
+        invoice=_rounded(pl.col("invoice")),
+    )
+    table = table.with_columns(
+        metered=_rounded(pl.col("expected") - pl.col("credits")),
+        difference=_rounded(pl.col("invoice") - pl.col("expected")),
         cannot_know=pl.col("integration").replace_strict(CANNOT_KNOW, default="tax, purchases"),
     )
     return table.select(COLUMNS).sort(
@@ -81,31 +96,38 @@ def _money(native: Native, measure: Any, choices: Any) -> pl.DataFrame:
     )
 
 
-def _invoices(table: pl.DataFrame) -> pl.DataFrame:
-    what = "The table of invoices"
-    need_columns(table, ("integration", "month", "currency", "amount"), what)
-    rows = [_line(row) for row in table.select("integration", "month", "currency", "amount").iter_rows()]
-    schema = pl.Schema(
-        {"integration": pl.String(), "month": pl.Date(), "currency": pl.String(), "invoice": pl.Float64()}
-    )
-    return pl.DataFrame(rows, schema=schema, orient="row").group_by(_KEY).agg(pl.col("invoice").sum())
+def _rounded(amount: pl.Expr) -> pl.Expr:
+    """To the decimals of the row's currency; nothing is 0.0 and never -0.0."""
+    places = pl.col("currency").map_elements(decimals, pl.Int64)
+    by_places = {n: amount.round(n) + 0.0 for n in (0, 2, 3)}
+    return pl.when(places == 0).then(by_places[0]).when(places == 3).then(by_places[3]).otherwise(by_places[2])
 
 
-def _line(row: tuple[Any, ...]) -> tuple[str, date, str, float]:
-    integration, month, currency, amount = row
-    found = integration_named(str(integration))
+def invoice_lines(table: Table, decimal: DecimalMark | None = None) -> pl.DataFrame:
+    """Read invoices: `integration`, `month` (its first day), `currency`, `amount`. Raises FrameError with the row."""
+    table = table.need(*_KEY, "amount")
+    texts = table.texts("integration", "month")
+    lines = [
+        (_integration(table, row, integration), _month(table, row, month))
+        for row, integration, month in zip(table.rows, texts["integration"], texts["month"], strict=True)
+    ]
+    read = pl.DataFrame(lines, schema={"integration": pl.String(), "month": pl.Date()}, orient="row")
+    return read.with_columns(currencies(table), amounts(table, "amount", decimal))
+
+
+def _integration(table: Table, row: int, name: str | None) -> str:
+    found = integration_named(name or "")
     if found is None:
-        raise InputError(
-            f"An invoice is of {integration!r}, which is no integration.{did_you_mean(integration, INTEGRATIONS)}"
-        )
-    if currency is None or amount is None:
         raise FrameError(
-            f"The invoice of {integration} for {month} lacks its {'currency' if currency is None else 'amount'}."
+            f"{table.what}, row {row}: an invoice is of {name!r}, which is no integration."
+            f"{did_you_mean(name, INTEGRATIONS)} Known: {', '.join(INTEGRATIONS)}."
         )
+    return found.name
+
+
+def _month(table: Table, row: int, month: str | None) -> date:
+    found = _MONTH.fullmatch(month or "")
     try:
-        value = float(str(amount).replace(",", ""))
-    except ValueError as error:
-        raise FrameError(
-            f"The invoice of {integration} for {month} has the amount {amount!r}, which is no number."
-        ) from error
-    return found.name, day_named(month, "month").replace(day=1), str(currency).strip().upper(), value
+        return day_named(found[1] if found else month or "", "month").replace(day=1)
+    except InputError as problem:
+        raise FrameError(f"{table.what}, row {row}: {problem}") from None

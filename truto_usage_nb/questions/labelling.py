@@ -7,11 +7,11 @@ from typing import Any
 import narwhals.stable.v2 as nw
 import polars as pl
 
-from truto_usage_nb.errors import FrameError, tell
+from truto_usage_nb.errors import FrameError, did_you_mean, tell
 from truto_usage_nb.native import Frame, Native, collect, enter
 from truto_usage_nb.questions.people import ID, MAIL, PERSON, mails_of, who, with_people
 from truto_usage_nb.questions.remainder import NOT_ATTRIBUTED, WHOLES, with_remainder
-from truto_usage_nb.questions.tables import column_named, folded, read_table
+from truto_usage_nb.questions.tables import Table, column_named, folded, header_named, read_table
 
 __all__ = ["UNLABELLED", "with_labels"]
 
@@ -23,10 +23,11 @@ _KEY = "__label_key"
 def with_labels(frame: Any, table: Any, on: str = "user.email", *, key: str | None = None) -> Any:
     """Add the columns of the user's own table, such as `team` or `cost_center`, to every record.
 
-    `table` is the path of a CSV or a frame, a row a key; `on` the frame's column, or its path in the API, that the key
-    is compared with: a user, `resources.workspace.id` (project, environment), `resources.id` (key, cluster),
-    `integrated_account_id`. `key` names the table's column where it is called otherwise. Keys are compared without
-    surrounding spaces and capitals. Comes back as the kind that came in, the records in their order; what matches
+    `table` is a file (CSV, workbook, Parquet) or a frame, a row a key; `on` the frame's column, or its path in the API,
+    that the key is compared with: a user, `resources.workspace.id` (project, environment), `resources.id` (key,
+    cluster), `integrated_account_id`. `key` names the table's column where it is called otherwise: capitals make no
+    header another. Keys are compared as text (`00123` is not 123), without surrounding spaces and capitals, and labels
+    stay as they are written, `00420` too. Comes back as the kind that came in, the records in their order; what matches
     nothing is "(unlabelled)".
 
     On a user dimension Claude's bill is told by person in `user_cost` and whole in `cost`. Where a frame holds both,
@@ -57,13 +58,14 @@ def with_labels(frame: Any, table: Any, on: str = "user.email", *, key: str | No
     return native.leave(_labelled(native.frame, labels, column))
 
 
-def _labels(table: pl.DataFrame, column: str, key: str | None) -> pl.DataFrame:
+def _labels(brought: Table, column: str, key: str | None) -> pl.DataFrame:
     """The table with its key folded as `__label_key`, each key once."""
-    name = _key_column(table, column, key)
+    name = _key_column(brought, column, key)
+    table = brought.texts()
     others = [c for c in table.columns if c != name]
     if not others:
         raise FrameError(f"The table of labels has the key {name!r} alone; give it a column of labels, such as team.")
-    known = table.filter(pl.col(name).is_not_null()).select(folded(name).alias(_KEY), pl.col(others).cast(pl.String))
+    known = table.filter(pl.col(name).is_not_null()).select(folded(name).alias(_KEY), *others)
     known = known.filter(pl.col(_KEY) != "").unique(maintain_order=True)
     twice = known.filter(pl.col(_KEY).is_duplicated())
     if twice.height:
@@ -76,14 +78,17 @@ def _labels(table: pl.DataFrame, column: str, key: str | None) -> pl.DataFrame:
     return known
 
 
-def _key_column(table: pl.DataFrame, column: str, key: str | None) -> str:
+def _key_column(table: Table, column: str, key: str | None) -> str:
     if key is not None:
-        if key not in table.columns:
-            raise FrameError(f"key={key!r} is no column of the table of labels: {', '.join(table.columns)}.")
-        return key
+        held = header_named(key, table.columns, table.what) if isinstance(key, str) else None
+        if held is None:
+            raise FrameError(
+                f"key={key!r} is no column of the table of labels: {', '.join(table.columns)}."
+                f"{did_you_mean(key, table.columns)}"
+            )
+        return held
     wanted = (column, column.replace("_", "."), column.rpartition("_")[2])
-    plain = {c.strip().lower().replace("-", "").replace(" ", "_"): c for c in table.columns}
-    found = next((plain[name] for name in wanted if name in plain), None)
+    found = next((held for name in wanted if (held := header_named(name, table.columns, table.what))), None)
     if found is None:
         raise FrameError(
             f"None of the table's columns is called {' or '.join(wanted)}: {', '.join(table.columns)}. Say which one "

@@ -8,13 +8,14 @@ from typing import Any
 import narwhals.stable.v2 as nw
 import polars as pl
 
-from truto_usage_nb.errors import InputError, did_you_mean, tell
-from truto_usage_nb.integrations import integration_named
+from truto_usage_nb.errors import FrameError, InputError, did_you_mean, tell
+from truto_usage_nb.integrations import INTEGRATIONS, integration_named
 from truto_usage_nb.native import Native, collect, enter, require, with_instants
+from truto_usage_nb.questions.amounts import amount_given, currency_given
 from truto_usage_nb.questions.people import ID, INTEGRATION, MAIL, PERSON, WHO, mails_of, who, with_people
-from truto_usage_nb.questions.tables import folded, need_columns, read_table
+from truto_usage_nb.questions.tables import Table, folded, read_table
 
-__all__ = ["seats"]
+__all__ = ["roster_lines", "seat_price", "seats"]
 
 Price = tuple[float, str] | Mapping[str, tuple[float, str]] | None
 IDLE_AFTER = 14
@@ -27,10 +28,10 @@ _USED = ("usage_tokens_total", "usage_requests_total", "usage_tokens_input", "us
 def seats(frame: Any, roster: Any = None, price: Price = None) -> Any:
     """Say who uses their seat, since when others do not, and what the idle seats cost a month.
 
-    `roster` is the path of a CSV or a frame with `integration` and `email`, a row a seat; `price` what a seat costs a
-    month, as (amount, currency) or a mapping of integrations to that. Comes back as the kind that came in, a row per
-    integration and person: `email` (the newest seen, in small letters; the user's id where the vendor gives none),
-    `status`, `last_active` (UTC day), `idle_days` (to the integration's last day in the frame), `idle_cost` and
+    `roster` is a file (CSV, workbook, Parquet) or a frame with `integration` and `email`, a row a seat; `price` what a
+    seat costs a month, as (amount, currency) or a mapping of integrations to that. Comes back as the kind that came in,
+    a row per integration and person: `email` (the newest seen, in small letters; the user's id where the vendor gives
+    none), `status`, `last_active` (UTC day), `idle_days` (to the integration's last day in the frame), `idle_cost` and
     `currency`. A person is who `unit_costs` counts: an id of an account, under whatever e-mails; the roster may list
     any of them.
 
@@ -56,7 +57,7 @@ def seats(frame: Any, roster: Any = None, price: Price = None) -> Any:
         told.append("without a roster these are people seen, not seats: a seat that nobody used is in no record")
         table = people.with_columns(listed=pl.lit(None, pl.Boolean))
     else:
-        table, twice = _seated(people, mails_of(rows), _roster(read_table(roster, "The roster")))
+        table, twice = _seated(people, mails_of(rows), _roster(roster_lines(read_table(roster, "The roster"))))
         told += twice
     if told:
         tell("; ".join(told) + ".", stacklevel=2)
@@ -136,18 +137,23 @@ def _date(column: str) -> pl.Expr:
     return pl.col(column).cast(pl.Int32).cast(pl.Date)
 
 
-def _roster(table: pl.DataFrame) -> pl.DataFrame:
-    need_columns(table, ("integration", "email"), "The roster")
-    listed = table.select(pl.col("integration").cast(pl.String), folded("email").alias("email")).drop_nulls()
-    names = {name: integration_named(name) for name in listed["integration"].unique()}
-    unknown = [name for name, found in names.items() if found is None]
-    if unknown:
-        known = ("claude", "openai_codex", "confluent", "cursor", "datadog")
-        raise InputError(f"The roster's integration {unknown[0]!r} is unknown.{did_you_mean(unknown[0], known)}")
+def roster_lines(table: Table) -> pl.DataFrame:
+    """Read a roster: `integration`, `email`. Raises FrameError, which names the row, for an integration unknown."""
+    listed = table.need("integration", "email").texts("integration", "email")
+    names = {name: integration_named(name) for name in listed["integration"].drop_nulls().unique()}
+    for row, name in zip(table.rows, listed["integration"], strict=True):
+        if name is not None and names[name] is None:
+            raise FrameError(
+                f"{table.what}, row {row}: the integration {name!r} is unknown.{did_you_mean(name, INTEGRATIONS)} "
+                f"Known: {', '.join(INTEGRATIONS)}."
+            )
     plain = {name: found.name for name, found in names.items() if found is not None}
-    return listed.with_columns(pl.col("integration").replace_strict(plain), listed=pl.lit(value=True)).unique(
-        maintain_order=True
-    )
+    return listed.with_columns(pl.col("integration").replace(plain))
+
+
+def _roster(listed: pl.DataFrame) -> pl.DataFrame:
+    seats_ = listed.select("integration", folded("email").alias("email")).drop_nulls()
+    return seats_.with_columns(listed=pl.lit(value=True)).unique(maintain_order=True)
 
 
 def _judged(table: pl.DataFrame, last: pl.DataFrame, price: Price) -> pl.DataFrame:
@@ -180,15 +186,20 @@ def _prices(price: Price, integrations: list[str]) -> pl.DataFrame:
     for name, value in given.items():
         found = integration_named(str(name))
         if found is None:
-            raise InputError(f"price names {name!r}, which is no integration.{did_you_mean(name, integrations)}")
-        rows.append((found.name, *_amount(value)))
+            raise InputError(
+                f"price names {name!r}, which is no integration.{did_you_mean(name, INTEGRATIONS)} "
+                f"Known: {', '.join(INTEGRATIONS)}."
+            )
+        rows.append((found.name, *(seat_price("price", value) if value is not None else (None, None))))
     schema = pl.Schema({"integration": pl.String(), "price": pl.Float64(), "currency": pl.String()})
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
-def _amount(value: Any) -> tuple[float | None, str | None]:
-    if value is None:
-        return None, None
+def seat_price(name: str, value: Any) -> tuple[float, str]:
+    """Read what a seat costs a month, and in which currency. Raises InputError."""
     if not isinstance(value, tuple | list) or len(value) != 2 or not isinstance(value[1], str):
-        raise InputError(f"price={value!r} names no currency; give the amount a month and its currency: (40, 'USD').")
-    return float(value[0]), value[1].upper()
+        raise InputError(f"{name}={value!r} names no currency; give the amount a month and its currency: (40, 'USD').")
+    amount = amount_given(f"{name}: the amount", value[0])
+    if amount < 0:
+        raise InputError(f"{name}={value!r} is below zero; give what a seat costs a month, such as (40, 'USD').")
+    return amount, currency_given(f"{name}: the currency", value[1])

@@ -1,56 +1,294 @@
-"""Tables that people bring along: labels, rosters, invoices, as a path to a CSV or as any frame."""
+"""Tables that people bring along: labels, rosters, invoices, budgets, as a file or as any frame.
+
+What stands in a file is text and stays so: `00420`, `1E5` and `007` are names. Headers are found without regard to
+capitals and to what joins their words. `amounts` reads numbers, where a table is asked for some.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import csv
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from decimal import Decimal
+from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from truto_usage_nb.errors import FrameError, InputError, did_you_mean
-from truto_usage_nb.native import collect, enter
+from truto_usage_nb.errors import FrameError, InputError, did_you_mean, nearest, tell
+from truto_usage_nb.native import enter, kept
 
-__all__ = ["column_named", "folded", "need_columns", "read_table"]
+__all__ = ["Table", "cell_text", "column_named", "folded", "header_named", "read_table"]
+
+_SEPARATORS = ",;\t|"
+_WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+"""How the files of Excel and LibreOffice begin, whatever they are called."""
+_PARQUET = b"PAR1"
+_FEW = 12
+"""So many columns are all named where one is missing."""
+_WIDE = (b"\xff\xfe", b"\xfe\xff")
 
 
-def read_table(table: Any, what: str) -> pl.DataFrame:
-    """Give a caller's table as polars; a CSV's cells stay text unless they are numbers.
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Hold a table and where each of its rows stands: `rows` counts as a spreadsheet does, or a frame's rows from 1.
 
-    Raises InputError for a path that is not there, FrameError for anything that is no frame.
+    Cells of a file of text are texts; others keep what they are, so that a number is never read as a text.
     """
-    if not isinstance(table, str | Path):
-        held = collect(enter(table).frame)
-    else:
-        if not Path(table).is_file():
-            raise InputError(f"{what}: there is no file {str(table)!r}. Give the path of a CSV, or a frame.")
-        held = pl.read_csv(table, infer_schema_length=None)
-        held = held.rename({name: name.strip() for name in held.columns})
-    if not held.height:
+
+    what: str
+    frame: pl.DataFrame
+    rows: tuple[int, ...]
+
+    @property
+    def columns(self) -> list[str]:
+        return self.frame.columns
+
+    def need(self, *names: str) -> Table:
+        """Give the table with these columns under just these names. Raises FrameError for one that it lacks."""
+        found = {name: header_named(name, self.columns, self.what) for name in names}
+        missing = [name for name, header in found.items() if header is None]
+        if missing:
+            few = len(self.columns) <= _FEW
+            has = f"it has {', '.join(self.columns)}" if few else f"none of its {len(self.columns)} is called so"
+            near = (did_you_mean if few else nearest)(missing[0], self.columns)
+            raise FrameError(
+                f"{self.what} needs the column{'s' if len(missing) > 1 else ''} {', '.join(missing)}; {has}.{near}"
+            )
+        return replace(self, frame=self.frame.rename({held: name for name, held in found.items() if held is not None}))
+
+    def texts(self, *names: str) -> pl.DataFrame:
+        """Give columns as text, all when none is named: a whole number without a point, a day as 2026-10-05."""
+        return pl.DataFrame([_texts(self.frame[name]) for name in names or self.columns])
+
+
+def read_table(table: Any, what: str) -> Table:
+    """Read a caller's table: the path of a file (CSV, workbook, Parquet), or any frame.
+
+    CSV may be parted by commas, semicolons, tabs or bars, in UTF-8, UTF-16 with its mark, or Latin-1. Of a workbook the
+    first sheet that holds anything is read. Raises InputError for a path that is not there, FrameError for what is no
+    table, has no rows, or has one header twice.
+    """
+    read = _from_file(Path(table), what) if isinstance(table, str | Path) else _from_frame(table, what)
+    if not read.frame.height:
         raise FrameError(f"{what} has no rows.")
-    return held
+    return read
 
 
-def need_columns(table: pl.DataFrame, names: Iterable[str], what: str) -> None:
-    """Refuse a table that lacks columns, naming them and those it has."""
-    missing = [name for name in names if name not in table.columns]
-    if missing:
-        raise FrameError(
-            f"{what} needs the column{'s' if len(missing) > 1 else ''} {', '.join(missing)}; it has "
-            f"{', '.join(table.columns)}.{did_you_mean(missing[0], table.columns)}"
-        )
+def header_named(name: str, headers: Iterable[str], what: str) -> str | None:
+    """Give the header that means a name, None where there is none: `E-Mail` and `EMAIL` are both email.
+
+    >>> header_named("cost_center", ["E-Mail", "Cost Center"], "The table of labels")
+    'Cost Center'
+    """
+    headers = list(headers)
+    if name in headers:
+        return name
+    found = [header for header in headers if _plain(header) == _plain(name)]
+    if len(found) > 1:
+        raise FrameError(f"{what} has {name} twice, as {' and '.join(map(repr, found))}; rename one of them.")
+    return found[0] if found else None
 
 
 def column_named(path: str, columns: Iterable[str], what: str) -> str:
     """Give the column of a dotted path, such as `user_email` for "user.email"."""
     have = list(columns)
+    if not isinstance(path, str):
+        raise FrameError(f"{what}={path!r} is no column's name; give one, such as 'user.email'.")
     for name in (path, path.replace(".", "_")):
         if name in have:
             return name
-    hint = did_you_mean(path.replace(".", "_"), have)
-    raise FrameError(f"{what}={path!r} is no column of this frame.{hint}")
+    raise FrameError(f"{what}={path!r} is no column of this frame.{nearest(path.replace('.', '_'), have)}")
 
 
 def folded(column: str) -> pl.Expr:
     """A key as it is compared: as text, without surrounding spaces, in small letters."""
     return pl.col(column).cast(pl.String).str.strip_chars().str.to_lowercase()
+
+
+def cell_text(value: Any) -> str | None:
+    """Give a cell as text; None where it holds nothing.
+
+    >>> cell_text(420.0), cell_text("00420 "), cell_text(datetime(2026, 10, 1)), cell_text(float("nan"))
+    ('420', '00420', '2026-10-01', None)
+    """
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return None
+    if isinstance(value, datetime):
+        return value.date().isoformat() if value.time() == datetime.min.time() else value.isoformat(sep=" ")
+    if isinstance(value, float) and value.is_integer():
+        return f"{value:.0f}"
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    return (value.isoformat() if isinstance(value, date) else str(value).strip()) or None
+
+
+def _texts(column: pl.Series) -> pl.Series:
+    if column.dtype == pl.String:
+        stripped = column.str.strip_chars()
+        return stripped.set(stripped == "", None)
+    if column.dtype.is_integer() or column.dtype in (pl.Boolean, pl.Categorical, pl.Enum):
+        return column.cast(pl.String)
+    return pl.Series(column.name, [cell_text(value) for value in column.to_list()], pl.String)
+
+
+def _plain(name: str) -> str:
+    return "".join(each for each in name.casefold() if each not in " -_.\u00a0")
+
+
+def _from_frame(table: Any, what: str) -> Table:
+    names = [str(name) for name in getattr(table, "columns", ())]
+    _refuse_twice(names, what)
+    try:
+        native = enter(table)
+    except FrameError as problem:
+        raise FrameError(f"{what}: {problem}") from None
+    held = _of_pandas(table) if native.kind.startswith("pandas") else kept(native.as_it_came)
+    named = held.rename({name: name.strip() for name in held.columns})
+    return Table(what, named, tuple(range(1, held.height + 1)))
+
+
+def _of_pandas(table: Any) -> pl.DataFrame:
+    """pandas' columns of objects may hold numbers beside texts, which no other library takes."""
+    mixed = [name for name in table.columns if table[name].dtype == object]
+    rest = table.drop(columns=mixed)
+    plain = kept(enter(rest).as_it_came) if len(rest.columns) else pl.DataFrame()
+    cells = {name: table[name].where(table[name].notna(), None).to_list() for name in mixed}
+    return pl.DataFrame([_column(str(n), cells[n]) if n in cells else plain[str(n)] for n in table.columns])
+
+
+def _column(name: str, values: list[Any]) -> pl.Series:
+    """Cells of one kind as a column of it; others as they are."""
+    cells = [None if value == "" else value for value in values]
+    kinds = {type(cell) for cell in cells if cell is not None}
+    if kinds <= {str}:
+        return pl.Series(name, cells, pl.String)
+    if kinds <= {float, int}:
+        return pl.Series(name, [None if cell is None else float(cell) for cell in cells], pl.Float64)
+    return pl.Series(name, cells, pl.Object)
+
+
+def _from_file(path: Path, what: str) -> Table:
+    if not path.is_file():
+        raise InputError(
+            f"{what}: there is no file {str(path)!r}. Give the path of a CSV, a workbook or a Parquet file, or a frame."
+        )
+    try:
+        content = path.read_bytes()
+    except OSError as problem:
+        raise InputError(f"{what}: {str(path)!r} cannot be read: {problem.strerror or problem}.") from None
+    if not content.strip():
+        raise FrameError(f"{what}: {path.name!r} is empty.")
+    if content.startswith(_PARQUET):
+        return _of_parquet(content, path, what)
+    read = _of_workbook if content.startswith(_WORKBOOKS) else _of_text
+    return _headed(read(content, path, what), what)
+
+
+def _of_parquet(content: bytes, path: Path, what: str) -> Table:
+    try:
+        return _from_frame(pl.read_parquet(BytesIO(content)), what)
+    except pl.exceptions.PolarsError:
+        raise FrameError(f"{what}: {path.name!r} is a damaged Parquet file; write it anew.") from None
+
+
+_Lines = list[tuple[int, Sequence[Any]]]
+"""Rows with their number in the file."""
+
+
+def _of_workbook(content: bytes, path: Path, what: str) -> _Lines:
+    from python_calamine import CalamineError, CalamineWorkbook
+
+    try:
+        book = CalamineWorkbook.from_filelike(BytesIO(content))
+        sheets = [
+            (each, each.to_python(skip_empty_area=True)) for each in map(book.get_sheet_by_name, book.sheet_names)
+        ]
+    except CalamineError as problem:
+        raise FrameError(f"{what}: {path.name!r} is no workbook that can be read: {problem}.") from None
+    full = [(sheet, rows) for sheet, rows in sheets if rows]
+    if not full:
+        raise FrameError(f"{what}: {path.name!r} is empty.")
+    if len(full) > 1:
+        others = ", ".join(repr(sheet.name) for sheet, _ in full[1:])
+        tell(f"{what}: of {path.name} the sheet {full[0][0].name!r} is read, and not {others}.", stacklevel=5)
+    sheet, rows = full[0]
+    first = (sheet.start or (0, 0))[0] + 1
+    return [(number, row) for number, row in enumerate(rows, first)]
+
+
+def _of_text(content: bytes, path: Path, what: str) -> _Lines:
+    text, skipped = _decoded(content), 0
+    if "\0" in text:
+        raise FrameError(f"{what}: {path.name!r} is no text and no workbook; save it as CSV (UTF-8), xlsx or Parquet.")
+    separator = None
+    if text[:4].lower() == "sep=" and text[4:5] in _SEPARATORS:  # Excel's own word
+        separator, skipped = text[4], 1
+        text = text.partition("\n")[2]
+    try:
+        separator = separator or max(_SEPARATORS, key=lambda each: len(_first(text, each)))
+        read = list(csv.reader(StringIO(text, newline=""), delimiter=separator, strict=True))
+    except csv.Error as problem:
+        raise FrameError(f"{what}: {path.name!r} is no CSV that can be read: {problem}; look at its quotes.") from None
+    return [(number, row) for number, row in enumerate(read, 1 + skipped)]
+
+
+def _first(text: str, separator: str) -> list[str]:
+    """The header as it would be read."""
+    lines = csv.reader(StringIO(text, newline=""), delimiter=separator)
+    return next((row for row in lines if any(cell.strip() for cell in row)), [])
+
+
+def _decoded(content: bytes) -> str:
+    """Text of UTF-8, of UTF-16 where it says so, else as Windows writes Latin-1."""
+    if content.startswith(_WIDE):
+        return content.decode("utf-16", "replace")
+    for encoding in ("utf-8-sig", "cp1252"):
+        try:
+            return content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    return content.decode("latin-1")
+
+
+def _headed(lines: _Lines, what: str) -> Table:
+    """A table of rows, of which the first that holds anything names the columns. Raises FrameError for a longer row."""
+    full = [(number, [_cell(cell) for cell in row]) for number, row in lines]
+    full = [(number, row) for number, row in full if any(cell is not None for cell in row)]
+    if not full:
+        raise FrameError(f"{what} has no rows.")
+    headers = [cell_text(cell) or "" for cell in full[0][1]]
+    while headers and not headers[-1]:
+        headers.pop()
+    for number, row in full[1:]:
+        if any(cell is not None for cell in row[len(headers) :]):
+            raise FrameError(
+                f"{what}, row {number}: it has {len(row)} cells and the header {len(headers)}; name every column, and "
+                f"put a cell that holds a separator into quotes."
+            )
+    _refuse_twice([name for name in headers if name], what)
+    columns = []
+    for place, name in enumerate(headers):
+        cells = [row[place] if place < len(row) else None for _, row in full[1:]]
+        if name:
+            columns.append(_column(name, cells))
+        elif any(cell is not None for cell in cells):
+            tell(f"{what}: column {place + 1} has no header and is left out.", stacklevel=5)
+    return Table(what, pl.DataFrame(columns), tuple(number for number, _ in full[1:]))
+
+
+def _cell(value: Any) -> Any:
+    return (value.strip() or None) if isinstance(value, str) else value
+
+
+def _refuse_twice(names: list[str], what: str) -> None:
+    seen: dict[str, str] = {}
+    for name in names:
+        key = name.strip().casefold()
+        if key in seen:
+            here = f"{name!r} twice" if seen[key] == name else f"{seen[key]!r} and {name!r}, which are one header"
+            raise FrameError(f"{what} has {here}; rename one of them.")
+        seen[key] = name
