@@ -219,8 +219,12 @@ def scan_usage(
     `cursor` and `page`. The frame holds the records of this call's queries in their period, with `overhangs_period`
     as `load_usage` marks it, and each record once. On disk stand whole windows, of all calls, in
     `directory/records/account=…/month=…`, all files of one schema, for DuckDB, Spark, Dask or `read_usage(directory)`.
+    In the files, a column whose name differs from another's in case alone, or is `account` or `month`, has another name
+    (`usage_code_file_extensions_r` beside `…_R` is `usage__code__file_extensions__r`); the frame keeps its names. Types
+    widen as in one load. A window that cannot be kept fails alone, and leaves the directory as it was.
 
-    Raises what `load_usage` raises, and `DatasetError` for a directory that is damaged, at work, or something else's.
+    Raises what `load_usage` raises, `WriteError` where the disk is full, and `DatasetError` for a directory that is
+    damaged, at work, or something else's, or whose files lead out of it.
 
     >>> import tempfile, truto_usage_nb as tu
     >>> directory = tempfile.mkdtemp()
