@@ -455,7 +455,8 @@ def test_an_id_that_leads_elsewhere_is_never_asked_for(account):
 @pytest.mark.parametrize("body", [
     b'{"result":[5]}', b'{"result":[null]}', b'{"result":[["a"]]}', b'{"result":[{"id":"a","integration":"claude"}]}',
     b'{"result":[{"id":7,"integration":[],"is_sandbox":"yes","name":{"a":1}}]}', b'{"result":[],"next_cursor":{"a":1}}',
-    rb'{"result":[{"id":"\ud800","name":"\ud800","integration":{"name":{"a":[]}}}]}', b'{"result":[],"next_cursor":true}',
+    rb'{"result":[{"id":"\ud800","name":"\ud800","integration":{"name":{"a":[]}}}]}',
+    b'{"result":[],"next_cursor":true}',
     b'{"result":[{"id":' + b"[" * 900 + b"]" * 900 + b"}]}", b'{"result":[{"id":' + b"[" * 9000 + b"]" * 9000 + b"}]}",
     b'{"result":[{"id":' + b"9" * 5000 + b"}]}", b"", b"[" * 9000, b'{"result":[],"next_cursor":"a","next_cursor":"b"}',
 ])  # fmt: skip

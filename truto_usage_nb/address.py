@@ -41,10 +41,12 @@ def _split(base_url: str) -> SplitResult:
         parts = urlsplit(base_url.strip())
         _ = parts.port  # read here, for a wrong one raises when it is read
     except ValueError:
-        raise InputError(
-            "base_url is not a web address: its host or port cannot be read; give one like 'https://api.truto.one'"
-        ) from None
-    return parts
+        pass  # that error quotes what may be a token, so ours does not come of it
+    else:
+        return parts
+    raise InputError(
+        "base_url is not a web address: its host or port cannot be read; give one like 'https://api.truto.one'"
+    )
 
 
 def _is_host(name: str) -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 
 from truto_usage_nb.client.door import veiled, wait
 from truto_usage_nb.errors import InputError
+from truto_usage_nb.secret import Secret
 from truto_usage_nb.transport import MAX_BODY_BYTES, Transport, copied
 
 if TYPE_CHECKING:
@@ -63,29 +64,26 @@ class Client:
         transport: httpx.AsyncBaseTransport | None = None,
         clock: Callable[[], datetime] | None = None,
     ) -> None:
+        held, token = _held(token), None  # from here on no frame holds it bare
         if records_per_page is not None and (
             isinstance(records_per_page, bool) or not isinstance(records_per_page, int) or records_per_page < 1
         ):
             raise InputError(f"records_per_page={records_per_page!r} is not allowed; give a whole number, 1 or more")
-        token = token if token is not None else os.environ.get("TRUTO_API_TOKEN")
-        if token is not None and not isinstance(token, str):
-            raise InputError(f"the token is of type {type(token).__name__}; pass the text that the service gave you")
-        if not token:
-            raise InputError(
-                "there is no token: set TRUTO_API_TOKEN, or pass Client(token=...); "
-                "without an account, client=tu.sandbox() is the whole service embedded"
-            )
         self._clock = clock
         self._records_per_page = records_per_page
-        self._transport = Transport(
-            token=token,
-            base_url=base_url or os.environ.get("TRUTO_BASE_URL") or _BASE_URL,
-            timeout=timeout,
-            retries=retries,
-            concurrency=concurrency,
-            max_body_bytes=max_body_bytes,
-            transport=transport,
-        )
+        try:
+            self._transport = Transport(
+                token=held,
+                base_url=base_url or os.environ.get("TRUTO_BASE_URL") or _BASE_URL,
+                timeout=timeout,
+                retries=retries,
+                concurrency=concurrency,
+                max_body_bytes=max_body_bytes,
+                transport=transport,
+            )
+        except InputError:
+            base_url = None  # in which a token may stand
+            raise
         self._kept: Loader | None = None
         self._looked_up: Integrations | None = None
 
@@ -296,12 +294,27 @@ class Client:
         await self.aclose()
 
     def __repr__(self) -> str:
-        lost = ", token=None" if self._transport.has_lost_its_token else ""
-        return f"{type(self).__name__}(base_url={self._transport.base_url!r}{lost})"
+        transport = vars(self).get("_transport")
+        if transport is None:  # a repr is also asked of a client that was refused half made
+            return f"{type(self).__name__}()"
+        lost = ", token=None" if transport.has_lost_its_token else ""
+        return f"{type(self).__name__}(base_url={transport.base_url!r}{lost})"
 
     def __reduce__(self) -> tuple[Any, ...]:
         kept = {name: value for name, value in vars(self).items() if name not in _OF_THIS_PROCESS}
         return _copied, (type(self), self.base_url, kept)
+
+
+def _held(token: str | None) -> Secret:
+    said = token if token is not None else os.environ.get("TRUTO_API_TOKEN")
+    if said is not None and not isinstance(said, str):
+        raise InputError(f"the token is of type {type(said).__name__}; pass the text that the service gave you")
+    if not said:
+        raise InputError(
+            "there is no token: set TRUTO_API_TOKEN, or pass Client(token=...); "
+            "without an account, client=tu.sandbox() is the whole service embedded"
+        )
+    return Secret(said.strip())
 
 
 _OF_THIS_PROCESS = ("_transport", "_clock", "_kept", "_looked_up")

@@ -61,7 +61,11 @@ class Transport:
         self._backoff = retries if isinstance(retries, Backoff) else Backoff(retries=_whole("retries", retries, 0))
         self._clock = clock or Clock()
         self._token = None if token is None else checked_token(token)
-        self.base_url = checked_url(base_url, self._token)
+        try:
+            self.base_url = checked_url(base_url, self._token)
+        except InputError as problem:
+            base_url = ""  # in which the token may stand
+            raise problem.with_traceback(None) from None
         self._settings = Settings(
             base_url=self.base_url,
             token=self._token,
