@@ -10,6 +10,7 @@ import truto_usage_nb as tu
 from tests.backends_for_tests import KINDS, as_kind
 from tests.frames_for_tests import charged, frame_of
 from truto_usage_nb.planning import Period
+from truto_usage_nb.reports import parts
 from truto_usage_nb.result import UsageResult, read_result
 from truto_usage_nb.unanswered import View, heard, unanswered
 
@@ -147,3 +148,174 @@ def test_a_snapshot_keeps_who_was_asked(tmp_path):
 def test_an_account_of_the_token_itself_has_a_name():
     assert View(None, None, None).label == "the token's account"
     assert unanswered([asked(None)], heard(pl.DataFrame())) == [View(None, None, None)]
+
+
+# reports --------------------------------------------------------------------------------------------------------------
+
+SETTLED = dict.fromkeys("abk", datetime(2026, 11, 20, tzinfo=UTC))
+VENDORS = {"a": "cursor", "b": "openai_codex", "k": "confluent"}
+
+
+def days_of(account, month, amount, days):
+    return [record(account, VENDORS[account], f"2026-{month}-{day:02}", amount) for day in range(1, days + 1)]
+
+
+SEPTEMBER = [*days_of("a", "09", 10.0, 30), *days_of("b", "09", 5.0, 30)]  # $300 and $150
+BOTH = [*SEPTEMBER, *days_of("a", "10", 10.0, 31), *days_of("b", "10", 5.0, 31)]  # and $310 and $155
+
+
+def book_of(records, accounts="ab", **more):
+    queries = [asked(account) for account in accounts]
+    known = {"settled_until": SETTLED, "period": Period.parse(("2026-09-01", "2026-11-01"))} | more
+    return parts.Book(result=result_of(records, queries, VENDORS, **known), period=OCTOBER, hash="f" * 64)
+
+
+def said_by(book):
+    shown = (parts.head, parts.answer, parts.uncertainty, parts.coverage, parts.bridge, parts.foot)
+    return "\n".join(part(book).markup for part in shown)
+
+
+def test_where_everybody_answered_it_is_final_and_complete():
+    book = book_of(BOTH)
+    # 465 against 450: 15 more, 3 %
+    assert parts.sentences(book)[1:] == [
+        "Against September 2026 that is $15.00 more (3 %). Cursor moved most: up $10.00.",
+        "Nothing is known that could still change these figures.",
+    ]
+    said = said_by(book)
+    assert ">FINAL<" in said
+    assert "yes, every query was answered" in said
+
+
+def test_an_account_in_an_outage_is_no_saving():
+    book = book_of([*SEPTEMBER, *days_of("a", "10", 10.0, 31)])
+    cost, change, doubt = parts.sentences(book)
+    assert cost == "October 2026 cost $310.00, before credits and tax."
+    # Cursor alone has both: 310 against 300; Codex's 150 of September stand apart
+    assert change == (
+        "Against September 2026 that is $10.00 more (3 %) for the accounts with records of both. Cursor moved most: up "
+        "$10.00. No record came for October 2026 of b (OpenAI Codex): $150.00 of September 2026 is not compared."
+    )
+    assert doubt == (
+        "The largest uncertainty is $150.00: no record came of b (OpenAI Codex) (at what it billed in September 2026; "
+        "nobody says whether there was none)."
+    )
+    said = said_by(book)
+    assert ">INCOMPLETE<" in said
+    assert "FINAL" not in said
+    assert "no: no record came of b (OpenAI Codex)" in said
+    sentences = said.replace(parts.bridge(book).markup, "")  # a column of the bridge is headed Gone
+    for word in ("down", "gone", "saving", "less", "every query was answered", "Nothing is known"):
+        assert word not in sentences
+    assert "-$150.00" not in parts.bridge(book).markup
+    table = parts.coverage(book).markup
+    assert table.index(">b<") < table.index(">a<")
+
+
+def test_an_outage_of_the_period_before_is_no_rise():
+    book = book_of([*days_of("a", "09", 10.0, 30), *days_of("a", "10", 10.0, 31), *days_of("b", "10", 5.0, 31)])
+    change = parts.sentences(book)[1]
+    assert change == (
+        "Against September 2026 that is $10.00 more (3 %) for the accounts with records of both. Cursor moved most: up "
+        "$10.00. No record came for September 2026 of b (OpenAI Codex): $155.00 of October 2026 is not compared."
+    )
+    assert ">FINAL<" in parts.head(book).markup
+    # the bridge: 300 to 310, and nobody is new
+    cells = parts.bridge(book).markup
+    assert "$300.00" in cells
+    assert "$310.00" in cells
+    assert "$455.00" not in cells
+
+
+def test_a_period_without_any_record_says_so_first():
+    book = book_of(SEPTEMBER, "ab")
+    head = parts.head(book).markup
+    assert head.startswith('<p class="lead">October 2026: no record came')
+    assert ">NO RECORD<" in head
+    assert parts.sentences(book) == [
+        "October 2026: no record came of a (Cursor) and b (OpenAI Codex), so nothing is known of what it cost.",
+        "Nothing can be compared with September 2026. No record came for October 2026 of a (Cursor) and b (OpenAI "
+        "Codex): $450.00 of September 2026 is not compared.",
+        "The largest uncertainty is $300.00: no record came of a (Cursor) (at what it billed in September 2026; nobody "
+        "says whether there was none).",
+    ]
+    said = said_by(book)
+    assert "FINAL" not in said
+    assert "every query was answered" not in said
+
+
+def test_a_period_before_without_any_record_is_not_compared():
+    book = book_of(days_of("a", "10", 10.0, 31), "a")
+    assert parts.sentences(book)[1] == (
+        "Nothing can be compared with September 2026. No record came for September 2026 of a (Cursor): $310.00 of "
+        "October 2026 is not compared."
+    )
+    assert "nothing to compare" in parts.bridge(book).markup
+
+
+def test_nothing_at_all_is_no_success():
+    book = book_of([], "a")
+    assert (
+        parts.sentences(book)[0] == "October 2026: no record came of a (Cursor), so nothing is known of what it cost."
+    )
+    assert parts.sentences(book)[2].startswith("no record came of a (Cursor): how much money that is")
+    assert "No seat is known" in parts.idle_seats(book).markup
+    nobody = book_of([], "")
+    assert parts.sentences(nobody)[0] == "October 2026: no record came, so nothing is known of what it cost."
+    assert ">NO RECORD<" in parts.head(nobody).markup
+    assert "every query was answered" not in parts.foot(nobody).markup
+
+
+def test_a_cost_report_that_did_not_come_is_no_saving():
+    def claude(month, kind, **more):
+        return record("k", "claude", f"2026-{month}-05", report_type=kind, **more)
+
+    tokens = {"usage": {"tokens": {"total": 5}}}
+    was = [claude("09", "usage", **tokens), claude("09", "cost", charges=charged(net=70.0))]
+    result = result_of(
+        [*was, claude("10", "usage", **tokens)], [asked("k", "usage"), asked("k", "cost")], {"k": "claude"},
+        period=Period.parse(("2026-09-01", "2026-11-01")), settled_until=SETTLED,
+    )  # fmt: skip
+    book = parts.Book(result=result, period=OCTOBER, hash="f" * 64)
+    assert parts.sentences(book) == [
+        "October 2026: no record states a cost.",
+        "Nothing can be compared with September 2026. No record came for October 2026 of k (Claude): cost: $70.00 of "
+        "September 2026 is not compared.",
+        "The largest uncertainty is $70.00: no record came of k (Claude): cost (at what it billed in September 2026; "
+        "nobody says whether there was none).",
+    ]
+    assert ">INCOMPLETE<" in parts.head(book).markup
+
+
+def test_fewer_days_are_told_where_a_vendor_is_down():
+    # Codex has 26 of 31 days: 130 against 150
+    book = book_of([*SEPTEMBER, *days_of("a", "10", 10.0, 31), *days_of("b", "10", 5.0, 26)])
+    assert parts.sentences(book)[1] == (
+        "Against September 2026 that is $10.00 less (2 %). OpenAI Codex moved most: down $20.00, with 5 days of b "
+        "without a record (2026-10-27..2026-10-31)."
+    )
+
+
+def test_who_is_silent_and_not_final_is_still_awaited():
+    late = dict(SETTLED, b=datetime(2026, 10, 20, tzinfo=UTC))
+    book = book_of([*SEPTEMBER, *days_of("a", "10", 10.0, 31)], settled_until=late)
+    assert "PROVISIONAL" in parts.head(book).markup
+    assert "OpenAI Codex from 2026-10-20 on" in parts.head(book).markup
+
+
+def test_an_account_that_was_reported_and_is_silent_now_is_no_restatement():
+    earlier = result_of(BOTH, [asked("a"), asked("b")], period=Period.parse(("2026-09-01", "2026-11-01")))
+    book = book_of([*SEPTEMBER, *days_of("a", "10", 10.0, 31)])
+    shown = parts.restated(parts.Book(result=book.result, period=OCTOBER, hash="f", earlier=earlier)).markup
+    assert "October 2026 was reported as $310.00, and still is." in shown
+    assert "October 2026: b had been reported, and this snapshot has no record of it; it is left out here." in shown
+
+
+def test_products_of_a_silent_account_have_no_change():
+    was = [record("k", "confluent", "2026-09-05", 9.0, product={"id": "kafka", "name": "Kafka"})]
+    book = book_of([*was, *days_of("a", "10", 10.0, 31)], "ak")
+    shown = parts.by_product(book, ["confluent"]).markup
+    assert "$9.00" in shown
+    assert "-$9.00" not in shown
+    assert "−$9.00" not in shown
+    assert "No record came for October 2026 of k (Confluent)" in shown

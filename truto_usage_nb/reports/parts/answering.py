@@ -10,7 +10,8 @@ from truto_usage_nb.format import money, percent
 from truto_usage_nb.reports.loading import period_before
 from truto_usage_nb.reports.parts.book import Book, label_of, span_name
 from truto_usage_nb.reports.parts.doubting import doubts
-from truto_usage_nb.reports.parts.markup import Html, joined
+from truto_usage_nb.reports.parts.markup import Html, joined, plural
+from truto_usage_nb.reports.parts.silence import compared, nothing_came, silent_names, uncompared_told
 
 __all__ = ["answer", "sentences"]
 
@@ -26,6 +27,9 @@ def sentences(book: Book) -> list[str]:
 
 
 def _cost(book: Book) -> str:
+    if nothing_came(book):
+        of = f" of {joined(silent_names(book.silent))}" if book.silent else ""
+        return f"{span_name(book.period)}: no record came{of}, so nothing is known of what it cost."
     totals = _totals(book, book.bill)
     if not totals:
         return f"{span_name(book.period)}: no record states a cost."
@@ -55,10 +59,18 @@ def _change(book: Book) -> str:
     before = book.bill_before
     if before is None:
         return "How that compares with the period before cannot be said: the snapshot does not hold it."
-    was, now = _totals(book, before), _totals(book, book.bill)
     name = span_name(period_before(book.period))
+    apart = " ".join(uncompared_told(book))
+    if book.before is not None and book.before.is_empty():
+        return f"Nothing can be compared with {name}. {apart or 'No record of it came.'}"
+    was, now = (_totals(book, compared(book, bill)) for bill in (before, book.bill))
     parts = [_compared(was.get(one), now.get(one), one) for one in dict.fromkeys((*now, *was)) if one != "XXX"]
-    return f"Against {name} that is {joined(parts)}.{_mover(book)}" if parts else f"{name} states no cost either."
+    if parts:
+        among = " for the accounts with records of both" if apart else ""
+        return f"Against {name} that is {joined(parts)}{among}.{_mover(book)}{apart and ' ' + apart}"
+    if apart or nothing_came(book):
+        return f"Nothing can be compared with {name}. {apart}".strip()
+    return f"{name} states no cost either."
 
 
 def _compared(was: float | None, now: float | None, currency: str) -> str:
@@ -72,9 +84,11 @@ def _compared(was: float | None, now: float | None, currency: str) -> str:
 def _mover(book: Book) -> str:
     """Name the vendor that moved most, in the leading currency."""
     assert book.bill_before is not None
-    currency = next(iter(_totals(book, book.bill)), None)
+    currency = next(iter(_totals(book, compared(book, book.bill))), None)
     sides = [
-        book.by("integration", bill=bill).filter(pl.col("currency") == currency).select("integration", "cost")
+        book.by("integration", bill=compared(book, bill))
+        .filter(pl.col("currency") == currency)
+        .select("integration", "cost")
         for bill in (book.bill, book.bill_before)
     ]
     both = sides[0].join(sides[1], on="integration", how="full", coalesce=True, suffix="_was").fill_null(0.0)
@@ -83,7 +97,21 @@ def _mover(book: Book) -> str:
         return ""
     row = moved.row(0, named=True)
     sign = "up" if row["change"] > 0 else "down"
-    return f" {label_of(row['integration'])} moved most: {sign} {money(abs(row['change']), currency)}."
+    gap = _gap(book, row["integration"]) if sign == "down" else ""
+    return f" {label_of(row['integration'])} moved most: {sign} {money(abs(row['change']), currency)}{gap}."
+
+
+def _gap(book: Book, integration: str) -> str:
+    """Say which days of the period a vendor's billing accounts lack: less of them is not less used."""
+    view = ["integrated_account_id", "report_type"]
+    held = book.coverage
+    billed = held.accounts.join(held.money.select(view).unique(), on=view, how="semi", nulls_equal=True)
+    rows = billed.filter((pl.col("integration") == integration) & (pl.col("days_missing") > 0)).sort(view)
+    gaps = [
+        f"{plural(days, 'day')} of {account} without a record ({missing})"
+        for account, days, missing in rows.select(view[0], "days_missing", "missing_days").iter_rows()
+    ]
+    return f", with {joined(gaps)}" if gaps else ""
 
 
 def _doubt(book: Book) -> str:
@@ -91,6 +119,9 @@ def _doubt(book: Book) -> str:
     if not found:
         return "Nothing is known that could still change these figures."
     largest = found[0]
-    return (
-        f"The largest uncertainty is {_amount(abs(largest.amount), largest.currency)}: {largest.what} ({largest.how})."
-    )
+    if largest.amount is None or largest.currency is None:
+        return f"{largest.what}: {largest.how}."
+    amount = _amount(abs(largest.amount), largest.currency)
+    unknown = [each.what for each in found if each.amount is None]
+    more = f" Beside it no money can be put on this: {'; '.join(unknown)}." if unknown else ""
+    return f"The largest uncertainty is {amount}: {largest.what} ({largest.how}).{more}"

@@ -18,10 +18,12 @@ from truto_usage_nb.errors import InputError, UsageWarning, hearing
 from truto_usage_nb.integrations import INTEGRATIONS
 from truto_usage_nb.native import Native
 from truto_usage_nb.planning import Period
+from truto_usage_nb.query import UsageQuery
 from truto_usage_nb.questions import with_models
 from truto_usage_nb.reports.loading import period_before
 from truto_usage_nb.reports.parts.records import BY_USER, Records
 from truto_usage_nb.result import UsageResult, read_result
+from truto_usage_nb.unanswered import View, heard, unanswered
 
 __all__ = ["Book", "label_of", "open_book", "span_name"]
 
@@ -86,8 +88,40 @@ class Book:
     @cached_property
     def coverage(self) -> Coverage:
         """What the period's records cover."""
-        plain = tuple(query for query in self.result.queries if query.report_type not in BY_USER)
-        return self.hear(lambda: covered(self.asked.plain, replace(self.result, period=self.period, queries=plain)))
+        result = replace(self.result, period=self.period, queries=self._queries)
+        return self.hear(lambda: covered(self.asked.plain, result))
+
+    @cached_property
+    def silent(self) -> list[View]:
+        """Who was asked and has no record of the period; whoever has one of the period before was asked."""
+        now = heard(self.plain)
+        if self._queries or self.before is None:
+            return unanswered(self._queries, now, self.result.integrations)
+        views = ("integrated_account_id", "integration", "report_type")
+        gone = (
+            heard(self.before)
+            .select(views)
+            .unique(maintain_order=True)
+            .join(now, on=views, how="anti", nulls_equal=True)
+        )
+        return [View(*row) for row in gone.iter_rows()]
+
+    @cached_property
+    def silent_before(self) -> list[View]:
+        """Who was asked and has no record of the period before."""
+        if self.before is None:
+            return []
+        return unanswered(self._queries, heard(self.before), self.result.integrations)
+
+    @cached_property
+    def one_sided(self) -> list[str]:
+        """The accounts that delivered in one of the two periods alone, or a report type of theirs so."""
+        before, now = set(self.silent_before), set(self.silent)
+        return sorted({str(view.account) for view in before ^ now}) if self.before is not None else []
+
+    @property
+    def _queries(self) -> tuple[UsageQuery, ...]:
+        return tuple(query for query in self.result.queries if query.report_type not in BY_USER)
 
     @cached_property
     def estimates(self) -> pl.DataFrame:

@@ -10,7 +10,8 @@ from truto_usage_nb import plots
 from truto_usage_nb.costs import with_costs
 from truto_usage_nb.questions import seats as seated
 from truto_usage_nb.reports.parts.book import Book, label_of
-from truto_usage_nb.reports.parts.markup import Html, figure, note
+from truto_usage_nb.reports.parts.markup import Html, figure, joined, note
+from truto_usage_nb.reports.parts.silence import silent_names
 from truto_usage_nb.reports.parts.tables import Column, count, day, millions, spend, table, text
 
 __all__ = ["commitments", "idle_seats", "seat_chart", "seat_list", "seat_summary"]
@@ -71,6 +72,8 @@ def seat_summary(book: Book) -> Html:
 
 def _told(book: Book) -> list[str]:
     rule = "Idle: no use in the vendor's last fourteen days. Never seen: on the roster, in no record."
+    if book.silent:
+        rule += f" No record came of {joined(silent_names(book.silent))}: whether its seats are used, nobody can say."
     if book.roster is None:
         return [rule, "No roster was given (roster=): these are people seen, and a seat that nobody used is not here."]
     return [rule, *([] if book.seat_prices else ["No price of a seat was given (seat_prices=), so none is known."])]
@@ -78,7 +81,10 @@ def _told(book: Book) -> list[str]:
 
 def idle_seats(book: Book, *, top: int | None = None) -> Html:
     """Show each seat that nobody uses, and since when."""
-    found = seat_list(book).filter(pl.col("status").is_in(["idle", "never seen"]))
+    known = seat_list(book)
+    if not known.height:
+        return note("No seat is known: no record names a person, and no roster does for a vendor that has records.")
+    found = known.filter(pl.col("status").is_in(["idle", "never seen"]))
     if not found.height:
         return note("Every seat that is known was used.")
     columns = {

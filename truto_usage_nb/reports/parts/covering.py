@@ -33,7 +33,7 @@ def coverage(book: Book) -> Html:
         cost=pl.Series([_money(held.money, row) for row in held.accounts.select(_KEY).iter_rows()], dtype=pl.String),
         report_type=pl.col("report_type").fill_null("–"),
         missing_days=pl.col("missing_days").fill_null("none"),
-    )
+    ).sort(pl.col("records") > 0, maintain_order=True)
     columns = {
         "integrated_account_id": text("Account"),
         "report_type": text("Report type"),

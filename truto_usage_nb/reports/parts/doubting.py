@@ -8,8 +8,10 @@ from typing import NamedTuple
 import polars as pl
 
 from truto_usage_nb.costs import Coverage
-from truto_usage_nb.reports.parts.book import Book, label_of
+from truto_usage_nb.reports.loading import period_before
+from truto_usage_nb.reports.parts.book import Book, label_of, span_name
 from truto_usage_nb.reports.parts.markup import Html, note, plural
+from truto_usage_nb.reports.parts.silence import silent_names
 from truto_usage_nb.reports.parts.state import open_vendors
 from truto_usage_nb.reports.parts.tables import spend, table, text
 
@@ -17,22 +19,49 @@ __all__ = ["Doubt", "doubts", "uncertainty"]
 
 
 class Doubt(NamedTuple):
-    """One doubt: what it is about, how much money it concerns in its currency, and how that was reckoned."""
+    """One doubt: what it is about, how much money it concerns in its currency, and how that was reckoned.
+
+    Amount and currency are None where nobody can say how much it is.
+    """
 
     what: str
-    amount: float
-    currency: str
+    amount: float | None
+    currency: str | None
     how: str
 
 
 def doubts(book: Book) -> list[Doubt]:
-    """Give every doubt that can be put in money, the largest of each currency first, never weighed across two."""
+    """Give every doubt, the largest of each currency first, never weighed across two; last what has no amount."""
     held = book.coverage
-    found = [*_open(book), *_missing(book, held), *_unpriced(book), *_positive_credits(held), *_nameless(book)]
-    places = {currency: place for place, currency in enumerate(book.currencies)}
-    return sorted(
-        found, key=lambda each: (places.get(each.currency, len(places)), each.currency, -abs(each.amount), each.what)
-    )
+    found = [
+        *_silent(book), *_open(book), *_missing(book, held), *_unpriced(book), *_positive_credits(held),
+        *_nameless(book),
+    ]  # fmt: skip
+    places: dict[str | None, int] = {currency: place for place, currency in enumerate(book.currencies)}
+    places[None] = len(places) + 1
+
+    def place(each: Doubt) -> tuple[int, str, float, str]:
+        return places.get(each.currency, len(places) - 1), each.currency or "", -abs(each.amount or 0.0), each.what
+
+    return sorted(found, key=place)
+
+
+def _silent(book: Book) -> Iterator[Doubt]:
+    """Who was asked and delivered nothing, at what it billed in the period before, where it did."""
+    before = book.bill_before
+    for name, account in {view.label: view.account for view in book.silent}.items():
+        what = next(iter(silent_names(view for view in book.silent if view.account == account)), name)
+        mine = None if before is None else before.filter(pl.col("integrated_account_id").eq_missing(pl.lit(account)))
+        sums = [] if mine is None or _bills(book.bill, account) else _sums(mine)
+        for currency, amount in sums:
+            how = f"at what it billed in {span_name(period_before(book.period))}; nobody says whether there was none"
+            yield Doubt(f"no record came of {what}", amount, currency, how)
+        if not sums:
+            yield Doubt(f"no record came of {what}", None, None, "how much money that is, if any, nobody can say")
+
+
+def _bills(bill: pl.DataFrame, account: str | None) -> bool:
+    return bool(_sums(bill.filter(pl.col("integrated_account_id").eq_missing(pl.lit(account)))))
 
 
 def _open(book: Book) -> Iterator[Doubt]:
@@ -46,7 +75,7 @@ def _open(book: Book) -> Iterator[Doubt]:
 def _missing(book: Book, held: Coverage) -> Iterator[Doubt]:
     view = ["integrated_account_id", "report_type"]
     billed = held.accounts.join(held.money.select(view).unique(), on=view, how="semi", nulls_equal=True)
-    rows = billed.filter(pl.col("days_missing") > 0).sort(view, nulls_last=True)
+    rows = billed.filter((pl.col("days_missing") > 0) & (pl.col("days_held") > 0)).sort(view, nulls_last=True)
     for account, days, missing, days_held in rows.select(
         "integrated_account_id", "days_missing", "missing_days", "days_held"
     ).iter_rows():
@@ -88,7 +117,8 @@ def uncertainty(book: Book) -> Html:
     found = doubts(book)
     if not found:
         return note("Nothing is known that could change these figures.")
-    frame = pl.DataFrame(found, schema=list(Doubt._fields), orient="row")
+    kinds = {"what": pl.String, "amount": pl.Float64, "currency": pl.String, "how": pl.String}
+    frame = pl.DataFrame(found, schema=kinds, orient="row")
     columns = {
         "what": text("What is uncertain"),
         "amount": spend("Money concerned"),

@@ -7,6 +7,7 @@ from importlib.metadata import version
 
 from truto_usage_nb.reports.parts.book import Book
 from truto_usage_nb.reports.parts.markup import Html, fold, notes, pairs, plural
+from truto_usage_nb.reports.parts.silence import nothing_came, silent_names
 
 __all__ = ["foot", "reproduce"]
 
@@ -24,7 +25,7 @@ def foot(book: Book) -> Html:
         "holds": f"{plural(result.polars.height, 'record')} in {plural(result.pages, 'page')}, {result.period}",
         "fetched": f"{result.fetched_at:%Y-%m-%d %H:%M} UTC",
         "final": settled or "not stated",
-        "complete": "no: " + "; ".join(result.gaps) if result.partial else "yes, every query was answered",
+        "complete": _complete(book),
         "cost rule": "one for every report of this version: the card that tu.cost_rule() shows",
         "list prices": f"{price_source()}, of the usage date, base tier; estimates only, never in the bill",
         "versions": ", ".join(f"{name} {version(name)}" for name in _PACKAGES),
@@ -32,6 +33,13 @@ def foot(book: Book) -> Html:
     told = _each_once([*result.told, *result.notes, *book.told])
     queries = fold(f"{plural(len(result.queries), 'query', 'queries')} sent", (repr(query) for query in result.queries))
     return pairs(rows) + notes(told) + queries
+
+
+def _complete(book: Book) -> str:
+    missing = [*book.result.gaps, *(f"no record came of {each}" for each in silent_names(book.silent))]
+    if book.result.partial or missing or nothing_came(book):
+        return "no: " + ("; ".join(missing) or "some of what was asked for did not arrive")
+    return "yes, every query was answered"
 
 
 def _each_once(told: Iterable[str]) -> list[str]:

@@ -6,13 +6,17 @@ from html import escape
 
 from truto_usage_nb.reports.parts.book import Book, span_name
 from truto_usage_nb.reports.parts.markup import Html, plural
+from truto_usage_nb.reports.parts.silence import nothing_came, silent_names
 from truto_usage_nb.reports.parts.state import final_on, open_vendors, states
 
 __all__ = ["head", "state_line"]
 
 
 def head(book: Book) -> Html:
-    """Say period, accounts and state, FINAL or PROVISIONAL until a day, and which snapshot the figures are from."""
+    """Say period, accounts and state, and which snapshot the figures are from.
+
+    The state is FINAL, PROVISIONAL until a day, INCOMPLETE where somebody asked delivered nothing, or NO RECORD.
+    """
     accounts = book.now["integrated_account_id"].drop_nulls().unique(maintain_order=True).to_list()
     facts = {
         "Period": f"{book.period.start:%Y-%m-%d} to {book.period.end:%Y-%m-%d}, end excluded, UTC",
@@ -21,13 +25,18 @@ def head(book: Book) -> Html:
         "Snapshot": book.hash[:16],
     }
     cells = "".join(f"<dl><dt>{escape(name)}</dt><dd>{escape(value)}</dd></dl>" for name, value in facts.items())
-    name = escape(span_name(book.period))
-    return Html(f'<p class="lead">{name} {_badge(book)}</p>\n<div class="strip">{cells}</div>{_partial(book)}')
+    name = escape(span_name(book.period)) + (": no record came" if nothing_came(book) else "")
+    below = _partial(book) + _silent(book)
+    return Html(f'<p class="lead">{name} {_badge(book)}</p>\n<div class="strip">{cells}</div>{below}')
 
 
 def state_line(book: Book) -> str:
     """Write the state as the strip has it."""
+    if nothing_came(book):
+        return "NO RECORD"
     if not open_vendors(book):
+        if book.silent:
+            return "INCOMPLETE"
         return "FINAL" if book.result.settled_until else "UNKNOWN whether final"
     until = final_on(book)
     return f"PROVISIONAL until {until:%Y-%m-%d}" if until is not None else "PROVISIONAL"
@@ -47,3 +56,11 @@ def _partial(book: Book) -> str:
     lines = "".join(f"<li>{escape(gap)}</li>" for gap in book.result.gaps)
     text = "Some of what was asked for did not arrive: these figures are a lower bound."
     return f'<div class="aside"><p><strong>{text}</strong></p><ul>{lines}</ul></div>'
+
+
+def _silent(book: Book) -> str:
+    if not book.silent:
+        return ""
+    names = "".join(f"<li>{escape(each)}</li>" for each in silent_names(book.silent))
+    text = "Asked, and no record came: the figures lack them, and nobody says whether there was none or an outage."
+    return f'<div class="aside"><p><strong>{text}</strong></p><ul>{names}</ul></div>'

@@ -9,8 +9,9 @@ from truto_usage_nb.planning import Period
 from truto_usage_nb.questions import cost_change
 from truto_usage_nb.reports.loading import period_before
 from truto_usage_nb.reports.parts.book import UNSTATED, Book, label_of, span_name
-from truto_usage_nb.reports.parts.markup import Html, note
+from truto_usage_nb.reports.parts.markup import Html, note, notes
 from truto_usage_nb.reports.parts.pictures import drawn
+from truto_usage_nb.reports.parts.silence import uncompared_told
 from truto_usage_nb.reports.parts.tables import spend, table, text
 
 __all__ = ["bridge"]
@@ -26,11 +27,14 @@ _EXPLAINED = (
 def bridge(book: Book, by: str = "integration") -> Html:
     """Show the change from the period before, taken apart so that it adds up; say why where it cannot be."""
     every = _grain(book.period)
-    both = book.asked.both
+    both = book.asked.both_without(book.one_sided)
     if both is None:
         return note("The snapshot does not hold the period before, so there is nothing to compare with.")
     if every is None:
         return note("A bridge compares whole months or single days; this period is neither.")
+    left_out = notes(uncompared_told(book))
+    if both.original.is_empty() or book.plain.is_empty() or (book.before is not None and book.before.is_empty()):
+        return note("No account has records of both periods, so there is nothing to compare.") + left_out
     start = period_before(book.period).start
     change = book.hear(
         lambda: cost_change(both, by, every=every, before=f"{start:%Y-%m-%d}", after=f"{book.period.start:%Y-%m-%d}"),
@@ -39,9 +43,8 @@ def bridge(book: Book, by: str = "integration") -> Html:
     names = (span_name(period_before(book.period)), span_name(book.period))
     caption = f"From {names[0]} to {names[1]}: what moved the cost"
     shown = change.filter(pl.col("currency").is_not_null())
-    return drawn(book, plots.bridge, shown.filter(pl.col("currency") != UNSTATED), of=shown, caption=caption) + _table(
-        book, shown, by, names
-    )
+    chart = drawn(book, plots.bridge, shown.filter(pl.col("currency") != UNSTATED), of=shown, caption=caption)
+    return chart + _table(book, shown, by, names) + left_out
 
 
 def _grain(span: Period) -> str | None:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import polars as pl
 
 from truto_usage_nb.reports.parts.book import Book, label_of
-from truto_usage_nb.reports.parts.markup import Html
+from truto_usage_nb.reports.parts.markup import Html, joined, note
+from truto_usage_nb.reports.parts.silence import silent_names, uncompared_told
 from truto_usage_nb.reports.parts.tables import NOBODY, PINNED, millions, part, price, share, spend, table, text
 
 __all__ = ["by_product", "unit_prices", "where"]
@@ -88,15 +89,27 @@ def by_product(book: Book, integrations: Sequence[str], *, top: int = 25) -> Htm
         lines = lines.join(
             was, on=["integration", "product_name", "currency"], how="full", coalesce=True, nulls_equal=True
         )
-        lines = lines.with_columns(change=pl.col("cost").fill_null(0.0) - pl.col("was").fill_null(0.0))
+        apart = _apart(book)
+        change = pl.col("cost").fill_null(0.0) - pl.col("was").fill_null(0.0)
+        lines = lines.with_columns(
+            change=pl.when(~pl.col("integration").is_in(apart).fill_null(value=False)).then(change)
+        )
         columns |= {"was": spend("Before"), "change": spend("Change")}
     if not lines.height:
-        return Html(f"<p>No cost of {' or '.join(label_of(name) for name in integrations)} in this period.</p>")
+        silent = silent_names(view for view in book.silent if view.integration in integrations)
+        came = note(f"No record came of {joined(silent)}.") if silent else Html("")
+        return Html(f"<p>No cost of {' or '.join(label_of(name) for name in integrations)} in this period.</p>") + came
     lines = with_shares(lines).with_columns(vendor=_vendor())
     lines = lines.sort(["currency", "cost"], descending=[False, True], nulls_last=True)
-    return table(
-        lines, columns, order=book.currencies, name="products", totals=("cost", "share", "was", "change"), top=top
-    )
+    below = uncompared_told(book) if "change" in columns and _apart(book) else ()
+    totals = ("cost", "share", "was") if below else ("cost", "share", "was", "change")
+    return table(lines, columns, order=book.currencies, name="products", totals=totals, top=top, below=below)
+
+
+def _apart(book: Book) -> list[str]:
+    """The vendors of which an account delivered in one of the two periods alone: their change is not known."""
+    views = [*book.silent, *book.silent_before]
+    return sorted({str(view.integration) for view in views if view.account in book.one_sided})
 
 
 def _products(bill: pl.DataFrame, book: Book, integrations: Sequence[str]) -> pl.DataFrame:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import cast
 
 import polars as pl
 
@@ -63,6 +65,13 @@ class Records:
         if self._before is None:
             return None
         return asked(pl.concat([self._before, self._plain], how="diagonal_relaxed"))
+
+    def both_without(self, accounts: Sequence[str]) -> Native | None:
+        """Give `both` without some accounts: those of which one of the two periods has nothing."""
+        if not accounts or self.both is None:
+            return self.both
+        frame = pl.concat([cast("pl.DataFrame", self._before), self._plain], how="diagonal_relaxed")
+        return asked(frame.filter(~pl.col("integrated_account_id").is_in(accounts).fill_null(value=False)))
 
     @cached_property
     def lines(self) -> pl.DataFrame:

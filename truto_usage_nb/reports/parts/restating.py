@@ -9,7 +9,7 @@ from truto_usage_nb.format import money
 from truto_usage_nb.planning import Period
 from truto_usage_nb.reports.loading import period_before
 from truto_usage_nb.reports.parts.book import Book, label_of, span_name
-from truto_usage_nb.reports.parts.markup import Html, note
+from truto_usage_nb.reports.parts.markup import Html, joined, note
 from truto_usage_nb.reports.parts.records import cut
 from truto_usage_nb.reports.parts.tables import spend, table, text
 
@@ -26,7 +26,7 @@ def restated(book: Book) -> Html:
     totals = lines.group_by("period", "currency", maintain_order=True).agg(pl.col("reported", "now").sum())
     said = [_sentence(*row) for row in totals.select("period", "currency", "reported", "now").iter_rows()]
     changed = lines.filter(pl.col("change").abs() >= 0.005)
-    text_ = "".join(note(each).markup for each in said)
+    text_ = "".join(note(each).markup for each in (*said, *_no_longer_here(book)))
     if not changed.height:
         return Html(text_)
     columns = {
@@ -67,9 +67,11 @@ def _holds(held: Period | None, span: Period) -> bool:
 
 def _compared(book: Book, span: Period) -> pl.DataFrame:
     assert book.earlier is not None
-    accounts = book.earlier.polars["integrated_account_id"].unique().implode()
-    mine = book.result.polars.filter(pl.col("integrated_account_id").is_in(accounts))
-    sides = [_costs(book, frame, span) for frame in (book.earlier.polars, mine)]
+    accounts = _held(book.earlier.polars, span)
+    mine = book.result.polars.filter(pl.col("integrated_account_id").is_in(_accounts(book.earlier.polars).implode()))
+    gone = accounts.filter(~accounts.is_in(_held(mine, span).implode()))  # of these nothing can be said
+    then = book.earlier.polars.filter(~pl.col("integrated_account_id").is_in(gone.implode()).fill_null(value=False))
+    sides = [_costs(book, frame, span) for frame in (then, mine)]
     both = sides[0].rename({"cost": "reported"}).join(
         sides[1].rename({"cost": "now"}), on=["integration", "currency"], how="full", coalesce=True
     )  # fmt: skip
@@ -81,6 +83,30 @@ def _compared(book: Book, span: Period) -> pl.DataFrame:
         pl.col("reported", "now").fill_null(0.0),
         change=pl.col("now").fill_null(0.0) - pl.col("reported").fill_null(0.0),
     )
+
+
+def _accounts(frame: pl.DataFrame) -> pl.Series:
+    return frame["integrated_account_id"].drop_nulls().unique().sort()
+
+
+def _held(frame: pl.DataFrame, span: Period) -> pl.Series:
+    """The accounts with records of a period."""
+    return _accounts(cut(frame, span, undated=False))
+
+
+def _no_longer_here(book: Book) -> list[str]:
+    """Say of each account that was reported and has no record now: that is no restatement."""
+    assert book.earlier is not None
+    spans = [span for span in (period_before(book.period), book.period) if _holds(book.earlier.period, span)]
+    told = []
+    for span in (each for each in spans if _holds(book.result.period, each)):
+        then, now = _held(book.earlier.polars, span), _held(book.result.polars, span)
+        if gone := then.filter(~then.is_in(now.implode())).to_list():
+            told.append(
+                f"{span_name(span)}: {joined(gone)} had been reported, and this snapshot has no record of it; "
+                "it is left out here."
+            )
+    return told
 
 
 def _costs(book: Book, frame: pl.DataFrame, span: Period) -> pl.DataFrame:

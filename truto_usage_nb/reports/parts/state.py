@@ -28,7 +28,8 @@ class Open(NamedTuple):
 def open_vendors(book: Book) -> list[Open]:
     """Give the vendors that are not final up to the period's end, the earliest open day of each."""
     settled = book.result.settled_until
-    accounts = book.now.select("integrated_account_id", "integration").unique().sort(pl.all()).rows()
+    held = book.now.select("integrated_account_id", "integration").unique().sort(pl.all()).rows()
+    accounts = [*held, *((view.account, view.integration) for view in book.silent)]
     found: dict[str, Open] = {}
     for account, integration in accounts:
         until = settled.get(account)
