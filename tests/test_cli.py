@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import truto_usage_nb as tu
+from tests.loopback import Service, answer
 from truto_usage_nb.cli import main
 from truto_usage_nb.cli.exits import code_of, spoken
 from truto_usage_nb.errors import (
@@ -374,3 +375,125 @@ def test_a_place_that_cannot_be_written_to_is_refused_before_anything_is_loaded(
     assert [line.rpartition("cannot be written: ")[2] for line in said] == [
         f"{tmp_path / 'file'} is not a folder", *["it is a folder; name a file in it"] * 2
     ]  # fmt: skip
+
+
+# --- what others say, on a terminal
+
+SAID = "gone\r\ntruto-usage: all is well\x1b[2J\x07\u202e\u2028\x85\x00"
+
+
+class Terminal(io.StringIO):
+    """Stand in for a terminal: text goes to a person."""
+
+    encoding = "utf-8"
+
+    def isatty(self):
+        return True
+
+
+def spoken_to(monkeypatch, responds, *arguments):
+    """Run a command against answers of one's own, at a terminal; give its code, and what that shows."""
+    out, err = Terminal(), Terminal()
+    with Service([[]]) as service:
+        service.respond = responds
+        monkeypatch.setenv("TRUTO_BASE_URL", service.url)
+        monkeypatch.setenv("TRUTO_API_TOKEN", "a-l0ng-s3cret")
+        monkeypatch.setattr(sys, "stdout", out)
+        monkeypatch.setattr(sys, "stderr", err)
+        code = main(list(arguments))
+    return code, out.getvalue(), err.getvalue()
+
+
+def is_harmless(shown):
+    """Say whether a text has no control code; the ends of lines are ours, and counted apart."""
+    return all(line.isprintable() for line in shown.replace("\t", " ").split("\n"))
+
+
+LOAD_ONE = ("load", "acc", "--integration", "claude", "-q")
+
+
+@pytest.mark.parametrize("field", ["message", "error"])
+def test_what_a_service_refuses_with_is_one_line_of_ours(field, monkeypatch):
+    for said in (SAID, [SAID, SAID], SAID * 200_000):
+        body = answer(json.dumps({field: said if field == "message" else str(said)}).encode(), 404)
+        code, out, err = spoken_to(monkeypatch, lambda *_, body=body: body, *LOAD_ONE)
+        assert (code, out) == (1, "")
+        assert err.startswith("truto-usage: ")
+        assert err.count("\n") == 1
+        assert len(err) < 3000
+        assert is_harmless(err)
+
+
+KEY = SAID.rstrip("\0")  # a NUL is refused there
+RECORD = {
+    "id": SAID, "surface": SAID, "start_date": "2026-10-05", KEY: SAID,
+    "charges": [{"amount": 1.5, "currency": SAID, "type": KEY, KEY: SAID}], "resources": [{"id": SAID}],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("more", [(), ("-o", "-")])
+def test_what_records_say_does_not_move_the_cursor_nor_begin_a_line(more, monkeypatch):
+    body = answer(json.dumps({"result": [RECORD, {"id": "plain", "surface": "chat"}]}).encode())
+    code, out, err = spoken_to(monkeypatch, lambda *_: body, *LOAD_ONE, *more)
+    assert code == 0
+    assert is_harmless(out)
+    assert is_harmless(err)
+    assert "all is well" in out + err
+    assert not [line for line in out.splitlines() if line.startswith("truto-usage")]
+    if more:
+        assert len(out.splitlines()) == 3  # the names and two records
+        assert "plain" in out
+    for line in err.splitlines():
+        assert line.startswith("truto-usage: note: ")
+
+
+def test_what_goes_into_a_pipe_is_what_was_sent(monkeypatch, capsysbinary):
+    with Service([[]]) as service:
+        service.respond = lambda *_: answer(json.dumps({"result": [{"id": "a\x1b[2Jb\u202e"}]}).encode())
+        monkeypatch.setenv("TRUTO_BASE_URL", service.url)
+        monkeypatch.setenv("TRUTO_API_TOKEN", "a-l0ng-s3cret")
+        assert main([*LOAD_ONE, "-o", "-"]) == 0
+    assert "a\x1b[2Jb\u202e".encode() in capsysbinary.readouterr().out
+
+
+def test_names_of_columns_that_look_alike_are_both_shown(monkeypatch):
+    body = answer(b'{"result":[{"id":"1","a\\u001b":1,"a\\u0007":2}]}')
+    code, out, _ = spoken_to(monkeypatch, lambda *_: body, *LOAD_ONE)
+    assert (code, is_harmless(out)) == (0, True)
+
+
+def test_accounts_others_named_are_a_line_each(monkeypatch):
+    body = answer(json.dumps({"result": [{"id": SAID, "name": SAID, "integration": {"name": "cursor"}}] * 3}).encode())
+    code, out, _ = spoken_to(monkeypatch, lambda *_: body, "accounts")
+    assert code == 0
+    assert is_harmless(out)
+    assert len(out.splitlines()) == 3
+    assert all(line.count("\t") == 2 for line in out.splitlines())
+
+
+def test_a_bar_shows_no_control_code(monkeypatch):
+    from truto_usage_nb.jobs import Progress, progress_shown
+
+    shown = Terminal()
+    monkeypatch.setattr(sys, "stderr", shown)
+    with progress_shown(progress=True) as show:
+        show(Progress(1, 2, 3, 4, SAID))
+    assert "\x07" not in shown.getvalue()
+    assert "[2J" not in shown.getvalue().replace("?[2J", "")
+
+
+def test_further_lines_of_a_message_are_set_in():
+    from truto_usage_nb.cli import exits
+
+    heard = Terminal()
+    before, sys.stderr = sys.stderr, heard
+    try:
+        exits._say("a cell failed\ntruto-usage: all is well\n\x1b[2J" + "x" * 5_000_000)
+    finally:
+        sys.stderr = before
+    first, second, third, end = heard.getvalue().split("\n")
+    assert first == "truto-usage: a cell failed"
+    assert second == "    truto-usage: all is well"
+    assert third.startswith("    ?[2Jxxx")
+    assert len(third) < 30_000
+    assert end == ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Sequence
 from glob import glob, has_magic
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from truto_usage_nb.dataset import is_dataset, is_records, read_dataset, read_records
-from truto_usage_nb.errors import InputError, ProtocolError, UsageWarning, did_you_mean
+from truto_usage_nb.errors import InputError, ProtocolError, did_you_mean, tell
 from truto_usage_nb.frames import Layout, Source, build_frame, parse_page, to_pandas
 from truto_usage_nb.integrations import INTEGRATIONS, integration_named
 from truto_usage_nb.result.snapshot import is_parquet, read_snapshot
@@ -95,7 +94,7 @@ def _kept(path: Path) -> pl.DataFrame | None:
 def _pages(files: Sequence[Path], source: Source, layout: Layout) -> pl.DataFrame:
     built = build_frame([parse_page(_content(each), source, layout) for each in files], layout)
     for note in built.notes:
-        warnings.warn(note, UsageWarning, stacklevel=4)
+        tell(note, stacklevel=4)
     return built.frame
 
 

@@ -8,7 +8,6 @@ formula gets an apostrophe in front; xlsx keeps texts apart from formulas by its
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Iterator
 from datetime import date, datetime
 from importlib.metadata import version
@@ -17,7 +16,7 @@ from typing import IO, Any
 
 import polars as pl
 
-from truto_usage_nb.errors import InputError, UsageWarning
+from truto_usage_nb.errors import InputError, tell
 from truto_usage_nb.native import enter, kept
 from truto_usage_nb.result import UsageResult
 from truto_usage_nb.writing import write_file
@@ -94,7 +93,7 @@ def write_xlsx(frame: Any, path: str | Path) -> Path:
 
     write_file(to, compose)
     if told:
-        warnings.warn(f"{to}: {'; '.join(told)}", UsageWarning, stacklevel=2)
+        tell(f"{to}: {'; '.join(told)}", stacklevel=2)
     return to
 
 

@@ -5,17 +5,20 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import unicodedata
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from truto_usage_nb.cli.codes import DONE, INCOMPLETE
 from truto_usage_nb.errors import InputError, did_you_mean
+from truto_usage_nb.outside import one_line, plain
 from truto_usage_nb.query import PARAMETERS
 from truto_usage_nb.writing import check_target, is_stream, write_stdout
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from truto_usage_nb.client import Client
     from truto_usage_nb.result import UsageResult
 
@@ -64,15 +67,34 @@ def _write(result: UsageResult, output: Path | None, *, quiet: bool) -> None:
     from truto_usage_nb.spreadsheets import csv_text, write_csv, write_xlsx
 
     if output is None:
-        write_stdout(f"{result!r}\n{result.polars.head(10)}\n")
+        write_stdout(f"{one_line(repr(result))}\n{_harmless(result.polars.head(10))}\n")
         return
     if output == Path("-"):
-        write_stdout(csv_text(result), as_it_is=True)
+        seen = sys.stdout is not None and sys.stdout.isatty()
+        write_stdout(plain(csv_text(_harmless(result.polars))) if seen else csv_text(result), as_it_is=not seen)
         return
     writers: dict[str, Any] = {".parquet": lambda one, path: one.save(path), ".xlsx": write_xlsx}
     writers.get(output.suffix.lower(), write_csv)(result, output)
     if not quiet and not is_stream(output):  # it may be standard output, where a table is expected
         write_stdout(f"{output}: {result.polars.height:,} records{_span(result)}\n")
+
+
+def _harmless(frame: pl.DataFrame) -> pl.DataFrame:
+    """Give a frame as a terminal may show it: no text in it moves the cursor or begins a line."""
+    import polars as pl
+
+    made: dict[str, pl.Series] = {}
+    for series in frame.get_columns():
+        name, shown = one_line(series.name), series
+        if series.dtype == pl.String:
+            shown = series.str.replace_all(r"[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]", "?")
+        elif series.dtype.is_nested():
+            texts = [repr(value) for value in series.to_list()]  # which escapes what is not to be shown
+            shown = pl.Series(texts) if any("\\" in text for text in texts) else series
+        while name in made:
+            name += "?"
+        made[name] = shown
+    return pl.DataFrame(made)
 
 
 def _span(result: UsageResult) -> str:
@@ -154,15 +176,9 @@ def accounts(arguments: argparse.Namespace) -> int:
     """List the accounts, a line each."""
     with _client(arguments) as client:
         rows = client.list_accounts().rows(named=True)
-    lines = ("\t".join(_printable(row[name]) for name in ("id", "integration", "name")) for row in rows)
+    lines = ("\t".join(one_line(str(row[name] or "")) for name in ("id", "integration", "name")) for row in rows)
     write_stdout("".join(f"{line}\n" for line in lines))
     return DONE
-
-
-def _printable(value: Any) -> str:
-    """Keep what others named from moving the cursor, the columns or the direction of a terminal."""
-    kept = ("?" if unicodedata.category(each) in {"Cc", "Cf", "Zl", "Zp"} else each for each in str(value or ""))
-    return "".join(kept)
 
 
 def reports(_: argparse.Namespace) -> int:

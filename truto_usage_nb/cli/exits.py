@@ -11,9 +11,11 @@ from typing import Any
 
 from truto_usage_nb.cli.codes import DONE, FAILED, FOR_NOW, REFUSED
 from truto_usage_nb.errors import InputError, PartialLoadError, UsageError, UsageWarning
+from truto_usage_nb.outside import cut, plain
 
 __all__ = ["code_of", "running", "spoken"]
 
+_MOST_CHARACTERS = 20_000
 _SAID_IN_PYTHON = {
     r"`list_accounts\(\)` shows": "`truto-usage accounts` shows",
     r"\baccounts= names": "--accounts names",
@@ -84,7 +86,9 @@ def _warned() -> Iterator[None]:
 
 
 def _say(text: str) -> None:
+    """Say something on standard error. Further lines are set in: none of them can pose as one of ours."""
+    shown = plain(cut(text, _MOST_CHARACTERS)).replace("\n", "\n    ")
     with suppress(OSError):  # where nobody hears it, the exit code says it still
         if sys.stderr is not None:
-            sys.stderr.write(f"truto-usage: {text}\n")
+            sys.stderr.write(f"truto-usage: {shown}\n")
             sys.stderr.flush()

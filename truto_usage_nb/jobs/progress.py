@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from truto_usage_nb.outside import one_line
+
 __all__ = ["Progress", "Show", "Tally", "bar_class", "progress_shown", "somebody_looks_on"]
 
 
@@ -96,7 +98,7 @@ class _Bar:
         if self._bar is None:
             self._bar = bar_class()(total=now.total, unit="query", leave=False)
         self._bar.total = now.total
-        self._bar.set_postfix_str(f"{now.label} · {now.pages} pages · {now.records:,} records", refresh=False)
+        self._bar.set_postfix_str(f"{one_line(now.label)} · {now.pages} pages · {now.records:,} records", refresh=False)
         self._bar.update(now.done - self._bar.n)
 
 

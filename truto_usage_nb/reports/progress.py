@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from truto_usage_nb.outside import one_line
+
 if TYPE_CHECKING:
     from truto_usage_nb.jobs import Progress
 
@@ -88,7 +90,7 @@ class _Bar:
             self._bar = bar_class()(total=now.total, desc=now.stage, leave=False, bar_format=_FORMAT)
             self._stage = now.stage
         self._bar.total = now.total
-        self._bar.set_postfix_str(now.label, refresh=False)
+        self._bar.set_postfix_str(one_line(now.label), refresh=False)
         self._bar.update(now.done - self._bar.n)
 
     def close(self) -> None:
