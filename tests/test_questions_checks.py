@@ -46,6 +46,41 @@ def test_money_of_accounts_that_do_not_count_the_unit_is_left_out_and_told():
         assert questions.unit_costs(frame, "commit").select("cost", "units", "cost_per_unit").row(0) == (3, 2, 1.5)
 
 
+CODE, API = {"id": "claude_code", "name": "Claude Code"}, {"id": "messages_api", "name": "Messages API"}
+
+
+def test_products_that_made_none_of_the_units_are_told_with_their_money():
+    """Five pull requests by Claude Code, which cost $10; the same account's API cost $90: $20 each, or $2 by its maker."""
+    frame = frame_of([
+        claude("cost", charges=charged(net=10), product=CODE),
+        claude("cost", charges=charged(net=90), product=API),
+        claude("activity", product=CODE, usage={"code": {"pull_requests": 5}}),
+    ])  # fmt: skip
+    told = (
+        "the cost per pull request of c is all that it bills: Claude Code \\$10.00, which made the pull requests, and "
+        "Messages API \\$90.00, which made none. To narrow it, filter the frame by product_name first."
+    )
+    with pytest.warns(UsageWarning, match=told):
+        assert questions.unit_costs(frame, "pull_request")["cost_per_unit"].to_list() == [20]
+    made = frame.filter(pl.col("product_name") == "Claude Code")
+    assert questions.unit_costs(made, "pull_request")["cost_per_unit"].to_list() == [2]
+
+
+def test_where_no_record_says_which_product_made_the_units_all_are_listed():
+    frame = frame_of([
+        claude("cost", charges=charged(net=10), product=CODE),
+        claude("cost", charges=charged(net=90), product=API),
+        claude("activity", product={"id": "claude", "name": "Claude"}, usage={"code": {"pull_requests": 5}}),
+    ])  # fmt: skip
+    told = r"bills: Messages API \$90.00, Claude Code \$10.00; its records do not say which of them made the pull requests"
+    with pytest.warns(UsageWarning, match=told):
+        questions.unit_costs(frame, "pull_request")
+    by_product = questions.unit_costs(frame, "pull_request", "product_name")  # each product has a row: nothing to tell
+    assert by_product.select("product_name", "cost", "units").rows() == [
+        ("Messages API", 90, None), ("Claude Code", 10, None), ("Claude", None, 5),
+    ]  # fmt: skip
+
+
 def test_units_take_their_accounts_currency_or_their_days():
     def bill(day, currency, account="o"):
         span = (f"2026-10-{day}", f"2026-10-{int(day) + 1:02}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Unpack
 
 import narwhals.stable.v2 as nw
@@ -20,6 +20,7 @@ from truto_usage_nb.costs.records import within_period
 from truto_usage_nb.costs.shapes import named, shape
 from truto_usage_nb.costs.tokens import with_tokens
 from truto_usage_nb.errors import FrameError, InputError, OverlapError, did_you_mean, tell
+from truto_usage_nb.format import money as written
 from truto_usage_nb.native import Native, collect, enter, require
 from truto_usage_nb.questions.people import PERSON, WHO, who, with_people
 from truto_usage_nb.schema import field
@@ -27,6 +28,10 @@ from truto_usage_nb.schema import field
 __all__ = ["unit_costs"]
 
 COLUMNS = ("currency", "cost", "units", "cost_per_unit", "unit")
+PRODUCT = ("product_id", "product_name")
+_SLIGHT = 0.01
+"""The share of an account's money that other products may have without a word."""
+_NAMED = 5
 _USER = ("user_id", "user_email", "user_name")
 
 
@@ -73,8 +78,9 @@ def unit_costs(frame: Any, per: str, by: str | Sequence[str] | None = None, **ch
     `per`: "request", "session", "conversation", "commit", "pull_request", "accepted_line" or "active_user". Comes back
     as the kind that came in, a row per value of `by` and currency: `cost`, `units`, `cost_per_unit` (null without
     units) and `unit`. The money is all that the accounts which count the unit cost; accounts that do not count it are
-    left out and told, so that a cluster's bill is no part of a commit's price. To narrow it, filter the frame first, as
-    to one product or surface.
+    left out and told, so that a cluster's bill is no part of a commit's price. Where such an account also bills
+    products that made none of the units, as an API beside Claude Code, a UsageWarning says which products stand in the
+    cost, with their money. To narrow it, filter the frame first, as to one product or surface.
 
     A count that several reports of an account state is taken from one. An active user is a distinct person with any
     record of use, over the whole of each row: within an account an id, whatever e-mails it had, and across accounts
@@ -96,8 +102,59 @@ def unit_costs(frame: Any, per: str, by: str | Sequence[str] | None = None, **ch
     native = enter(frame)
     question = Question.of(by, None, "UTC", "billed", choices)
     check_dims(question.by, COLUMNS)
-    money = _money(native, question)
-    return native.leave(_table(money, _counted(native, per, question), per, question.by))
+    finer = _by_product(native, per, question)
+    money, counted = _money(native, finer), _counted(native, per, finer)
+    if finer is not question and (told := _numerator(money, counted, per)):
+        tell(told, stacklevel=2)
+    return native.leave(_table(money, counted, per, question.by))
+
+
+def _by_product(native: Native, per: str, question: Question) -> Question:
+    """The question by product too, where units add up, records name products, and the caller's rows do not."""
+    if {"product_id", "product_name"} & set(question.by) or not {*PRODUCT} <= set(native.columns):
+        return question
+    described = [field(column) for column in UNITS[per].columns]
+    if not all(each is not None and each.additivity == "sum" for each in described):
+        return question
+    return replace(question, by=(*question.by, *PRODUCT))
+
+
+def _numerator(money: pl.DataFrame, counted: pl.DataFrame, per: str) -> str:
+    """Say of each account which products stand in its cost and made none of the units."""
+    name = pl.coalesce(*reversed(PRODUCT), pl.lit("(no product)")).alias("name")
+    unit = per.replace("_", " ")
+    made_by: dict[str | None, set[str]] = {}
+    for account, product in counted.filter(pl.col("n") != 0).select("__account", name).unique().iter_rows():
+        made_by.setdefault(account, set()).add(product)
+    sums = money.group_by("__account", name, "currency").agg(pl.col("money").sum()).filter(pl.col("money") != 0)
+    parts = []
+    for account, made in sorted(made_by.items(), key=lambda each: str(each[0])):
+        rows = sums.filter(pl.col("__account").eq_missing(pl.lit(account)))
+        mine = rows.filter(pl.col("name").is_in(made))
+        others = rows.filter(~pl.col("name").is_in(made))
+        if others["money"].abs().sum() <= _SLIGHT * rows["money"].abs().sum():
+            continue
+        of = f"the cost per {unit} of {account} is all that it bills"
+        if mine.height:
+            parts.append(f"{of}: {_listed(mine)}, which made the {unit}s, and {_listed(others)}, which made none")
+        else:
+            parts.append(f"{of}: {_listed(others)}; its records do not say which of them made the {unit}s")
+    return f"{'; '.join(parts)}. To narrow it, filter the frame by product_name first." if parts else ""
+
+
+def _listed(sums: pl.DataFrame) -> str:
+    """Name products with their money, the largest first, and the rest as one."""
+    ranked = sums.sort(pl.col("money").abs(), "name", descending=[True, False])
+    named = [f"{name} {written(amount, currency)}" for name, currency, amount in _rows(ranked.head(_NAMED))]
+    rest = ranked.slice(_NAMED).group_by("currency").agg(pl.col("money").sum()).sort("currency")
+    if rest.height:
+        amounts = " and ".join(written(amount, currency) for currency, amount in rest.iter_rows())
+        named.append(f"{ranked.height - _NAMED:,} more {amounts}")
+    return ", ".join(named)
+
+
+def _rows(sums: pl.DataFrame) -> list[tuple[str, str | None, float]]:
+    return sums.select("name", "currency", "money").rows()
 
 
 def _money(native: Native, question: Question) -> pl.DataFrame:
