@@ -479,6 +479,36 @@ def test_seats_without_a_price_are_not_called_free():
     assert "2 seats; price of idle seats not known" in said
 
 
+def test_people_seen_beside_a_roster_are_no_seats():
+    """Two seats on a roster, one of them idle at 40; three people beside it; a vendor without any roster."""
+    status = ["active", "idle", *["seen, not on the roster"] * 3, "seen, not on the roster"]
+    table = pl.DataFrame(
+        {
+            "integration": ["cursor"] * 5 + ["codex"],
+            "status": status,
+            "idle_cost": [0.0, 40.0, None, None, None, None],
+            "currency": ["USD", "USD", None, None, None, None],
+        }
+    )
+    ax = tu.plots.seats(table)
+    assert names(ax) == ["cursor", "codex"]
+    assert widths(ax) == [1, 0, 1, 0]
+    assert legend(ax) == ["active", "idle"]
+    said = notes(ax)
+    assert "2 seats; $40.00 for idle seats; 4 people seen beside the roster" in said
+    assert "$40.00 for idle seats; 3 people seen beside the roster" in said
+    assert "1 person seen beside the roster" in said
+
+
+def test_without_a_roster_the_bars_are_people_seen():
+    table = pl.DataFrame({"integration": ["a", "a"], "status": ["idle", "active"], "idle_cost": [None, None],
+                          "currency": [None, None]}, schema_overrides={"idle_cost": pl.Float64})  # fmt: skip
+    ax = tu.plots.seats(table, roster=False)
+    assert ax.get_xlabel() == "people seen"
+    assert "2 people seen; 1 of them idle" in notes(ax)
+    assert "seats" not in notes(ax)
+
+
 # --- names, colours, bytes
 
 

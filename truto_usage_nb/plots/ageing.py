@@ -22,30 +22,37 @@ if TYPE_CHECKING:
 __all__ = ["seats"]
 
 _UNUSED = ("idle", "never seen")
+_BESIDE = "seen, not on the roster"
+"""The status of people who are no seats."""
 _NEEDED = ("integration", "status", "idle_cost", "currency")
 
 
-def seats(table: Any, *, palette: Palette | None = None, ax: Axes | None = None) -> Axes:
+def seats(table: Any, *, roster: bool = True, palette: Palette | None = None, ax: Axes | None = None) -> Axes:
     """Draw how many seats of each vendor are in which status, from a table of `tu.seats`, and what the idle ones cost.
 
+    A bar holds the seats of the roster; how many people were seen beside it is a number of its own, written and not
+    drawn. `roster=False` says that the table was made without one: then the bars are people seen, and called so.
     Counts have no currency, so this is one chart; the money beside a bar is written in each currency that it has.
     Raises FrameError for a table that lacks what is drawn.
     """
     require(enter(table), _NEEDED, "A chart of seats (of a table that seats makes)")
     rows = table_of(table).select(pl.col("integration", "status").fill_null("unknown"), "idle_cost", "currency")
-    counts = rows.group_by("integration", "status").len()
+    what = "seat" if roster else "person seen"
+    counts = rows.filter(pl.col("status") != _BESIDE).group_by("integration", "status").len()
     statuses = sorted(counts["status"].unique(), key=lambda status: (status != "active", status))
     looks = (palette or shared).looks(statuses, "status")
-    height = bar_height(counts["integration"].n_unique()) + 0.4
-    return one_panel(lambda axes: _draw(axes, rows, counts, {each: looks[each] for each in statuses}), height, ax)
+    height = bar_height(rows["integration"].n_unique()) + 0.4
+    drawn = {each: looks[each] for each in statuses}
+    return one_panel(lambda axes: _draw(axes, rows, counts, drawn, what), height, ax)
 
 
-def _draw(ax: Axes, rows: pl.DataFrame, counts: pl.DataFrame, looks: Mapping[str, Look]) -> None:
+def _draw(ax: Axes, rows: pl.DataFrame, counts: pl.DataFrame, looks: Mapping[str, Look], what: str) -> None:
     from matplotlib.ticker import MaxNLocator
 
     if rows.is_empty():
         return said_instead(ax, "no seats are known")
-    totals = dict(counts.group_by("integration").agg(pl.col("len").sum()).iter_rows())
+    totals = dict.fromkeys(rows["integration"].unique(), 0)
+    totals |= dict(counts.group_by("integration").agg(pl.col("len").sum()).iter_rows())
     names = sorted(totals, key=lambda name: (-totals[name], name))
     places = named_rows(ax, names)
     begun, drawn = [0] * len(names), []
@@ -59,14 +66,36 @@ def _draw(ax: Axes, rows: pl.DataFrame, counts: pl.DataFrame, looks: Mapping[str
                 _count(ax, start + width / 2, place, width)
         begun = [a + b for a, b in zip(begun, widths, strict=True)]
     for place, name in zip(places, names, strict=True):
-        ax.annotate(plain(_idle(rows.filter(pl.col("integration") == name))), (totals[name], place), (5, 0),
+        said = _beside(rows.filter(pl.col("integration") == name), what)
+        ax.annotate(plain(said), (totals[name], place), (5, 0),
                     textcoords="offset points", va="center", fontsize=9)  # fmt: skip
-    ax.set_xlim(0, max(totals.values()) * 1.35)
-    ax.set_xlabel("seats")
+    ax.set_xlim(0, (max(totals.values()) or 1) * 1.5)
+    ax.set_xlabel("seats" if what == "seat" else "people seen")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     legend_below(ax, drawn, [label(status) for status in looks], columns=4)
-    headline(ax, "Seats by vendor and use", [f"{rows.height:,} seats; {_idle(rows)}"])
+    count = sum(totals.values())
+    title = "Seats by vendor and use" if what == "seat" else "People seen by vendor and use"
+    headline(ax, title, [f"{count:,} {_plural(what, count)}; {_beside(rows, what)}"])
     return None
+
+
+def _plural(what: str, count: int) -> str:
+    if what == "seat":
+        return "seat" if count == 1 else "seats"
+    return "person seen" if count == 1 else "people seen"
+
+
+def _beside(rows: pl.DataFrame, what: str) -> str:
+    """What idle seats cost, and how many people were seen who have none."""
+    count = rows.filter(pl.col("status") == _BESIDE).height
+    seats_ = rows.filter(pl.col("status") != _BESIDE)
+    idle = (
+        _idle(seats_) if what == "seat" else f"{seats_.filter(pl.col('status').is_in(_UNUSED)).height:,} of them idle"
+    )
+    if not count:
+        return idle
+    people = f"{count:,} {_plural('person seen', count)} beside the roster"
+    return f"{idle}; {people}" if seats_.height else people
 
 
 def _count(ax: Axes, x: float, y: float, count: int) -> None:
