@@ -1,6 +1,7 @@
 """The cost explorer without a browser: table, chart and code follow every choice."""
 
 import warnings
+from datetime import date, timedelta
 
 import polars as pl
 import pytest
@@ -153,6 +154,38 @@ def test_the_largest_of_each_currency_are_shown_and_the_rest_is_added_up():
     assert "€4.00" in shown
     assert left == "3 smaller lines, €0.00 and $3.75 together, are not shown."  # 2.50 + 1.25; b in EUR states none
     assert cost_rows(table, ["model_id"], 3)[1] == ""
+
+
+def by_day(days, values=("a", "b")):
+    first = date(2026, 10, 1)
+    rows = [(first + timedelta(days=n), value, 10.0 * (n + 1)) for n in range(days) for value in values]
+    table = pl.DataFrame(rows, schema=["period_start", "model_id", "cost"], orient="row")
+    return table.with_columns(currency=pl.lit("USD"))
+
+
+def test_a_table_by_time_shows_every_day_of_the_largest_values():
+    """A month of two values is 62 lines, all there; one value alone leaves the other's 31 lines, 10 + ... + 310."""
+    shown, left = cost_rows(by_day(31), ["model_id"], 10)
+    assert shown.count("<tr>") == 63
+    assert left == ""
+    table = by_day(31, ("a",)).vstack(by_day(31, ("b",)).with_columns(cost=pl.col("cost") / 10))
+    assert cost_rows(table, ["model_id"], 1)[1] == (
+        "31 smaller lines, of what costs less in all, $496.00 together, are not shown."
+    )
+
+
+def test_a_table_by_time_that_is_too_long_is_cut_by_time():
+    """250 days of two values: the last 200 are there whole; the first 50 are 2 * 10 * (1 + ... + 50) = 25,500."""
+    shown, left = cost_rows(by_day(250), ["model_id"], 10)
+    assert shown.count("<tr>") == 401
+    assert "2026-10-01" not in shown
+    assert left == "50 earlier times, 2026-10-01 to 2026-11-19, $25,500 together, are not shown."
+
+
+def test_one_day_of_more_lines_than_there_is_room_for_is_shown_whole():
+    shown, left = cost_rows(by_day(2, [f"m{n}" for n in range(500)]), ["model_id"], 1000)
+    assert shown.count("<tr>") == 501
+    assert left == "1 earlier time, 2026-10-01, $5,000 together, is not shown."
 
 
 def test_a_front_end_without_widgets_gets_the_code(explorer):

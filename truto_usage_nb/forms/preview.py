@@ -18,7 +18,7 @@ from truto_usage_nb.forms.look import listing, note_html, table_html
 __all__ = ["Preview", "cell", "cost_rows", "preview"]
 
 _ROWS, _COLUMNS, _LINES = 5, 10, 10
-_MOST_LINES = 100
+_MOST_LINES, _MOST_TIMED = 100, 400
 _FIRST = (
     "start_date", "integrated_account_id", "report_type", "product_name", "surface", "user_email", "model_id",
     "metric_name", "usage_tokens_total", "charges_net", "charges_total", "charges_currency",
@@ -89,6 +89,7 @@ def cell(value: Any) -> str:
     return number(value) if isinstance(value, int) else str(value)
 
 
+_WHEN = "period_start"
 _FORMATS: dict[str, Callable[[Any, str | None], str]] = {
     "cost": money,
     "other_cost": money,
@@ -100,15 +101,17 @@ _FORMATS: dict[str, Callable[[Any, str | None], str]] = {
 def cost_rows(table: pl.DataFrame, by: Sequence[str], top: int) -> tuple[str, str]:
     """Write the largest lines of each currency of a cost table, and a sentence on those that are left.
 
-    With a time bucket, the lines of the `top` values that cost most over all of it.
+    With a time bucket, the lines of the `top` values that cost most over all of it; where those are too many, whole
+    buckets are left out, the earliest first.
     """
-    shown = _largest(table, by, top).head(_MOST_LINES)
+    largest = _largest(table, by, top)
+    shown = _latest(largest) if _WHEN in table.columns else largest.head(_MOST_LINES)
     figures = [
         name
         for name in ("cost", "tokens", "cost_per_million_tokens", "unpriced_tokens", "included_tokens", "other_cost")
         if name in table.columns and (name == "cost" or _says_something(shown[name]))
     ]
-    when = ["period_start"] if "period_start" in table.columns else []
+    when = [_WHEN] if _WHEN in table.columns else []
     names = [*when, *by, *figures]
     rows = [
         [_FORMATS[name](row[name], row["currency"]) if name in _FORMATS else cell(row[name]) for name in names]
@@ -117,7 +120,8 @@ def cost_rows(table: pl.DataFrame, by: Sequence[str], top: int) -> tuple[str, st
     right = [name in figures for name in names]
     labels = [name.replace("_", " ") for name in names]
     caption = f"Cost by {', '.join(name.removesuffix('_id').replace('_', ' ') for name in by) or 'currency'}"
-    return table_html(labels, rows, right, caption), _left(table, shown)
+    left = _left_by_time(table, largest, shown) if when else _left(table, shown, "smaller line", "smaller lines")
+    return table_html(labels, rows, right, caption), left
 
 
 def _largest(table: pl.DataFrame, by: Sequence[str], top: int) -> pl.DataFrame:
@@ -128,15 +132,48 @@ def _largest(table: pl.DataFrame, by: Sequence[str], top: int) -> pl.DataFrame:
     return table.join(kept.select(keys), on=keys, how="semi", nulls_equal=True, maintain_order="left")
 
 
+def _latest(table: pl.DataFrame) -> pl.DataFrame:
+    """Keep as many whole buckets as there is room for, the latest, and one at least; what has no time stays."""
+    counts = table.drop_nulls(_WHEN).group_by(_WHEN).len().sort(_WHEN, descending=True)
+    fits = counts.filter((pl.col("len").cum_sum() <= _MOST_TIMED) | (pl.int_range(pl.len()) == 0))
+    return table.filter(pl.col(_WHEN).is_null() | pl.col(_WHEN).is_in(fits[_WHEN].implode()))
+
+
+def _left_by_time(table: pl.DataFrame, largest: pl.DataFrame, shown: pl.DataFrame) -> str:
+    """Say which buckets are left out, and apart from them which values."""
+    early = largest.join(shown.select(_WHEN).unique(), on=_WHEN, how="anti", nulls_equal=True)
+    said = []
+    if early.height:
+        first, last, count = early[_WHEN].min(), early[_WHEN].max(), early[_WHEN].n_unique()
+        span = cell(first) if first == last else f"{cell(first)} to {cell(last)}"
+        times = "1 earlier time" if count == 1 else f"{count:,} earlier times"
+        said.append(f"{times}, {span}, {_sums_between(largest, shown)} together, {_are(count)} not shown.")
+    rest = _left(table, largest, "smaller line, of what costs less in all", "smaller lines, of what costs less in all")
+    return " ".join([*said, rest] if rest else said)
+
+
 def _says_something(values: pl.Series) -> bool:
     return bool((values.fill_null(0) != 0).any())
 
 
-def _left(table: pl.DataFrame, shown: pl.DataFrame) -> str:
+def _left(table: pl.DataFrame, shown: pl.DataFrame, one: str, many: str) -> str:
     count = table.height - shown.height
     if count == 0:
         return ""
-    whole, part = (each.group_by("currency").agg(pl.col("cost").sum()) for each in (table, shown))
-    rest = whole.join(part, on="currency", nulls_equal=True, suffix="_shown").sort("currency")
-    sums = [money(row["cost"] - row["cost_shown"], row["currency"]) for row in rest.iter_rows(named=True)]
-    return f"{count:,} smaller lines, {' and '.join(sums)} together, are not shown."
+    return f"{count:,} {one if count == 1 else many}, {_sums_between(table, shown)} together, {_are(count)} not shown."
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
+
+
+def _sums_between(table: pl.DataFrame, shown: pl.DataFrame) -> str:
+    """What a table comes to beyond the part of it that is shown, by currency."""
+    sums = [pl.col("cost").sum(), pl.len()]
+    whole, part = (each.group_by("currency").agg(sums) for each in (table, shown))
+    rest = whole.join(part, on="currency", how="left", nulls_equal=True, suffix="_shown").sort("currency")
+    return " and ".join(
+        money(row["cost"] - (row["cost_shown"] or 0.0), row["currency"])
+        for row in rest.iter_rows(named=True)
+        if row["len"] > (row["len_shown"] or 0)
+    )
