@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from truto_usage_nb.errors import ProtocolError, UnreadableValueError, UsageError
-from truto_usage_nb.frames import BuiltFrame, Layout, Source, build_frame, parse_page
+from truto_usage_nb.frames import BuiltFrame, Layout, Register, Source, build_frame, parse_page
 from truto_usage_nb.frames.jsontext import dumps
 from truto_usage_nb.frames.known import KNOWN
 from truto_usage_nb.frames.notes import AS_TEXT, DEEP
@@ -212,6 +212,31 @@ def test_types_of_charge_without_end_are_refused():
     charges = ",".join(f'{{"type":"t{number}","amount":1}}' for number in range(1001))
     with pytest.raises(UnreadableValueError, match=r"record 'r1': charges\.type is 't1000'"):
         load(f'[{{"id":"r0"}},{{"id":"r1","charges":[{charges}]}}]')
+
+
+def test_keys_of_charges_that_are_new_in_every_page_are_refused_by_record_and_path():
+    pages = [
+        "[" + ",".join(f'{{"id":"{p}-{n}","charges":[{{"k{p}_{n}":1}}]}}' for n in range(500)) + "]" for p in range(9)
+    ]
+    with pytest.raises(UnreadableValueError, match=r"account 'acc-1', record '8-94': charges\.k8_94 is 'k8_94'"):
+        load(*pages)
+
+
+def test_fields_that_became_columns_in_an_earlier_frame_count_in_the_next():
+    register = Register()
+    for number in range(2):
+        page = "[" + ",".join(f'{{"id":"{n}","k{number}_{n}":1,"same":1}}' for n in range(2000)) + "]"
+        build_frame([parse_page(page.encode(), SOURCE, Layout())], Layout(), register)
+    page = '[{"id":"a","same":1,"k0_0":1},{"id":"b"' + "".join(f',"k2_{n}":1' for n in range(100)) + "}]"
+    with pytest.raises(UnreadableValueError, match="record 'b': k2_95 is 'k2_95'"):  # 4,096 less 4,001: 95 more
+        build_frame([parse_page(page.encode(), SOURCE, Layout())], Layout(), register)
+
+
+def test_records_without_end_and_without_content_are_refused():
+    for text in ("[{}" + ",{}" * 1_500_000 + "]", "{}\n" * 1_500_000):
+        with pytest.raises(ProtocolError, match=r"account 'acc-1': the answer has 1,500,00\d records in"):
+            load(text)
+    assert load("[{}" + ",{}" * 9999 + "]").frame.height == 10_000
 
 
 # --- in proportion ---

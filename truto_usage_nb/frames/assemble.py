@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -138,7 +138,7 @@ def _others(book: Book, made: _Named, register: Register, layout: Layout, notes:
                 f"{dotted(open_map)} has {len(inside)} paths; {MOST_IN_A_MAP} became columns, the other {len(surplus)} "
                 f"stand in {next(reversed(folded))} as JSON text"
             )
-    crowds = _crowds(book, rest, layout)
+    crowds = _crowds(book, rest, known, layout)
     apart = set().union(*crowds.values())
     named = {names.give(path): path for path in rest if path not in apart}
     made = _sorted(book, named, folded, layout) | _undocumented(book, named, layout, notes)
@@ -151,14 +151,18 @@ def _others(book: Book, made: _Named, register: Register, layout: Layout, notes:
     }
 
 
-def _crowds(book: Book, rest: Sequence[Path], layout: Layout) -> dict[Path, list[Path]]:
-    """Find the objects that must be maps of sorts, so many keys they have; their paths do not become columns."""
-    left = [path for path in rest if not (layout.documented and map_of(path))]
+def _crowds(book: Book, rest: Sequence[Path], known: Collection[Path], layout: Layout) -> dict[Path, list[Path]]:
+    """Find the objects that must be maps of sorts, so many keys they have; their paths do not become columns.
+
+    Those that are columns of an earlier frame (`known`) stay so.
+    """
+    left = [path for path in rest if path not in known and not (layout.documented and map_of(path))]
+    room = max(0, MOST_PATHS - sum(1 for path in known if not (layout.documented and map_of(path))))
     found: dict[Path, list[Path]] = {}
-    while len(left) > MOST_PATHS:
+    while len(left) > room:
         parent = most_crowded(left, OBJECTS if layout.documented else ())
         if parent is None:
-            path, why = left[MOST_PATHS], f"a frame has room for {MOST_PATHS:,} columns that nobody documented"
+            path, why = left[room], f"a frame has room for {MOST_PATHS:,} columns that nobody documented"
             raise unreadable(book.first(path), dotted(path), path[-1], f"that is a key, and {why}")
         found[parent] = [path for path in left if path[: len(parent)] == parent and len(path) > len(parent)]
         left = [path for path in left if path[: len(parent)] != parent or len(path) == len(parent)]

@@ -10,8 +10,9 @@ from typing import Any, TypeAlias
 import numpy as np
 import polars as pl
 
+from truto_usage_nb.errors import UnreadableValueError
 from truto_usage_nb.frames.columns import documented, free
-from truto_usage_nb.frames.parts import Items, Path, Table, document_order, nulls
+from truto_usage_nb.frames.parts import MOST_PATHS, Items, Path, Table, document_order, nulls
 from truto_usage_nb.frames.stack import Owner, Stack
 from truto_usage_nb.schema import DType
 
@@ -78,13 +79,21 @@ def _leaves(name: str, parts: Sequence[Items | None], owner: Owner) -> dict[Path
     objects = set().union(*(table.objects for table in tables))
     known = LEAVES[name]
     found: dict[Path, pl.Series] = {}
-    for path in [*known, *(path for path in document_order(tables) if path not in known)]:
+    for number, path in enumerate([*known, *(path for path in document_order(tables) if path not in known)]):
         stack = Stack((name, *path), [table.columns.get(path) for table in tables], heights, owner)
+        if number > MOST_PATHS:
+            raise _too_many(stack)
         if path in known:
             found[path] = documented(stack, known[path])
         elif not (stack.is_empty and path in objects):
             found[path] = free(stack)
     return found
+
+
+def _too_many(stack: Stack) -> UnreadableValueError:
+    row = next((row for row, _ in stack.stated()), 0)
+    why = f"the items of `{stack.path[0]}` have more than {MOST_PATHS:,} different keys"
+    return stack.unreadable(row, stack.path[-1], f"that is a key, and {why}")
 
 
 def _struct(leaves: dict[Path, pl.Series]) -> pl.Series:

@@ -1,8 +1,8 @@
 """The order in which a page states its keys, where polars does not keep it.
 
-Inference merges the objects it finds below the top level as a set, so that their keys come out in one order today and
-in another tomorrow. Documented keys have their place anyway; for all others the first records are looked at again, and
-as a rule they show every key there is.
+Inference merges the objects it finds as a set, so that their keys come out in one order today and in another tomorrow.
+Documented keys have their place anyway; for all others the first records are looked at again, and as a rule they show
+every key there is.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ def settle_order(shape: Shape, content: bytes, *, documented: bool) -> None:
 
 
 def _unplaced(shape: Shape, prefix: Path, placed: Set[Path]) -> Iterator[Path]:
-    """Give the paths below the top level that have siblings, and no place in the documentation."""
+    """Give the paths that have siblings, and no place in the documentation."""
     below: dict[Path, list[Path]] = {}
     for path in shape.paths:
         whole = (*prefix, *path)
-        if len(whole) > 1 and whole not in placed:
+        if whole not in placed:
             below.setdefault(whole[:-1], []).append(whole)
     for siblings in below.values():
         if len(siblings) > 1:
@@ -83,7 +83,6 @@ def _note(node: Any, prefix: Path, wanted: set[Path], found: dict[Path, None]) -
 
 
 def _ordered(shape: Shape, stated: list[Path], prefix: Path) -> list[Path]:
-    """Give a shape's paths in document order: top-level keys as they are, those below as stated."""
+    """Give a shape's paths in document order: as stated, where they were looked for."""
     inside = [path[len(prefix) :] for path in stated if path[: len(prefix)] == prefix]
-    top = [path for path in shape.paths if len(path) == 1] if not prefix else []
-    return document_order([Table(0, dict.fromkeys(shape.paths))], [*top, *inside])
+    return document_order([Table(0, dict.fromkeys(shape.paths))], inside)

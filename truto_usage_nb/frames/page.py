@@ -6,10 +6,11 @@ from truto_usage_nb.errors import ProtocolError
 from truto_usage_nb.frames.bodies import careful_cut, quick_cut
 from truto_usage_nb.frames.exact import walk
 from truto_usage_nb.frames.fast import read
-from truto_usage_nb.frames.parts import MOST_LEVELS, Layout, ParsedPage, Source
+from truto_usage_nb.frames.parts import MOST_CELLS, MOST_LEVELS, Layout, ParsedPage, Source
 from truto_usage_nb.frames.remote import REMOTE
 from truto_usage_nb.frames.survey import levels_of
 from truto_usage_nb.nesting import shallow
+from truto_usage_nb.schema import SCHEMA
 
 
 def parse_page(content: bytes, source: Source, layout: Layout) -> ParsedPage:
@@ -20,15 +21,25 @@ def parse_page(content: bytes, source: Source, layout: Layout) -> ParsedPage:
     """
     quick = quick_cut(content)
     table = None if quick is None else read(quick, source, layout)
-    if table is not None:
-        return ParsedPage(table, source)
     try:
-        return _read_carefully(content, source, layout, tried=quick is not None)
+        if table is None:
+            return _in_proportion(_read_carefully(content, source, layout, tried=quick is not None), content)
+        return _in_proportion(ParsedPage(table, source), content)
     except ProtocolError as problem:
         if source.integrated_account_id is None:
             raise
         told = f"account {source.integrated_account_id!r}: {problem.message}"
     raise ProtocolError(told)
+
+
+def _in_proportion(page: ParsedPage, content: bytes) -> ParsedPage:
+    """Refuse an answer of so many records in so few bytes that their columns would hold next to nothing."""
+    if page.height * len(SCHEMA) > MOST_CELLS + len(content):
+        raise ProtocolError(
+            f"the answer has {page.height:,} records in {len(content):,} bytes, which nobody sends; ask for fewer at a "
+            "time (records_per_page=)"
+        )
+    return page
 
 
 def _read_carefully(content: bytes, source: Source, layout: Layout, *, tried: bool) -> ParsedPage:
