@@ -241,7 +241,7 @@ def test_an_unknown_decimal_mark_is_refused():
 def test_reconcile_reports_the_currencys_decimals_and_adds_up(currency, amount, expected):
     """Three charges of 33.333 are 99.999, which is 100.00; of JPY 33.4 are 100.2, which is 100; 3 x 0.1 is 0.3."""
     charge = [{"type": "total", "amount": amount, "currency": currency}]
-    records = [record(f"u{n}", "confluent", f"2026-10-0{n}", f"2026-10-0{n}", charges=charge) for n in (1, 2, 3)]
+    records = [record("u", "confluent", f"2026-10-0{n}", f"2026-10-0{n}", charges=charge) for n in (1, 2, 3)]
     row = questions.reconcile(frame_of(records), bill(expected, currency)).row(0, named=True)
     assert (row["metered"], row["expected"], row["invoice"], row["difference"]) == (expected, expected, expected, 0.0)
     assert math.copysign(1, row["difference"]) == 1
@@ -261,3 +261,88 @@ def test_prices_of_seats_are_checked(price, match):
     roster = pl.DataFrame({"integration": ["cursor"], "email": ["a@x.com"]})
     with pytest.raises(InputError, match=match):
         questions.seats(frame_of([event("a@x.com")]), roster, price)
+
+
+def test_a_report_reads_the_same_files_as_the_questions_do(tmp_path):
+    """Labels by semicolon with `E-Mail` and `Cost Center`, an invoice with German marks, a budget as a workbook."""
+    from truto_usage_nb.planning import Period
+    from truto_usage_nb.reports import parts
+    from truto_usage_nb.result import UsageResult
+
+    frame = frame_of([event("ann@x.com"), event("bob@x.com")])
+    at = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
+    snapshot = UsageResult(polars=frame, queries=(), fetched_at=at, pages=1, period=Period.parse("2026-10")).save(
+        tmp_path / "usage.parquet"
+    )
+    people = written(tmp_path / "people.csv", "E-Mail;Cost Center\nANN@x.com;00420\nbob@x.com;1E5\n", "cp1252")
+    bills = written(tmp_path / "bills.csv", "Integration;Month;Currency;Amount\nCursor;2026-10;EUR;1.080,00 €\n")
+    roster = written(tmp_path / "roster.tsv", "INTEGRATION\tE-MAIL\nCursor\tann@x.com\n")
+    budget = workbook(tmp_path / "budget.xlsx", [["Currency", "Amount"], ["usd", 160_000]])
+    book = parts.open_book(snapshot, labels=people, invoices=bills, roster=roster, budget=str(budget))
+    assert parts.label_lines(book, "cost_center").select("Cost Center", "cost").sort("Cost Center").rows() == [
+        ("00420", 1.0), ("1E5", 1.0),
+    ]  # fmt: skip
+    assert book.invoices.rows() == [("cursor", dt.date(2026, 10, 1), "EUR", 1080.0)]
+    assert (book.roster.rows(), book.budget) == ([("cursor", "ann@x.com")], {"USD": 160_000.0})
+    with pytest.raises(InputError, match="label='team' is no column of the table of labels; it has Cost Center"):
+        parts.label_lines(book, "team")
+    one = written(tmp_path / "one.csv", "integration,month,currency,amount\ncursor,2026-10,USD,1.080\n")
+    with pytest.raises(FrameError, match=r"invoices: one.csv, row 2: it has the amount '1.080', which is 1.08 with"):
+        parts.open_book(snapshot, invoices=one)
+    assert parts.open_book(snapshot, invoices=one, decimal=",").invoices["amount"].to_list() == [1080.0]
+    teams = written(tmp_path / "teams.csv", "team,currency,amount\nred,USD,5\nblue,USD,6\n")
+    with pytest.raises(InputError, match="has the column 'team'; a report's budget is by currency alone"):
+        parts.open_book(snapshot, budget=teams)
+    for budget, match in (("160k", "budget='160k' is no number"), (math.nan, "no finite number"), (True, "is no num")):
+        with pytest.raises(InputError, match=match):
+            parts.open_book(snapshot, budget=budget)
+
+
+def test_a_frame_that_a_report_is_given_keeps_its_texts_and_numbers(tmp_path):
+    """pandas reads a workbook's column as objects; 1.125 never becomes 1,125, whatever mark is said."""
+    from truto_usage_nb.reports.given import plain
+
+    given_ = pd.DataFrame({"cc": ["00420", 420, None], "amount": ["1.080,00", 1.125, 7.0]})
+    path = plain({"invoices": given_}, tmp_path)["invoices"]
+    assert pl.read_parquet(path).rows() == [("00420", "1.080,00"), ("420", "1.1250"), (None, "7")]
+    with pytest.raises(InputError, match="is no number with decimal=','"):
+        amount_given("x", "1.1250", ",")
+
+
+KEYS = [("red", "USD"), ("blue", "USD"), (None, "EUR")]
+
+
+def test_budgets_come_as_amounts_mappings_files_and_frames(tmp_path):
+    from truto_usage_nb.questions.budgets import budgets_by_row
+
+    rows = [["Team", "Amount", "Currency"], ["red", "1.080,50", "USD"], ["blue", 20, "usd"]]
+    expected = {("red", "USD"): 1080.5, ("blue", "USD"): 20.0}
+    text = "team;amount;currency\nred;1.080,50;USD\nblue;20;USD\n"
+    for table in (workbook(tmp_path / "b.xlsx", rows), written(tmp_path / "b.csv", text), str(tmp_path / "b.csv"),
+                  pd.DataFrame(rows[1:], columns=rows[0])):  # fmt: skip
+        assert budgets_by_row(table, KEYS) == expected
+    assert budgets_by_row("160,000.50", [("USD",)]) == {("USD",): 160_000.5}
+    assert budgets_by_row({"red": "7", ("blue", "USD"): 0}, KEYS) == {("red", "USD"): 7.0, ("blue", "USD"): 0.0}
+
+
+@pytest.mark.parametrize(
+    ("budget", "match"),
+    [
+        ("160k", r"^budget='160k' is no number; write it like 1080.50; nor is it a file\.$"),
+        ("nowhere.csv", "budget='nowhere.csv' is no number.*nor is it a file"),
+        (math.nan, "budget=nan is no finite number"),
+        (True, "budget=True is no number"),
+        (-5, "budget=-5 is below zero"),
+        ({"red": "x"}, r"budget\['red'\]='x' is no number"),
+        ({"redd": 5}, r"budget names 'redd', which has no row here. Did you mean 'red'\? Rows: red, USD, blue"),
+        (pl.DataFrame({"team": ["redd"], "currency": ["USD"], "amount": [5]}), "redd and USD.*Did you mean 'red'"),
+        (pl.DataFrame({"team": ["red"] * 2, "currency": ["USD"] * 2, "amount": [5, 6]}), "row 2: red and USD has a"),
+        (pl.DataFrame({"currency": ["USD"], "amount": [5]}), "has 0 columns beside .* a row here has 1 values"),
+        (pl.DataFrame({"team": ["red"], "amount": [5]}), "needs the column currency; it has team, amount"),
+    ],
+)
+def test_a_budget_that_is_of_no_row_or_no_amount_is_refused(budget, match):
+    from truto_usage_nb.questions.budgets import budgets_by_row
+
+    with pytest.raises(InputError, match=match):
+        budgets_by_row(budget, KEYS)

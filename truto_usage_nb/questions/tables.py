@@ -21,7 +21,7 @@ import polars as pl
 from truto_usage_nb.errors import FrameError, InputError, did_you_mean, nearest, tell
 from truto_usage_nb.native import enter, kept
 
-__all__ = ["Table", "cell_text", "column_named", "folded", "header_named", "read_table"]
+__all__ = ["Table", "cell_text", "column_named", "folded", "header_named", "of_one_kind", "read_table"]
 
 _SEPARATORS = ",;\t|"
 _WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
@@ -149,6 +149,23 @@ def _from_frame(table: Any, what: str) -> Table:
     held = _of_pandas(table) if native.kind.startswith("pandas") else kept(native.as_it_came)
     named = held.rename({name: name.strip() for name in held.columns})
     return Table(what, named, tuple(range(1, held.height + 1)))
+
+
+def of_one_kind(frame: Any) -> Any:
+    """Give a frame with texts in pandas' columns that hold them beside numbers, which no file takes; else as it is.
+
+    A fraction gets a zero more, so that no mark makes thousands of it.
+    """
+    if not type(frame).__module__.startswith("pandas"):
+        return frame
+    objects = [name for name in frame.columns if frame[name].dtype == object]
+    kinds = {name: {type(cell) for cell in frame[name].dropna()} for name in objects}
+    mixed = [name for name, of in kinds.items() if str in of and len(of) > 1]
+    return frame.assign(**{name: frame[name].map(_as_text, na_action="ignore") for name in mixed})
+
+
+def _as_text(cell: Any) -> str | None:
+    return f"{cell!r}0" if isinstance(cell, float) and not cell.is_integer() else cell_text(cell)
 
 
 def _of_pandas(table: Any) -> pl.DataFrame:

@@ -45,10 +45,11 @@ def render_report(
 
     `pdf` prints the page as well, where Chromium is at hand. `progress` as for `load_usage`; a callable is given `Step`
     values. `parameters` are the notebook's own: text, numbers, lists, paths, or dataframes (the kernel gets a file).
-    Those of `ai_spend`: `earlier` (a snapshot taken before, to say what was restated); tables, as a frame or the path
-    of a CSV or Parquet file: `labels` (`email` and such as `team`), `invoices` (`integration`, `month`, `currency`,
+    Those of `ai_spend`: `earlier` (a snapshot taken before, to say what was restated); tables, as a frame or a file
+    (CSV, workbook, Parquet): `labels` (`email` and such as `team`), `invoices` (`integration`, `month`, `currency`,
     `amount`), `roster` (`integration`, `email`, a row a seat); `seat_prices`, such as {"cursor": (40, "USD")}; `budget`
-    (an amount a month, or one by currency). `sandbox=True` brings the demo company's own tables along.
+    (an amount a month, one by currency, or a table of these); `decimal` ("." or ",": the mark before decimals, where an
+    amount as text can be read in two ways). `sandbox=True` brings the demo company's own tables along.
 
     Raises `InputError` for an unknown report, parameter or file, `WriteError` for a place that cannot be written to,
     `UsageError` with the cell's source when a cell fails, `MissingExtraError` for a library or browser that is missing.

@@ -62,8 +62,9 @@ def _key(name: str, key: Any) -> str:
 
 def _kept(frame: Any, path: Path) -> Path:
     from truto_usage_nb.native import enter, kept
+    from truto_usage_nb.questions.tables import of_one_kind
 
-    return write_file(path, kept(enter(frame).as_it_came).write_parquet)
+    return write_file(path, kept(enter(of_one_kind(frame)).as_it_came).write_parquet)
 
 
 def _not_plain(name: str, value: Any) -> InputError:

@@ -14,12 +14,17 @@ import polars as pl
 
 from truto_usage_nb.costs import Coverage, cost_per, estimate_costs
 from truto_usage_nb.costs.coverage import covered
-from truto_usage_nb.errors import InputError, UsageWarning, hearing
+from truto_usage_nb.errors import InputError, UsageWarning, did_you_mean, hearing
 from truto_usage_nb.integrations import INTEGRATIONS
 from truto_usage_nb.native import Native
 from truto_usage_nb.planning import Period
 from truto_usage_nb.query import UsageQuery
 from truto_usage_nb.questions import with_models
+from truto_usage_nb.questions.amounts import DecimalMark, amount_given, check_decimal
+from truto_usage_nb.questions.budgets import budget_lines
+from truto_usage_nb.questions.invoicing import invoice_lines
+from truto_usage_nb.questions.seating import roster_lines, seat_price
+from truto_usage_nb.questions.tables import Table, header_named, read_table
 from truto_usage_nb.reports.loading import period_before
 from truto_usage_nb.reports.parts.records import BY_USER, Records
 from truto_usage_nb.result import UsageResult, read_result
@@ -55,6 +60,16 @@ class Book:
     budget: float | Mapping[str, float] | None = None
     earlier: UsageResult | None = None
     told: list[str] = field(default_factory=list)
+
+    def label_named(self, label: str) -> str:
+        """Give the column of labels that is meant, in whatever spelling. Raises InputError, naming those there are."""
+        assert self.labels is not None
+        others = [name for name in self.labels.columns if name != "email"]
+        found = header_named(label, others, "The table of labels")
+        if found is None:
+            near = did_you_mean(label, others)
+            raise InputError(f"label={label!r} is no column of the table of labels; it has {', '.join(others)}.{near}")
+        return found
 
     @cached_property
     def asked(self) -> Records:
@@ -200,15 +215,18 @@ def open_book(
     invoices: str | Path | None = None,
     roster: str | Path | None = None,
     seat_prices: Mapping[str, Sequence[Any]] | None = None,
-    budget: float | Mapping[str, float] | None = None,
+    budget: float | str | Path | Mapping[str, Any] | None = None,
+    decimal: DecimalMark | None = None,
 ) -> Book:
     """Open a snapshot for a report. `period` is the one to report on: the last month of the snapshot when left out.
 
-    `earlier` is a snapshot taken before. CSV or Parquet files: `labels` with `email` and such as `team`; `invoices`
-    with `integration`, `month`, `currency`, `amount`; `roster` with `integration` and `email`, a row a seat.
-    `seat_prices` says what a seat costs a month, such as {"cursor": (40, "USD")}; `budget` is an amount a month, or one
-    by currency.
+    `earlier` is a snapshot taken before. Files (CSV, workbooks, Parquet), read as the questions of their names do:
+    `labels` with `email` and such as `team`; `invoices` with `integration`, `month`, `currency`, `amount`; `roster`
+    with `integration` and `email`, a row a seat. `seat_prices` says what a seat costs a month, such as
+    {"cursor": (40, "USD")}; `budget` is an amount a month, one by currency, or a file with `currency` and `amount`.
+    `decimal` says which mark stands before decimals, where an amount can be read in two ways.
     """
+    check_decimal(decimal)
     from truto_usage_nb.result.snapshot import read_hashed
 
     held, hash_ = read_hashed(Path(snapshot))
@@ -217,11 +235,11 @@ def open_book(
         result=result,
         period=_reported(result, period),
         hash=hash_,
-        labels=_file("labels", labels, ("email",)),
-        invoices=_file("invoices", invoices, ("integration", "month", "currency", "amount")),
-        roster=_file("roster", roster, ("integration", "email")),
-        seat_prices={name: (float(price[0]), str(price[1])) for name, price in (seat_prices or {}).items()} or None,
-        budget=budget or None,
+        labels=_file("labels", labels, ("email",), Table.texts),
+        invoices=_file("invoices", invoices, _INVOICE, lambda table: invoice_lines(table, decimal)),
+        roster=_file("roster", roster, ("integration", "email"), roster_lines),
+        seat_prices={n: seat_price(f"seat_prices[{n!r}]", price) for n, price in (seat_prices or {}).items()} or None,
+        budget=_budget(budget, decimal),
         earlier=read_result(earlier) if earlier else None,
     )
 
@@ -241,17 +259,38 @@ def _reported(result: UsageResult, period: Any) -> Period:
     return Period(first, held.end)
 
 
-def _file(name: str, path: str | Path | None, needed: Sequence[str]) -> pl.DataFrame | None:
+_INVOICE = ("integration", "month", "currency", "amount")
+
+
+def _file(
+    name: str, path: str | Path | None, needed: Sequence[str], read: Callable[[Table], pl.DataFrame]
+) -> pl.DataFrame | None:
     if not path:
         return None
     where = Path(path)
     if not where.is_file():
         raise InputError(f"{name}={str(path)!r}: there is no such file")
-    frame = pl.read_parquet(where) if where.suffix == ".parquet" else pl.read_csv(where)
-    missing = [column for column in needed if column not in frame.columns]
+    table = read_table(where, f"{name}: {where.name}")
+    missing = [column for column in needed if header_named(column, table.columns, table.what) is None]
     if missing:
-        raise InputError(f"{name}: {where.name} has no column {missing[0]!r}; it has {', '.join(frame.columns)}")
-    return frame
+        near = did_you_mean(missing[0], table.columns)
+        raise InputError(f"{name}: {where.name} has no column {missing[0]!r}; it has {', '.join(table.columns)}.{near}")
+    return read(table.need(*needed))
+
+
+def _budget(budget: Any, decimal: DecimalMark | None) -> Any:
+    """An amount, or a mapping of currencies to amounts, also where it came as text or as a file."""
+    if budget is None or budget in ("", {}):
+        return None
+    if isinstance(budget, Mapping):
+        return {name: amount_given(f"budget[{name!r}]", amount, decimal) for name, amount in budget.items()}
+    if isinstance(budget, str | Path) and Path(budget).is_file():
+        table = read_table(budget, f"budget: {Path(budget).name}").need("currency", "amount")
+        if len(table.columns) > 2:
+            others = [name for name in table.columns if name not in ("currency", "amount")]
+            raise InputError(f"{table.what} has the column {others[0]!r}; a report's budget is by currency alone")
+        return {key[-1]: amount for key, amount in budget_lines(table, decimal).items()}
+    return amount_given("budget", budget, decimal)
 
 
 def label_of(integration: str | None) -> str:

@@ -23,6 +23,7 @@ _LAST = (NOBODY, "(unlabelled)")
 def label_lines(book: Book, label: str) -> pl.DataFrame:
     """Give the cost by one column of the reader's own labels; what belongs to nobody stands last, vendor by vendor."""
     assert book.labels is not None
+    label = book.label_named(label)
     labels = book.labels.select("email", label)
     labelled = book.hear(lambda: with_labels(book.now, labels))
     return _ranked(book, book.costs(labelled, [label, "integration"]), label)
@@ -68,6 +69,7 @@ def by_label(book: Book, label: str = "team", *, top: int = 20, csv: bool = Fals
     """Show the cost by a label such as team, adding up to the bill; `csv` puts a file to take along beside it."""
     if book.labels is None:
         return note(f"No table of people was given (labels=, with email and {label}), so nothing is told by {label}.")
+    label = book.label_named(label)
     lines = label_lines(book, label)
     shown = shares_table(book, lines, label, label.capitalize(), top=top)
     return shown + csv_link(book, lines.drop(PINNED), label) if csv else shown
