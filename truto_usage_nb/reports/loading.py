@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import polars as pl
 
 from truto_usage_nb.bridge import run
-from truto_usage_nb.errors import InputError, tell
+from truto_usage_nb.errors import InputError, UsageError, tell
 from truto_usage_nb.planning import Period
 from truto_usage_nb.reports.progress import Loads, Show
 
@@ -25,7 +26,10 @@ __all__ = ["load", "period_before"]
 def load(
     client: Client, accounts: Iterable[str] | None, period: Any, show: Show, *, before: int = 0, users: bool = False
 ) -> UsageResult:
-    """Load a period, `before` more of its length, and with `users` Claude's views of the period by user as well."""
+    """Load a period, `before` more of its length, and with `users` Claude's views of the period by user as well.
+
+    Of those before, what cannot be loaded for every account is left out, with all before it, and told.
+    """
     span = Period.parse(period)
     chosen = list(accounts) if accounts is not None else _known(client, span)
     if not chosen:
@@ -34,15 +38,31 @@ def load(
     for _ in range(before):
         spans.append(period_before(spans[-1]))
     told = Loads(show)
-    loads = [_ask(client, chosen, one, told, users=False) for one in reversed(spans)]
+    loads = [_ask(client, chosen, span, told, users=False)]
     claude = _of(client, chosen, "claude") if users else []
     if claude:
         loads.append(_ask(client, claude, span, told, users=True))
-    return _joined(run(_all(loads)), Period(spans[-1].start, span.end))
+    earlier = [_if_there(_ask(client, chosen, one, told, users=False)) for one in spans[1:]]
+    results = run(_all([*loads, *earlier]))
+    asked, found = results[: len(loads)], results[len(loads) :]
+    held = list(itertools.takewhile(lambda each: not isinstance(each, UsageError), found))
+    whole = _joined([*reversed(held), *asked], Period(spans[len(held)].start, span.end))
+    if len(held) == len(found):
+        return whole
+    lacking = f"nothing before {spans[len(held)].start:%Y-%m-%d} is compared, since it could not be loaded: {found[len(held)]}"
+    return replace(whole, told=(*whole.told, lacking))
 
 
-async def _all(loads: list[Any]) -> list[UsageResult]:
+async def _all(loads: list[Any]) -> list[Any]:
     return list(await asyncio.gather(*loads))
+
+
+async def _if_there(load: Any) -> UsageResult | UsageError:
+    """A period that nobody asked for takes no report down: its error is given instead."""
+    try:
+        return await load  # type: ignore[no-any-return]
+    except UsageError as problem:
+        return problem
 
 
 def _ask(client: Client, accounts: list[str], span: Period, told: Loads, *, users: bool) -> Any:

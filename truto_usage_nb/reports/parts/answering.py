@@ -8,7 +8,8 @@ import polars as pl
 
 from truto_usage_nb.format import money, percent
 from truto_usage_nb.reports.loading import period_before
-from truto_usage_nb.reports.parts.book import Book, label_of, span_name
+from truto_usage_nb.reports.parts.book import Book, days_name, label_of, span_name
+from truto_usage_nb.reports.parts.comparing import Comparison, of_longer
 from truto_usage_nb.reports.parts.doubting import doubts
 from truto_usage_nb.reports.parts.markup import Html, joined, plural
 from truto_usage_nb.reports.parts.silence import compared, nothing_came, silent_names, uncompared_told
@@ -32,7 +33,7 @@ def _cost(book: Book) -> str:
         return f"{span_name(book.period)}: no record came{of}, so nothing is known of what it cost."
     totals = _totals(book, book.bill)
     if not totals:
-        return f"{span_name(book.period)}: no record states a cost."
+        return f"{book.name}: no record states a cost."
     whole = joined(_amount(amount, currency) for currency, amount in totals.items())
     currency, amount = next(iter(totals.items()))
     vendors = book.by("integration").filter((pl.col("currency") == currency) & (pl.col("cost") > 0))
@@ -41,7 +42,7 @@ def _cost(book: Book) -> str:
         for name, cost in vendors.select("integration", "cost").head(3).iter_rows()
     ]
     largest = f"; the largest are {joined(parts)}" if len(parts) > 1 and amount > 0 else ""
-    return f"{span_name(book.period)} cost {whole}, before credits and tax{largest}."
+    return f"{book.name} cost {whole}, before credits and tax{largest}."
 
 
 def _totals(book: Book, bill: pl.DataFrame) -> dict[str, float]:
@@ -56,21 +57,46 @@ def _amount(amount: float, currency: str) -> str:
 
 
 def _change(book: Book) -> str:
-    before = book.bill_before
+    before, name = book.bill_before, days_name(period_before(book.period))
     if before is None:
-        return "How that compares with the period before cannot be said: the snapshot does not hold it."
-    name = span_name(period_before(book.period))
-    apart = " ".join(uncompared_told(book))
+        return book.nothing_before
+    apart, held = " ".join(uncompared_told(book)), book.comparison
     if book.before is not None and book.before.is_empty():
         return f"Nothing can be compared with {name}. {apart or 'No record of it came.'}"
-    was, now = (_totals(book, compared(book, bill)) for bill in (before, book.bill))
+    if held is None:
+        return f"Nothing can be compared with {name}. {apart}" if apart else book.nothing_before
+    bills = compared(book, held.cut(before, earlier=True)), compared(book, held.cut(book.bill))
+    was, now = (_totals(book, bill) for bill in bills)
     parts = [_compared(was.get(one), now.get(one), one) for one in dict.fromkeys((*now, *was)) if one != "XXX"]
-    if parts:
-        among = " for the accounts with records of both" if apart else ""
-        return f"Against {name} that is {joined(parts)}{among}.{_mover(book)}{apart and ' ' + apart}"
-    if apart or nothing_came(book):
-        return f"Nothing can be compared with {name}. {apart}".strip()
-    return f"{name} states no cost either."
+    name = f"{days_name(held.before)}{_which(held)}"
+    if not parts:
+        silent = apart or nothing_came(book)
+        return f"Nothing can be compared with {name}. {apart}".strip() if silent else f"{name} states no cost either."
+    head = f"Against {name} the same days so far are" if held.so_far else f"Against {name} that is"
+    among = " for the accounts with records of both" if apart else ""
+    more = f"{_mover(book, *bills)}{_left_out(book, held, before)}{apart and ' ' + apart}"
+    return f"{head} {joined(parts)}{among}.{more}"
+
+
+def _which(held: Comparison) -> str:
+    """Say of a day or a week which one it is held against."""
+    days = None if held.so_far else (held.now.end - held.now.start).days
+    return {1: ", the day before,", 7: ", the week before,"}.get(days or 0, "")
+
+
+def _left_out(book: Book, held: Comparison, before: pl.DataFrame) -> str:
+    """Say of a period that runs what its comparison cannot hold."""
+    if not held.so_far:
+        return ""
+    sums = [{(name, currency): cost for name, currency, cost in of_longer(bill).sort(pl.all()).iter_rows()}
+            for bill in (book.bill, before)]  # fmt: skip
+    whole = span_name(period_before(book.period))
+    parts = [
+        f"{label_of(key[0])}, {_amount(sums[0].get(key, 0.0), key[1])} so far and "
+        f"{_amount(sums[1].get(key, 0.0), key[1])} in all of {whole}"
+        for key in dict.fromkeys((*sums[0], *sums[1]))
+    ]
+    return f" Left out is what is stated for longer than a day: {joined(parts)}." if parts else ""
 
 
 def _compared(was: float | None, now: float | None, currency: str) -> str:
@@ -81,15 +107,12 @@ def _compared(was: float | None, now: float | None, currency: str) -> str:
     return f"{money(abs(change), currency)} {'more' if change >= 0 else 'less'}{share}"
 
 
-def _mover(book: Book) -> str:
+def _mover(book: Book, before: pl.DataFrame, now: pl.DataFrame) -> str:
     """Name the vendor that moved most, in the leading currency."""
-    assert book.bill_before is not None
-    currency = next(iter(_totals(book, compared(book, book.bill))), None)
+    currency = next(iter(_totals(book, now)), None)
     sides = [
-        book.by("integration", bill=compared(book, bill))
-        .filter(pl.col("currency") == currency)
-        .select("integration", "cost")
-        for bill in (book.bill, book.bill_before)
+        book.by("integration", bill=bill).filter(pl.col("currency") == currency).select("integration", "cost")
+        for bill in (now, before)
     ]
     both = sides[0].join(sides[1], on="integration", how="full", coalesce=True, suffix="_was").fill_null(0.0)
     moved = both.with_columns(change=pl.col("cost") - pl.col("cost_was")).sort(pl.col("change").abs(), descending=True)

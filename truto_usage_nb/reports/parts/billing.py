@@ -44,7 +44,7 @@ def bill(book: Book) -> Html:
     lines = bill_table(book).with_columns(vendor=pl.col("integration").map_elements(label_of, pl.String))
     columns = {
         "vendor": text("Vendor"),
-        "metered": spend("Metered"),
+        "metered": spend("Metered so far" if book.running else "Metered"),
         "credits": spend("Credits and tax"),
         "expected": spend("After credits"),
     }

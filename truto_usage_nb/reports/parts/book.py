@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -26,11 +26,12 @@ from truto_usage_nb.questions.invoicing import invoice_lines
 from truto_usage_nb.questions.seating import roster_lines, seat_price
 from truto_usage_nb.questions.tables import Table, header_named, read_table
 from truto_usage_nb.reports.loading import period_before
+from truto_usage_nb.reports.parts.comparing import Comparison, compare, is_running
 from truto_usage_nb.reports.parts.records import BY_USER, Records
 from truto_usage_nb.result import UsageResult, read_result
 from truto_usage_nb.unanswered import View, heard, unanswered
 
-__all__ = ["Book", "label_of", "open_book", "span_name"]
+__all__ = ["Book", "days_name", "label_of", "open_book", "span_name"]
 
 T = TypeVar("T")
 
@@ -98,7 +99,35 @@ class Book:
     @cached_property
     def bill_before(self) -> pl.DataFrame | None:
         before = self.asked.before
-        return None if before is None else _named(self.costs(before, DIMENSIONS, of=period_before(self.period)))
+        if before is None:
+            return None
+        every = "1d" if self.running else None  # of a period that runs the same days are compared
+        return _named(self.costs(before, DIMENSIONS, every=every, of=period_before(self.period)))
+
+    @cached_property
+    def running(self) -> bool:
+        """Whether the period had not ended when its records were loaded: its figures are those so far."""
+        return is_running(self.asked)
+
+    @property
+    def name(self) -> str:
+        """The period as people say it, "so far" where it runs."""
+        return f"{span_name(self.period)} so far" if self.running else span_name(self.period)
+
+    @cached_property
+    def comparison(self) -> Comparison | None:
+        """The days that are compared with those before; None where there is nothing to compare with."""
+        return compare(self.asked)
+
+    @property
+    def nothing_before(self) -> str:
+        """Why there is no comparison."""
+        name, before = days_name(self.period), days_name(period_before(self.period))
+        if self.asked.before is None:
+            return f"There is nothing to compare with: the snapshot does not hold {before}, the period before."
+        if not _frame(self.asked.before).height:
+            return f"There is nothing to compare with: no account has a record of {before}, the period before."
+        return f"There is nothing to compare yet: no whole day of {name} is there."
 
     @cached_property
     def coverage(self) -> Coverage:
@@ -184,6 +213,10 @@ class Book:
 
 def _frame(records: Native) -> pl.DataFrame:
     return cast("pl.DataFrame", records.original)
+
+
+def _day_name(moment: datetime, *, month: bool = True, year: bool = True) -> str:
+    return f"{moment.day}" + (f" {moment:%B}" if month or year else "") + (f" {moment:%Y}" if year else "")
 
 
 def _named(bill: pl.DataFrame) -> pl.DataFrame:
@@ -297,6 +330,24 @@ def label_of(integration: str | None) -> str:
     """Give a vendor's name as people write it."""
     known = INTEGRATIONS.get(integration or "")
     return known.label if known is not None else integration or "unknown"
+
+
+def days_name(span: Period) -> str:
+    """Write a period as a sentence has it: a month by its name, a day with its weekday, else its first and last day.
+
+    >>> days_name(Period.parse("2026-10")), days_name(Period.parse("2026-10-04"))
+    ('October 2026', 'Sunday 4 October 2026')
+    >>> days_name(Period.parse(("2026-10-01", "2026-10-22"))), days_name(Period.parse(("2026-09-28", "2026-10-05")))
+    ('1 to 21 October 2026', '28 September to 4 October 2026')
+    """
+    named = span_name(span)
+    if not named[0].isdigit() or named.isdigit():
+        return named
+    first, last = span.start, span.end - _INSTANT
+    if first.date() == last.date():
+        return f"{first:%A} {_day_name(first)}"
+    same = (first.year == last.year, first.month == last.month)
+    return f"{_day_name(first, month=not all(same), year=not same[0])} to {_day_name(last)}"
 
 
 def span_name(span: Period) -> str:

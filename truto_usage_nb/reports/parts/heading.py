@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from truto_usage_nb.reports.parts.book import Book, span_name
+from truto_usage_nb.reports.parts.book import Book
 from truto_usage_nb.reports.parts.markup import Html, plural
 from truto_usage_nb.reports.parts.silence import nothing_came, silent_names
 from truto_usage_nb.reports.parts.state import final_on, open_vendors, states
@@ -19,15 +19,19 @@ def head(book: Book) -> Html:
     """
     accounts = book.now["integrated_account_id"].drop_nulls().unique(maintain_order=True).to_list()
     facts = {
-        "Period": f"{book.period.start:%Y-%m-%d} to {book.period.end:%Y-%m-%d}, end excluded, UTC",
+        "Period": f"{book.period.start:%Y-%m-%d} to {book.period.end:%Y-%m-%d}, end excluded, UTC{_loaded(book)}",
         plural(len(accounts), "account"): ", ".join(accounts) or "none has a record",
         "Records": f"{book.now.height:,}",
         "Snapshot": book.hash[:16],
     }
     cells = "".join(f"<dl><dt>{escape(name)}</dt><dd>{escape(value)}</dd></dl>" for name, value in facts.items())
-    name = escape(span_name(book.period)) + (": no record came" if nothing_came(book) else "")
+    name = escape(book.name) + (": no record came" if nothing_came(book) else "")
     below = _partial(book) + _silent(book)
     return Html(f'<p class="lead">{name} {_badge(book)}</p>\n<div class="strip">{cells}</div>{below}')
+
+
+def _loaded(book: Book) -> str:
+    return f"; loaded on {book.result.fetched_at:%Y-%m-%d}, so far" if book.running else ""
 
 
 def state_line(book: Book) -> str:

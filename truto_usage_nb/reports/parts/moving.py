@@ -5,10 +5,8 @@ from __future__ import annotations
 import polars as pl
 
 from truto_usage_nb import plots
-from truto_usage_nb.planning import Period
-from truto_usage_nb.questions import cost_change
-from truto_usage_nb.reports.loading import period_before
-from truto_usage_nb.reports.parts.book import UNSTATED, Book, label_of, span_name
+from truto_usage_nb.questions.changes import changed
+from truto_usage_nb.reports.parts.book import UNSTATED, Book, days_name, label_of
 from truto_usage_nb.reports.parts.markup import Html, note, notes
 from truto_usage_nb.reports.parts.pictures import drawn
 from truto_usage_nb.reports.parts.silence import uncompared_told
@@ -23,34 +21,34 @@ _EXPLAINED = (
     "a vendor without cost on the other side."
 )
 
+_DAYS_ALONE = (
+    "Only days are compared that every account holds. What is stated for longer than a day, such as Datadog's month, is "
+    "left out of both sides: nobody knows how much of it is of these days."
+)
+
 
 def bridge(book: Book, by: str = "integration") -> Html:
-    """Show the change from the period before, taken apart so that it adds up; say why where it cannot be."""
-    every = _grain(book.period)
-    both = book.asked.both_without(book.one_sided)
+    """Show the change from the period before, taken apart so that it adds up; say why where there is none.
+
+    A month that runs is held against the same days of the month before, without what is stated for longer than a day.
+    """
+    both, held = book.asked.both_without(book.one_sided), book.comparison
     if both is None:
-        return note("The snapshot does not hold the period before, so there is nothing to compare with.")
-    if every is None:
-        return note("A bridge compares whole months or single days; this period is neither.")
+        return note(book.nothing_before)
     left_out = notes(uncompared_told(book))
     if both.original.is_empty() or book.plain.is_empty() or (book.before is not None and book.before.is_empty()):
         return note("No account has records of both periods, so there is nothing to compare.") + left_out
-    start = period_before(book.period).start
-    change = book.hear(
-        lambda: cost_change(both, by, every=every, before=f"{start:%Y-%m-%d}", after=f"{book.period.start:%Y-%m-%d}"),
-        of=book.reach,
-    )
-    names = (span_name(period_before(book.period)), span_name(book.period))
+    if held is None:
+        return note(book.nothing_before) + left_out
+    change = book.hear(lambda: changed(both, by, held.sides), of=book.reach)
+    more = " so far" if held.so_far else ""
+    names = (days_name(held.before), f"{days_name(held.now)}{more}")
     caption = f"From {names[0]} to {names[1]}: what moved the cost"
     shown = change.filter(pl.col("currency").is_not_null())
-    chart = drawn(book, plots.bridge, shown.filter(pl.col("currency") != UNSTATED), of=shown, caption=caption)
-    return chart + _table(book, shown, by, names) + left_out
-
-
-def _grain(span: Period) -> str | None:
-    if span == Period.parse(f"{span.start:%Y-%m}"):
-        return "1mo"
-    return "1d" if span == Period.parse(f"{span.start:%Y-%m-%d}") else None
+    stated = shown.filter(pl.col("currency") != UNSTATED)
+    chart = drawn(book, plots.bridge, stated, names=names, of=shown, caption=caption)
+    below = note(_DAYS_ALONE) if held.so_far else Html("")
+    return chart + _table(book, shown, by, names) + below + left_out
 
 
 def _table(book: Book, change: pl.DataFrame, by: str, names: tuple[str, str]) -> Html:

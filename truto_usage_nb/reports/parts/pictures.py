@@ -9,7 +9,8 @@ import polars as pl
 from truto_usage_nb import plots
 from truto_usage_nb.costs.ruled import asked
 from truto_usage_nb.native import Native
-from truto_usage_nb.reports.parts.book import UNSTATED, Book, label_of, span_name
+from truto_usage_nb.plots.figures import add_to_title
+from truto_usage_nb.reports.parts.book import UNSTATED, Book, label_of
 from truto_usage_nb.reports.parts.markup import Html, figure, note
 
 __all__ = ["bars_chart", "drawn", "list_chart", "price_chart", "time_chart"]
@@ -22,7 +23,12 @@ def drawn(book: Book, chart: Any, *arguments: Any, caption: str, of: pl.DataFram
     """
     there = set(of["currency"].drop_nulls())
     left = note("Amounts whose currency nobody stated are in the tables and not drawn.")
-    shown = Html("") if there <= {UNSTATED} else figure(book.hear(lambda: chart(*arguments, **options)), caption)
+    shown = Html("")
+    if not there <= {UNSTATED}:
+        made = book.hear(lambda: chart(*arguments, **options))
+        if book.running:
+            add_to_title(made, "so far")
+        shown = figure(made, caption)
     return shown + left if UNSTATED in there else shown
 
 
@@ -69,4 +75,4 @@ def _vendors(lines: pl.DataFrame, by: str) -> tuple[Native, str]:
 
 
 def _titled(book: Book, caption: str) -> str:
-    return f"{caption}, {span_name(book.period)}"
+    return f"{caption}, {book.name}"

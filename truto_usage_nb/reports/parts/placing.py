@@ -6,12 +6,14 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from truto_usage_nb.reports.parts.book import Book, label_of
+from truto_usage_nb.reports.parts.book import Book, days_name, label_of
 from truto_usage_nb.reports.parts.markup import Html, joined, note
 from truto_usage_nb.reports.parts.silence import silent_names, uncompared_told
 from truto_usage_nb.reports.parts.tables import NOBODY, PINNED, millions, part, price, share, spend, table, text
 
 __all__ = ["by_product", "unit_prices", "where"]
+
+_LEFT_OUT = "What is stated for longer than a day, such as Datadog's month, is not compared: nobody knows its days."
 
 
 def where(book: Book, by: str, title: str, *, top: int = 12) -> Html:
@@ -42,7 +44,7 @@ def with_shares(lines: pl.DataFrame) -> pl.DataFrame:
 
 def shares_table(book: Book, lines: pl.DataFrame, by: str, title: str, *, top: int = 12) -> Html:
     """Show cost and share by a column of names."""
-    columns = {by: text(title), "cost": spend("Cost"), "share": part("Share")}
+    columns = {by: text(title), "cost": spend("Cost so far" if book.running else "Cost"), "share": part("Share")}
     return table(lines, columns, order=book.currencies, name=f"where-{by}", totals=("cost", "share"), top=top)
 
 
@@ -74,35 +76,42 @@ def unit_prices(book: Book, *, top: int = 15) -> Html:
 
 
 def by_product(book: Book, integrations: Sequence[str], *, top: int = 25) -> Html:
-    """Show the products of vendors that sell no tokens, with what each cost in the period before."""
+    """Show the products of vendors that sell no tokens, with what each cost in the period before.
+
+    Of a period that runs the days so far stand beside the same days before; what is stated for longer has none.
+    """
     lines = _products(book.bill, book, integrations)
     columns = {
         "vendor": text("Vendor"),
         "product_name": text("Product"),
-        "cost": spend("Cost"),
+        "cost": spend("Cost so far" if book.running else "Cost"),
         "share": part("Share"),
     }
-    if book.bill_before is not None:
-        was = _products(book.bill_before, book, integrations).select(
-            "integration", "product_name", "currency", was="cost"
+    held, before = book.comparison, book.bill_before
+    below: tuple[str, ...] = ()
+    if held is not None and before is not None:
+        keys = ["integration", "product_name", "currency"]
+        was, now = (
+            _products(held.cut(bill, earlier=earlier), book, integrations).select(*keys, pl.col("cost").alias(name))
+            for bill, earlier, name in ((before, True, "was"), (book.bill, False, "of_days"))
         )
-        lines = lines.join(
-            was, on=["integration", "product_name", "currency"], how="full", coalesce=True, nulls_equal=True
-        )
-        apart = _apart(book)
-        change = pl.col("cost").fill_null(0.0) - pl.col("was").fill_null(0.0)
-        lines = lines.with_columns(
-            change=pl.when(~pl.col("integration").is_in(apart).fill_null(value=False)).then(change)
-        )
-        columns |= {"was": spend("Before"), "change": spend("Change")}
+        lines = lines.join(was, on=keys, how="full", coalesce=True, nulls_equal=True)
+        lines = lines.join(now, on=keys, how="left", nulls_equal=True)
+        change = pl.col("of_days").fill_null(0.0) - pl.col("was").fill_null(0.0)
+        known = pl.col("was").is_not_null() | pl.col("of_days").is_not_null()
+        known &= ~pl.col("integration").is_in(_apart(book)).fill_null(value=False)
+        lines = lines.with_columns(change=pl.when(known).then(change))
+        columns |= {"of_days": spend(f"{days_name(held.now)}")} if held.so_far else {}
+        columns |= {"was": spend(days_name(held.before)), "change": spend("Change")}
+        below = (*((_LEFT_OUT,) if held.so_far else ()), *(uncompared_told(book) if _apart(book) else ()))
     if not lines.height:
         silent = silent_names(view for view in book.silent if view.integration in integrations)
         came = note(f"No record came of {joined(silent)}.") if silent else Html("")
         return Html(f"<p>No cost of {' or '.join(label_of(name) for name in integrations)} in this period.</p>") + came
     lines = with_shares(lines).with_columns(vendor=_vendor())
     lines = lines.sort(["currency", "cost"], descending=[False, True], nulls_last=True)
-    below = uncompared_told(book) if "change" in columns and _apart(book) else ()
-    totals = ("cost", "share", "was") if below else ("cost", "share", "was", "change")
+    sums = ("cost", "share", "of_days", "was", *(() if _apart(book) else ("change",)))
+    totals = tuple(name for name in sums if name in columns)
     return table(lines, columns, order=book.currencies, name="products", totals=totals, top=top, below=below)
 
 

@@ -81,7 +81,12 @@ def by_person(book: Book, *, top: int | None = None) -> Html:
     label = _first_label(book) if book.labels is not None else None
     columns = {"user_email": text("Person"), **({label: text(label.capitalize())} if label else {})}
     shown = table(
-        lines, {**columns, "cost": spend("Cost")}, order=book.currencies, name="people", totals=("cost",), top=top
+        lines,
+        {**columns, "cost": spend("Cost so far" if book.running else "Cost")},
+        order=book.currencies,
+        name="people",
+        totals=("cost",),
+        top=top,
     )
     shown = shown + csv_link(book, lines.drop(PINNED), "people")
     if label is None:
