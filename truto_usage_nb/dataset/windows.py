@@ -44,8 +44,8 @@ def uncovered(reach: Period, held: Iterable[Period]) -> list[Period]:
             left.append(Period(start, min(each.start, reach.end)))
         start = max(start, each.end)
         if start >= reach.end:
-            break
-    return [piece for piece in [*left, Period(start, reach.end)] if piece.start < piece.end]
+            return left
+    return [*left, Period(start, reach.end)]
 
 
 def to_fetch(windows: Sequence[Period], kept: Sequence[Period], old: Sequence[Period], plan: Plan) -> list[Period]:
