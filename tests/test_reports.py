@@ -210,6 +210,21 @@ def test_a_notebook_without_a_kernels_name_runs_and_a_pipe_gets_the_page(snapsho
     assert (tmp_path / "pipe.html").is_fifo()
 
 
+@kernel
+def test_a_snapshot_that_is_kept_in_a_pipe_is_read_from_a_file_all_the_same(tmp_path):
+    path = notebook(tmp_path / "plain.ipynb", "import truto_usage_nb as tu\nprint(tu.read_result(snapshot))")
+    os.mkfifo(tmp_path / "kept.parquet")
+    got = []
+    reader = threading.Thread(target=lambda: got.append((tmp_path / "kept.parquet").read_bytes()))
+    reader.start()
+    options = {"sandbox": True, "accounts": ["confluent"], "period": "2026-09-14", "progress": False}
+    page = tu.render_report(path, tmp_path / "page.html", keep_snapshot=tmp_path / "kept.parquet", **options)
+    reader.join()
+    assert "UsageResult(42 records of confluent" in page.read_text(encoding="utf-8")
+    (tmp_path / "file.parquet").write_bytes(got[0])
+    assert tu.read_result(tmp_path / "file.parquet").polars.height == 42
+
+
 def test_a_parameters_cell_that_is_more_than_python_is_refused(tmp_path):
     path = notebook(tmp_path / "magic.ipynb", parameters='%matplotlib inline\nsnapshot = ""')
     with pytest.raises(InputError, match=r"the cell tagged `parameters` of .* is not plain Python"):

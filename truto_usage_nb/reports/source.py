@@ -11,6 +11,7 @@ from truto_usage_nb.errors import InputError
 from truto_usage_nb.planning import Period
 from truto_usage_nb.reports.progress import Show
 from truto_usage_nb.reports.shelf import Notebook
+from truto_usage_nb.writing import is_stream
 
 if TYPE_CHECKING:
     from truto_usage_nb.client import Client
@@ -55,9 +56,12 @@ class Source:
         self._read(notebook, parameters)
         if self.snapshot is not None:
             return Path(self.snapshot)
-        kept = scratch / "usage.parquet" if self.keep_snapshot is None else self.keep_snapshot
         result = self._load(notebook, parameters, show)
-        return result.save(kept)
+        if self.keep_snapshot is not None:
+            kept = result.save(self.keep_snapshot)
+            if not is_stream(kept):
+                return kept
+        return result.save(scratch / "usage.parquet")
 
     def _read(self, notebook: Notebook, parameters: Mapping[str, Any]) -> None:
         """Read the snapshots that a cell is going to read: what is wrong with one is said here, and not by the cell."""
