@@ -23,7 +23,7 @@ import narwhals.stable.v2 as nw
 import polars as pl
 
 from truto_usage_nb.decimals import Frame, as_it_is, collect, decimals_in, figures_as_numbers, kept
-from truto_usage_nb.errors import FrameError, MissingExtraError, did_you_mean
+from truto_usage_nb.errors import FrameError, MissingExtraError, nearest
 
 Kind = Literal["polars", "polars_lazy", "pandas", "pandas_arrow", "pyarrow", "duckdb", "dask", "pyspark"]
 T = TypeVar("T")
@@ -128,6 +128,8 @@ def _seen(native: Any) -> Frame:
 def _kind_of(frame: Any) -> Kind:
     if isinstance(frame, pl.DataFrame):
         return "polars"
+    if hasattr(frame, "polars") and hasattr(frame, "queries"):  # a result, which this room does not know
+        raise FrameError(f"This is not {KINDS}: {type(frame).__name__}. Give its frame: result.polars or result.frame.")
     try:
         seen = _seen(frame)
     except TypeError as error:
@@ -164,10 +166,10 @@ def require(native: Native, columns: tuple[str, ...], purpose: str) -> None:
     have = native.columns
     missing = [column for column in columns if column not in have]
     if missing:
-        hint = did_you_mean(missing[0], have)
+        some = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
         raise FrameError(
-            f"{purpose} needs the column{'s' if len(missing) > 1 else ''} {', '.join(missing)}, "
-            f"which this frame does not have.{hint} Load it with load_usage, or rename its columns back."
+            f"{purpose} needs the column{'s' if len(missing) > 1 else ''} {some}, which this frame does not have."
+            f"{nearest(missing[0], have)} Load it with load_usage, or rename its columns back."
         )
 
 
@@ -222,7 +224,17 @@ def _change(part: Any, change: Callable[[Native], Frame]) -> Any:
 
 
 def with_instants(native: Native, frame: Frame, columns: Mapping[str, str]) -> Frame:
-    """Add microseconds since 1970-01-01T00:00Z: new name by the name of a column of times."""
+    """Add microseconds since 1970-01-01T00:00Z: new name by the name of a column of times.
+
+    Raises FrameError for a column of anything else.
+    """
+    types = frame.collect_schema()
+    for column in columns.values():
+        if types[column].is_numeric() or types[column] in (nw.String, nw.Boolean):
+            raise FrameError(
+                f"{column} holds {types[column]}, not times, as after a CSV. Keep a frame as Parquet, or with "
+                f"UsageResult.save; or make its columns times, integers and texts again as load_usage gives them."
+            )
     if native.kind == "duckdb":
         parts = ", ".join(f'epoch_us("{column}") AS "{name}"' for name, column in columns.items())
         relation: Any = frame.to_native()

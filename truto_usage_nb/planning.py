@@ -41,6 +41,16 @@ class Period:
     start: datetime
     end: datetime
 
+    def __post_init__(self) -> None:
+        """Refuse a bound without a zone, and an end that is not after the start; keep both in UTC."""
+        for name in ("start", "end"):
+            value = getattr(self, name)
+            if not isinstance(value, datetime):
+                raise PeriodError(f"Period({name}={value!r}) is not a datetime; Period.parse reads dates and texts")
+            object.__setattr__(self, name, _bound(value))
+        if self.end <= self.start:
+            raise PeriodError(f"period {self} is empty: its end, which is excluded, must lie after its start")
+
     @classmethod
     def parse(cls, what: Any) -> Period:
         """Read "2026", "2026-10", "2026-10-05" or a pair of dates, datetimes or texts.
@@ -71,9 +81,7 @@ def _named(text: str) -> Period:
     year, month, day = (None if part is None else int(part) for part in parts.groups())
     assert year is not None
     try:
-        start = (
-            _midnight(date(year, month or 1, day or 1)) if (month, day).count(0) == 0 else _midnight(date(year, 0, 1))
-        )
+        start = _midnight(date(year, 1 if month is None else month, 1 if day is None else day))
         if day is not None:
             return Period(start, start + _DAY)
         return Period(start, _next_month(start) if month is not None else _midnight(date(year + 1, 1, 1)))
@@ -82,10 +90,10 @@ def _named(text: str) -> Period:
 
 
 def _pair(start: Any, end: Any) -> Period:
-    period = Period(_bound(start), _bound(end))
-    if period.end <= period.start:
+    first, last = _bound(start), _bound(end)
+    if last <= first:
         raise PeriodError(f"period=({start!r}, {end!r}) is empty: its end, which is excluded, must lie after its start")
-    return period
+    return Period(first, last)
 
 
 def _bound(value: Any) -> datetime:

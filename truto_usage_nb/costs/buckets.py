@@ -13,7 +13,7 @@ where there are two. An hour that comes twice is two buckets.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 import polars as pl
 
@@ -31,12 +31,13 @@ DAY_LENGTH = 3
 
 def check_calendar(every: str | None, time_zone: str) -> None:
     """Refuse a bucket or a zone that does not exist."""
-    if every is not None and every not in EVERY:
+    if every is not None and (not isinstance(every, str) or every not in EVERY):
         raise InputError(f"every={every!r} is not allowed.{did_you_mean(every, EVERY)} Allowed: {', '.join(EVERY)}.")
     try:
         ZoneInfo(time_zone)
-    except (ZoneInfoNotFoundError, ValueError) as error:
-        raise InputError(f"time_zone={time_zone!r} is no time zone; write it like 'Europe/Berlin'.") from error
+    except (ZoneInfoNotFoundError, ValueError, TypeError, OSError) as error:
+        near = did_you_mean(time_zone, available_timezones()) if isinstance(time_zone, str) else ""
+        raise InputError(f"time_zone={time_zone!r} is no time zone; write it like 'Europe/Berlin'.{near}") from error
 
 
 def needs_hours(every: str | None, time_zone: str) -> bool:

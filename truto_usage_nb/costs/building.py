@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,7 +15,7 @@ from truto_usage_nb.costs.facts import Said
 from truto_usage_nb.costs.guard import checked
 from truto_usage_nb.costs.matching import match
 from truto_usage_nb.costs.records import within_period
-from truto_usage_nb.errors import tell
+from truto_usage_nb.errors import InputError, tell
 from truto_usage_nb.native import Native
 
 __all__ = ["RESERVED", "Question", "added_up", "build", "matched", "ordered"]
@@ -55,9 +55,16 @@ class Question:
         """Check the words before anything is read."""
         check_choices(choices, measure)
         check_calendar(every, time_zone)
-        names = (by,) if isinstance(by, str) else tuple(by or ())
+        names = _columns(by)
         check_dims(names, RESERVED)
         return cls(names, every, time_zone, measure, choices, kinds)
+
+
+def _columns(by: Any) -> tuple[str, ...]:
+    names = () if by is None else (by,) if isinstance(by, str) or not isinstance(by, Iterable) else tuple(by)
+    if isinstance(by, bytes | Mapping) or not all(isinstance(name, str) and name for name in names):
+        raise InputError(f"by={by!r} is no column's name; give one or a list of them, such as by=['surface'].")
+    return names
 
 
 def build(native: Native, question: Question) -> pl.DataFrame:

@@ -5,10 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, TypedDict
 
+from truto_usage_nb.costs.currencies import ISO_4217, UNSTATED
 from truto_usage_nb.errors import InputError, did_you_mean
+from truto_usage_nb.schema import folded_currency
 from truto_usage_nb.series import SERIES, TotalMeans
 
-__all__ = ["MEASURES", "Choices", "Measure", "PositiveCredits", "check_choices", "check_credits", "check_totals"]
+__all__ = [
+    "MEASURES",
+    "Choices",
+    "Measure",
+    "PositiveCredits",
+    "check_choices",
+    "check_credits",
+    "check_currency",
+    "check_totals",
+]
 
 Measure = Literal["billed", "list", "payable"]
 MEASURES = ("billed", "list", "payable")
@@ -17,6 +28,8 @@ TOTALS = ("billed", "list", "with_included")
 KEPT = ("money", "tokens")
 PositiveCredits = Literal["reduction", "as_stated"]
 CREDITS = ("reduction", "as_stated")
+_KEEP = "{'claude': {'money': 'user_cost'}}"
+_OF_A_TABLE = ("by", "every", "time_zone", "measure", "exchange_rates")
 
 
 class Choices(TypedDict, total=False):
@@ -59,23 +72,31 @@ def check_choices(choices: Mapping[str, Any], measure: str) -> None:
         )
     if choices.get("granularity") is not None:
         _one_of("granularity", choices["granularity"], ("minute", "hour", "day", "week", "month", "longer"))
-    for contract in (choices.get("contract") or {}).values():
-        _one_of("contract", contract, CONTRACTS)
+    for account, contract in _mapping("contract", choices.get("contract"), "{'account': 'prepaid'}").items():
+        _one_of(f"contract[{account!r}]", contract, CONTRACTS)
+    account = choices.get("keep_account")
+    if account is not None and not isinstance(account, str):
+        raise InputError(f"keep_account={account!r} is no account; give the id of one of those that it shall be.")
+    check_currency("billing_currency", choices.get("billing_currency"))
     check_totals(choices.get("total_means"))
     check_credits(choices.get("positive_credits", "reduction"))
-    for integration, includes in (choices.get("input_includes_cache") or {}).items():
+    cached = _mapping("input_includes_cache", choices.get("input_includes_cache"), "{'cursor': True}")
+    for integration, includes in cached.items():
         _one_of("input_includes_cache: integration", integration, tuple(SERIES))
         _one_of(f"input_includes_cache[{integration!r}]", includes, (True, False))
-    _check_keep(choices.get("keep") or {})
+    _check_keep(_mapping("keep", choices.get("keep"), _KEEP))
     unknown = set(choices) - set(Choices.__annotations__)
     if unknown:
         name = sorted(unknown)[0]
-        raise InputError(f"{name} is not a choice of a cost table.{did_you_mean(name, Choices.__annotations__)}")
+        known = (*_OF_A_TABLE, *Choices.__annotations__)
+        raise InputError(
+            f"{name}= is not a choice of a cost table.{did_you_mean(name, known)} Choices: {', '.join(known)}."
+        )
 
 
 def check_totals(total_means: Mapping[str, str] | None) -> None:
     """Refuse an integration, or a meaning, that does not exist."""
-    for integration, meaning in (total_means or {}).items():
+    for integration, meaning in _mapping("total_means", total_means, "{'cursor': 'list'}").items():
         _one_of("total_means: integration", integration, tuple(SERIES))
         _one_of(f"total_means[{integration!r}]", meaning, TOTALS)
 
@@ -85,10 +106,26 @@ def check_credits(positive_credits: str) -> None:
     _one_of("positive_credits", positive_credits, CREDITS)
 
 
+def check_currency(name: str, currency: object) -> None:
+    """Refuse a currency that does not exist."""
+    if currency is None:
+        return
+    word = folded_currency(currency) if isinstance(currency, str) else None
+    if word is None or word not in ISO_4217 | {UNSTATED}:
+        near = did_you_mean(word or "", ISO_4217)
+        raise InputError(f"{name}={currency!r} is no currency of ISO 4217, such as USD.{near}")
+
+
+def _mapping(name: str, value: Any, like: str) -> Mapping[Any, Any]:
+    if value is not None and not isinstance(value, Mapping):
+        raise InputError(f"{name}={value!r} is no mapping; write it like {name}={like}.")
+    return value or {}
+
+
 def _check_keep(keep: Mapping[str, Mapping[str, str]]) -> None:
     for integration, kept in keep.items():
         _one_of("keep: integration", integration, tuple(SERIES))
-        for measure, series in kept.items():
+        for measure, series in _mapping(f"keep[{integration!r}]", kept, "{'money': 'user_cost'}").items():
             _one_of(f"keep[{integration!r}]: measure", measure, KEPT)
             names = tuple(each.name for each in SERIES[integration] if measure in each.states)
             _one_of(f"keep[{integration!r}][{measure!r}]", series, names)

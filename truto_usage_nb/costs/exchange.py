@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from typing import Any
 
 import polars as pl
 
+from truto_usage_nb.costs.choices import check_currency
+from truto_usage_nb.costs.currencies import CREDITS
 from truto_usage_nb.errors import FrameError, InputError
+from truto_usage_nb.schema import folded_currency
 
 Rate = float | tuple[float, str]
 Rates = Mapping[tuple[str, str], Rate]
@@ -14,6 +19,7 @@ Rates = Mapping[tuple[str, str], Rate]
 __all__ = ["Rate", "Rates", "with_rates"]
 
 GIVEN = "given by the caller"
+_LIKE = "{('EUR', 'USD'): 1.08}"
 
 
 def with_rates(table: pl.DataFrame, rates: Rates | None) -> pl.DataFrame:
@@ -24,8 +30,9 @@ def with_rates(table: pl.DataFrame, rates: Rates | None) -> pl.DataFrame:
     """
     if rates is None:
         return table
-    target = _target(rates)
-    known = {source.upper(): _pair(rate) for (source, _), rate in rates.items()} | {target: (1.0, "the same currency")}
+    given = _checked(rates, set(table["currency"].drop_nulls()))
+    target = _target(given)
+    known = {source: rate for (source, _), rate in given.items()} | {target: (1.0, "the same currency")}
     missing = sorted(
         {c for c in table.filter(pl.col("cost").is_not_null())["currency"] if c is not None and c not in known}
     )
@@ -44,12 +51,36 @@ def with_rates(table: pl.DataFrame, rates: Rates | None) -> pl.DataFrame:
     )
 
 
-def _target(rates: Rates) -> str:
-    targets = {to.upper() for _, to in rates}
+def _checked(rates: Any, held: set[str]) -> dict[tuple[str, str], tuple[float, str]]:
+    """The rates with their currencies as codes. Raises InputError for what is no rate between two currencies."""
+    if not isinstance(rates, Mapping):
+        raise InputError(f"exchange_rates={rates!r} names no currencies; write it like {_LIKE}.")
+    found: dict[tuple[str, str], tuple[float, str]] = {}
+    for pair, rate in rates.items():
+        if not isinstance(pair, tuple) or len(pair) != 2 or not all(isinstance(each, str) for each in pair):
+            raise InputError(f"exchange_rates has {pair!r}, which is no pair of currencies; write it like {_LIKE}.")
+        codes = (folded_currency(pair[0]) or "", folded_currency(pair[1]) or "")
+        for name, code, known in zip(("from", "to"), codes, (held | CREDITS, ()), strict=True):
+            if code not in known:
+                check_currency(f"exchange_rates: {name}", code)
+        if codes in found:
+            raise InputError(f"exchange_rates has a rate from {codes[0]} to {codes[1]} twice; keep one.")
+        found[codes] = _pair(pair, rate)
+    return found
+
+
+def _target(rates: Mapping[tuple[str, str], object]) -> str:
+    targets = {to for _, to in rates}
     if len(targets) != 1:
         raise InputError(f"exchange_rates must lead to one currency, not to {', '.join(sorted(targets)) or 'none'}.")
     return targets.pop()
 
 
-def _pair(rate: Rate) -> tuple[float, str]:
-    return (float(rate[0]), rate[1]) if isinstance(rate, tuple) else (float(rate), GIVEN)
+def _pair(pair: tuple[str, str], given: Any) -> tuple[float, str]:
+    rate, source = given if isinstance(given, tuple) and len(given) == 2 else (given, GIVEN)
+    usable = not isinstance(rate, bool | str) and hasattr(rate, "__float__") and isinstance(source, str)
+    if not usable or not 0 < float(rate) < math.inf:
+        raise InputError(
+            f"exchange_rates[{pair!r}]={given!r} is no rate; give a number above 0, or (rate, where it comes from)."
+        )
+    return float(rate), source

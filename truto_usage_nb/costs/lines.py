@@ -8,7 +8,7 @@ from typing import Any
 import narwhals.stable.v2 as nw
 import polars as pl
 
-from truto_usage_nb.costs.choices import PositiveCredits, check_credits, check_totals
+from truto_usage_nb.costs.choices import PositiveCredits, check_credits, check_currency, check_totals
 from truto_usage_nb.costs.facts import (
     NEEDED,
     NOTHING_SAID,
@@ -136,6 +136,7 @@ def cost_lines(
     `total_means` and `positive_credits` are those of `with_costs`.
     Raises FrameError where such records are there and the frame has no list of charges (Dask).
     """
+    check_currency("billing_currency", billing_currency)
     native = enter(frame)
     said = _said(total_means, positive_credits)
     facts = look(native, said=said)

@@ -11,7 +11,7 @@ import polars as pl
 
 from truto_usage_nb.costs.digest import DAY, OVERHANG, Digest
 from truto_usage_nb.costs.duplicates import repeated
-from truto_usage_nb.errors import DuplicateError, FrameError, OverhangError, OverlapError
+from truto_usage_nb.errors import DuplicateError, FrameError, OverhangError, OverlapError, did_you_mean
 from truto_usage_nb.native import Native, collect, suspects, with_instants
 from truto_usage_nb.repeats import CONTESTED, RECORD, contest, day
 from truto_usage_nb.schema import RECORD_KEY
@@ -46,6 +46,7 @@ def within_period(native: Native, decided: str | None) -> tuple[Native, list[str
 
 def check_records(native: Native, digest: Digest, choices: Mapping[str, Any]) -> Digest:
     """Refuse, or leave out as told, what must not be added up. Raises DuplicateError, OverlapError."""
+    _refuse_strangers(digest, choices)
     if choices.get("overlap", "check") == "allow":
         return digest
     few = int(digest.rows["records"].sum()) <= LIMIT
@@ -54,6 +55,22 @@ def check_records(native: Native, digest: Digest, choices: Mapping[str, Any]) ->
     if "datadog" in digest.rows["integration"]:
         native.once("totals", lambda: _refuse_totals_beside_parts(native))
     return _linked_twice(native, digest, choices.get("keep_account"), every_day=few)
+
+
+def _refuse_strangers(digest: Digest, choices: Mapping[str, Any]) -> None:
+    """Refuse an account that no record is of: a misspelt one would silently decide nothing."""
+    known = digest.rows["integrated_account_id"].drop_nulls().unique().sort().to_list()
+    if not known or choices.get("overhang") == "drop":  # which may leave out all that an account has
+        return
+    kept = choices.get("keep_account")
+    named = [("contract", account) for account in choices.get("contract") or ()]
+    for name, account in [*named, *([("keep_account", kept)] if kept is not None else [])]:
+        if account not in known:
+            some = ", ".join(known[:12]) + (f" and {len(known) - 12} more" if len(known) > 12 else "")
+            raise FrameError(
+                f"{name} names {account!r}, which is none of the accounts of this frame."
+                f"{did_you_mean(account, known)} It has {some}."
+            )
 
 
 def of_accounts(native: Native, digest: Digest) -> Native:

@@ -134,6 +134,7 @@ class Integrations:
         One that the token may not look up is None, or, if it is `needed`, an error.
         """
         names = list(dict.fromkeys(names))
+        _refuse_strangers(given, names)
         said = {name: integration_given(given, name) for name in names}
         found = await asyncio.gather(*(self._one(name, said[name], needed) for name in names))
         each = dict(zip(names, found, strict=True))
@@ -159,6 +160,17 @@ class Integrations:
                     raise
                 return None
         return self.known[account]
+
+
+def _refuse_strangers(given: Any, names: list[str | None]) -> None:
+    """Refuse an account that is not asked: a misspelt one would silently decide nothing."""
+    for account in given if isinstance(given, Mapping) else ():
+        if account not in names:
+            known = [str(name) for name in names if name is not None]
+            raise IntegrationUnknownError(
+                f"integration= names {account!r}, which is no account of this load.{did_you_mean(account, known)} "
+                f"Its accounts: {', '.join(known) or 'none that has a name'}"
+            )
 
 
 def integration_given(integration: Any, account: str | None) -> Integration | None:

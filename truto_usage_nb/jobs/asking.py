@@ -48,7 +48,10 @@ def _labelled(what: Any) -> Iterator[tuple[str, Any]]:
         yield _label(what), what
     elif isinstance(what, Mapping):
         for label, one in what.items():
-            for each in [one] if isinstance(one, str | UsageQuery) else one:
+            several = isinstance(one, Iterable) and not isinstance(one, str | UsageQuery | Mapping)
+            for each in one if several else [one]:
+                if each is None:
+                    raise QueryError(f"{label!r} names no account: None; give an account id, a UsageQuery, or a list")
                 yield str(label), each
     elif isinstance(what, Iterable):
         for one in what:
@@ -74,9 +77,16 @@ def _with_parameters(one: Any, parameters: Mapping[str, Any]) -> Iterator[UsageQ
         yield query.replace(**parameters)
         return
     if not isinstance(report_type, Iterable):
-        raise QueryError(f"report_type={report_type!r} is not allowed; give one of them or a list")
+        raise QueryError(f"report_type={report_type!r} is not allowed; give one of them or a list. {_report_types()}")
+    report_type = list(report_type)
+    if not report_type:
+        raise QueryError(f"report_type={report_type!r} names none; leave it out, or give some. {_report_types()}")
     for each in report_type:
         yield query.replace(**{**parameters, "report_type": each})
+
+
+def _report_types() -> str:
+    return f"Allowed: {', '.join(PARAMETERS['report_type'].allowed)}"
 
 
 def _refuse_twice(found: list[Asked]) -> None:
