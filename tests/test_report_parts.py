@@ -197,7 +197,25 @@ def test_a_person_stands_once_under_the_newest_mail_and_by_team_as_each_record_s
     teams = pl.DataFrame({"email": ["ann@x.com"], "team": ["red"]})
     assert parts.person_lines(book_of(records, labels=teams)).select("user_email", "team", "cost").rows() == [
         ("a.smith@x.com", "(unlabelled)", 6.0), ("a.smith@x.com", "red", 1.0),
-        (f"{NOBODY} OpenAI Codex", "(unlabelled)", 8.0),
+        (f"{NOBODY} OpenAI Codex", NOBODY, 8.0),  # nobody's by team as by person, in one word
+    ]  # fmt: skip
+    by_team = parts.label_lines(book_of(records, labels=teams), "team").select("team", "cost").rows()
+    assert by_team == [("red", 1.0), (f"{NOBODY} OpenAI Codex", 8.0), ("(unlabelled) OpenAI Codex", 6.0)]
+
+
+def test_money_without_a_person_has_one_word_in_every_table_of_showback():
+    """Datadog tells nobody: $5. Cursor's ann is in the table of people, $2, and bob is not, $3."""
+    records = [
+        record("d", "datadog", "2026-10-01", charged(committed=5)),
+        record("u", "cursor", "2026-10-02", charged(total=2), user={"email": "ann@x.com"}),
+        record("u", "cursor", "2026-10-03", charged(total=3), user={"email": "bob@x.com"}),
+    ]
+    book = book_of(records, labels=pl.DataFrame({"email": ["ann@x.com"], "team": ["red"]}))
+    assert parts.label_lines(book, "team").select("team", "cost").rows() == [
+        ("red", 2.0), (f"{NOBODY} Datadog", 5.0), ("(unlabelled) Cursor", 3.0),
+    ]  # fmt: skip
+    assert parts.person_lines(book).select("user_email", "team", "cost").rows() == [
+        ("bob@x.com", "(unlabelled)", 3.0), ("ann@x.com", "red", 2.0), (f"{NOBODY} Datadog", NOBODY, 5.0),
     ]  # fmt: skip
 
 
@@ -230,6 +248,23 @@ def test_seats_are_those_of_the_vendors_that_were_loaded(book):
         ("OpenAI Codex", "idle@example.com", "never seen", 25.0),
         ("OpenAI Codex", RTL, "seen, not on the roster", None),
     ]
+
+
+def test_seats_of_the_roster_and_people_seen_beside_it_are_two_numbers():
+    """The roster has two seats, one of them never seen; three people were seen, of whom two have no seat."""
+    users = [{"email": f"{n}@x.com"} for n in (1, 2, 3)]
+    records = [record("u", "cursor", f"2026-10-0{n + 1}", charged(total=1), user=user) for n, user in enumerate(users)]
+        record("u", "cursor", f"2026-10-0{n}", charged(total=1), user={"email": f"{n}@x.com"}) for n in (1, 2, 3)
+    ]
+    roster = pl.DataFrame({"integration": ["cursor"] * 2, "email": ["1@x.com", "nobody@x.com"]})
+    markup = parts.seat_summary(book_of(records, roster=roster)).markup
+    heads = re.findall(r"<th[^>]*>([^<]+)</th>", markup)
+    assert heads[:6] == ["Vendor", "Seats on the roster", "Active", "Idle", "Never seen", "People seen beside it"]
+    assert re.findall(r"<td[^>]*>([^<]*)</td>", markup[markup.index("Cursor") :])[:5] == ["2", "1", "0", "1", "2"]
+    alone = parts.seat_summary(book_of(records)).markup
+    assert "People seen" in alone
+    assert "Seats on the roster" not in alone
+    assert "People seen by vendor" in parts.seat_chart(book_of(records)).markup
 
 
 def test_a_table_adds_up_block_by_block_and_folds_the_small():

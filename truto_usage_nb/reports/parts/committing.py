@@ -16,6 +16,7 @@ from truto_usage_nb.reports.parts.tables import Column, count, day, millions, sp
 
 __all__ = ["commitments", "idle_seats", "seat_chart", "seat_list", "seat_summary"]
 
+BESIDE = "seen, not on the roster"
 _SUMS = {
     "charges_committed": spend("Committed"),
     "charges_on_demand": spend("On demand"),
@@ -50,21 +51,31 @@ def commitments(book: Book) -> Html:
 
 def seat_list(book: Book) -> pl.DataFrame:
     """Give `tu.seats` of everything that the snapshot holds, of the vendors that tell a person."""
-    held = book.result.polars["integration"].unique().implode()
-    roster = None if book.roster is None else book.roster.filter(pl.col("integration").is_in(held))
-    roster = None if roster is None or roster.is_empty() else roster
+    roster = _roster(book)
     found = cast("pl.DataFrame", book.hear(lambda: seated(book.result.polars, roster, book.seat_prices)))
     return found.with_columns(vendor=pl.col("integration").map_elements(label_of, pl.String))
 
 
+def _roster(book: Book) -> pl.DataFrame | None:
+    """The roster of the vendors that were loaded; None where it names none of them."""
+    held = book.result.polars["integration"].unique().implode()
+    roster = None if book.roster is None else book.roster.filter(pl.col("integration").is_in(held))
+    return None if roster is None or roster.is_empty() else roster
+
+
 def seat_summary(book: Book) -> Html:
-    """Show how many seats of each vendor are used, idle or never seen, and what the unused cost a month."""
+    """Show how many seats of each vendor are used, idle or never seen, what the unused cost a month, and, as a number
+    of its own, how many people were seen who have none. Without a roster all are people seen."""
     found = seat_list(book)
-    kinds = ("active", "idle", "never seen", "seen, not on the roster")
-    counts = [(pl.col("status") == kind).sum().alias(kind) for kind in kinds]
+    seats = {"seats": "Seats on the roster", "active": "Active", "idle": "Idle", "never seen": "Never seen",
+             BESIDE: "People seen beside it"}  # fmt: skip
+    people = {"seats": "People seen", "active": "Active", "idle": "Idle"}
+    kinds = seats if _roster(book) is not None else people
+    counts = [(pl.col("status") == kind).sum().alias(kind) for kind in kinds if kind != "seats"]
+    counts.append((pl.col("status") != BESIDE).sum().alias("seats"))
     cost = pl.when(pl.col("idle_cost").is_not_null().any()).then(pl.col("idle_cost").sum()).alias("idle_cost")
     lines = found.group_by("vendor", maintain_order=True).agg(*counts, cost, pl.col("currency").drop_nulls().first())
-    columns = {"vendor": text("Vendor"), **{kind: count(kind.capitalize()) for kind in kinds}}
+    columns = {"vendor": text("Vendor"), **{kind: count(words) for kind, words in kinds.items()}}
     return table(
         lines, columns | {"idle_cost": spend("Unused, a month")}, order=book.currencies, name="seats", below=_told(book)
     )
@@ -74,7 +85,7 @@ def _told(book: Book) -> list[str]:
     rule = "Idle: no use in the vendor's last fourteen days. Never seen: on the roster, in no record."
     if book.silent:
         rule += f" No record came of {joined(silent_names(book.silent))}: whether its seats are used, nobody can say."
-    if book.roster is None:
+    if _roster(book) is None:
         return [rule, "No roster was given (roster=): these are people seen, and a seat that nobody used is not here."]
     return [rule, *([] if book.seat_prices else ["No price of a seat was given (seat_prices=), so none is known."])]
 
@@ -96,6 +107,7 @@ def idle_seats(book: Book, *, top: int | None = None) -> Html:
 
 def seat_chart(book: Book) -> Html:
     """Draw how many seats of each vendor are in which status."""
-    caption = "Seats by vendor and status"
+    listed = _roster(book) is not None
+    caption = f"{'Seats' if listed else 'People seen'} by vendor and status"
     people = seat_list(book).with_columns(integration="vendor")
-    return figure(book.hear(lambda: plots.seats(people)), caption)
+    return figure(book.hear(lambda: plots.seats(people, roster=listed)), caption)

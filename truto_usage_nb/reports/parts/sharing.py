@@ -21,12 +21,28 @@ _LAST = (NOBODY, "(unlabelled)")
 
 
 def label_lines(book: Book, label: str) -> pl.DataFrame:
-    """Give the cost by one column of the reader's own labels; what belongs to nobody stands last, vendor by vendor."""
-    assert book.labels is not None
+    """Give the cost by one column of the reader's own labels; what belongs to nobody stands last, vendor by vendor.
+
+    What no person used is not attributed, as by person; a person whom the table does not name is unlabelled.
+    """
     label = book.label_named(label)
-    labels = book.labels.select("email", label)
-    labelled = book.hear(lambda: with_labels(book.now, labels))
+    labelled = _labelled(book, _with_persons(book, book.now), label)
     return _ranked(book, book.costs(labelled, [label, "integration"]), label)
+
+
+def _with_persons(book: Book, frame: pl.DataFrame) -> pl.DataFrame:
+    """Add the newest e-mail of each record's person, null where it has none."""
+    frame = frame.with_columns(pl.col("user_email").str.strip_chars().str.to_lowercase())
+    mails, told = newest_mails(frame, book.result.polars)
+    book.told.extend(text for text in told if text not in book.told)
+    return frame.with_columns(pl.coalesce(mails, "user_email").alias(PERSON))
+
+
+def _labelled(book: Book, frame: pl.DataFrame, label: str) -> pl.DataFrame:
+    assert book.labels is not None
+    labels = book.labels.select("email", label)
+    labelled: pl.DataFrame = book.hear(lambda: with_labels(frame, labels))
+    return labelled.with_columns(pl.when(pl.col(PERSON).is_null()).then(pl.lit(NOBODY)).otherwise(label).alias(label))
 
 
 def person_lines(book: Book) -> pl.DataFrame:
@@ -35,15 +51,11 @@ def person_lines(book: Book) -> pl.DataFrame:
     Whoever had several e-mails stands under the newest; a label belongs to the e-mail that the record states.
     """
     label = _first_label(book)
-    frame = book.now.with_columns(pl.col("user_email").str.strip_chars().str.to_lowercase())
+    frame = _with_persons(book, book.now)
     names = ["user_email"]
-    if book.labels is not None and label is not None:
-        labels = book.labels.select("email", label)
-        frame = book.hear(lambda: with_labels(frame, labels))
+    if label is not None:
+        frame = _labelled(book, frame, label)
         names.append(label)
-    mails, told = newest_mails(frame, book.result.polars)
-    book.told.extend(text for text in told if text not in book.told)
-    frame = frame.with_columns(pl.coalesce(mails, "user_email").alias(PERSON))
     costs = book.costs(frame, [PERSON, *names[1:], "integration"]).rename({PERSON: "user_email"})
     return _ranked(book, costs, *names)
 
