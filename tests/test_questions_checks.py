@@ -50,7 +50,7 @@ CODE, API = {"id": "claude_code", "name": "Claude Code"}, {"id": "messages_api",
 
 
 def test_products_that_made_none_of_the_units_are_told_with_their_money():
-    """Five pull requests by Claude Code, which cost $10; the same account's API cost $90: $20 each, or $2 by its maker."""
+    """Five pull requests by Claude Code, which cost $10; the account's API cost $90: $20 each, or $2 by its maker."""
     frame = frame_of([
         claude("cost", charges=charged(net=10), product=CODE),
         claude("cost", charges=charged(net=90), product=API),
@@ -72,7 +72,7 @@ def test_where_no_record_says_which_product_made_the_units_all_are_listed():
         claude("cost", charges=charged(net=90), product=API),
         claude("activity", product={"id": "claude", "name": "Claude"}, usage={"code": {"pull_requests": 5}}),
     ])  # fmt: skip
-    told = r"bills: Messages API \$90.00, Claude Code \$10.00; its records do not say which of them made the pull requests"
+    told = r"bills: Messages API \$90.00, Claude Code \$10.00; its records do not say which of them made the pull req"
     with pytest.warns(UsageWarning, match=told):
         questions.unit_costs(frame, "pull_request")
     by_product = questions.unit_costs(frame, "pull_request", "product_name")  # each product has a row: nothing to tell

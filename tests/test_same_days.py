@@ -23,7 +23,8 @@ def a_day(account, first, last, money, integration="cursor"):
     days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
     return [
         record(account, integration, f"{day}", f"{day + timedelta(days=1)}", charges=charged(net=money),
-               report_type="cost" if integration == "claude" else None, updated_at=f"{day + timedelta(days=1)}T00:00:00Z")
+               report_type="cost" if integration == "claude" else None,
+               updated_at=f"{day + timedelta(days=1)}T00:00:00Z")
         for day in days
     ]  # fmt: skip
 
@@ -80,7 +81,7 @@ def test_a_month_that_runs_is_held_against_the_same_days():
 
 
 def test_a_day_is_compared_where_every_account_holds_it():
-    """One account is a day late: nine days count, 9 * 12 + 9 * 1 against 9 * 10 + 9 * 1. Weeks of silence hold nobody up."""
+    """One account is a day late: nine days count, 9 * 12 + 9 * 1 against 9 * 10 + 9. Long silence holds nobody up."""
     late = [*a_day("e", date(2026, 10, 1), date(2026, 10, 31), 1, "claude"),
             *a_day("e", date(2026, 11, 1), date(2026, 11, 9), 1, "claude")]  # fmt: skip
     table, _ = change([*RUNNING, *late], None)
@@ -126,6 +127,7 @@ def test_the_bridge_names_the_days_of_both_sides():
 def test_nothing_is_drawn_on_days_that_have_not_happened():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UsageWarning)
-        ax = tu.plots.cost_over_time(frame_of(RUNNING).filter(pl.col("start_date") >= datetime(2026, 11, 1, tzinfo=UTC)))
+        november = frame_of(RUNNING).filter(pl.col("start_date") >= datetime(2026, 11, 1, tzinfo=UTC))
+        ax = tu.plots.cost_over_time(november)
     drawn = [bar.get_height() for bar in ax.patches if bar.get_height()]
     assert drawn == [pytest.approx(12 + 25)] * 10

@@ -3,7 +3,8 @@
 Computed on the digest, in polars, so that weeks, months and zones are the same whatever the caller holds. A record
 counts in the bucket of its start. One that is longer than the shortest such bucket is spread evenly over the time it
 covers; the sum is unchanged. What runs up over a cycle covers the days that it was counted up to, and no day that has
-not happened: an open month seen on its 22nd day is spread over 22. Records of a day or longer keep their UTC date in every zone: their vendor cut them there.
+not happened: an open month seen on its 22nd day is spread over 22. Records of a day or longer keep their UTC date in
+every zone: their vendor cut them there.
 
 A bucket is what the clock on the wall says: the day of 24 April, whether it has 23 hours or 25. It begins at the first
 instant at which the clock is not before its start, which is 1:00 where a midnight is skipped, and the earlier midnight

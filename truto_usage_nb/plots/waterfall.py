@@ -45,8 +45,9 @@ def bridge(
 
     `steps="effects"`: a step each for volume, rate, mix, what is new and what is gone. `steps="values"`: a step for
     each of the `top` values that moved the most, and one for all others. The steps always add up: what the effects
-    leave unexplained stands as a step of its own. `names` are what the two sides are called: their days when left out. The axis begins above 0 where the steps would otherwise be too small
-    to see, and says so. Gives the Axes, or a list with one for each currency.
+    leave unexplained stands as a step of its own. `names` are what the two sides are called, their days when left out.
+    The axis begins above 0 where the steps would otherwise be too small to see, and says so. Gives the Axes, or a list
+    with one for each currency.
 
     Raises FrameError for a table that `cost_change` did not make, InputError for several currencies on one `ax`.
     """

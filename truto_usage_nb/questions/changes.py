@@ -166,8 +166,8 @@ def held_to(spans: pl.DataFrame, start: datetime, end: datetime, now: datetime |
 def _so_far_told(rows: pl.DataFrame, sides: Sides, so_far: Sides) -> str:
     (first, first_end), (second, second_end) = so_far.before, so_far.after
     text = (
-        f"the frame holds {second:%Y-%m-%d} to {second_end - _DAY:%Y-%m-%d} so far of the later one, which are compared "
-        f"with {first:%Y-%m-%d} to {first_end - _DAY:%Y-%m-%d}"
+        f"the frame holds {second:%Y-%m-%d} to {second_end - _DAY:%Y-%m-%d} so far of the later one, which are "
+        f"compared with {first:%Y-%m-%d} to {first_end - _DAY:%Y-%m-%d}"
     )
     long = rows.filter(~_is_short() & (pl.col("money_n").fill_null(0) > 0))
     left = _left_out(long, sides.before[0]), _left_out(long, sides.after[0])

@@ -49,7 +49,8 @@ def load(
     whole = _joined([*reversed(held), *asked], Period(spans[len(held)].start, span.end))
     if len(held) == len(found):
         return whole
-    lacking = f"nothing before {spans[len(held)].start:%Y-%m-%d} is compared, since it could not be loaded: {found[len(held)]}"
+    since = f"{spans[len(held)].start:%Y-%m-%d}"
+    lacking = f"nothing before {since} is compared, since it could not be loaded: {found[len(held)]}"
     return replace(whole, told=(*whole.told, lacking))
 
 

@@ -22,8 +22,8 @@ _EXPLAINED = (
 )
 
 _DAYS_ALONE = (
-    "Only days are compared that every account holds. What is stated for longer than a day, such as Datadog's month, is "
-    "left out of both sides: nobody knows how much of it is of these days."
+    "Only days are compared that every account holds. What is stated for longer than a day, such as Datadog's month, "
+    "is left out of both sides: nobody knows how much of it is of these days."
 )
 
 
