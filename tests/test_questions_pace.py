@@ -202,7 +202,8 @@ def test_days_of_an_outage_and_records_of_a_month_are_no_odd_days():
     amounts = weeks(4)
     amounts[7:10] = [None] * 3
     month = record("d", "datadog", "2026-09-01", "2026-10-01", charges=charged(committed=9000))
-    assert questions.unusual(frame_of([*spent(amounts), month])).height == 0
+    with pytest.warns(UsageWarning, match=r"not judged: 1 amount stated for longer than a day on 1 line, \$9,000"):
+        assert questions.unusual(frame_of([*spent(amounts), month])).height == 0
 
 
 def test_too_few_days_to_know_what_is_usual():
@@ -210,4 +211,5 @@ def test_too_few_days_to_know_what_is_usual():
         questions.unusual(frame_of(spent([1] * 5)))
     with pytest.raises(FrameError, match="by='excess' is also a column"):
         questions.unusual(frame_of(spent([1] * 9)), "excess")
-    assert isinstance(questions.unusual(frame_of(spent([1] * 9))), pl.DataFrame)
+    with pytest.warns(UsageWarning, match=r"not judged: 2 days on 1 line, \$2.00"):  # a Saturday and a Sunday
+        assert isinstance(questions.unusual(frame_of(spent([1] * 9))), pl.DataFrame)

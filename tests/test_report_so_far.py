@@ -86,6 +86,28 @@ def test_a_month_that_is_over_is_compared_whole_and_nothing_is_so_far():
     assert not any("so far" in part(book).markup for part in shown)
 
 
+def test_pace_is_of_a_month_that_runs_alone():
+    """Over, October has no pace and no heading for one; its 620 stand against a budget of 700 where there is one."""
+    october = {"period": "2026-10", "now": datetime(2026, 12, 9, tzinfo=UTC)}
+    assert parts.pace(book_of(**october)).markup == ""
+    assert parts.pace(book_of(period=("2026-11-02", "2026-11-09"))).markup == ""
+    budget = parts.pace(book_of(**october, budget=700)).markup
+    assert "<h2>Budget</h2>" in budget
+    assert ">$620.00<" in budget
+    assert ">$80.00<" in budget
+    for word in ("so far", "projected", "<figure"):
+        assert word not in budget
+    assert "<h2>Pace</h2>" in parts.pace(book_of()).markup
+
+
+def test_what_was_not_judged_stands_under_the_unusual_days():
+    """November alone: Datadog's month has October before it, so October's is the one that cannot be judged."""
+    shown = parts.unusual(book_of()).markup
+    assert "amount stated for longer than a day" not in shown
+    october = parts.unusual(book_of(period="2026-10", now=datetime(2026, 12, 9, tzinfo=UTC))).markup
+    assert "Not judged: 1 amount stated for longer than a day on 1 line, $310.00" in october
+
+
 @pytest.mark.parametrize(
     ("period", "held", "name"),
     [

@@ -132,7 +132,7 @@ def _numerator(money: pl.DataFrame, counted: pl.DataFrame, per: str) -> str:
         rows = sums.filter(pl.col("__account").eq_missing(pl.lit(account)))
         mine = rows.filter(pl.col("name").is_in(made))
         others = rows.filter(~pl.col("name").is_in(made))
-        if others["money"].abs().sum() <= _SLIGHT * rows["money"].abs().sum():
+        if _size(others) <= _SLIGHT * _size(rows):
             continue
         of = f"the cost per {unit} of {account} is all that it bills"
         if mine.height:
@@ -140,6 +140,10 @@ def _numerator(money: pl.DataFrame, counted: pl.DataFrame, per: str) -> str:
         else:
             parts.append(f"{of}: {_listed(others)}; its records do not say which of them made the {unit}s")
     return f"{'; '.join(parts)}. To narrow it, filter the frame by product_name first." if parts else ""
+
+
+def _size(sums: pl.DataFrame) -> float:
+    return float(sums["money"].abs().sum())
 
 
 def _listed(sums: pl.DataFrame) -> str:
