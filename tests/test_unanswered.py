@@ -9,6 +9,7 @@ import pytest
 import truto_usage_nb as tu
 from tests.backends_for_tests import KINDS, as_kind
 from tests.frames_for_tests import charged, frame_of
+from truto_usage_nb.errors import hearing
 from truto_usage_nb.planning import Period
 from truto_usage_nb.reports import parts
 from truto_usage_nb.result import UsageResult, read_result
@@ -319,3 +320,54 @@ def test_products_of_a_silent_account_have_no_change():
     assert "-$9.00" not in shown
     assert "−$9.00" not in shown
     assert "No record came for October 2026 of k (Confluent)" in shown
+
+
+# spans ----------------------------------------------------------------------------------------------------------------
+
+
+def spans_of(frame):
+    with hearing() as said:
+        tu.cost_per(frame, "integration")
+    return [text for text in said if "cover other spans" in text]
+
+
+def test_a_load_without_a_period_tells_each_ones_span_and_so_does_its_table():
+    accounts = ["claude-console", "cursor", "datadog"]
+    with hearing() as said:
+        frame = tu.sandbox().load_usage(accounts)
+    # the sandbox's now is 23 November: Claude answers for its last whole day, Cursor for thirty, Datadog for the month
+    assert said == [
+        "without a period each account answers for a span of its own, and they differ: claude-console 2026-11-21, "
+        "cursor 2026-10-24 to 2026-11-22, datadog 2026-11-01 to 2026-11-30; period= loads the same days of all"
+    ]
+    assert len(spans_of(frame)) == 1
+    assert "claude-console 2026-11-21, cursor 2026-10-24 to 2026-11-22" in spans_of(frame)[0]
+
+
+def test_a_load_for_a_period_or_of_one_account_says_nothing_of_spans():
+    with hearing() as said:
+        frame = tu.sandbox().load_usage(["claude-console", "cursor"], period="2026-10-05")
+        alone = tu.sandbox().load_usage("cursor")
+    assert (said, spans_of(frame), spans_of(alone)) == ([], [], [])
+
+
+@pytest.mark.parametrize(
+    ("days", "is_told"),
+    [
+        ({"a": range(1, 31), "b": range(1, 31)}, False),
+        ({"a": range(1, 31), "b": range(3, 30)}, False),  # nothing on the first days
+        ({"a": range(1, 31), "b": range(21, 22)}, True),  # one day of thirty
+        ({"a": range(1, 31), "b": range(1, 16)}, False),  # half of them
+        ({"a": range(1, 31), "b": range(1, 15)}, True),
+        ({"a": range(1, 4), "b": range(5, 6)}, True),  # no day in common
+        ({"a": range(1, 4), "b": range(4, 6)}, False),  # next to each other
+        ({"a": range(1, 4), "b": range(1, 2)}, False),  # a few days are no span
+    ],
+)
+def test_a_bare_frame_is_told_of_where_its_spans_are_far_apart(days, is_told):
+    frame = frame_of(
+        [record(name, VENDORS[name], f"2026-10-{day:02}", 1.0) for name, found in days.items() for day in found]
+    )
+    assert bool(spans_of(frame)) is is_told
+    marked = frame.with_columns(overhangs_period=pl.lit(value=False))
+    assert spans_of(marked) == []  # it was loaded for a period

@@ -1,10 +1,12 @@
-"""Money, numbers and HTML, written for people. Rounding happens here and nowhere else."""
+"""Money, numbers, days and HTML, written for people. Rounding happens here and nowhere else."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import date
 from html import escape
 
-__all__ = ["decimals", "escape", "money", "number", "percent"]
+__all__ = ["decimals", "escape", "money", "number", "percent", "spans_named"]
 
 _DUST = 5e-11
 """What ten decimals write as nothing: left over from adding floats."""
@@ -74,3 +76,13 @@ def percent(share: float | None) -> str:
     if 0.99 < share < 1:
         return ">99 %"
     return f"{share * 100:.0f} %"
+
+
+def spans_named(spans: Sequence[tuple[str | None, date, date]]) -> str:
+    """Write the first and the last day of each account, the first twenty of them.
+
+    >>> spans_named([("a", date(2026, 10, 1), date(2026, 10, 31)), ("b", date(2026, 10, 5), date(2026, 10, 5))])
+    'a 2026-10-01 to 2026-10-31, b 2026-10-05'
+    """
+    said = [f"{name} {first}" if first == last else f"{name} {first} to {last}" for name, first, last in spans[:20]]
+    return ", ".join([*said, *([f"and {len(spans) - 20} more"] if len(spans) > 20 else [])])

@@ -151,6 +151,9 @@ def load_usage(
     - `period`: "2026", "2026-10", "2026-10-05" or a pair of dates (end excluded, UTC), planned for each integration.
       With neither `report_type` nor `group_by`, Claude is asked for its usage and its cost by product, surface and
       model; `users=True` asks by user. Both come by day unless `granularity` says otherwise.
+      A record that lies in the period at least in part is kept; one that sticks out of it has `overhangs_period`; what
+      lies outside is left out, and told with its money. Without a period and without dates each account answers for a
+      span of its own; where those differ by more than the last day, each one's is told.
     - `start_date`, `end_date`, `date`: instead of a period, and they go over verbatim. Without `granularity`, Claude
       then answers usage and cost, also those by user, with one record a group for the whole range, both ends rounded
       down to the hour: sums are the same, tokens meet money inside the range, and no record tells its days apart.

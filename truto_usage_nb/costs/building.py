@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import polars as pl
 
 from truto_usage_nb.costs.buckets import BUCKET, check_calendar, needs_hours, with_buckets
-from truto_usage_nb.costs.choices import Measure, check_choices
+from truto_usage_nb.costs.choices import Measure, by_columns, check_choices
 from truto_usage_nb.costs.digest import DAY, QUARTER_HOUR, Digest, check_dims, digest, reduced
 from truto_usage_nb.costs.facts import Said
 from truto_usage_nb.costs.guard import checked
 from truto_usage_nb.costs.matching import match
 from truto_usage_nb.costs.records import within_period
-from truto_usage_nb.errors import InputError, tell
+from truto_usage_nb.costs.spans import spans_told
+from truto_usage_nb.errors import tell
 from truto_usage_nb.native import Native
 
 __all__ = ["RESERVED", "Question", "added_up", "build", "matched", "ordered"]
@@ -55,16 +56,9 @@ class Question:
         """Check the words before anything is read."""
         check_choices(choices, measure)
         check_calendar(every, time_zone)
-        names = _columns(by)
+        names = by_columns(by)
         check_dims(names, RESERVED)
         return cls(names, every, time_zone, measure, choices, kinds)
-
-
-def _columns(by: Any) -> tuple[str, ...]:
-    names = () if by is None else (by,) if isinstance(by, str) or not isinstance(by, Iterable) else tuple(by)
-    if isinstance(by, bytes | Mapping) or not all(isinstance(name, str) and name for name in names):
-        raise InputError(f"by={by!r} is no column's name; give one or a list of them, such as by=['surface'].")
-    return names
 
 
 def build(native: Native, question: Question) -> pl.DataFrame:
@@ -88,7 +82,7 @@ def matched(native: Native, question: Question) -> Digest:
 
 
 def _matched(native: Native, question: Question, bin: int) -> Digest:
-    choices = question.choices
+    choices, whole = question.choices, native
     native, told = within_period(reduced(native, question.by), choices.get("overhang"))
 
     def read(records: Native, bin: int) -> Digest:
@@ -104,7 +98,7 @@ def _matched(native: Native, question: Question, bin: int) -> Digest:
 
     _, counted = checked(native, read, choices, bin)
     result = match(counted, choices.get("contract"))
-    return replace(result, told=(*told, *result.told))
+    return replace(result, told=(*told, *result.told, *spans_told(whole, counted)))
 
 
 def added_up(digested: Digest, question: Question, extra: tuple[str, ...] = ()) -> pl.DataFrame:

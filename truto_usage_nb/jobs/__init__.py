@@ -15,7 +15,7 @@ from truto_usage_nb.jobs.failing import PARTIAL, check_on_error, gaps, raise_unl
 from truto_usage_nb.jobs.making import Job, lost_jobs, make_job, make_jobs, unheard
 from truto_usage_nb.jobs.overhang import check_overhang, cut_to, prorated, settle_overhang
 from truto_usage_nb.jobs.progress import Progress, Show, Tally, progress_shown
-from truto_usage_nb.jobs.telling import dateless_told, outside_told, overhang_told, repeats_told
+from truto_usage_nb.jobs.telling import dateless_told, outside_told, overhang_told, repeats_told, spans_told
 
 __all__ = [
     "PARTIAL",
@@ -43,5 +43,6 @@ __all__ = [
     "raise_unless_told",
     "repeats_told",
     "settle_overhang",
+    "spans_told",
     "unheard",
 ]

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable
 
 import polars as pl
 
+from truto_usage_nb.format import spans_named
 from truto_usage_nb.planning import Period
 
-__all__ = ["dateless_told", "outside_told", "overhang_told", "repeats_told"]
+__all__ = ["dateless_told", "outside_told", "overhang_told", "repeats_told", "spans_told"]
 
 
 def overhang_told(count: int, accounts: Iterable[object], period: Period) -> list[str]:
@@ -30,6 +31,25 @@ def outside_told(cut: pl.DataFrame, period: Period, billed: Callable[[pl.DataFra
     money = f" ({stated})" if (stated := billed(cut)) else ""
     noun, were = ("record", "was") if cut.height == 1 else ("records", "were")
     return [f"{cut.height:,} {noun} of {names}{money} outside the period ({period}) {were} left out: {why}"]
+
+
+def spans_told(frame: pl.DataFrame) -> list[str]:
+    """Say of which days each account's records are, where they differ by more than the last day: without a period
+    every account answers for a span of its own."""
+    if any(not isinstance(frame.schema.get(name), pl.Datetime) for name in ("start_date", "end_date")):
+        return []
+    last = pl.max_horizontal("start_date", pl.col("end_date") - pl.duration(microseconds=1))
+    dated = frame.filter(pl.col("start_date").is_not_null())
+    spans = dated.group_by("integrated_account_id", maintain_order=True).agg(
+        pl.col("start_date").min().dt.date().alias("first"), last.max().dt.date().alias("last")
+    )
+    far = pl.col("first").n_unique() > 1, (pl.col("last").max() - pl.col("last").min()).dt.total_days() > 1
+    if spans.height < 2 or not any(spans.select(first=far[0], last=far[1]).row(0)):
+        return []
+    return [
+        "without a period each account answers for a span of its own, and they differ: "
+        f"{spans_named(spans.rows())}; period= loads the same days of all"
+    ]
 
 
 def dateless_told(count: int) -> list[str]:

@@ -21,6 +21,7 @@ from truto_usage_nb.jobs import (
     make_jobs,
     progress_shown,
     raise_unless_told,
+    spans_told,
 )
 from truto_usage_nb.loader.joining import join
 from truto_usage_nb.loader.running import Outcome, run
@@ -87,7 +88,7 @@ class Loader:
             integrations={str(name): one.name for name, one in behind.items() if one is not None},
         )
         silent = _silent(outcomes, result)
-        result = replace(result, notes=(*notes, *result.notes, *silent))
+        result = replace(result, notes=(*notes, *result.notes, *silent), told=(*result.told, *_spans(result)))
         raise_unless_told(outcomes, result, on_error)
         for text in result.told:
             tell(text, stacklevel=2)
@@ -114,6 +115,12 @@ def _result(
         gaps=tuple(missing),
         notes=joined.notes,
     )
+
+
+def _spans(result: UsageResult) -> list[str]:
+    """Tell each account's span where a query left it to the account: no period, and no date of its own."""
+    given = [{"start_date", "end_date", "date"} & set(query.given()) for query in result.queries]
+    return spans_told(result.polars) if result.period is None and not all(given) else []
 
 
 def _silent(outcomes: Sequence[Outcome], result: UsageResult) -> list[str]:
