@@ -11,7 +11,7 @@ import pytest
 import truto_usage_nb as tu
 from tests.frames_for_tests import charged, frame_of
 from tests.test_costs_backends import record
-from truto_usage_nb.errors import FrameError, InputError, IntegrationUnknownError, PeriodError, QueryError
+from truto_usage_nb.errors import FrameError, InputError, IntegrationUnknownError, PeriodError, QueryError, hearing
 from truto_usage_nb.planning import Period
 
 
@@ -136,3 +136,39 @@ def test_a_period_is_in_utc_and_days_that_are_none_say_so():
 def test_a_load_refuses_what_names_nobody(what, words, error, match):
     with pytest.raises(error, match=match):
         tu.sandbox().load_usage(what, period="2026-10", **words)
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda one: tu.token_mix(one, 5),
+        lambda one: tu.cache_savings(one, 5),
+        lambda one: tu.estimate_costs(one, 5),
+        lambda one: tu.check_prices(one, 5),
+        lambda one: tu.unit_costs(one, "request", by=5),
+        lambda one: tu.unusual(one, 5),
+        lambda one: tu.cost_change(one, 5),
+        lambda one: tu.pace(one, by=5),
+    ],
+)
+def test_every_helper_refuses_what_is_no_column(ask):
+    with pytest.raises(InputError, match=r"by=5 is no column's name; give one or a list of them"):
+        ask(frame())
+
+
+@pytest.mark.parametrize(
+    ("ask", "match"),
+    [
+        (lambda one: tu.remote_field(one, 5), "remote_field.5.: write a field's name"),
+        (lambda one: tu.unit_costs(one, []), r"per=\[\] is no unit.*Allowed: "),
+        (lambda one: tu.pace(one, "160k"), "budget='160k' is no number; write it like 1080.50; nor is it a file"),
+        (lambda one: tu.pace(one, True), "budget=True is no number"),
+        (lambda one: tu.with_labels(one, pl.DataFrame({"email": ["a"], "t": ["b"]}), 5), "on=5 is no column's name"),
+        (lambda one: tu.to_focus(one, contract={"nobody": "prepaid"}), "names 'nobody', which is not an account"),
+        (lambda one: tu.to_focus(one, billing_currency="ZZZZ"), "billing_currency='ZZZZ' is no currency"),
+        (lambda one: tu.cost_lines(one, billing_currency="ZZZZ"), "billing_currency='ZZZZ' is no currency"),
+    ],
+)
+def test_no_argument_ends_in_an_error_of_python(ask, match):
+    with hearing(), pytest.raises(InputError, match=match):
+        ask(frame())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal, TypedDict
 
 from truto_usage_nb.costs.currencies import ISO_4217, UNSTATED
@@ -15,6 +15,7 @@ __all__ = [
     "Choices",
     "Measure",
     "PositiveCredits",
+    "by_columns",
     "check_choices",
     "check_credits",
     "check_currency",
@@ -92,6 +93,14 @@ def check_choices(choices: Mapping[str, Any], measure: str) -> None:
         raise InputError(
             f"{name}= is not a choice of a cost table.{did_you_mean(name, known)} Choices: {', '.join(known)}."
         )
+
+
+def by_columns(by: Any) -> tuple[str, ...]:
+    """Give the columns that a table is made by. Raises InputError for what is no column's name."""
+    names = () if by is None else (by,) if isinstance(by, str) or not isinstance(by, Iterable) else tuple(by)
+    if isinstance(by, bytes | Mapping) or not all(isinstance(name, str) and name for name in names):
+        raise InputError(f"by={by!r} is no column's name; give one or a list of them, such as by=['surface'].")
+    return names
 
 
 def check_totals(total_means: Mapping[str, str] | None) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Unpack
 import polars as pl
 
 from truto_usage_nb.costs.building import Question, matched
-from truto_usage_nb.costs.choices import Choices
+from truto_usage_nb.costs.choices import Choices, by_columns
 from truto_usage_nb.costs.digest import Digest, check_dims
 from truto_usage_nb.costs.pricing import priced_by, with_price, with_unit_prices
 from truto_usage_nb.costs.tokens import KINDS
@@ -42,7 +42,7 @@ def estimate_costs(frame: Any, by: str | Sequence[str] | None = None, **choices:
     >>> estimate_costs(usage, "model_id").columns[:4]
     ['model_id', 'currency', 'cost', 'other_cost']
     """
-    names = (by,) if isinstance(by, str) else tuple(by or ())
+    names = by_columns(by)
     check_dims(names, COLUMNS)
     native = enter(frame)
     asked = priced_by(native, names)

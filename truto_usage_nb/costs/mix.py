@@ -7,7 +7,7 @@ from typing import Any, Unpack
 
 import polars as pl
 
-from truto_usage_nb.costs.choices import Choices, check_choices
+from truto_usage_nb.costs.choices import Choices, by_columns, check_choices
 from truto_usage_nb.costs.digest import Digest, check_dims
 from truto_usage_nb.costs.pricing import has_price, priced_by, with_price, with_unit_prices
 from truto_usage_nb.costs.reading import stated, token_digest
@@ -110,7 +110,7 @@ def cache_savings(frame: Any, by: By = None, **choices: Unpack[Choices]) -> Any:
 
 
 def _dimensions(by: By, reserved: tuple[str, ...]) -> tuple[str, ...]:
-    names = (by,) if isinstance(by, str) else tuple(by or ())
+    names = by_columns(by)
     check_dims(names, reserved)
     return names
 

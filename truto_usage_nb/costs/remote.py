@@ -34,7 +34,7 @@ def remote_field(frame: Any, name: str) -> Any:
     >>> remote_field(usage, "kind")["kind"].unique().sort().to_list()[:2]
     ['Errored, Not Charged', 'Included in Business']
     """
-    if not _NAME.fullmatch(name):
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise InputError(
             f"remote_field({name!r}): write a field's name, or names joined by dots, such as 'group.speed'."
         )

@@ -97,7 +97,7 @@ def unit_costs(frame: Any, per: str, by: str | Sequence[str] | None = None, **ch
     >>> unit_costs(usage, "request")["units"].to_list()
     [465]
     """
-    if per not in UNITS:
+    if not isinstance(per, str) or per not in UNITS:
         raise InputError(f"per={per!r} is no unit.{did_you_mean(per, UNITS)} Allowed: {', '.join(UNITS)}.")
     native = enter(frame)
     question = Question.of(by, None, "UTC", "billed", choices)

@@ -8,7 +8,7 @@ from typing import Any, Unpack
 import polars as pl
 
 from truto_usage_nb.costs.building import Question, matched
-from truto_usage_nb.costs.choices import Choices
+from truto_usage_nb.costs.choices import Choices, by_columns
 from truto_usage_nb.costs.digest import Digest, check_dims
 from truto_usage_nb.costs.estimates import estimated
 from truto_usage_nb.costs.identities import one_name_a_model
@@ -69,7 +69,7 @@ def check_prices(frame: Any, by: str | Sequence[str] | None = "model_id", **choi
 
 
 def _checked(native: Native, by: str | Sequence[str] | None, choices: Any) -> pl.DataFrame:
-    names = (by,) if isinstance(by, str) else tuple(by or ())
+    names = by_columns(by)
     check_dims(names, COLUMNS)
     asked = priced_by(native, names)
     read = matched(native, Question.of(asked, None, "UTC", "billed", choices, kinds=True))
