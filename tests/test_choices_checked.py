@@ -39,7 +39,7 @@ ACCOUNT = record("u1", "cursor", "2026-10-05", "2026-10-05")["integrated_account
         ({"keep": {"cursor": "x"}}, r"keep\['cursor'\]='x' is no mapping"),
         ({"total_means": "list"}, "total_means='list' is no mapping"),
         ({"input_includes_cache": True}, "input_includes_cache=True is no mapping"),
-        ({"mesure": "list"}, "mesure= is not a choice of a cost table. Did you mean 'measure'.* Choices: by, every"),
+        ({"mesure": "list"}, "mesure is not a choice of a cost table. Did you mean 'measure'.* Choices: by, every"),
         ({"measure": "net"}, "measure='net' is not allowed.*billed, list, payable"),
         ({"every": 5}, "every=5 is not allowed.*1h, 1d"),
         ({"time_zone": None}, "time_zone=None is no time zone"),

@@ -91,7 +91,7 @@ def check_choices(choices: Mapping[str, Any], measure: str) -> None:
         name = sorted(unknown)[0]
         known = (*_OF_A_TABLE, *Choices.__annotations__)
         raise InputError(
-            f"{name}= is not a choice of a cost table.{did_you_mean(name, known)} Choices: {', '.join(known)}."
+            f"{name} is not a choice of a cost table.{did_you_mean(name, known)} Choices: {', '.join(known)}."
         )
 
 
