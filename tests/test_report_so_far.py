@@ -56,6 +56,13 @@ def test_a_month_that_runs_is_held_against_the_same_days_in_words():
     )
 
 
+def test_a_day_that_has_not_come_explains_no_fall():
+    """At 8 a day the ten days are 80 against 100: down 20, and the 11th, which is not there, has no part in it."""
+    records = [*RECORDS[:31], *days("k", "confluent", date(2026, 11, 1), date(2026, 11, 10), 8)]
+    change = parts.sentences(book_of(records))[1]
+    assert change.endswith("$20.00 less (20 %). Confluent moved most: down $20.00.")
+
+
 def test_a_month_that_runs_says_so_far_in_its_head_its_tables_and_its_charts():
     book = book_of()
     assert "November 2026 so far" in parts.head(book).markup

@@ -125,7 +125,11 @@ def _mover(book: Book, before: pl.DataFrame, now: pl.DataFrame) -> str:
 
 
 def _gap(book: Book, integration: str) -> str:
-    """Say which days of the period a vendor's billing accounts lack: less of them is not less used."""
+    """Say which days of the period a vendor's billing accounts lack: less of them is not less used.
+
+    Days after those that are compared have no part in the change.
+    """
+    until = book.period.end if book.comparison is None else book.comparison.now.end
     view = ["integrated_account_id", "report_type"]
     held = book.coverage
     billed = held.accounts.join(held.money.select(view).unique(), on=view, how="semi", nulls_equal=True)
@@ -133,6 +137,7 @@ def _gap(book: Book, integration: str) -> str:
     gaps = [
         f"{plural(days, 'day')} of {account} without a record ({missing})"
         for account, days, missing in rows.select(view[0], "days_missing", "missing_days").iter_rows()
+        if missing < f"{until:%Y-%m-%d}"  # it begins with the first of them
     ]
     return f", with {joined(gaps)}" if gaps else ""
 
