@@ -358,6 +358,16 @@ def test_the_same_id_with_another_dimension_is_another_record(what):
     assert (frame.height, told) == (2, [])
 
 
+def test_a_providers_own_rows_are_one_only_where_they_say_the_same():
+    rows = [{"id": "1", "start_date": "2026-10-01", "end_date": "2026-10-02", "amount": amount} for amount in (3, 4)]
+    for second, amounts in ((rows[1], [3, 4]), (rows[0], [3])):
+        answers = {"usage": [rows[0]], "cost": [second]}
+        service = Service({"a": lambda asked, of=answers: [of[asked["report_type"]]]}, {"a": "confluent"})
+        with hearing():
+            frame = client(service).load_usage("a", report_type=["usage", "cost"], truto_response_format="raw")
+        assert frame["amount"].to_list() == amounts
+
+
 def test_equal_records_of_one_query_are_not_duplicates():
     row = record(1, "2026-10-01")
     assert client(Service({"a": [[row, row]]}, {"a": "cursor"})).load_usage("a").height == 2

@@ -7,6 +7,8 @@ from typing import Any
 
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.backends_for_tests import CLUSTERS, KINDS, as_kind, as_polars, kind_name, spark
 from tests.frames_for_tests import charge, charged, frame_of
@@ -274,6 +276,31 @@ def test_an_id_that_stands_for_several_records_is_told_with_what_differs(kind):
     moved = as_kind(frame_of([rows[0], row(2.0, id="a", start_date="2026-10-04", user={"id": "u9"})]), kind)
     with pytest.warns(UsageWarning, match=r"1 ids .*: another start and another person\. All are kept"):
         deduplicate(moved)
+
+
+AMOUNTS, MOMENTS = st.sampled_from([1.0, 2.0, 3.0]), st.sampled_from([None, "2026-10-07", "2026-10-08"])
+ROWS = st.tuples(st.sampled_from(["a", "b", None]), st.sampled_from(["plain", "listed", "web"]), AMOUNTS, MOMENTS)
+MADE: dict[str, dict[str, Any]] = {"plain": {}, "listed": resources("lkc-1", "lkc-2"), "web": {"surface": "web"}}
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(ROWS, max_size=7))
+def test_no_row_is_dropped_but_for_one_that_stands(rows):
+    """Held against the rule in plain Python: whatever is kept or refused, no amount goes without another's word."""
+    frame = frame_of([row(a, id=n, updated_at=m) | MADE[w] for n, w, a, m in rows])
+    held: dict[Any, list[tuple[str, float]]] = {}
+    for name, what, amount, moment in rows:
+        held.setdefault((name, what), []).append((moment or "", amount))
+    newest = {key: {a for m, a in states if m == max(states)[0]} for key, states in held.items()}
+    undecided = any(key[0] is not None and len(amounts) > 1 for key, amounts in newest.items())
+    for ask in (deduplicate, lambda given: deduplicate(given.lazy()).collect()):
+        if undecided:
+            with pytest.raises(DuplicateError, match="None is newer"):
+                _quietly(ask, frame)
+        else:
+            nameless = [a for key, states in held.items() if key[0] is None for _, a in states]
+            kept = [a for key, amounts in newest.items() if key[0] is not None for a in amounts]
+            assert sorted(_quietly(ask, frame)["charges_net"]) == sorted(nameless + kept)
 
 
 def test_records_are_judged_once_each_however_many_there_are():

@@ -57,8 +57,8 @@ def can_tell(columns: Collection[str]) -> bool:
 
 def needed(columns: Collection[str]) -> list[str]:
     """Give the columns that tell records apart, and what they measure."""
-    measures = set(_measuring(columns))
-    return [name for name in columns if name in _NO_MEASURES or name in measures or name in _LISTS]
+    wanted = {*_NO_MEASURES, *_measuring(columns), *_LISTS, *_LISTS.values()}
+    return [name for name in columns if name in wanted]
 
 
 def _measuring(columns: Collection[str]) -> list[str]:

@@ -86,9 +86,8 @@ def _in_memory(native: Native, wanted: list[str]) -> tuple[pl.DataFrame, list[st
         return _keyed(rows.sort(_ROW))
     local: Any = native.frame
     heads = collect(local.select(*RECORD_KEY)).with_row_index(_ROW)
-    places = _suspected(heads.lazy(), RECORD_KEY).select(_ROW).collect()[_ROW]
-    rows = collect(local.select(*wanted)[places.to_list()])
-    return _keyed(rows.with_columns(places.sort()))
+    places = _suspected(heads.lazy(), RECORD_KEY).select(_ROW).collect()[_ROW].sort()
+    return _keyed(collect(local.select(*wanted)[places.to_list()]).with_columns(places))
 
 
 def _suspected(rows: pl.LazyFrame, key: Iterable[str]) -> pl.LazyFrame:
