@@ -23,6 +23,7 @@ import truto_usage_nb as tu
 from tests.loopback import FAULTS, FlyingClock, Service, records
 from tests.stand_in import GOOD, answers
 from truto_usage_nb import errors
+from truto_usage_nb.client.veil import veil
 from truto_usage_nb.query import UsageQuery
 from truto_usage_nb.reports.running import quiet_environment
 from truto_usage_nb.secret import Secret
@@ -351,7 +352,7 @@ def test_notes_and_causes_are_masked_too():
     token = Secret(ODD)
     error = caught_from(fail)
     error.add_note(f"and {quote(ODD, safe='')}")
-    errors.veil(error)
+    veil(error)
     assert not is_shown(error)
     assert error.details == ["****", ("****", {"****": "****"})]
     assert error.__notes__ == ["and ****"]

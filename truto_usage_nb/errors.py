@@ -31,12 +31,11 @@
 Warnings are one class, `UsageWarning`: something a reader of the figures should know. `tell` issues them; who wants
 them as texts instead, in this task or thread alone, opens `hearing()`.
 Every error survives pickling, and none ever holds a token: what it says and carries is masked as it is made, and
-`veil` sees to what it came from. Nothing in its words controls a terminal.
+`client.veil` sees to what it came from. Nothing in its words controls a terminal.
 """
 
 from __future__ import annotations
 
-import traceback
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -80,7 +79,6 @@ __all__ = [
     "hearing",
     "nearest",
     "tell",
-    "veil",
 ]
 
 _heard: ContextVar[list[str] | None] = ContextVar("heard", default=None)
@@ -306,48 +304,3 @@ def hearing() -> Iterator[list[str]]:
         yield said
     finally:
         _heard.reset(token)
-
-
-def veil(error: BaseException) -> None:
-    """Mask secrets in an error and in all that it came from; what cannot be masked there is cut off.
-
-    The frames of an error of ours let go of their variables, in which an answer's bytes may stand.
-    """
-    seen: set[int] = set()
-    links = [error]
-    while links:
-        link = links.pop()
-        if id(link) in seen:
-            continue
-        seen.add(id(link))
-        _mask(link)
-        if isinstance(error, UsageError):
-            traceback.clear_frames(link.__traceback__)
-        links += [*_causes(link), *getattr(link, "exceptions", ())]
-        if isinstance(link, PartialLoadError):
-            links += link.errors.values()
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    for name in ("__cause__", "__context__"):
-        below: BaseException | None = getattr(error, name)
-        if below is None:
-            continue
-        _mask(below)
-        if _shows_a_secret(below):
-            setattr(error, name, None)
-        else:
-            yield below
-
-
-def _mask(error: BaseException) -> None:
-    error.args = masked(error.args)
-    if isinstance(error, UsageError):
-        error.message, error.details, error.raw_response = masked((error.message, error.details, error.raw_response))
-    if hasattr(error, "__notes__"):
-        error.__notes__ = masked(error.__notes__)
-
-
-def _shows_a_secret(error: BaseException) -> bool:
-    shown = f"{error!r} {error} {vars(error)!r}"
-    return bool(masked(shown) != shown)

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from truto_usage_nb.bridge import refuse_if_cut_off, run
-from truto_usage_nb.errors import hearing, tell, veil
+from truto_usage_nb.client.veil import veil
+from truto_usage_nb.errors import hearing, tell
 
 __all__ = ["veiled", "wait"]
 
