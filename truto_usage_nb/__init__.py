@@ -84,13 +84,13 @@ if TYPE_CHECKING:
     from truto_usage_nb.costs import cost_per_surface as cost_per_surface
     from truto_usage_nb.costs import cost_per_token as cost_per_token
     from truto_usage_nb.costs import cost_rule as cost_rule
-    from truto_usage_nb.costs import coverage as coverage
     from truto_usage_nb.costs import deduplicate as deduplicate
     from truto_usage_nb.costs import estimate_costs as estimate_costs
     from truto_usage_nb.costs import remote_field as remote_field
     from truto_usage_nb.costs import token_mix as token_mix
     from truto_usage_nb.costs import total_cost as total_cost
     from truto_usage_nb.costs import with_costs as with_costs
+    from truto_usage_nb.costs.coverage import coverage as coverage
     from truto_usage_nb.errors import UsageError as UsageError
     from truto_usage_nb.errors import UsageWarning as UsageWarning
     from truto_usage_nb.focus import check_focus as check_focus
