@@ -14,7 +14,10 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from truto_usage_nb.envelope import read_envelope
 from truto_usage_nb.errors import ProtocolError, UnreadableValueError, UsageError
 from truto_usage_nb.frames import BuiltFrame, Layout, Register, Source, build_frame, parse_page
 from truto_usage_nb.frames.jsontext import dumps
@@ -456,3 +459,59 @@ def test_the_survey_ends_whatever_it_is_given():
 
 def test_json_text_is_written_again_as_it_was_read():
     assert dumps({"a": [1, {"b": None}]}) == '{"a":[1,{"b":null}]}'
+
+
+# --- anything at all ---
+
+PIECES = st.sampled_from([
+    "{", "}", "[", "]", ":", ",", '"', "\\", " ", "\n", "\0", "\x1b", "null", "true", "-1", "1e999", "9" * 5000, "0.1",
+    r"\u0000", r"\ud800", "é", '"id":', '"result":', '"next_cursor":', '"charges":',
+    '"resources":', '"usage":', '"remote_data":',
+    '"start_date":', '"2026-10-01"', '"0000-01-01"', '"code":', '"tool_actions":', '"amount":', '"type":', '"tokens":',
+    '{"id":"1"}', '{"result":[', "]}", "[" * 70, "]" * 70, '{"a":' * 70, "}" * 70,
+])  # fmt: skip
+KEYS = st.sampled_from([
+    "id", "usage", "charges", "resources", "amount", "type", "currency", "tokens", "input", "code", "tool_actions",
+    "a.b", "a_b", "", "model", "workspace", "start_date", "remote_data", "\x1b", "\0", "\ud800",
+    "charges_net", "account",
+    "ID",
+]) | st.text(max_size=3)  # fmt: skip
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(st.characters(), max_size=5)
+    | st.just("2026-10-01"),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+def tried(content: bytes, layout: Layout) -> None:
+    """Read a body as a load does; whatever comes of it, it is a frame or an error of ours that can be shown."""
+    try:
+        said = read_envelope(content)
+        page = parse_page(content, SOURCE, layout)
+        built = build_frame([page], layout)
+    except UsageError as error:
+        shown = str(error)
+        shown.encode()
+        assert "\n" not in shown
+        assert "\x1b" not in shown
+        assert len(shown) < 5000
+    else:
+        assert built.frame.height == page.height == said.records
+
+
+@settings(max_examples=250)
+@given(st.lists(PIECES, max_size=30).map("".join), st.booleans())
+def test_whatever_bytes_come_the_end_is_a_frame_or_an_error_of_ours(text, documented):
+    tried(text.encode("utf-8", "surrogatepass"), Layout(documented=documented))
+
+
+@settings(max_examples=250)
+@given(st.lists(st.dictionaries(KEYS, VALUES, max_size=5), max_size=4), st.booleans(), st.booleans())
+def test_whatever_records_come_the_end_is_a_frame_or_an_error_of_ours(records, documented, remote):
+    content = json.dumps({"result": records, "next_cursor": None}).encode()
+    tried(content, Layout(documented=documented, remote_data=remote))

@@ -67,6 +67,8 @@ def _text(value: Any) -> str | None:
     """Give a field of a listing as text; half of a surrogate pair, which is none, as `?`."""
     if value is None:
         return None
+    if isinstance(value, dict | list):
+        value = json.dumps(masked(value))  # which ends, however deep it is
     return (value if isinstance(value, str) else json.dumps(value)).encode("utf-8", "replace").decode()
 
 
