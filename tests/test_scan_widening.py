@@ -67,6 +67,12 @@ VALUES = {
     "then a text": (BIG, 0.5, "none"),
     "then a flag": (BIG, True, 0.5),
     "nothing first": (None, BIG, 0.5),
+    "an object, then a text": ({"b": BIG}, "x", {"b": 0.5}),
+    "a text, then objects": ("x", {"b": 1}, {"c": {"d": 2.5}}),
+    "objects within objects": ({"b": 1}, {"b": {"c": 2}}, {"b": "t"}),
+    "objects that grow": ({"b": 1}, {"c": 2}, 7),
+    "an empty object": ({}, {"b": 1}, "x"),
+    "a list": ([1, 2], "x", {"b": 1}),
 }
 
 

@@ -127,3 +127,37 @@ def test_columns_keep_their_place():
     names = {("z",): "z", ("usage", "code", "tool_actions", "b"): "tool_b", ("charges", "new"): "charges_new"}
     types = dict.fromkeys(["z", "tool_b", "charges_new", "charges_net", "id"], pl.String())
     assert list(in_order(types, names)) == ["id", "charges_net", "charges_new", "tool_b", "z"]
+
+
+items = st.recursive(
+    st.one_of(st.none(), st.integers(-9, 9), st.sampled_from([0.5, 2**60 + 1, "x", True])),
+    lambda inner: st.dictionaries(st.sampled_from("ab"), inner, max_size=2),
+    max_leaves=4,
+)
+
+
+@settings(max_examples=40)
+@given(st.lists(st.fixed_dictionaries({}, optional={"k": items, "l": items}), min_size=9, max_size=9), st.data())
+def test_whatever_a_charge_has_beside_its_amount_a_scan_holds_what_a_load_holds(tmp_path_factory, extras, data):
+    def more(record):
+        n = int(record["id"].split("-")[1]) % 9
+        return {"charges": [{"type": "net", "amount": n / 4, "currency": "USD", **extras[n]}]}
+
+    vendor = Vendor({"f": "confluent"}, per_page=data.draw(st.sampled_from([1, 4])), more=more)
+    directory = tmp_path_factory.mktemp("scan")
+    with hearing():
+        loaded = client(vendor).load_usage("f", period=("2026-10-01", "2026-10-04"))
+        for number in data.draw(st.permutations([1, 2, 3])):
+            client(vendor).scan_usage("f", directory, period=f"2026-10-0{number}")
+        scanned = client(vendor).scan_usage("f", directory, period=("2026-10-01", "2026-10-04")).collect()
+    assert plain(scanned["charges"].to_list()) == plain(loaded["charges"].to_list())
+    assert scanned["charges_net"].to_list() == loaded["charges_net"].to_list()
+
+
+def plain(value):
+    """Leave the order of keys, and keys without a value, out of it."""
+    if isinstance(value, list):
+        return [plain(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    return {key: held for key in sorted(value) if (held := plain(value[key])) not in (None, {})}

@@ -2,19 +2,20 @@
 
 Whole numbers beside fractions are fractions. Where a float cannot hold one of them exactly, a column that nobody
 documented is text, as it would be in one frame; a documented count cannot be, so what brings the fraction is refused.
+A key of a list's items that has a value in one and an object in another is two fields, the object's with `_` behind it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 
 import polars as pl
 
-from truto_usage_nb.frames import Types
+from truto_usage_nb.frames import Types, merged
 from truto_usage_nb.schema import columns
 
-__all__ = ["Leaf", "as_counts", "as_text", "inexact", "of_type", "whole_leaves"]
+__all__ = ["COUNTS", "Leaf", "aligned", "as_counts", "as_text", "inexact", "joined", "of_type", "plain", "whole_leaves"]
 
 Leaf: TypeAlias = tuple[str, ...]
 """A column, or a field inside of it: the column's name, then the keys down to it; items of a list have none."""
@@ -23,14 +24,106 @@ COUNTS = frozenset(field.column for field in columns(remote_data=True) if field.
 """The documented columns that hold numbers."""
 
 
+def joined(one: Types, other: Types) -> Types:
+    """Give the columns of both, each of the type that holds both.
+
+    >>> old = {"c": pl.List(pl.Struct({"a": pl.Struct({"b": pl.Int64()})}))}
+    >>> joined(old, {"c": pl.List(pl.Struct({"a": pl.String()}))})
+    {'c': List(Struct({'a': String, 'a_': Struct({'b': Int64})}))}
+    """
+    return {name: _held_by(one.get(name, _UNKNOWN), other.get(name, _UNKNOWN)) for name in {**one, **other}}
+
+
+_UNKNOWN = pl.Null()
+
+
+def _held_by(one: Any, other: Any) -> pl.DataType:
+    if isinstance(one, pl.List) and isinstance(other, pl.List):
+        return pl.List(_held_by(one.inner, other.inner))
+    if isinstance(one, pl.Struct) and isinstance(other, pl.Struct):
+        made: Types = {}
+        for each in (*one.fields, *other.fields):
+            _put(made, each.name, each.dtype)
+        return pl.Struct(made)
+    return merged({"": one}, {"": other})[""]
+
+
+def _put(fields: Types, key: str, dtype: Any) -> None:
+    """Put a field among others; a value has its key, an object that meets one there the key with `_` behind it."""
+    there = fields.get(key, _UNKNOWN)
+    if not _are_apart(there, dtype):
+        fields[key] = _held_by(there, dtype)
+    elif isinstance(dtype, pl.Struct):
+        _put(fields, f"{key}_", dtype)
+    else:
+        fields[key] = dtype
+        _put(fields, f"{key}_", there)
+
+
+def _are_apart(one: Any, other: Any) -> bool:
+    return pl.Null() not in (one, other) and isinstance(one, pl.Struct) != isinstance(other, pl.Struct)
+
+
+def aligned(frame: pl.DataFrame, types: Mapping[str, Any]) -> pl.DataFrame:
+    """Give a frame whose objects stand under the keys that `joined` has given them."""
+    made = [
+        _moved(pl.col(name), dtype, types[name])
+        for name, dtype in frame.schema.items()
+        if name in types and _renamed(dtype, types[name]) != dtype
+    ]
+    return frame.with_columns(made) if made else frame
+
+
+def _renamed(have: Any, want: Any) -> pl.DataType:
+    """Give a type with its fields under their keys in another."""
+    if isinstance(have, pl.List) and isinstance(want, pl.List):
+        return pl.List(_renamed(have.inner, want.inner))
+    if not (isinstance(have, pl.Struct) and isinstance(want, pl.Struct)):
+        made: pl.DataType = have
+        return made
+    keys, wanted = _keys(have, want), {each.name: each.dtype for each in want.fields}
+    pairs = zip(keys, have.fields, strict=True)
+    return pl.Struct({key: _renamed(each.dtype, wanted.get(key, each.dtype)) for key, each in pairs})
+
+
+def _keys(have: pl.Struct, want: pl.Struct) -> list[str]:
+    wanted, keys = {each.name: each.dtype for each in want.fields}, list[str]()
+    for each in have.fields:
+        key = each.name
+        while key in keys or _are_apart(wanted.get(key, _UNKNOWN), each.dtype):
+            key += "_"
+        keys.append(key)
+    return keys
+
+
+def _moved(column: pl.Expr, have: Any, want: Any) -> pl.Expr:
+    if isinstance(have, pl.List) and isinstance(want, pl.List):
+        return column.list.eval(_moved(pl.element(), have.inner, want.inner))
+    if not (isinstance(have, pl.Struct) and isinstance(want, pl.Struct)):
+        return column
+    keys, wanted = _keys(have, want), {each.name: each.dtype for each in want.fields}
+    inner = [
+        _moved(pl.field(each.name), each.dtype, wanted[key])
+        for key, each in zip(keys, have.fields, strict=True)
+        if key in wanted and _renamed(each.dtype, wanted[key]) != each.dtype
+    ]
+    column = column.struct.with_fields(inner) if inner else column
+    return column.struct.rename_fields(keys)
+
+
+def plain(leaf: Leaf) -> Leaf:
+    """Give a place as it is called wherever its objects stand."""
+    return (leaf[0], *(key.rstrip("_") for key in leaf[1:]))
+
+
 def of_type(types: Types, wanted: pl.DataType) -> set[Leaf]:
     """Give the columns, and the fields in them, of a type."""
     return {leaf for name, dtype in types.items() for leaf in _leaves((name,), dtype, wanted)}
 
 
 def whole_leaves(types: Types) -> set[Leaf]:
-    """Give the columns, and the fields in them, that hold whole numbers."""
-    return of_type(types, pl.Int64())
+    """Give the columns, and the fields in them, that hold whole numbers, by their `plain` names."""
+    return set(map(plain, of_type(types, pl.Int64())))
 
 
 def _leaves(path: Leaf, dtype: Any, wanted: pl.DataType) -> Iterator[Leaf]:

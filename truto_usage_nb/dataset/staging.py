@@ -20,12 +20,12 @@ import polars as pl
 from pydantic import Field, TypeAdapter
 
 from truto_usage_nb.dataset.disk import Disk, check_own
-from truto_usage_nb.dataset.fitting import Leaf, whole_leaves
+from truto_usage_nb.dataset.fitting import Leaf, joined, whole_leaves
 from truto_usage_nb.dataset.journal import Attempt, Sent, ViewName
 from truto_usage_nb.dataset.types import read_names, read_types, write_names, write_types
 from truto_usage_nb.dataset.writing import UNREADABLE
 from truto_usage_nb.errors import DatasetError
-from truto_usage_nb.frames import Path, Types, merged
+from truto_usage_nb.frames import Path, Types
 from truto_usage_nb.planning import Period
 from truto_usage_nb.recall import Count, Moment, recalled
 from truto_usage_nb.writing import filling
@@ -109,7 +109,7 @@ class Begun:
     def take_in(self, page: StagedPage, columns: Columns) -> None:
         """Take in a page that is committed."""
         self.pages.append(page)
-        self.types = merged(self.types, columns.types)
+        self.types = joined(self.types, columns.types)
         self.names |= columns.names
         self.whole |= whole_leaves(columns.types)
 

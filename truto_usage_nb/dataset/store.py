@@ -181,9 +181,9 @@ class Store:
 
     def _prepare(self, folder: str, journal: Journal, file: str, pieces: Iterator[pl.DataFrame]) -> int:
         """Write a file under `prepared`, and make room for it; gives its size."""
-        check_own(self.directory, f"{RECORDS}/{file}")
         target = self.directory / RECORDS / file
         with telling(target):
+            check_own(self.directory, f"{RECORDS}/{file}")
             target.parent.mkdir(parents=True, exist_ok=True)
         write = partial(write_pieces, pieces=pieces, types=journal.types, names=journal.kept_as)
         return self.disk.place(self.directory / PREPARED / folder / f"{file}{_NEW}", write)

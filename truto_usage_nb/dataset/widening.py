@@ -9,13 +9,23 @@ from pathlib import Path as File
 
 import polars as pl
 
-from truto_usage_nb.dataset.fitting import COUNTS, Leaf, as_text, inexact, of_type, whole_leaves
+from truto_usage_nb.dataset.fitting import (
+    COUNTS,
+    Leaf,
+    aligned,
+    as_text,
+    inexact,
+    joined,
+    of_type,
+    plain,
+    whole_leaves,
+)
 from truto_usage_nb.dataset.journal import Journal
 from truto_usage_nb.dataset.naming import kept_as
 from truto_usage_nb.dataset.ordering import in_order
 from truto_usage_nb.dataset.staging import Begun
 from truto_usage_nb.dataset.writing import read_columns, types_in
-from truto_usage_nb.frames import Types, merged
+from truto_usage_nb.frames import Types
 
 __all__ = ["renewed"]
 
@@ -31,30 +41,31 @@ def renewed(journal: Journal, standard: Types, whole: Sequence[Begun], records: 
 
 def _types(journal: Journal, standard: Types, whole: Sequence[Begun], records: File) -> Types:
     """Give the types that hold what is there and what windows bring."""
-    types, counted = merged(journal.types, standard), whole_leaves(journal.types)
+    types, counted = joined(journal.types, standard), whole_leaves(journal.types)
     if journal.widening:  # what the files hold, not what the journal meant them to
         counted |= {leaf for file in journal.files() for leaf in whole_leaves(types_in(records / file))}
     held = set(counted)
     for begun in whole:
-        types, counted = merged(types, begun.types), counted | begun.whole
-    at_stake = counted & of_type(types, pl.Float64())
+        types, counted = joined(types, begun.types), counted | begun.whole
+    at_stake = {leaf for leaf in of_type(types, pl.Float64()) if plain(leaf) in counted}
     if not at_stake:
         return types
-    lost = inexact(_held(journal, records, held & at_stake), at_stake) | inexact(_brought(whole, at_stake), at_stake)
+    looked_at = _held(journal, records, at_stake, held), _brought(whole, at_stake)
+    lost = {leaf for frames in looked_at for leaf in inexact((aligned(frame, types) for frame in frames), at_stake)}
     counts = {leaf for leaf in lost if leaf[0] in COUNTS} if _is_documented(journal, whole) else set[Leaf]()
     types = as_text(types, lost - counts)
     return types | {leaf[0]: pl.Int64() for leaf in counts if journal.widening}
 
 
-def _held(journal: Journal, records: File, leaves: Collection[Leaf]) -> Iterator[pl.DataFrame]:
+def _held(journal: Journal, records: File, leaves: Collection[Leaf], held: set[Leaf]) -> Iterator[pl.DataFrame]:
     """Give what is there of columns where whole numbers would become fractions."""
-    for file in journal.files() if leaves else ():
+    for file in journal.files() if held & set(map(plain, leaves)) else ():
         yield read_columns(records / file, journal.types, journal.kept_as, _columns(leaves))
 
 
 def _brought(whole: Iterable[Begun], leaves: Collection[Leaf]) -> Iterator[pl.DataFrame]:
     for begun in whole:
-        if begun.whole & set(leaves):
+        if begun.whole & set(map(plain, leaves)):
             yield from (read_columns(page.path, {}, None, _columns(leaves)) for page in begun.pages if page.records)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path as File
 
 import polars as pl
 
-from truto_usage_nb.dataset.fitting import as_counts
+from truto_usage_nb.dataset.fitting import aligned, as_counts
 from truto_usage_nb.dataset.naming import restoring, stored, storing
 from truto_usage_nb.errors import DatasetError
 from truto_usage_nb.frames import Types, fitted
@@ -47,7 +47,7 @@ _PLAIN = pl.CompatLevel.oldest()  # texts and lists as every reader of Arrow and
 def _fitted(piece: pl.DataFrame, types: Types) -> pl.DataFrame:
     lists = [name for name, dtype in piece.schema.items() if dtype == pl.List and types.get(name) == pl.String()]
     texts = [pl.Series(name, list(map(_json, piece[name].to_list())), dtype=pl.String) for name in lists]
-    made = fitted(as_counts(piece.with_columns(texts), types), types)
+    made = fitted(as_counts(aligned(piece.with_columns(texts), types), types), types)
     if list(made.schema.items()) != stored(types, None):
         raise DatasetError("a column holds what its type does not; restore the directory from a copy, or scan anew")
     return made
