@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import accumulate
@@ -15,13 +14,11 @@ import polars as pl
 from truto_usage_nb.costs import Choices
 from truto_usage_nb.errors import UsageWarning
 from truto_usage_nb.format import percent
-from truto_usage_nb.native import enter
 from truto_usage_nb.plots.figures import Charts, grid, headline, panels, picked, said_instead
-from truto_usage_nb.plots.reading import asked
 from truto_usage_nb.plots.wording import amount, currency_name, day, money_ticks, plain
-from truto_usage_nb.questions import pace as pace_table
-from truto_usage_nb.questions.daily import Days, money_days
-from truto_usage_nb.questions.moments import day_named, first_of_next
+from truto_usage_nb.questions.daily import money_days
+from truto_usage_nb.questions.moments import first_of_next
+from truto_usage_nb.questions.pacing import Month, Row, month_of, opened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,8 +42,9 @@ def pace(
 ) -> Charts:
     """Draw the current month's cost as it adds up, where `tu.pace` expects it to end, and the budget.
 
-    The figures are those of `tu.pace`, which says what the current month is and how the projection comes about: the
-    dashed line ends at the expected cost, the band holds four outcomes in five. `budget` is an amount for the month, or
+    The figures are those of `tu.pace`, which takes a frame or a `UsageResult`, and says what the current month is and
+    how the projection comes about: the solid line is what is there, the dashed one ends at the expected cost, the band
+    holds four outcomes in five. `budget` is an amount for the month, or
     one for each currency, such as {"USD": 150_000}. Gives the Axes, or a list with one for each currency.
 
     Raises InputError for one amount where there are several currencies, and what `tu.pace` raises.
@@ -56,25 +54,21 @@ def pace(
     >>> tu.plots.pace(usage, 9_000).get_ylabel()
     'cost since 1 Nov, USD'
     """
+    native, result = opened(frame)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UsageWarning)  # the table below tells the same
-        days = money_days(enter(frame), None, choices, ())
-    if not days.streams:
+        warnings.simplefilter("ignore", UsageWarning)  # the month below tells the same
+        empty = not money_days(native, None, choices, ()).streams
+    if empty:
         return panels([], _nothing, lambda _: 1.6, ax, "no cost is stated")
     if currency is not None and budget is not None and not isinstance(budget, Mapping):
         budget = {currency: budget}
-    table = asked(pace_table, frame, budget, now=now, **choices)
-    chart = _Month(table, days, None if now is None else day_named(now, "now"))
-    return panels(picked(_weighed(table, days), currency, ax), chart.draw, lambda _: 3.4, ax, "no cost is stated")
-
-
-def _weighed(table: pl.DataFrame, days: Days) -> pl.DataFrame:
-    """Give each currency a line for every amount there is, so that the one of the most comes first, as elsewhere."""
-    amounts = {
-        key[-1]: sum(len(stream.days) + len(stream.spans) for stream in streams)
-        for key, streams in days.streams.items()
-    }
-    return table.select(pl.col("currency").repeat_by(pl.col("currency").replace_strict(amounts, default=1)).explode())
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        month = month_of(native, None, now, choices, result)
+        chart = _Chart(month, month.table(budget), dated=now is not None or result is not None)
+    for each in told:
+        warnings.warn(each.message, each.category, stacklevel=2)
+    return panels(picked(chart.weighed(), currency, ax), chart.draw, lambda _: 3.4, ax, "no cost is stated")
 
 
 def _nothing(ax: Axes, currency: str) -> None:  # pragma: no cover - no currency, no panel
@@ -82,60 +76,50 @@ def _nothing(ax: Axes, currency: str) -> None:  # pragma: no cover - no currency
 
 
 @dataclass(frozen=True, slots=True)
-class _Month:
-    """Hold what every panel draws from."""
+class _Chart:
+    """Hold what every panel draws from; `dated` says that somebody said from which day one looks."""
 
+    month: Month
     table: pl.DataFrame
-    days: Days
-    now: date | None
+    dated: bool
+
+    def weighed(self) -> pl.DataFrame:
+        """Give each currency a line for every amount there is: the one of the most comes first, as elsewhere."""
+        amounts = {
+            key[-1]: sum(len(stream.days) + len(stream.spans) for stream in streams)
+            for key, streams in self.month.days.streams.items()
+        }
+        each = pl.col("currency").replace_strict(amounts, default=1)
+        return self.table.select(pl.col("currency").repeat_by(each).explode())
 
     def draw(self, ax: Axes, currency: str) -> None:
         row = self.table.filter(pl.col("currency") == currency).row(0, named=True)
-        month: date = row["month"]
-        last = first_of_next(month) - _ONE
-        spent = self._spent(currency, month, last)
-        days, sums = list(spent), list(accumulate(spent.values()))
-        places = [0, *(each.day for each in days)]
+        of = self.month.rows[currency,]
+        last = first_of_next(self.month.first) - _ONE
+        until = min(last, self.month.today - _ONE)
+        sums = list(accumulate(self._spent(of, until)))
+        places = list(range(until.day + 1))
         ax.fill_between(places, [0.0, *sums], color=_COST, alpha=0.12, linewidth=0)
         ax.plot(places, [0.0, *sums], color=_COST, linewidth=2)
-        expected = row["projected"] is not None and days[-1] < last
+        expected = row["projected"] is not None and (until < last or bool(of.coming))
         if expected:
-            _expected(ax, (days[-1].day, sums[-1]), last.day, row, currency)
+            _expected(ax, (until.day, sums[-1]), last.day, row, currency)
         if row["budget"] is not None:
-            _budget(ax, row["budget"], row["breaks_on"], days[-1], currency)
-        _axes(ax, month, last.day, currency)
+            _budget(ax, row["budget"], row["breaks_on"], until, currency)
+        _axes(ax, self.month.first, last.day, currency)
         title = "The month so far" if row["budget"] is None else "The month against its budget"
-        if self.now is None and days[-1] == last:
+        if not self.dated and until == last:
             row["settled_to"] = None  # a month that is over says nothing of the day on which it is looked at
-        lines = _lines(row, days[-1], last if expected else None, currency)
-        if abs(ahead := self._ahead(currency, month, last)) > _TINY:
-            lines.append(f"{amount(ahead, currency)} is stated for longer than a day and counts from its first")
+        lines = _lines(row, until, last if expected else None, currency)
+        if abs(of.ahead) > _TINY:
+            lines.append(f"{amount(of.ahead, currency)} is stated for longer than a day and counts from its first")
         headline(ax, title, lines, width=112)
 
-    def _ahead(self, currency: str, month: date, last: date) -> float:
-        """Give the month's share of what is stated for longer than a day."""
-        return math.fsum(share for _, share in self._shares(currency, month, last))
-
-    def _shares(self, currency: str, month: date, last: date) -> Iterator[tuple[date, float]]:
-        """Yield the first day in the month of each longer record, and the month's share of its money."""
-        for key, streams in self.days.streams.items():
-            for first, end, money in (span for stream in streams if key == (currency,) for span in stream.spans):
-                inside = (min(end, last + _ONE) - max(first, month)).days
-                if inside > 0:
-                    yield max(first, month), money * inside / (end - first).days
-
-    def _spent(self, currency: str, month: date, last: date) -> dict[date, float]:
-        """Give the money of each day so far: a longer record counts whole on its first day, as `tu.pace` has it."""
-        held = self.days.last
-        until = min(last, self.now - _ONE if self.now else held or last)
-        spent = {month + timedelta(days=n): 0.0 for n in range((until - month).days + 1)}
-        for key, streams in self.days.streams.items():
-            for stream in streams if key == (currency,) else ():
-                for each, money in stream.days.items():
-                    if each in spent:
-                        spent[each] += money
-        for first, share in self._shares(currency, month, last):
-            spent[min(first, until)] += share
+    def _spent(self, of: Row, until: date) -> list[float]:
+        """Give the money of each day so far; what is stated for days to come already counts on the last."""
+        spent = [0.0] * until.day
+        for each, money in of.spent.items():
+            spent[min(each, until).day - 1] += money
         return spent
 
 
@@ -144,6 +128,8 @@ def _expected(ax: Axes, here: tuple[int, float], end: int, row: Mapping[str, Any
     ends = [here[0], end]
     ax.fill_between(ends, [here[1], row["low"]], [here[1], row["high"]], color=_COST, alpha=0.18, linewidth=0)
     ax.plot(ends, [here[1], row["projected"]], color=_COST, linewidth=2, linestyle=(0, (2, 2)))
+    if here[0] == end:  # the days are over, and some of what they cost is still to come
+        ax.vlines(end, row["low"], row["high"], color=_COST, alpha=0.4, linewidth=4)
     ax.annotate(
         plain(amount(row["projected"], currency)), (end, row["projected"]), (-4, -9), textcoords="offset points",
         ha="right", va="top", fontsize=9, fontweight="bold",

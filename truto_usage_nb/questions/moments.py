@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime
+from contextlib import suppress
+from datetime import UTC, date, datetime, time
 
 from truto_usage_nb.errors import InputError
 
-__all__ = ["day_named", "first_of_next"]
+__all__ = ["day_named", "first_of_next", "moment_named"]
 
 
 def day_named(value: date | str, name: str) -> date:
@@ -25,6 +26,20 @@ def day_named(value: date | str, name: str) -> date:
         return date.fromisoformat(text)
     except ValueError as error:
         raise InputError(f"{name}={value!r} is no day; write it like '2026-10-05' or '2026-10'.") from error
+
+
+def moment_named(value: date | str, name: str) -> datetime:
+    """Give the moment (UTC) of a day, which is its begin, or of a moment: a datetime, or text in ISO form.
+
+    >>> moment_named("2026-10-05", "now").hour, moment_named("2026-10-05T14:30Z", "now").hour
+    (0, 14)
+    """
+    if isinstance(value, str) and "T" in value:
+        with suppress(ValueError):
+            value = datetime.fromisoformat(value)
+    if isinstance(value, datetime):
+        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+    return datetime.combine(day_named(value, name), time(), UTC)
 
 
 def first_of_next(month: date) -> date:

@@ -1,32 +1,40 @@
-"""Where the month will end: what is there, and the rhythm of the week for the days to come."""
+"""Where the month will end: what is there, what is still to come of it, and the rhythm of the days ahead."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from statistics import median
 from typing import Any, Unpack
 
+import narwhals.stable.v2 as nw
 import polars as pl
 
 from truto_usage_nb.costs.choices import Choices
+from truto_usage_nb.costs.digest import OVERHANG
 from truto_usage_nb.errors import InputError, tell
-from truto_usage_nb.native import enter
-from truto_usage_nb.questions.age import settled_to
+from truto_usage_nb.native import Native, collect, enter
+from truto_usage_nb.questions.age import Arrivals, arrivals, seen_at, settled_to
 from truto_usage_nb.questions.budgets import Budget, budgets_by_row
 from truto_usage_nb.questions.daily import Days, Key, Stream, money_days
-from truto_usage_nb.questions.moments import day_named, first_of_next
+from truto_usage_nb.questions.growing import Growth, grown, mark_growing
+from truto_usage_nb.questions.moments import first_of_next, moment_named
+from truto_usage_nb.questions.rhythm import ENOUGH, RECENT, Rhythm, root_mean_square
+from truto_usage_nb.result import UsageResult
 
-__all__ = ["pace"]
+__all__ = ["Month", "Row", "month_of", "opened", "pace"]
 
 COLUMNS = ("currency", "month", "to_date", "settled_to", "projected", "low", "high", "budget", "breaks_on")
-HISTORY = 56
-"""Days that the rhythm is read from."""
-ENOUGH = 7
 FOUR_IN_FIVE = 1.2816
 """Standard deviations either side that hold four of five normal outcomes."""
+HISTORY = 120
+"""Days that are looked back."""
+LONG = timedelta(days=366)
+WAITED = timedelta(days=7)
+"""How long a day that nobody told of is waited for."""
+MOVED = 3
+"""Days billed in another currency since the last in this one, never in both, after which an account has moved."""
 _DAY = timedelta(days=1)
 
 
@@ -40,75 +48,57 @@ def pace(
 ) -> Any:
     """Say where the current month will end, within which range, and on which day a budget breaks.
 
-    The month is that of the last day before `now` (UTC; without it, the last day that any record covers). Comes back
-    as the kind that came in, a row per value of `by` and currency: `month` (its first day), `to_date` (billed so far),
-    `settled_to` (the day before which figures are final, as the vendors state it), `projected` (the month's end),
-    `low` and `high` (four outcomes in five), `budget`, `breaks_on` (the day on which the budget is, or was, passed;
-    null where it holds).
+    `frame` may be a `UsageResult`: its period and the moment it was fetched say which month this is and what of it has
+    been seen. Else `now` says it (UTC: a day, or a moment of it), or without it the newest record: the month is that of
+    the last day before. Comes back as the kind that came in, a row per value of `by` and currency: `month` (its first
+    day), `to_date` (billed so far), `settled_to` (the day before which figures are final, as the vendors state it),
+    `projected` (the month's end), `low` and `high` (four outcomes in five), `budget`, `breaks_on` (the day on which the
+    budget is, or was, passed; null where it holds).
 
-    The rule: each account's coming day costs the median of the same weekday over the last eight weeks, or of all days
-    where a weekday was seen only once. The range is 1.28 times the root mean square of what the past days missed that
-    figure by, times the root of n + n²/m for n days to come and m past ones; accounts count as independent. A record
-    longer than a day (Datadog's month, a commitment) counts with its share of this month, whole and from its first day,
-    and is never extrapolated: an open month's on-demand part may still grow. Where an account's last days are late they
-    are estimated like days to come. With less than a week of days there is no projection.
+    **What is there** counts as it stands, refunds too. A day is whole once it has ended and what usually comes late has
+    come (as `created_at` tells of earlier days), unless its records were last updated before its end. Last days that
+    are not whole are estimated like days to come, never below what is there. Where nothing says when a frame was
+    fetched, a last day of hours or moments is not whole. A day inside that nobody told of stays an outage, and so does
+    a last one after a week.
+    **Days to come.** A weekday is worth the median of its last eight weeks; a day costs that, times how the last three
+    weeks stand to theirs, wild days aside (beyond half of it, or thrice the usual spread). Where the same days of last
+    month, taken to this month's level, would have told an account's past better, they count instead: allowances run
+    out by the month. An account silent for three weeks, or billed in another currency now, has ended.
+    **Records longer than a day** count with their share of the month. What is committed, a fee or only a total is fixed
+    and there from the first day. On demand grows with the days counted: those passed when it was updated, less what the
+    vendor is late by; the others cost what these and the records before cost a day. Running totals (Cursor's spend,
+    Datadog's month to date) are days, by what they grew.
+    **The range** is 1.28 times the root mean square of what the same forecast, made on each past day for as many days
+    ahead, missed all accounts together by; what is unsure of on-demand parts is added as squares are. An account of
+    less than three weeks counts with the misses of its days; with less than one, there is no projection.
 
-    `budget` is an amount, or a mapping by currency, value of `by`, or (value, currency).
+    `budget` is an amount, or a mapping by currency, value of `by`, or (value, currency). Records that stick out of the
+    loaded period are taken whole, unless `overhang=` says otherwise.
 
     >>> import truto_usage_nb as tu
     >>> usage = tu.sandbox().load_usage("cursor", period=("2026-11-02", "2026-11-09"))
     >>> pace(usage, 9_000).select("month", "budget").row(0)
     (datetime.date(2026, 11, 1), 9000.0)
     """
-    native = enter(frame)
-    days = money_days(native, by, choices, COLUMNS)
-    return native.leave(_pace(days, budget, now))
+    native, result = opened(frame)
+    return native.leave(month_of(native, by, now, choices, result).table(budget))
 
 
-def _pace(days: Days, budget: Budget, now: date | str | None) -> pl.DataFrame:
-    today = _today(days, now)
-    month = (today - _DAY).replace(day=1)
-    outlooks = {key: _outlook(streams, days.held, month, today) for key, streams in days.streams.items()}
-    outlooks = {key: one for key, one in outlooks.items() if one.touches}
-    _tell_of_short(outlooks)
-    budgets = budgets_by_row(budget, list(outlooks))
-    moment = datetime.combine(today, time(), UTC)
-    rows = [
-        (*key, month, one.to_date, settled_to({s.integration for s in days.streams[key]}, moment),
-         *one.range(), budgets.get(key), one.breaks_on(budgets.get(key)))
-        for key, one in outlooks.items()
-    ]  # fmt: skip
-    money = dict.fromkeys(("projected", "low", "high", "budget"), pl.Float64())
-    schema = {
-        **days.dtypes, "currency": pl.String(), "month": pl.Date(), "to_date": pl.Float64(), "settled_to": pl.Date(),
-        **money, "breaks_on": pl.Date(),
-    }  # fmt: skip
-    table = pl.DataFrame(rows, schema=pl.Schema(schema), orient="row")
-    return table.sort(
-        "currency", "projected", *days.by, descending=[False, True, *[False] * len(days.by)], nulls_last=True
-    )
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Hold what one row's month comes to: by day so far, by day to come, and how far either side four in five lie.
 
+    `ahead` is what counts on its first day because it is stated for longer than a day. Without `known` there is no
+    projection.
+    """
 
-def _today(days: Days, now: date | str | None) -> date:
-    if now is not None:
-        return day_named(now, "now")
-    ends = [span[1] for streams in days.streams.values() for s in streams for span in s.spans]
-    last = days.last or (max(ends) - _DAY if ends else None)
-    if last is None:
-        raise InputError("pace needs at least one record with a date and a charge; this frame has none.")
-    return last + _DAY
-
-
-@dataclass(slots=True)
-class _Outlook:
-    """What a month comes to: by day so far, by day to come, and how far the past missed its own rhythm."""
-
-    spent: dict[date, float] = field(default_factory=dict)
-    coming: dict[date, float] = field(default_factory=dict)
-    variance: float = 0.0
-    known: bool = True
-    never_less: bool = True
-    touches: bool = False
+    spent: Mapping[date, float]
+    coming: Mapping[date, float]
+    half: float
+    ahead: float
+    known: bool
+    never_less: bool
+    integrations: frozenset[str | None]
 
     @property
     def to_date(self) -> float:
@@ -118,9 +108,8 @@ class _Outlook:
         if not self.known:
             return None, None, None
         end = self.to_date + math.fsum(self.coming.values())
-        half = FOUR_IN_FIVE * math.sqrt(self.variance)
-        low = end - half
-        return end, max(low, self.to_date) if self.never_less else low, end + half
+        low = end - self.half
+        return end, max(low, self.to_date) if self.never_less else low, end + self.half
 
     def breaks_on(self, budget: float | None) -> date | None:
         if budget is None:
@@ -133,68 +122,265 @@ class _Outlook:
         return None
 
 
-def _outlook(streams: list[Stream], held: dict[str | None, set[date]], month: date, today: date) -> _Outlook:
-    end = first_of_next(month)
-    outlook = _Outlook()
-    for stream in streams:
-        _add_spans(outlook, stream, month, end)
-        past = {day: stream.days.get(day, 0.0) for day in _history(stream, held.get(stream.account, set()), today)}
+@dataclass(frozen=True, slots=True)
+class Month:
+    """Hold a month and its rows by key: `today` is the day after the last one looked at, `settled` when it was."""
+
+    days: Days
+    first: date
+    today: date
+    settled: datetime
+    rows: Mapping[Key, Row]
+
+    def table(self, budget: Budget = None) -> pl.DataFrame:
+        """Give what `pace` answers."""
+        budgets, by = budgets_by_row(budget, list(self.rows)), self.days.by
+        rows = [
+            (*key, self.first, one.to_date, settled_to(set(one.integrations), self.settled), *one.range(),
+             budgets.get(key), one.breaks_on(budgets.get(key)))
+            for key, one in self.rows.items()
+        ]  # fmt: skip
+        money = dict.fromkeys(("projected", "low", "high", "budget"), pl.Float64())
+        schema = {
+            **self.days.dtypes, "currency": pl.String(), "month": pl.Date(), "to_date": pl.Float64(),
+            "settled_to": pl.Date(), **money, "breaks_on": pl.Date(),
+        }  # fmt: skip
+        table = pl.DataFrame(rows, schema=pl.Schema(schema), orient="row")
+        return table.sort("currency", "projected", *by, descending=[False, True, *[False] * len(by)], nulls_last=True)
+
+
+def opened(frame: Any) -> tuple[Native, UsageResult | None]:
+    """Take a frame in, or the one of a result."""
+    return (enter(frame.frame), frame) if isinstance(frame, UsageResult) else (enter(frame), None)
+
+
+def month_of(
+    native: Native,
+    by: str | Sequence[str] | None,
+    now: date | str | None,
+    choices: Mapping[str, Any],
+    result: UsageResult | None = None,
+) -> Month:
+    """Look at records, of a result, as `pace` does, and work its rows out; what has no projection is told."""
+    if OVERHANG in native.columns and "overhang" not in choices and _sticks_out(native):
+        choices = {**choices, "overhang": "include"}
+    days = money_days(native, by, choices, COLUMNS)
+    mark_growing(days, native)
+    view = _View.of(native, days, result, now)
+    rows = _Ahead(days, view).rows()
+    _tell_of_short(rows)
+    settled = view.seen if result is not None else datetime.combine(view.today, time(), UTC)
+    return Month(days, view.first, view.today, settled, rows)
+
+
+def _sticks_out(native: Native) -> bool:
+    held = native.once("sticks out", lambda: collect(native.frame.filter(nw.col(OVERHANG).fill_null(False)).head(1)))
+    return bool(held.height)
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """Say from where a frame is looked at: days before `today` count, and `seen` is when it was fetched, at least."""
+
+    today: date
+    seen: datetime
+    arrivals: Mapping[str | None, Arrivals]
+
+    @property
+    def first(self) -> date:
+        return (self.today - _DAY).replace(day=1)
+
+    @classmethod
+    def of(cls, native: Native, days: Days, result: UsageResult | None, now: date | str | None) -> _View:
+        came = arrivals(native)
+        told = [one.reaches for one in came.values()]
+        told += [datetime.fromtimestamp(until / 1e6, UTC) for until in days.totalled.values()]
+        told += [stamp] if (stamp := seen_at(native)) is not None else []
+        known = result.fetched_at if result is not None else max(told, default=None)
+        at = moment_named(now, "now") if now is not None else None
+        if at is None and result is not None and result.period is not None:
+            at = min(result.period.end, result.fetched_at)
+        today = _day_after(at) if at is not None else _last(days) + _DAY
+        begun = datetime.combine(today, time(), UTC)
+        known = known or begun + LONG  # nothing says when these were seen: they are as they are
+        return cls(today, known if at is None else max(known, at), came)
+
+    def unfinished(self, account: str | None, held: set[date]) -> set[date]:
+        """The account's last days that were not whole when they were seen."""
+        came = self.arrivals.get(account)
+        return came.unfinished(held, self.seen) if came is not None else _begun(held, self.seen)
+
+
+def _begun(held: Iterable[date], seen: datetime) -> set[date]:
+    return {day for day in held if datetime.combine(day, time(), UTC) + _DAY > seen}
+
+
+def _day_after(moment: datetime) -> date:
+    """The day a moment ends, or else the one after it has begun: midnight ends the day before."""
+    return moment.date() if moment.time() == time() else moment.date() + _DAY
+
+
+def _last(days: Days) -> date:
+    ends = [span.until for streams in days.streams.values() for s in streams for span in s.spans]
+    last = days.last or (max(ends) - _DAY if ends else None)
+    if last is None:
+        raise InputError("pace needs at least one record with a date and a charge; this frame has none.")
+    return last
+
+
+@dataclass(slots=True)
+class _Row:
+    """Gather a row."""
+
+    spent: dict[date, float] = field(default_factory=dict)
+    coming: dict[date, float] = field(default_factory=dict)
+    ahead: float = 0.0
+    missed: list[dict[date, float]] = field(default_factory=list)
+    alone: float = 0.0
+    unsure: float = 0.0
+    known: bool = True
+    never_less: bool = True
+    touches: bool = False
+
+    def half(self) -> float:
+        return math.hypot(FOUR_IN_FIVE * (_together(self.missed) + self.alone), self.unsure)
+
+
+def _together(missed: list[dict[date, float]]) -> float:
+    """The root mean square of what accounts missed on the same days together.
+
+    An account that shares fewer than a week of such days with those before it (the longest first) is added as it is.
+    """
+    shared: set[date] = set()
+    sums: dict[date, float] = {}
+    apart = 0.0
+    for one in sorted(missed, key=len, reverse=True):
+        common = shared & one.keys() if sums else set(one)
+        if sums and len(common) < min(ENOUGH, len(shared)):
+            apart += root_mean_square(one.values())
+            continue
+        shared = common
+        sums = {day: sums.get(day, 0.0) + one[day] for day in common}
+    return root_mean_square(sums.values()) + apart
+
+
+@dataclass(frozen=True, slots=True)
+class _Ahead:
+    """Work the rows of a month out."""
+
+    days: Days
+    view: _View
+    paid: dict[str | None, dict[str | None, set[date]]] = field(default_factory=dict)
+    """The days on which an account is billed, by currency."""
+
+    def rows(self) -> dict[Key, Row]:
+        made = {key: _Row() for key in self.days.streams}
+        for key, streams in self.days.streams.items():
+            for stream in streams:
+                days = {day for day, money in stream.days.items() if money and day < self.view.today}
+                self.paid.setdefault(stream.account, {}).setdefault(key[-1], set()).update(days)
+        for key, streams in self.days.streams.items():
+            for stream in streams:
+                self._add_fixed(made[key], stream)
+                self._add_days(made[key], key, stream)
+        for key, _, growth in grown(self.days.streams, self.view.seen):
+            self._add_growth(made[key], growth)
+        return {
+            key: Row(
+                row.spent, row.coming, row.half(), row.ahead, row.known, row.never_less,
+                frozenset(stream.integration for stream in self.days.streams[key]),
+            )
+            for key, row in made.items()
+            if row.touches
+        }  # fmt: skip
+
+    @property
+    def _first(self) -> date:
+        return self.view.first
+
+    @property
+    def _end(self) -> date:
+        return first_of_next(self._first)
+
+    def _add_fixed(self, row: _Row, stream: Stream) -> None:
+        for span in stream.spans:
+            inside = (min(span.until, self._end) - max(span.start, self._first)).days
+            if inside > 0:
+                share = (span.money - span.grows) * inside / (span.until - span.start).days
+                _add(row.spent, max(span.start, self._first), share)
+                row.ahead += share
+                row.touches = True
+
+    def _add_growth(self, row: _Row, growth: Growth) -> None:
+        """Put what has grown on the days counted, and the rest on those to come."""
+        if growth.start >= self._end or growth.start + timedelta(days=growth.length) <= self._first:
+            return
+        spent, to_come, half = growth.by_day(self._first, self.view.today, self._end)
+        for day, money in spent.items():
+            _add(row.spent, day, money)
+        days = self._days_from(self.view.today) or [self._end - _DAY]
+        for day in days if to_come else ():
+            _add(row.coming, day, to_come / len(days))
+        row.known &= growth.known
+        row.unsure += half
+        row.touches = True
+
+    def _add_days(self, row: _Row, key: Key, stream: Stream) -> None:
         for day, money in stream.days.items():
-            if month <= day < min(end, today):
-                _add(outlook.spent, day, money)
-        outlook.touches |= any(month <= day < end for day in past) or any(month <= d < today for d in stream.days)
-        if past:
-            _add_coming(outlook, past, month, end)
-    return outlook
+            if self._first <= day < min(self._end, self.view.today):
+                _add(row.spent, day, money)
+                row.touches = True
+        held = {day for day in self.days.held.get(stream.account, ()) if day < self.view.today}
+        if not held or not stream.days or self._has_ended(key, stream, max(held)):
+            return
+        row.touches |= max(held) >= self._first or bool(self._days_from(self.view.today))
+        known = held - self.view.unfinished(stream.account, held)
+        since = max(min(stream.days), max(held) - HISTORY * _DAY)
+        self._add_coming(row, stream, {day: stream.days.get(day, 0.0) for day in known if day >= since})
+
+    def _has_ended(self, key: Key, stream: Stream, last: date) -> bool:
+        """Whether the account is silent, or is billed in another currency now."""
+        if (self.view.today - last).days > RECENT:
+            return True
+        paid = self.paid[stream.account]
+        own = paid[key[-1]]
+        until = max(own, default=last)
+        others = (days for currency, days in paid.items() if currency != key[-1] and not days & own)
+        return any(sum(until < day for day in days) >= MOVED for days in others)
+
+    def _add_coming(self, row: _Row, stream: Stream, known: dict[date, float]) -> None:
+        coming = [day for day in self._days_from(max(known) + _DAY if known else self._first) if self._may_come(day)]
+        if not coming:
+            return
+        if len(known) < ENOUGH:
+            row.known = False
+            return
+        rhythm = Rhythm(known)
+        missed = rhythm.misses(len(coming))
+        for day, money in zip(coming, rhythm.forecast(coming), strict=True):
+            there = stream.days.get(day, 0.0) - stream.taken_back.get(day, 0.0) if day < self.view.today else 0.0
+            _add(row.coming, day, max(money - there, 0.0) if there else money)
+        if missed:
+            row.missed.append(missed)
+        else:
+            row.alone += rhythm.spread() * math.sqrt(len(coming) + len(coming) ** 2 / len(known))
+        row.never_less &= min(known.values()) >= 0
+
+    def _may_come(self, day: date) -> bool:
+        """Whether a day is still to come, or was not told of and may still be."""
+        return day >= self.view.today or datetime.combine(day, time(), UTC) + _DAY + WAITED > self.view.seen
+
+    def _days_from(self, day: date) -> list[date]:
+        start = max(day, self._first)
+        return [start + timedelta(days=i) for i in range((self._end - start).days)]
 
 
 def _add(amounts: dict[date, float], day: date, money: float) -> None:
     amounts[day] = amounts.get(day, 0.0) + money
 
 
-def _add_spans(outlook: _Outlook, stream: Stream, month: date, end: date) -> None:
-    for first, until, money in stream.spans:
-        inside = (min(until, end) - max(first, month)).days
-        if inside > 0:
-            _add(outlook.spent, max(first, month), money * inside / (until - first).days)
-            outlook.touches = True
-
-
-def _history(stream: Stream, held: set[date], today: date) -> list[date]:
-    """The days on which the account has records, from the stream's first on, of the last eight weeks."""
-    days = [day for day in held if day < today]
-    if not days or not stream.days:
-        return []
-    first = max(min(stream.days), max(days) - timedelta(days=HISTORY - 1))
-    return sorted(day for day in days if day >= first)
-
-
-def _add_coming(outlook: _Outlook, past: dict[date, float], month: date, end: date) -> None:
-    """Expect each day after the account's last one; the misses of the past widen the range."""
-    start = max(max(past) + _DAY, month)
-    coming = [start + timedelta(days=i) for i in range((end - start).days)]
-    if not coming:
-        return
-    if len(past) < ENOUGH:
-        outlook.known = False
-        return
-    usual = _rhythm(past)
-    for day in coming:
-        _add(outlook.coming, day, usual[day.weekday()])
-    missed = math.fsum((money - usual[day.weekday()]) ** 2 for day, money in past.items()) / len(past)
-    outlook.variance += missed * (len(coming) + len(coming) ** 2 / len(past))
-    outlook.never_less &= min(past.values()) >= 0
-
-
-def _rhythm(past: dict[date, float]) -> dict[int, float]:
-    """The median of each weekday; of all days for a weekday seen once or never."""
-    of = {weekday: [m for day, m in past.items() if day.weekday() == weekday] for weekday in range(7)}
-    whole = median(past.values())
-    return {weekday: median(seen) if len(seen) > 1 else whole for weekday, seen in of.items()}
-
-
-def _tell_of_short(outlooks: Mapping[Key, _Outlook]) -> None:
-    short = [" ".join(str(part) for part in key) for key, one in outlooks.items() if not one.known]
+def _tell_of_short(rows: Mapping[Key, Row]) -> None:
+    short = [" ".join(str(part) for part in key) for key, one in rows.items() if not one.known]
     if short:
         names = ", ".join(sorted(short)[:3]) + (", …" if len(short) > 3 else "")
         tell(

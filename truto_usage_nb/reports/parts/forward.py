@@ -48,7 +48,7 @@ def _budget(book: Book) -> Html:
 def _pace(book: Book) -> Html:
     frame = book.asked.both or book.asked.plain
     end = min(book.period.end, book.result.fetched_at)
-    lines = book.hear(lambda: paced(frame, book.budget, now=f"{end:%Y-%m-%d}"), of=book.reach)
+    lines = book.hear(lambda: paced(frame, book.budget, now=end), of=book.reach)
     lines = lines.filter(pl.col("to_date").is_not_null())
     columns: dict[str, Column] = {"to_date": spend("Billed so far")}
     if end < book.period.end:
@@ -62,8 +62,9 @@ def _pace(book: Book) -> Html:
     chart = drawn(
         book,
         plots.pace,
-        book.asked.drawable,
+        book.asked.drawable_both,
         book.budget,
+        now=end,
         of=lines,
         caption=f"Cost as it adds up, {book.name}",
     )

@@ -76,8 +76,14 @@ class Records:
     @cached_property
     def lines(self) -> pl.DataFrame:
         """What `drawable` holds, with what the rule says of each: to be filtered and given to `asked`."""
-        nameless = pl.col("charges").list.eval(pl.element().struct.field("currency").is_null()).list.any()
-        return self._plain.filter(~nameless.fill_null(value=False))
+        return _named(self._plain)
+
+    @cached_property
+    def drawable_both(self) -> Native:
+        """`drawable`, and such records of the period before, where the snapshot reaches back."""
+        if self._before is None:
+            return self.drawable
+        return asked(pl.concat([_named(self._before), self.lines], how="diagonal_relaxed"))
 
     @cached_property
     def _now(self) -> pl.DataFrame:
@@ -93,6 +99,11 @@ class Records:
         if held is None or held.start > wanted.start:
             return None
         return cut(self._all, wanted, undated=False)
+
+
+def _named(frame: pl.DataFrame) -> pl.DataFrame:
+    nameless = pl.col("charges").list.eval(pl.element().struct.field("currency").is_null()).list.any()
+    return frame.filter(~nameless.fill_null(value=False))
 
 
 def cut(frame: pl.DataFrame, span: Period, *, undated: bool) -> pl.DataFrame:
