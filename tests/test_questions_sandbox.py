@@ -185,7 +185,7 @@ def test_8_looking_back_the_month_ended_within_the_range(names, key):
     }
     assert inside >= {("confluent", "USD"), ("datadog", "USD")}
     assert ("claude", "USD") not in inside  # nobody could know
-    # Of two accounts in EUR one had moved to USD on the 1st and moves back on the 15th, so the other alone was foreseen.
+    # One of two accounts in EUR had moved to USD on the 1st and moves back on the 15th: the other alone was foreseen.
     of_each = tu.pace(names["history"], by="integrated_account_id", now="2026-10-15")
     euro = of_each.row(by_predicate=pl.col("integrated_account_id") == "openai-api-eu", named=True)
     (billed_in_euro,) = (float(r["billed"]) for r in key.money() if r["account"] == "openai-api-eu")

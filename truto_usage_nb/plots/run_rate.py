@@ -16,9 +16,10 @@ from truto_usage_nb.errors import UsageWarning
 from truto_usage_nb.format import percent
 from truto_usage_nb.plots.figures import Charts, grid, headline, panels, picked, said_instead
 from truto_usage_nb.plots.wording import amount, currency_name, day, money_ticks, plain
+from truto_usage_nb.questions.ahead import Row
 from truto_usage_nb.questions.daily import money_days
 from truto_usage_nb.questions.moments import first_of_next
-from truto_usage_nb.questions.pacing import Month, Row, month_of, opened
+from truto_usage_nb.questions.pacing import Month, month_of, opened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
