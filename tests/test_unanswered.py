@@ -359,8 +359,8 @@ def test_a_load_for_a_period_or_of_one_account_says_nothing_of_spans():
         ({"a": range(1, 31), "b": range(21, 22)}, True),  # one day of thirty
         ({"a": range(1, 31), "b": range(1, 16)}, False),  # half of them
         ({"a": range(1, 31), "b": range(1, 15)}, True),
-        ({"a": range(1, 4), "b": range(5, 6)}, True),  # no day in common
-        ({"a": range(1, 4), "b": range(4, 6)}, False),  # next to each other
+        ({"a": range(1, 4), "b": range(5, 6)}, False),  # a few days of either are no span
+        ({"a": range(1, 9), "b": range(20, 22)}, True),  # a week, and two days elsewhere
         ({"a": range(1, 4), "b": range(1, 2)}, False),  # a few days are no span
     ],
 )

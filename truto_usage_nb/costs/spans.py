@@ -1,9 +1,9 @@
 """Whether the accounts of a table cover the same days: sums of other spans are no comparison.
 
 A frame that was loaded for a period says so (it has `overhangs_period`), and whoever has no record on its first days
-had none: nothing is told of it. A bare frame cannot know what it was loaded for. It is told where two accounts share no
-day at all, and where one has records on a week's days or more and another spans less than half of the days that it
-does: so look vendors that each answered for a span of their own.
+had none: nothing is told of it. A bare frame cannot know what it was loaded for. It is told where one account has
+records on a week's days or more and another spans less than half of the days that it does: so look vendors that each
+answered for a span of their own.
 """
 
 from __future__ import annotations
@@ -33,15 +33,11 @@ def spans_told(native: Native, read: Digest) -> list[str]:
         pl.col("first").min(), pl.col("last").max(), pl.col("first").n_unique().alias("days")
     )
     long = (pl.col("last") - pl.col("first") + 1).alias("long")
-    if spans.height < 2 or not (_share_no_day(spans) or _a_part_alone(spans.with_columns(long))):
+    if spans.height < 2 or not _a_part_alone(spans.with_columns(long)):
         return []
     dates = spans.with_columns(pl.col("first", "last").cast(pl.Int32).cast(pl.Date)).sort("integrated_account_id")
     rows = dates.select("integrated_account_id", "first", "last").rows()
     return [f"the accounts cover other spans: {spans_named(rows)}"]
-
-
-def _share_no_day(spans: pl.DataFrame) -> bool:
-    return bool(spans["first"].max() > spans["last"].min() + 1)  # type: ignore[operator]
 
 
 def _a_part_alone(spans: pl.DataFrame) -> bool:

@@ -47,8 +47,8 @@ def cost_per(
 
     Raises FrameError (a column is missing), OverlapError (two series state one measure), DuplicateError (one record
     twice), OverhangError (records stick out of the loaded period). Warns with UsageWarning where a choice was taken,
-    and where accounts of a frame that was not loaded for a period cover other spans: no day in common, or one of them
-    less than half of the days that another has day by day, for a week or more.
+    and where accounts of a frame that was not loaded for a period cover other spans: one of them less than half of
+    the days that another has day by day, for a week or more.
 
     >>> import truto_usage_nb as tu
     >>> usage = tu.sandbox().load_usage("cursor", period="2026-10-05")
