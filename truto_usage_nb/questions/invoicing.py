@@ -43,11 +43,11 @@ def reconcile(frame: Any, invoices: Any, *, decimal: DecimalMark | None = None, 
     between thousands; where it can be read in two ways, such as "1.080" or "1,08", `decimal` ("." or ",") says which
     mark stands before the decimals.
 
-    Comes back as the kind that came in, a row per integration, month (its first day, UTC) and currency of either side,
-    to the currency's decimals and adding up so: `metered` (billed after discounts, before credits and tax), `credits`
-    (credits, and tax where a vendor states it), `expected` = metered + credits, `invoice`, `difference` = invoice -
-    expected, and `cannot_know`: what that vendor's invoice may hold that its API does not tell. Where one side is
-    missing its figures and the difference are null, never 0.
+    Comes back as the kind that came in, a row per integration, month (its first day, UTC) and currency of either side:
+    `metered` (billed after discounts, before credits and tax), `credits` (credits, and tax where a vendor states it),
+    `expected` = metered + credits, `invoice`, `difference` = invoice - expected as the currency's decimals write both
+    (cents, where it has two), and `cannot_know`: what that vendor's invoice may hold that its API does not tell. Where
+    one side is missing its figures and the difference are null, never 0.
 
     Raises FrameError for a table without its columns, and for a month, an integration, a currency or an amount that
     cannot be read in one way, with its row.
@@ -73,14 +73,12 @@ def _reconciled(native: Native, invoices: pl.DataFrame, choices: Any) -> pl.Data
     frame = metered.join(payable, on=_KEY, how="left", nulls_equal=True)
     frame = frame.filter(pl.col("billed").is_not_null())
     table = frame.join(invoices, on=_KEY, how="full", nulls_equal=True, coalesce=True)
+    table = table.with_columns(invoice=_rounded(pl.col("invoice")))
     table = table.with_columns(
-        credits=_rounded(pl.col("payable") - pl.col("billed")),
-        expected=_rounded(pl.col("payable")),
-        invoice=_rounded(pl.col("invoice")),
-    )
-    table = table.with_columns(
-        metered=_rounded(pl.col("expected") - pl.col("credits")),
-        difference=_rounded(pl.col("invoice") - pl.col("expected")),
+        metered=pl.col("billed"),
+        credits=pl.col("payable") - pl.col("billed"),
+        expected=pl.col("payable"),
+        difference=_rounded(pl.col("invoice") - _rounded(pl.col("payable"))),
         cannot_know=pl.col("integration").replace_strict(CANNOT_KNOW, default="tax, purchases"),
     )
     return table.select(COLUMNS).sort(

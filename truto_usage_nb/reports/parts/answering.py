@@ -8,10 +8,11 @@ import polars as pl
 
 from truto_usage_nb.format import money, percent
 from truto_usage_nb.reports.loading import period_before
-from truto_usage_nb.reports.parts.book import Book, days_name, label_of, span_name
+from truto_usage_nb.reports.parts.book import Book
 from truto_usage_nb.reports.parts.comparing import Comparison, of_longer
 from truto_usage_nb.reports.parts.doubting import doubts
 from truto_usage_nb.reports.parts.markup import Html, joined, plural
+from truto_usage_nb.reports.parts.naming import days_name, label_of, span_name
 from truto_usage_nb.reports.parts.silence import compared, nothing_came, silent_names, uncompared_told
 
 __all__ = ["answer", "sentences"]

@@ -7,8 +7,9 @@ from typing import cast
 import polars as pl
 
 from truto_usage_nb.questions import reconcile
-from truto_usage_nb.reports.parts.book import Book, label_of
+from truto_usage_nb.reports.parts.book import Book
 from truto_usage_nb.reports.parts.markup import Html
+from truto_usage_nb.reports.parts.naming import label_of
 from truto_usage_nb.reports.parts.tables import spend, table, text
 
 __all__ = ["bill", "bill_table"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -15,7 +15,6 @@ import polars as pl
 from truto_usage_nb.costs import Coverage, cost_per, estimate_costs
 from truto_usage_nb.costs.coverage import covered
 from truto_usage_nb.errors import InputError, UsageWarning, did_you_mean, hearing
-from truto_usage_nb.integrations import INTEGRATIONS
 from truto_usage_nb.native import Native
 from truto_usage_nb.planning import Period
 from truto_usage_nb.query import UsageQuery
@@ -27,11 +26,12 @@ from truto_usage_nb.questions.seating import roster_lines, seat_price
 from truto_usage_nb.questions.tables import Table, header_named, read_table
 from truto_usage_nb.reports.loading import period_before
 from truto_usage_nb.reports.parts.comparing import Comparison, compare, is_running
+from truto_usage_nb.reports.parts.naming import days_name, span_name
 from truto_usage_nb.reports.parts.records import BY_USER, Records
 from truto_usage_nb.result import UsageResult, read_result
 from truto_usage_nb.unanswered import View, heard, unanswered
 
-__all__ = ["Book", "days_name", "label_of", "open_book", "span_name"]
+__all__ = ["Book", "open_book"]
 
 T = TypeVar("T")
 
@@ -215,10 +215,6 @@ def _frame(records: Native) -> pl.DataFrame:
     return cast("pl.DataFrame", records.original)
 
 
-def _day_name(moment: datetime, *, month: bool = True, year: bool = True) -> str:
-    return f"{moment.day}" + (f" {moment:%B}" if month or year else "") + (f" {moment:%Y}" if year else "")
-
-
 def _named(bill: pl.DataFrame) -> pl.DataFrame:
     """Add `model_family`, and `workspace`: its name, or its id where it has none."""
     workspace = pl.coalesce("resources_workspace_name", "resources_workspace_id")
@@ -324,41 +320,3 @@ def _budget(budget: Any, decimal: DecimalMark | None) -> Any:
             raise InputError(f"{table.what} has the column {others[0]!r}; a report's budget is by currency alone")
         return {key[-1]: amount for key, amount in budget_lines(table, decimal).items()}
     return amount_given("budget", budget, decimal)
-
-
-def label_of(integration: str | None) -> str:
-    """Give a vendor's name as people write it."""
-    known = INTEGRATIONS.get(integration or "")
-    return known.label if known is not None else integration or "unknown"
-
-
-def days_name(span: Period) -> str:
-    """Write a period as a sentence has it: a month by its name, a day with its weekday, else its first and last day.
-
-    >>> days_name(Period.parse("2026-10")), days_name(Period.parse("2026-10-04"))
-    ('October 2026', 'Sunday 4 October 2026')
-    >>> days_name(Period.parse(("2026-10-01", "2026-10-22"))), days_name(Period.parse(("2026-09-28", "2026-10-05")))
-    ('1 to 21 October 2026', '28 September to 4 October 2026')
-    """
-    named = span_name(span)
-    if not named[0].isdigit() or named.isdigit():
-        return named
-    first, last = span.start, span.end - _INSTANT
-    if first.date() == last.date():
-        return f"{first:%A} {_day_name(first)}"
-    same = (first.year == last.year, first.month == last.month)
-    return f"{_day_name(first, month=not all(same), year=not same[0])} to {_day_name(last)}"
-
-
-def span_name(span: Period) -> str:
-    """Write a period as people say it.
-
-    >>> span_name(Period.parse("2026-10")), span_name(Period.parse(("2026-10-05", "2026-10-08")))
-    ('October 2026', '2026-10-05 to 2026-10-07')
-    """
-    if span == Period.parse(f"{span.start:%Y-%m}"):
-        return f"{span.start:%B %Y}"
-    if span == Period.parse(f"{span.start:%Y}"):
-        return f"{span.start:%Y}"
-    last = span.end - _INSTANT
-    return f"{span.start:%Y-%m-%d}" if last.date() == span.start.date() else f"{span.start:%Y-%m-%d} to {last:%Y-%m-%d}"

@@ -9,8 +9,9 @@ import polars as pl
 from truto_usage_nb import plots
 from truto_usage_nb.costs import with_costs
 from truto_usage_nb.questions import seats as seated
-from truto_usage_nb.reports.parts.book import Book, label_of
+from truto_usage_nb.reports.parts.book import Book
 from truto_usage_nb.reports.parts.markup import Html, figure, joined, note
+from truto_usage_nb.reports.parts.naming import label_of
 from truto_usage_nb.reports.parts.silence import silent_names
 from truto_usage_nb.reports.parts.tables import Column, count, day, millions, spend, table, text
 

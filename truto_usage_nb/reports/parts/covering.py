@@ -8,8 +8,9 @@ import polars as pl
 
 from truto_usage_nb.format import money
 from truto_usage_nb.questions.invoicing import CANNOT_KNOW
-from truto_usage_nb.reports.parts.book import Book, label_of
+from truto_usage_nb.reports.parts.book import Book
 from truto_usage_nb.reports.parts.markup import Html
+from truto_usage_nb.reports.parts.naming import label_of
 from truto_usage_nb.reports.parts.tables import count, day, millions, share, table, text
 
 __all__ = ["coverage", "not_in_these_figures"]

@@ -9,8 +9,9 @@ import polars as pl
 
 from truto_usage_nb.costs import Coverage
 from truto_usage_nb.reports.loading import period_before
-from truto_usage_nb.reports.parts.book import Book, label_of, span_name
+from truto_usage_nb.reports.parts.book import Book
 from truto_usage_nb.reports.parts.markup import Html, note, plural
+from truto_usage_nb.reports.parts.naming import label_of, span_name
 from truto_usage_nb.reports.parts.silence import silent_names
 from truto_usage_nb.reports.parts.state import open_vendors
 from truto_usage_nb.reports.parts.tables import spend, table, text

@@ -12,8 +12,9 @@ from truto_usage_nb.planning import Period
 from truto_usage_nb.questions import pace as paced
 from truto_usage_nb.questions.oddities import judged
 from truto_usage_nb.reports.loading import period_before
-from truto_usage_nb.reports.parts.book import Book, days_name, span_name
+from truto_usage_nb.reports.parts.book import Book
 from truto_usage_nb.reports.parts.markup import Html, note, notes
+from truto_usage_nb.reports.parts.naming import days_name, span_name
 from truto_usage_nb.reports.parts.pictures import drawn
 from truto_usage_nb.reports.parts.tables import Column, day, spend, table, text
 

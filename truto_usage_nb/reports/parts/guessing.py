@@ -7,8 +7,9 @@ import polars as pl
 from truto_usage_nb.costs import cache_savings, estimate_costs
 from truto_usage_nb.format import money, percent
 from truto_usage_nb.questions import check_prices
-from truto_usage_nb.reports.parts.book import Book, label_of
+from truto_usage_nb.reports.parts.book import Book
 from truto_usage_nb.reports.parts.markup import Html, note
+from truto_usage_nb.reports.parts.naming import label_of
 from truto_usage_nb.reports.parts.tables import Column, dollars, millions, share, spend, table, text
 
 __all__ = ["cache_line", "estimates", "list_and_billed", "price_check"]

@@ -6,8 +6,9 @@ import polars as pl
 
 from truto_usage_nb import plots
 from truto_usage_nb.questions.changes import changed
-from truto_usage_nb.reports.parts.book import UNSTATED, Book, days_name, label_of
+from truto_usage_nb.reports.parts.book import UNSTATED, Book
 from truto_usage_nb.reports.parts.markup import Html, note, notes
+from truto_usage_nb.reports.parts.naming import days_name, label_of
 from truto_usage_nb.reports.parts.pictures import drawn
 from truto_usage_nb.reports.parts.silence import uncompared_told
 from truto_usage_nb.reports.parts.tables import spend, table, text

@@ -10,8 +10,9 @@ from truto_usage_nb import plots
 from truto_usage_nb.costs.ruled import asked
 from truto_usage_nb.native import Native
 from truto_usage_nb.plots.figures import add_to_title
-from truto_usage_nb.reports.parts.book import UNSTATED, Book, label_of
+from truto_usage_nb.reports.parts.book import UNSTATED, Book
 from truto_usage_nb.reports.parts.markup import Html, figure, note
+from truto_usage_nb.reports.parts.naming import label_of
 
 __all__ = ["bars_chart", "drawn", "list_chart", "price_chart", "time_chart"]
 

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from truto_usage_nb.reports.parts.book import Book, days_name, label_of
+from truto_usage_nb.reports.parts.book import Book
 from truto_usage_nb.reports.parts.markup import Html, joined, note
+from truto_usage_nb.reports.parts.naming import days_name, label_of
 from truto_usage_nb.reports.parts.silence import silent_names, uncompared_told
 from truto_usage_nb.reports.parts.tables import NOBODY, PINNED, millions, part, price, share, spend, table, text
 

@@ -9,8 +9,9 @@ import polars as pl
 
 from truto_usage_nb.questions import with_labels
 from truto_usage_nb.questions.people import PERSON, newest_mails
-from truto_usage_nb.reports.parts.book import Book, label_of, span_name
+from truto_usage_nb.reports.parts.book import Book
 from truto_usage_nb.reports.parts.markup import Html, note
+from truto_usage_nb.reports.parts.naming import label_of, span_name
 from truto_usage_nb.reports.parts.placing import shares_table, with_shares
 from truto_usage_nb.reports.parts.tables import NOBODY, PINNED, spend, table, text
 from truto_usage_nb.spreadsheets import csv_text

@@ -9,8 +9,9 @@ import polars as pl
 from truto_usage_nb.format import money
 from truto_usage_nb.planning import Period
 from truto_usage_nb.reports.loading import period_before
-from truto_usage_nb.reports.parts.book import Book, span_name
+from truto_usage_nb.reports.parts.book import Book
 from truto_usage_nb.reports.parts.markup import joined
+from truto_usage_nb.reports.parts.naming import span_name
 from truto_usage_nb.unanswered import View
 
 __all__ = ["compared", "nothing_came", "silent_names", "uncompared_told"]

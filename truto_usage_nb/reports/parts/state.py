@@ -9,7 +9,8 @@ from typing import NamedTuple
 import polars as pl
 
 from truto_usage_nb.integrations import INTEGRATIONS
-from truto_usage_nb.reports.parts.book import Book, label_of
+from truto_usage_nb.reports.parts.book import Book
+from truto_usage_nb.reports.parts.naming import label_of
 
 __all__ = ["Open", "final_on", "open_vendors", "states"]
 
