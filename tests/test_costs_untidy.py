@@ -717,17 +717,18 @@ def close(one: dict[str, float], other: dict[str, float]) -> bool:
     }.keys() and all(one[c] == pytest.approx(other[c], abs=1e-6) for c in one if c in other)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)  # each asks for some six tables
 @given(untidy(), st.randoms(use_true_random=False), st.sampled_from(KINDS))
 def test_nothing_that_says_the_same_changes_a_total(records, random, kind):
     frame = frame_of(records)
     money, tokens = answers(frame)
     # shuffled
-    assert answers(frame_of(random.sample(records, len(records))))[1] == tokens
-    assert close(answers(frame_of(random.sample(records, len(records))))[0], money)
+    shuffled, counted = answers(frame_of(random.sample(records, len(records))))
+    assert close(shuffled, money)
+    assert counted == tokens
     # another library
-    assert close(dict(as_polars(quietly(lambda: cost_per(as_kind(frame, kind), "integration"))[0])
-        .filter(pl.col("cost").is_not_null()).select("currency", "cost").rows()), money)  # fmt: skip
+    asked = as_polars(quietly(lambda: cost_per(as_kind(frame, kind), "integration"))[0])
+    assert close(dict(asked.filter(pl.col("cost").is_not_null()).select("currency", "cost").rows()), money)
     # models dated or written otherwise
     renamed = [r | {"model": {"id": random.choice(SPELLINGS), "provider": "anthropic"}} for r in records]
     assert close(answers(frame_of(renamed))[0], money)
@@ -739,7 +740,7 @@ def test_nothing_that_says_the_same_changes_a_total(records, random, kind):
     assert counted == pytest.approx(tokens, abs=len(records) * len(cuts))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(untidy())
 def test_what_stands_in_the_table_and_what_is_told_is_what_came_in(records):
     frame = frame_of(records)
