@@ -20,8 +20,10 @@ import truto_usage_nb as tu
 from tests.backends_for_tests import as_kind
 from tests.frames_for_tests import charged, frame_of
 from truto_usage_nb.errors import FrameError, InputError, UsageWarning
+from truto_usage_nb.planning import Period
 from truto_usage_nb.plots.palette import Palette
 from truto_usage_nb.plots.wording import NO_MODEL, NOT_ATTRIBUTED
+from truto_usage_nb.result import UsageResult
 
 M = 1_000_000
 ACCOUNTS = ["claude-console", "confluent", "openai-api-eu", "datadog"]
@@ -345,8 +347,8 @@ def test_the_month_adds_up_to_the_day_its_budget_breaks_and_to_its_expected_end(
     so_far, expected = ax.lines[:2]
     assert list(so_far.get_xdata()) == list(range(11))
     assert list(so_far.get_ydata()) == [100 * n for n in range(11)]
-    assert list(expected.get_xdata()) == [10, 31]
-    assert list(expected.get_ydata()) == [1000, 3100]
+    assert list(expected.get_xdata()) == list(range(10, 32))
+    assert list(expected.get_ydata()) == pytest.approx([100 * n for n in range(10, 32)])
     assert "budget $750.00, passed on 8 Oct" in notes(ax)
     assert "$1,000 by 10 Oct 2026, 133 % of $750.00" in notes(ax)
     assert "$3,100 expected by 31 Oct; four times in five $3,100 to $3,100" in notes(ax)
@@ -366,8 +368,34 @@ def test_a_month_is_whole_from_its_first_day_and_never_extrapolated():
     month |= {"start_date": "2026-10-01", "end_date": "2026-11-01"}
     ax = tu.plots.pace(frame_of([month, *(row(100, day, id=str(day)) for day in range(1, 11))]))
     assert list(ax.lines[0].get_ydata())[:3] == [0, 3200, 3300]
-    assert list(ax.lines[1].get_ydata()) == [4100, 6200]
+    assert [ax.lines[1].get_ydata()[place] for place in (0, -1)] == pytest.approx([4100, 6200])
     assert "$3,100 is stated for longer than a day and counts from its first" in notes(ax)
+
+
+def test_what_grows_of_a_month_is_drawn_on_no_day_to_come():
+    """Half committed, half on demand to date: the first half stands on the 1st, the other on the 10 days counted.
+
+    Ten days at 100 and a month that was updated at the end of the 10th. Datadog may be 72 hours late: 7 to 10 days are
+    counted, 8.5 in the middle, so the line of what is there ends on the 10th with all that is stated, and no later.
+    """
+    month = row(None, id="m", integrated_account_id="datadog-1", integration="datadog", updated_at="2026-10-11")
+    month |= {"start_date": "2026-10-01", "end_date": "2026-11-01", "charges": charged(committed=850, on_demand=850)}
+    ax = tu.plots.pace(frame_of([month, *(row(100, day, id=str(day)) for day in range(1, 11))]))
+    so_far, expected = ax.lines[:2]
+    assert list(so_far.get_ydata())[:3] == pytest.approx([0, 850 + 100 + 100, 850 + 200 + 200])
+    assert so_far.get_ydata()[10] == pytest.approx(1000 + 1700)
+    assert so_far.get_xdata()[-1] == 10
+    assert expected.get_ydata()[-1] == pytest.approx(3100 + 850 + 3100)
+    assert "$850.00 is stated for longer than a day and counts from its first" in notes(ax)
+
+
+def test_a_result_is_drawn_as_it_was_seen():
+    rows = [row(100, day, id=str(day)) for day in range(1, 11)]
+    period = Period(datetime(2026, 10, 1, tzinfo=UTC), datetime(2026, 11, 1, tzinfo=UTC))
+    seen = UsageResult(frame_of(rows), (), datetime(2026, 10, 12, 9, tzinfo=UTC), period=period)
+    so_far, expected = tu.plots.pace(seen).lines[:2]
+    assert list(so_far.get_ydata())[9:] == [900, 1000, 1000, 1000]  # nothing is there yet of the 11th and 12th
+    assert expected.get_ydata()[-1] == pytest.approx(3100)
 
 
 def test_a_month_that_is_over_is_final_or_not_by_the_day_on_which_it_is_looked_at():

@@ -104,7 +104,7 @@ class _Chart:
         ax.plot(places, [0.0, *sums], color=_COST, linewidth=2)
         expected = row["projected"] is not None and (until < last or bool(of.coming))
         if expected:
-            _expected(ax, (until.day, sums[-1]), last.day, row, currency)
+            _expected(ax, (until, sums[-1]), of, row, currency)
         if row["budget"] is not None:
             _budget(ax, row["budget"], row["breaks_on"], until, currency)
         _axes(ax, self.month.first, last.day, currency)
@@ -124,16 +124,28 @@ class _Chart:
         return spent
 
 
-def _expected(ax: Axes, here: tuple[int, float], end: int, row: Mapping[str, Any], currency: str) -> None:
-    """Draw the way from the last day to the month's end, and the band that holds four outcomes in five."""
-    ends = [here[0], end]
-    ax.fill_between(ends, [here[1], row["low"]], [here[1], row["high"]], color=_COST, alpha=0.18, linewidth=0)
-    ax.plot(ends, [here[1], row["projected"]], color=_COST, linewidth=2, linestyle=(0, (2, 2)))
-    if here[0] == end:  # the days are over, and some of what they cost is still to come
-        ax.vlines(end, row["low"], row["high"], color=_COST, alpha=0.4, linewidth=4)
+def _expected(ax: Axes, here: tuple[date, float], of: Row, row: Mapping[str, Any], currency: str) -> None:
+    """Draw the days to come as they add up to the month's end, and the band that holds four outcomes in five there."""
+    until, so_far = here
+    last = first_of_next(row["month"]) - _ONE
+    steps = [0.0] * (last.day - until.day + 1)
+    for each, money in of.coming.items():  # what is still to come of days that are over comes with the next one
+        steps[min(max(each.day - until.day, 1), len(steps) - 1)] += money
+    places, ends = list(range(until.day, last.day + 1)), [so_far + step for step in accumulate(steps)]
+    shares = [place / max(len(steps) - 1, 1) for place in range(len(steps))]
+    low, high = (
+        [end + share * (row[name] - row["projected"]) for end, share in zip(ends, shares, strict=True)]
+        for name in ("low", "high")
+    )
+    ax.fill_between(places, low, high, color=_COST, alpha=0.18, linewidth=0)
+    ax.plot(places, ends, color=_COST, linewidth=2, linestyle=(0, (2, 2)))
+    if until == last:  # the days are over, and some of what they cost is still to come
+        ax.plot([last.day], [row["projected"]], "o", color=_COST, markersize=4)
+        ax.vlines(last.day, row["low"], row["high"], color=_COST, alpha=0.4, linewidth=4)
+    above = row["budget"] is not None and row["projected"] > row["budget"]
     ax.annotate(
-        plain(amount(row["projected"], currency)), (end, row["projected"]), (-4, -9), textcoords="offset points",
-        ha="right", va="top", fontsize=9, fontweight="bold",
+        plain(amount(row["projected"], currency)), (last.day, row["projected"]), (-4, 9 if above else -9),
+        textcoords="offset points", ha="right", va="bottom" if above else "top", fontsize=9, fontweight="bold",
         bbox={"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.8},
     )  # fmt: skip
 
