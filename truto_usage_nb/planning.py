@@ -2,7 +2,7 @@
 
 A period means the same for every account: half-open, UTC. Each integration has its own longest request, its own
 resolution and its own idea of an end; its `Window` says so, and this room turns one query and one period into the
-exact list of queries to send. Windows never overlap, and a record belongs to the window that holds its start.
+exact list of queries to send. Windows never overlap; whose record it is that two of them bring, its key decides.
 """
 
 from __future__ import annotations
