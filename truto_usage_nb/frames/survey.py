@@ -18,7 +18,7 @@ _QUOTE, _COLON, _SPACE = b'": '
 _OPENING, _CLOSING = ord("{"), ord("}")  # with their sixth bit set, so are `[` and `]`
 _SIXTH_BIT = 0x20
 _FAST_LEVELS = 16
-_MOST_KEYS = 1000  # a row, on average: more than a frame can have columns of
+_MOST_KEYS = 2000  # a row, on average: more than a frame can have columns of
 _WORD = 8
 _EACH_BYTE = np.uint64(0x0101010101010101)
 _PRIME = np.uint64(0x9E3779B97F4A7C15)
@@ -31,10 +31,10 @@ def is_tame(content: bytes) -> bool:
     (True, False)
     """
     text = _Text(content)
-    keys, most = text.colons(), MOST_CELLS + len(content)
+    keys, most = text.quotes // 2, MOST_CELLS + len(content)  # so many at most
     if text.levels > _FAST_LEVELS or keys > _MOST_KEYS * text.rows:
         return False
-    return keys * text.rows <= most or text.paths() * text.rows <= most
+    return keys * text.rows <= most or text.colons() * text.rows <= most or text.paths() * text.rows <= most
 
 
 def levels_of(content: bytes) -> int:
@@ -93,6 +93,7 @@ class _Text:
         """Tell which places lie inside of a text: an odd number of quotes stands before them. Eight bytes at a time."""
         quotes = (self._letters == _QUOTE).view(np.uint64)
         odd = _counted(quotes)
+        self.quotes = int(odd.sum())
         before = np.cumsum(odd, dtype=np.uint8) - odd  # cut to a byte, which is as odd as the sum
         words = places >> 3
         shifts = ((_WORD - 1 - (places & (_WORD - 1))) * _WORD).astype(np.uint64)
