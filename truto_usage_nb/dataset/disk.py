@@ -35,8 +35,7 @@ class Disk:
         with telling(to):
             to.parent.mkdir(parents=True, exist_ok=True)
             path.replace(to)
-            settle_folder(to.parent)
-            settle_folder(path.parent)
+            settle_folder(to.parent)  # that it has left its old place may be lost: it is moved once more then
 
     def remove(self, path: Path) -> None:
         """Take a file away, if it is there."""
