@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -172,3 +173,26 @@ def test_every_helper_refuses_what_is_no_column(ask):
 def test_no_argument_ends_in_an_error_of_python(ask, match):
     with hearing(), pytest.raises(InputError, match=match):
         ask(frame())
+
+
+@pytest.mark.parametrize("kind", ["x", 1, 0, None, [], "True", pl.DataFrame({"x": [1]})])
+def test_a_switch_is_true_or_false_and_nothing_that_looks_like_it(kind):
+    with pytest.raises(InputError, match=r"kind=.* is not allowed\. Allowed: True, False"):
+        tu.cost_per_token(frame(), kind=kind)
+
+
+LONG = [pl.DataFrame({"x": [1]}), pl.Series(["billed"]), 10**5000, "x" * 1_000_000]
+
+
+@pytest.mark.parametrize("measure", LONG, ids=["frame", "series", "digits", "text"])
+def test_a_refusal_is_short_whatever_was_given(measure):
+    with pytest.raises(InputError, match=r"measure=.* is not allowed.*Allowed: billed, list, payable") as caught:
+        tu.cost_per(frame(), measure=measure)
+    assert len(str(caught.value)) < 400
+    assert "\n" not in str(caught.value)
+
+
+def test_by_is_a_list_that_ends():
+    for by in (itertools.count(), pl.DataFrame(), frame(), iter(["surface"])):
+        with pytest.raises(InputError, match=r"by=.* is no column's name; give one or a list of them"):
+            tu.cost_per(frame(), by)

@@ -43,7 +43,7 @@ from contextvars import ContextVar
 from difflib import get_close_matches
 from typing import Any
 
-from truto_usage_nb.outside import one_line, plain
+from truto_usage_nb.outside import one_line, plain, shortened
 from truto_usage_nb.secret import masked
 
 __all__ = [
@@ -97,6 +97,7 @@ class UsageError(Exception):
     """
 
     retryable: bool = False
+    _longest = 20_000
 
     def __init__(
         self,
@@ -109,7 +110,7 @@ class UsageError(Exception):
         details: Any = None,
         pages: int | None = None,
     ) -> None:
-        message = plain(masked(message))
+        message = shortened(plain(masked(message)), self._longest)
         super().__init__(message)
         self.message = message
         self.status = status
@@ -137,6 +138,8 @@ def _rebuild(kind: type[UsageError], message: str, state: dict[str, Any]) -> Usa
 
 class InputError(UsageError, ValueError):
     """Refuse what was asked; nothing was sent."""
+
+    _longest = 2_000  # whoever asked with a megabyte need not read it again
 
 
 class QueryError(InputError):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import unicodedata
+from typing import Any
 
-__all__ = ["cut", "one_line", "plain"]
+__all__ = ["cut", "one_line", "plain", "shortened", "shown"]
 
 _CONTROLS = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 _OURS = "\n\t"
@@ -16,7 +17,7 @@ def plain(text: str) -> str:
     >>> plain("a\x1b[31mred\n")
     'a?[31mred\n'
     """
-    return text if text.isprintable() else "".join(_shown(each) for each in text)
+    return text if text.isprintable() else "".join(_letter(each) for each in text)
 
 
 def one_line(text: str) -> str:
@@ -37,5 +38,28 @@ def cut(text: str, most: int = 1000) -> str:
     return text if len(text) <= most else f"{text[:most]}… ({len(text):,} characters)"
 
 
-def _shown(letter: str) -> str:
+def shortened(text: str, most: int) -> str:
+    """Give both ends of a text that is too long to read: what it is about, and what to do.
+
+    >>> shortened("abcdefghij", 4)
+    'ab… (10 characters) …ij'
+    """
+    half = most // 2
+    return text if len(text) <= most else f"{text[:half]}… ({len(text):,} characters) …{text[-half:]}"
+
+
+def shown(value: Any, most: int = 200) -> str:
+    """Give a value as an error shows it: one line, both ends of a long one, the type of what has lines of its own.
+
+    >>> shown("x" * 5000, 8), shown(object)
+    ("'xxx… (5,002 characters) …xxx'", "<class 'object'>")
+    """
+    try:
+        text = repr(value)
+    except (ValueError, TypeError, RecursionError, AttributeError):  # a number of five thousand digits, half an object
+        return f"<{type(value).__name__}>"
+    return f"<{type(value).__name__}>" if "\n" in text else shortened(plain(text), most)
+
+
+def _letter(letter: str) -> str:
     return "?" if letter not in _OURS and unicodedata.category(letter) in _CONTROLS else letter

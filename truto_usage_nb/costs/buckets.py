@@ -18,9 +18,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 import polars as pl
 
+from truto_usage_nb.checks import one_of
 from truto_usage_nb.costs.digest import DAY, Digest
 from truto_usage_nb.costs.shapes import HOUR
 from truto_usage_nb.errors import InputError, did_you_mean
+from truto_usage_nb.outside import shown
 
 __all__ = ["BUCKET", "EVERY", "all_buckets", "check_calendar", "needs_hours", "with_buckets"]
 
@@ -32,13 +34,14 @@ DAY_LENGTH = 3
 
 def check_calendar(every: str | None, time_zone: str) -> None:
     """Refuse a bucket or a zone that does not exist."""
-    if every is not None and (not isinstance(every, str) or every not in EVERY):
-        raise InputError(f"every={every!r} is not allowed.{did_you_mean(every, EVERY)} Allowed: {', '.join(EVERY)}.")
+    if every is not None:
+        one_of("every", every, EVERY)
     try:
-        ZoneInfo(time_zone)
+        ZoneInfo(time_zone if isinstance(time_zone, str) else "")
     except (ZoneInfoNotFoundError, ValueError, TypeError, OSError) as error:
         near = did_you_mean(time_zone, available_timezones()) if isinstance(time_zone, str) else ""
-        raise InputError(f"time_zone={time_zone!r} is no time zone; write it like 'Europe/Berlin'.{near}") from error
+        said = shown(time_zone)
+        raise InputError(f"time_zone={said} is no time zone; write it like 'Europe/Berlin'.{near}") from error
 
 
 def needs_hours(every: str | None, time_zone: str) -> bool:

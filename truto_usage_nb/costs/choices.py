@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Literal, TypedDict
 
+from truto_usage_nb.checks import a_mapping, listed, one_of
 from truto_usage_nb.costs.currencies import ISO_4217, UNSTATED
 from truto_usage_nb.errors import InputError, did_you_mean
+from truto_usage_nb.outside import shown
 from truto_usage_nb.schema import folded_currency
 from truto_usage_nb.series import SERIES, TotalMeans
 
@@ -62,30 +64,30 @@ class Choices(TypedDict, total=False):
 
 def check_choices(choices: Mapping[str, Any], measure: str) -> None:
     """Refuse words that mean nothing, naming what is allowed."""
-    _one_of("measure", measure, MEASURES)
-    _one_of("overlap", choices.get("overlap", "check"), ("check", "allow"))
+    one_of("measure", measure, MEASURES)
+    one_of("overlap", choices.get("overlap", "check"), ("check", "allow"))
     if choices.get("overhang") is not None:
-        _one_of(
+        one_of(
             "overhang",
             choices["overhang"],
             ("include", "drop"),
             " overhang='prorate' is load_usage's, which knows the period.",
         )
     if choices.get("granularity") is not None:
-        _one_of("granularity", choices["granularity"], ("minute", "hour", "day", "week", "month", "longer"))
-    for account, contract in _mapping("contract", choices.get("contract"), "{'account': 'prepaid'}").items():
-        _one_of(f"contract[{account!r}]", contract, CONTRACTS)
+        one_of("granularity", choices["granularity"], ("minute", "hour", "day", "week", "month", "longer"))
+    for account, contract in a_mapping("contract", choices.get("contract"), "{'account': 'prepaid'}").items():
+        one_of(f"contract[{shown(account)}]", contract, CONTRACTS)
     account = choices.get("keep_account")
     if account is not None and not isinstance(account, str):
-        raise InputError(f"keep_account={account!r} is no account; give the id of one of those that it shall be.")
+        raise InputError(f"keep_account={shown(account)} is no account; give the id of one of those that it shall be.")
     check_currency("billing_currency", choices.get("billing_currency"))
     check_totals(choices.get("total_means"))
     check_credits(choices.get("positive_credits", "reduction"))
-    cached = _mapping("input_includes_cache", choices.get("input_includes_cache"), "{'cursor': True}")
+    cached = a_mapping("input_includes_cache", choices.get("input_includes_cache"), "{'cursor': True}")
     for integration, includes in cached.items():
-        _one_of("input_includes_cache: integration", integration, tuple(SERIES))
-        _one_of(f"input_includes_cache[{integration!r}]", includes, (True, False))
-    _check_keep(_mapping("keep", choices.get("keep"), _KEEP))
+        one_of("input_includes_cache: integration", integration, tuple(SERIES))
+        one_of(f"input_includes_cache[{shown(integration)}]", includes, (True, False))
+    _check_keep(a_mapping("keep", choices.get("keep"), _KEEP))
     unknown = set(choices) - set(Choices.__annotations__)
     if unknown:
         name = sorted(unknown)[0]
@@ -97,22 +99,25 @@ def check_choices(choices: Mapping[str, Any], measure: str) -> None:
 
 def by_columns(by: Any) -> tuple[str, ...]:
     """Give the columns that a table is made by. Raises InputError for what is no column's name."""
-    names = () if by is None else (by,) if isinstance(by, str) or not isinstance(by, Iterable) else tuple(by)
-    if isinstance(by, bytes | Mapping) or not all(isinstance(name, str) and name for name in names):
-        raise InputError(f"by={by!r} is no column's name; give one or a list of them, such as by=['surface'].")
+    if by is None or isinstance(by, str):
+        names: tuple[Any, ...] | None = () if by is None else (by,)
+    else:
+        names = listed(by)
+    if names is None or not all(isinstance(name, str) and name for name in names):
+        raise InputError(f"by={shown(by)} is no column's name; give one or a list of them, such as by=['surface'].")
     return names
 
 
 def check_totals(total_means: Mapping[str, str] | None) -> None:
     """Refuse an integration, or a meaning, that does not exist."""
-    for integration, meaning in _mapping("total_means", total_means, "{'cursor': 'list'}").items():
-        _one_of("total_means: integration", integration, tuple(SERIES))
-        _one_of(f"total_means[{integration!r}]", meaning, TOTALS)
+    for integration, meaning in a_mapping("total_means", total_means, "{'cursor': 'list'}").items():
+        one_of("total_means: integration", integration, tuple(SERIES))
+        one_of(f"total_means[{shown(integration)}]", meaning, TOTALS)
 
 
 def check_credits(positive_credits: str) -> None:
     """Refuse a reading of positive credits that does not exist."""
-    _one_of("positive_credits", positive_credits, CREDITS)
+    one_of("positive_credits", positive_credits, CREDITS)
 
 
 def check_currency(name: str, currency: object) -> None:
@@ -122,27 +127,13 @@ def check_currency(name: str, currency: object) -> None:
     word = folded_currency(currency) if isinstance(currency, str) else None
     if word is None or word not in ISO_4217 | {UNSTATED}:
         near = did_you_mean(word or "", ISO_4217)
-        raise InputError(f"{name}={currency!r} is no currency of ISO 4217, such as USD.{near}")
-
-
-def _mapping(name: str, value: Any, like: str) -> Mapping[Any, Any]:
-    if value is not None and not isinstance(value, Mapping):
-        raise InputError(f"{name}={value!r} is no mapping; write it like {name}={like}.")
-    return value or {}
+        raise InputError(f"{name}={shown(currency)} is no currency of ISO 4217, such as USD.{near}")
 
 
 def _check_keep(keep: Mapping[str, Mapping[str, str]]) -> None:
     for integration, kept in keep.items():
-        _one_of("keep: integration", integration, tuple(SERIES))
-        for measure, series in _mapping(f"keep[{integration!r}]", kept, "{'money': 'user_cost'}").items():
-            _one_of(f"keep[{integration!r}]: measure", measure, KEPT)
+        one_of("keep: integration", integration, tuple(SERIES))
+        for measure, series in a_mapping(f"keep[{shown(integration)}]", kept, "{'money': 'user_cost'}").items():
+            one_of(f"keep[{shown(integration)}]: measure", measure, KEPT)
             names = tuple(each.name for each in SERIES[integration] if measure in each.states)
-            _one_of(f"keep[{integration!r}][{measure!r}]", series, names)
-
-
-def _one_of(name: str, value: object, allowed: tuple[object, ...], more: str = "") -> None:
-    if value not in allowed:
-        words = [str(each) for each in allowed]
-        raise InputError(
-            f"{name}={value!r} is not allowed.{did_you_mean(value, words)} Allowed: {', '.join(words)}.{more}"
-        )
+            one_of(f"keep[{shown(integration)}][{shown(measure)}]", series, names)

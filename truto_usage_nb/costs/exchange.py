@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
 import polars as pl
 
+from truto_usage_nb.checks import is_number
 from truto_usage_nb.costs.choices import check_currency
 from truto_usage_nb.costs.currencies import CREDITS
 from truto_usage_nb.errors import FrameError, InputError
+from truto_usage_nb.outside import shown
 from truto_usage_nb.schema import folded_currency
 
 Rate = float | tuple[float, str]
@@ -54,11 +55,12 @@ def with_rates(table: pl.DataFrame, rates: Rates | None) -> pl.DataFrame:
 def _checked(rates: Any, held: set[str]) -> dict[tuple[str, str], tuple[float, str]]:
     """The rates with their currencies as codes. Raises InputError for what is no rate between two currencies."""
     if not isinstance(rates, Mapping):
-        raise InputError(f"exchange_rates={rates!r} names no currencies; write it like {_LIKE}.")
+        raise InputError(f"exchange_rates={shown(rates)} names no currencies; write it like {_LIKE}.")
     found: dict[tuple[str, str], tuple[float, str]] = {}
     for pair, rate in rates.items():
         if not isinstance(pair, tuple) or len(pair) != 2 or not all(isinstance(each, str) for each in pair):
-            raise InputError(f"exchange_rates has {pair!r}, which is no pair of currencies; write it like {_LIKE}.")
+            said = shown(pair)
+            raise InputError(f"exchange_rates has {said}, which is no pair of currencies; write it like {_LIKE}.")
         codes = (folded_currency(pair[0]) or "", folded_currency(pair[1]) or "")
         for name, code, known in zip(("from", "to"), codes, (held | CREDITS, ()), strict=True):
             if code not in known:
@@ -78,9 +80,7 @@ def _target(rates: Mapping[tuple[str, str], object]) -> str:
 
 def _pair(pair: tuple[str, str], given: Any) -> tuple[float, str]:
     rate, source = given if isinstance(given, tuple) and len(given) == 2 else (given, GIVEN)
-    usable = not isinstance(rate, bool | str) and hasattr(rate, "__float__") and isinstance(source, str)
-    if not usable or not 0 < float(rate) < math.inf:
-        raise InputError(
-            f"exchange_rates[{pair!r}]={given!r} is no rate; give a number above 0, or (rate, where it comes from)."
-        )
+    if not is_number(rate) or not float(rate) > 0 or not isinstance(source, str):
+        said = f"exchange_rates[{pair!r}]={shown(given)}"
+        raise InputError(f"{said} is no rate; give a number above 0, or (rate, where it comes from).")
     return float(rate), source

@@ -8,6 +8,7 @@ from typing import Any, Unpack
 import narwhals.stable.v2 as nw
 import polars as pl
 
+from truto_usage_nb.checks import a_flag
 from truto_usage_nb.costs.building import Question, added_up, build, matched, ordered
 from truto_usage_nb.costs.choices import Choices, Measure
 from truto_usage_nb.costs.closing import closing
@@ -140,6 +141,7 @@ def cost_per_token(
     ['cost_per_token', 'cache_read_share']
     """
     native = enter(frame)
+    a_flag("kind", kind)
     question = Question.of(by, every, time_zone, measure, choices, kinds=True)
     table = build_kinds(native, question) if kind else build(native, question)
     per_token = (pl.col("cost_per_million_tokens") / 1e6).alias("cost_per_token")

@@ -1,0 +1,82 @@
+"""What an argument may be, checked where it is given: one sentence with the name, the value and what is allowed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+from truto_usage_nb.errors import InputError, did_you_mean
+from truto_usage_nb.outside import shown
+
+__all__ = ["a_flag", "a_mapping", "a_text", "a_whole_number", "is_number", "listed", "one_of", "texts"]
+
+
+def one_of(name: str, value: object, allowed: Iterable[object], more: str = "") -> None:
+    """Refuse what is none of these, type and all: 1 is not True, and a frame is no word.
+
+    >>> one_of("measure", "list", ("billed", "list"))
+    """
+    known = tuple(allowed)
+    if any(isinstance(value, type(each)) and value == each for each in known):
+        return
+    words = [str(each) for each in known]
+    near = did_you_mean(value, words) if isinstance(value, str) and value not in words else ""
+    raise InputError(f"{name}={shown(value)} is not allowed.{near} Allowed: {', '.join(words)}.{more}")
+
+
+def a_flag(name: str, value: object) -> None:
+    """Refuse what is neither True nor False."""
+    one_of(name, value, (True, False))
+
+
+def a_text(name: str, value: object, like: str) -> None:
+    """Refuse what is no text, or an empty one; `like` says what to give."""
+    if not isinstance(value, str) or not value.strip():
+        raise InputError(f"{name}={shown(value)} is not allowed; give {like}.")
+
+
+def texts(name: str, value: Any, like: str) -> tuple[str, ...]:
+    """Give a list of texts as a tuple. Raises InputError for a bare text and for what holds anything else."""
+    given = listed(value)
+    if given is None or not all(isinstance(each, str) and each for each in given):
+        raise InputError(f"{name}={shown(value)} is not allowed; give {like}.")
+    return given
+
+
+def listed(value: Any) -> tuple[Any, ...] | None:
+    """Give the items of a list, a tuple or the like; None for a bare text, a mapping, a frame, and what may not end.
+
+    >>> listed(["a", "b"]), listed("ab"), listed({"a": 1})
+    (('a', 'b'), None, None)
+    """
+    if not isinstance(value, Collection) or isinstance(value, str | bytes | bytearray | Mapping):
+        return None
+    return None if hasattr(value, "columns") else tuple(value)
+
+
+def a_mapping(name: str, value: Any, like: str) -> Mapping[Any, Any]:
+    """Give a mapping, or an empty one for None. Raises InputError for anything else."""
+    if value is not None and not isinstance(value, Mapping):
+        raise InputError(f"{name}={shown(value)} is no mapping; write it like {name}={like}.")
+    return value or {}
+
+
+def a_whole_number(name: str, value: object, least: int = 1) -> None:
+    """Refuse what is no whole number of at least so much; True is none."""
+    if isinstance(value, bool) or not hasattr(value, "__index__") or int(value) < least:
+        raise InputError(f"{name}={shown(value)} is not allowed; give a whole number, {least} or more.")
+
+
+def is_number(value: object) -> bool:
+    """Whether a value is a finite number that a float holds; True is none.
+
+    >>> is_number(1.5), is_number(True), is_number("1.5"), is_number(10**400)
+    (True, False, False, False)
+    """
+    if isinstance(value, bool | str | bytes) or not (hasattr(value, "__float__") or hasattr(value, "__index__")):
+        return False
+    try:
+        return math.isfinite(float(value))  # type: ignore[arg-type]
+    except (OverflowError, ValueError, TypeError):
+        return False
