@@ -2,6 +2,9 @@
 
 import gzip
 import json
+import os
+import subprocess
+import sys
 
 import polars as pl
 import pytest
@@ -24,11 +27,18 @@ FORMS = {
     "crlf.ndjson": lambda rows: "\r\n\r\n".join(json.dumps(row) for row in rows),
     "pages.ndjson": lambda rows: "\n".join(json.dumps({"result": [row], "next_cursor": "c"}) for row in rows),
     "bom.json": lambda rows: "\ufeff" + json.dumps(rows),
+    "bom.ndjson": lambda rows: "\ufeff" + "\n".join(json.dumps(row) for row in rows),
+    "pages.json": lambda rows: json.dumps([{"result": [row], "next_cursor": "c"} for row in rows]),
+    "keyed-pages.json": lambda rows: json.dumps([{"result": {row["id"]: row}} for row in rows] + [{"result": []}]),
+    "a[1].json": json.dumps,
+    "page.json.gz": lambda rows: json.dumps({"result": rows}),
+    "lines.ndjson.GZ": lambda rows: "\n".join(json.dumps(row) for row in rows),
 }
 
 
 def write(path, rows=RECORDS):
-    path.write_bytes(FORMS[path.name](rows).encode())
+    content = FORMS[path.name](rows).encode()
+    path.write_bytes(gzip.compress(content) if path.suffix.lower() == ".gz" else content)
     return path
 
 
@@ -125,3 +135,79 @@ def test_a_snapshot_beside_lines(tmp_path):
     pl.DataFrame({"a": [1]}).write_parquet(foreign)
     with pytest.raises((DatasetError, ProtocolError)):
         tu.read_usage(foreign)
+
+
+GOOD = json.dumps({"result": RECORDS}).encode()
+LIST = json.dumps(RECORDS).encode()
+BROKEN = {
+    "cut.json": (GOOD[:-9], "at character"),
+    "empty.json": (b"", "is empty"),
+    "none.json": (b"null", "a record or an envelope is missing"),
+    "words.json": (b"<html>no</html>", "a record or an envelope is missing"),
+    "line.ndjson": (b'{"id": "1"}\n{"id": \n', "at character"),
+    "packed.json": (gzip.compress(GOOD), r"is packed \(gzip\): call it packed.json.gz"),
+    "zipped.json": (b"PK\x03\x04rest", r"is packed \(zip\)"),
+    "cut.json.gz": (gzip.compress(GOOD)[:-9], "cannot be read"),
+    "spoilt.json.gz": (gzip.compress(GOOD)[:20] + b"\xff" * 40, "cannot be read"),
+    "empty.json.gz": (gzip.compress(b" "), "is empty"),
+    "wide.json": (GOOD.decode().encode("utf-16"), "UTF-16"),
+    "wider.json": (LIST.decode().encode("utf-16-le"), "UTF-16"),
+    "latin.json": ('[{"id": "\u00e9"}]'.encode("latin-1"), "not UTF-8 at byte 9"),
+    "mixed.json": (json.dumps([{"result": RECORDS}, RECORDS[0]]).encode(), "pages beside records"),
+    "refusal.json": (b'{"statusCode": 401, "error": "x", "message": "no token"}', "holds a refusal .401: no token"),
+    "lists.json": (json.dumps([RECORDS]).encode(), "record 1 is"),
+    "text.parquet": (b"hello", "does not begin as a Parquet file"),
+    "date.json": (b'[{"id": "7", "start_date": "soon"}]', "record '7': start_date is 'soon'"),
+    "charges.json": (b'[{"id": "7", "charges": {"a": 1}}]', "record '7': charges"),
+}
+
+
+@pytest.mark.parametrize("beside", [0, 4])
+@pytest.mark.parametrize("name", BROKEN)
+def test_what_cannot_be_read_is_an_error_that_names_the_file(tmp_path, name, beside):
+    content, says = BROKEN[name]
+    good = [write(tmp_path / each) for each in list(FORMS)[:beside]]
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises((ProtocolError, DatasetError, UnreadableValueError), match=says) as told:
+        tu.read_usage([*good[:2], tmp_path / name, *good[2:]])
+    assert str(told.value).startswith(str(tmp_path / name))
+    assert "report it to Truto" not in str(told.value)
+
+
+def test_a_count_that_a_fraction_in_another_file_spoils_is_told_with_its_file(tmp_path):
+    for number, count in enumerate(["1", "9007199254740993", "2", "0.5", "3"]):
+        (tmp_path / f"{number}.json").write_text(f'[{{"id": "{number}", "usage": {{"tokens": {{"input": {count}}}}}}}]')
+    with pytest.raises(
+        UnreadableValueError, match=r"3\.json: record '1': usage\.tokens\.input is 9007199254740993"
+    ) as told:
+        tu.read_usage(tmp_path / "*.json")
+    assert told.value.details["record_id"] == "1"
+
+
+def test_a_name_that_looks_like_a_glob_is_a_name_where_that_file_is_there(tmp_path):
+    for name in ("a[1].json", "a1.json", "a*.json"):
+        (tmp_path / name).write_text(json.dumps([{"id": name}]))
+    assert tu.read_usage(tmp_path / "a[1].json")["id"].to_list() == ["a[1].json"]
+    assert tu.read_usage(tmp_path / "a*.json")["id"].to_list() == ["a*.json"]
+    assert tu.read_usage(tmp_path / "a[0-9].json")["id"].to_list() == ["a1.json"]
+
+
+FORKED = """
+import os, sys
+import truto_usage_nb as tu
+print(tu.read_usage(sys.argv[1]).group_by("id").len().height)
+if (child := os.fork()) == 0:
+    try:
+        tu.read_usage(sys.argv[1])
+    except tu.UsageError as error:
+        print(type(error).__name__, "spawn" in str(error), flush=True)
+    os._exit(0)
+os.waitpid(child, 0)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_reading_in_a_child_forked_after_reading_is_an_error_that_says_spawn(tmp_path):
+    command = [sys.executable, "-W", "ignore", "-c", FORKED, str(write(tmp_path / "page.json"))]
+    said = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert said.stdout.split("\n")[:2] == ["3", "InputError True"], said.stderr

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import gzip
+import json
+import os
+import zlib
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from glob import glob, has_magic
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from truto_usage_nb.bridge import refuse_if_cut_off
 from truto_usage_nb.dataset import is_dataset, is_records, read_dataset, read_records
-from truto_usage_nb.errors import InputError, ProtocolError, did_you_mean, tell
-from truto_usage_nb.frames import Layout, Source, build_frame, parse_page, to_pandas
+from truto_usage_nb.errors import InputError, ProtocolError, UnreadableValueError, did_you_mean, tell
+from truto_usage_nb.frames import Layout, ParsedPage, Source, build_frame, pages_cut, parse_page, to_pandas
 from truto_usage_nb.integrations import INTEGRATIONS, integration_named
+from truto_usage_nb.outside import cut, one_line
 from truto_usage_nb.result.snapshot import is_parquet, read_snapshot
+from truto_usage_nb.secret import masked
 
 __all__ = ["read_usage"]
 
@@ -30,11 +38,13 @@ def read_usage(
 ) -> Any:
     """Read records from disk into the frame that `load_usage` gives.
 
-    `paths` is a path, several, or a glob. A file holds a page as served, a list of records, NDJSON (a record or a page
-    a line, as the Truto CLI exports it), a snapshot (`UsageResult.save`), or a part of what `scan_usage` keeps; the
+    `paths` is a path, several, or a glob (a file of that very name comes first). A file holds a page as served, a list
+    of records or of pages, NDJSON (a record or a page a line, as the Truto CLI exports it), packed where its name ends
+    in `.gz`, a snapshot (`UsageResult.save`), or a part of what `scan_usage` keeps; the
     directory of a scan is read whole, each record once. What a bare record does not say, the
     provenance, is given by `integrated_account_id`, `integration` and `report_type`; `remote_data=True` keeps the
-    provider's own rows as JSON text; `documented=False` reads raw records. Raises `InputError` for no file at all.
+    provider's own rows as JSON text; `documented=False` reads raw records. Raises `InputError` for no file at all; what
+    cannot be read is an error that names the file.
 
     >>> import json, pathlib, tempfile
     >>> path = pathlib.Path(tempfile.mkdtemp(), "page.json")
@@ -45,6 +55,7 @@ def read_usage(
     """
     if backend not in ("polars", "pandas"):
         raise InputError(f"backend={backend!r} is not allowed; give 'polars' or 'pandas'")
+    refuse_if_cut_off()
     files = _files(paths)
     known = None if integration is None else integration_named(integration)
     if integration is not None and known is None:
@@ -60,7 +71,8 @@ def read_usage(
 def _files(paths: str | Path | Iterable[str | Path]) -> list[Path]:
     found: list[Path] = []
     for one in [paths] if isinstance(paths, str | Path) else paths:
-        matches = sorted(glob(str(one), recursive=True)) if has_magic(str(one)) else [str(one)]
+        is_glob = has_magic(str(one)) and not os.path.lexists(one)  # a name like `a[1].json` means that file, if there
+        matches = sorted(glob(str(one), recursive=True)) if is_glob else [str(one)]
         missing = [each for each in matches if not (Path(each).is_file() or is_dataset(Path(each)))]
         if missing or not matches:
             raise InputError(f"there is no file {missing[0] if missing else one!s}; give a path, several, or a glob")
@@ -81,27 +93,64 @@ def _read(files: Sequence[Path], source: Source, layout: Layout) -> pl.DataFrame
 
 
 def _kept(path: Path) -> pl.DataFrame | None:
-    if is_dataset(path):
-        return read_dataset(path).collect()
-    if is_records(path):
-        return read_records(path)
-    if is_parquet(path):
-        held: pl.DataFrame = read_snapshot(path)["polars"]
-        return held
+    try:
+        if is_dataset(path):
+            return read_dataset(path).collect()
+        if is_records(path):
+            return read_records(path)
+        if is_parquet(path):
+            held: pl.DataFrame = read_snapshot(path)["polars"]
+            return held
+    except OSError as problem:
+        raise _unread(path, problem) from None
     return None
 
 
 def _pages(files: Sequence[Path], source: Source, layout: Layout) -> pl.DataFrame:
-    built = build_frame([parse_page(_content(each), source, layout) for each in files], layout)
+    try:
+        built = build_frame([_parsed(each, source, layout) for each in files], layout)
+    except UnreadableValueError as problem:
+        at_fault = _first_unreadable(files, source, layout)
+        raise UnreadableValueError(f"{at_fault}: {problem.message}", details=problem.details) from None
     for note in built.notes:
         tell(note, stacklevel=4)
     return built.frame
 
 
+def _first_unreadable(files: Sequence[Path], source: Source, layout: Layout) -> Path:
+    """Find the file with which the first so many cannot be read, by halves."""
+    low, high = 0, len(files)
+    while high - low > 1:
+        middle = (low + high) // 2
+        try:
+            build_frame([_parsed(each, source, layout) for each in files[:middle]], layout)
+            low = middle
+        except UnreadableValueError:
+            high = middle
+    return files[high - 1]
+
+
+def _parsed(path: Path, source: Source, layout: Layout) -> ParsedPage:
+    content = _content(path)
+    try:
+        cut = pages_cut(content)
+        return parse_page(content if cut is None else cut, source, layout)
+    except ProtocolError as problem:
+        why = (problem.details or {}).get("why", problem.message)
+        raise ProtocolError(f"{path} cannot be read: {why}; get it anew", details=problem.details) from None
+
+
 def _content(path: Path) -> bytes:
-    """Give a file's bytes; one of lines may have none, a page or a list is never empty."""
-    content = path.read_bytes()
-    if not content.strip() and path.suffix.lower() not in _OF_LINES:
+    """Give a file's bytes, unpacked where its name says so; lines may have none, a page or a list is never empty."""
+    try:
+        content = path.read_bytes()
+        name = path
+        if path.suffix.lower() == ".gz" and content[:2] == b"\x1f\x8b":
+            content, name = gzip.decompress(content), path.with_suffix("")
+    except (OSError, EOFError, zlib.error) as problem:
+        raise _unread(path, problem) from None
+    _refuse_foreign(path, content)
+    if not content.strip() and name.suffix.lower() not in _OF_LINES:
         raise ProtocolError(
             f"{path} is empty ({len(content):,} bytes): a page or a list of records is not; get it anew"
         )
@@ -109,3 +158,28 @@ def _content(path: Path) -> bytes:
 
 
 _OF_LINES = (".ndjson", ".jsonl", ".jl")
+_PACKED = {b"\x1f\x8b": "gzip", b"PK\x03\x04": "zip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bzip2", b"\xfd7zXZ": "xz"}
+_WIDE = (b"\xff\xfe", b"\xfe\xff", b"\0", b"[\0", b"{\0")
+
+
+def _refuse_foreign(path: Path, content: bytes) -> None:
+    """Refuse what is no JSON in UTF-8 on sight, and an answer that is the service's refusal."""
+    if packed := next((name for magic, name in _PACKED.items() if content.startswith(magic)), None):
+        named = f"call it {path.name}.gz, or unpack it" if packed == "gzip" else "unpack it"
+        raise ProtocolError(f"{path} is packed ({packed}): {named}")
+    if content.startswith(_WIDE):
+        raise ProtocolError(f"{path} is not UTF-8, but UTF-16 or UTF-32 as it seems: save it as UTF-8")
+    if content.lstrip()[:1] == b"{" and len(content) < _LONGEST_REFUSAL and b'"statusCode"' in content:
+        with suppress(ValueError, RecursionError):
+            said = json.loads(content)
+            if {"statusCode", "message"} <= said.keys() and not {"result", "id"} & said.keys():
+                why = cut(one_line(masked(str(said["message"]))), 200)
+                raise ProtocolError(f"{path} holds a refusal ({said['statusCode']!r}: {why}), and no records")
+
+
+_LONGEST_REFUSAL = 65_536
+
+
+def _unread(path: Path, problem: Exception) -> ProtocolError:
+    why = getattr(problem, "strerror", None) or problem
+    return ProtocolError(f"{path} cannot be read: {why}; get it anew")

@@ -17,6 +17,7 @@ Nothing is lost or changed on the way in; what cannot be held is an error with r
 
 from truto_usage_nb.frames.arrow import to_pandas
 from truto_usage_nb.frames.assemble import BuiltFrame, build_frame
+from truto_usage_nb.frames.bodies import pages_cut
 from truto_usage_nb.frames.naming import Register
 from truto_usage_nb.frames.notes import told_once
 from truto_usage_nb.frames.openmaps import map_of
@@ -37,6 +38,7 @@ __all__ = [
     "map_of",
     "merged",
     "on_disk",
+    "pages_cut",
     "parse_page",
     "to_pandas",
     "told_once",

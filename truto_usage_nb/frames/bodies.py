@@ -38,6 +38,34 @@ def careful_cut(content: bytes) -> bytes:
     return f"[{','.join(records)}]".encode("utf-8", "surrogatepass")
 
 
+def pages_cut(content: bytes) -> bytes | None:
+    """Give the records of a list of pages, as files keep several answers; None for a list of records.
+
+    Raises `ProtocolError` where pages and records stand side by side.
+    """
+    if content.lstrip()[:1] != b"[" or b'"result"' not in content:
+        return None
+    scanner, records, are_pages = Scanner(decoded(content)), list[str](), set[bool]()
+
+    def keep(start: int) -> int:
+        if scanner.peek(start) != "{":
+            return scanner.value(start, careful=False)[1]
+        members, end = _members(scanner, start)
+        are_pages.add(members.keys() <= ENVELOPE and _holds_records(scanner, members.get("result")))
+        if len(are_pages) > 1:
+            raise invalid(f"it is a list of pages beside records, from character {start}: keep each apart")
+        if are_pages == {True}:
+            _cut_result(scanner, members["result"], records)
+        return end
+
+    scanner.array(0, keep)
+    return f"[{','.join(records)}]".encode("utf-8", "surrogatepass") if are_pages == {True} else None
+
+
+def _holds_records(scanner: Scanner, result: int | None) -> bool:
+    return result is not None and scanner.peek(result) in ("[", "{")
+
+
 def _cut_document(scanner: Scanner, at: int, records: list[str]) -> int:
     opening = scanner.peek(at)
     if opening == "[":

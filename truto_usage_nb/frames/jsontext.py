@@ -145,9 +145,10 @@ class Scanner:
 
 
 def invalid(why: str) -> ProtocolError:
-    """Make the error for a body that is not JSON as the service documents it."""
+    """Make the error for a body that is not JSON as the service documents it; `details` says why, and no more."""
     why = one_line(masked(why))
-    return ProtocolError(f"The body is not a usable answer: {why}. Ask again; if it stays so, report it to Truto.")
+    told = f"The body is not a usable answer: {why}. Ask again; if it stays so, report it to Truto."
+    return ProtocolError(told, details={"why": why})
 
 
 def decoded(content: bytes) -> str:

@@ -28,8 +28,8 @@ def parse_page(content: bytes, source: Source, layout: Layout) -> ParsedPage:
     except ProtocolError as problem:
         if source.integrated_account_id is None:
             raise
-        told = f"account {source.integrated_account_id!r}: {problem.message}"
-    raise ProtocolError(told)
+        told, details = f"account {source.integrated_account_id!r}: {problem.message}", problem.details
+    raise ProtocolError(told, details=details)
 
 
 def _in_proportion(page: ParsedPage, content: bytes) -> ParsedPage:
