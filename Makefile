@@ -30,7 +30,7 @@ report: $(READY)
 	@echo "$(CURDIR)/$(REPORT)"
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile
 
 lab: $(READY)
 	$(BIN)/jupyter lab notebooks/01_load.ipynb
