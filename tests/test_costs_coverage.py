@@ -11,7 +11,7 @@ import pytest
 
 from tests.backends_for_tests import KINDS, as_kind, as_polars, kind_name
 from tests.frames_for_tests import charged, frame_of
-from truto_usage_nb.costs.coverage import coverage
+from truto_usage_nb.costs.coverage import coverage, days_over
 from truto_usage_nb.costs.duplicates import deduplicate
 from truto_usage_nb.errors import UsageWarning
 
@@ -52,6 +52,19 @@ def test_the_period_of_a_result_shows_what_is_missing_at_its_ends():
     assert row["settled_until"] == settled
     assert "partial" in repr(found)
     assert "c failed on 2026-10-06" in found._repr_html_()
+
+
+def test_a_day_that_had_not_begun_is_not_missing_and_one_that_had_only_begun_is_no_gap():
+    frame = frame_of([record(d, 1.0) for d in (4, 5, 6)])
+    period = SimpleNamespace(start=datetime(2026, 10, 4, tzinfo=UTC), end=datetime(2026, 11, 1, tzinfo=UTC))
+    known = {"frame": frame, "period": period, "settled_until": {}}
+    midnight = coverage(SimpleNamespace(**known, fetched_at=datetime(2026, 10, 7, tzinfo=UTC)))
+    assert midnight.accounts.select("days_held", "days_missing").row(0) == (3, 0)
+    noon = coverage(SimpleNamespace(**known, fetched_at=datetime(2026, 10, 7, 12, tzinfo=UTC)))
+    stated = noon.accounts["missing_days"][0]
+    assert stated == "2026-10-07"
+    assert days_over(stated, date(2026, 10, 7)) == (0, None)
+    assert days_over(None, date(2026, 10, 7)) == (0, None)
 
 
 def test_money_tokens_and_flags():

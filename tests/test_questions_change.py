@@ -14,6 +14,7 @@ from tests.test_costs_backends import record
 from truto_usage_nb import questions
 from truto_usage_nb.costs import cost_per
 from truto_usage_nb.errors import FrameError, InputError, UsageWarning
+from truto_usage_nb.result import UsageResult
 
 M = 1_000_000
 PARTS = ("volume", "rate", "mix", "new", "gone")
@@ -152,6 +153,18 @@ def test_a_fixed_month_does_not_make_an_open_one_complete():
     change = questions.cost_change(frame_of(records))
     assert change["after_start"][0] == datetime(2026, 10, 1, tzinfo=UTC)
     assert parts(change) == pytest.approx(dict.fromkeys(PARTS, 0) | {"volume": 1})
+
+
+def test_when_a_result_was_fetched_says_whether_the_later_month_runs():
+    """Cursor's events state no moment of their own: 11 whole days of November are there at noon on the 12th."""
+    frame = frame_of(daily(pl.date(2026, 10, 1), pl.date(2026, 11, 12)))
+    months = {"before": "2026-10", "after": "2026-11"}
+    assert questions.cost_change(frame, **months).select("before", "after").row(0) == (31, 12)
+    told = UsageResult(polars=frame, queries=(), fetched_at=datetime(2026, 11, 12, 12, tzinfo=UTC))
+    with pytest.warns(UsageWarning, match="holds 2026-11-01 to 2026-11-11 so far of the later one.*to 2026-10-11"):
+        assert questions.cost_change(told, **months).select("before", "after").row(0) == (11, 11)
+    over = UsageResult(polars=frame, queries=(), fetched_at=datetime(2026, 12, 12, tzinfo=UTC))
+    assert questions.cost_change(over, **months).select("before", "after").row(0) == (31, 12)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from datetime import UTC, date, datetime, timedelta
 
+import matplotlib.pyplot as plt
 import polars as pl
 import pytest
 from hypothesis import given, settings
@@ -435,6 +436,21 @@ def test_by_keys_currencies_and_their_budgets():
     by = questions.pace(frame, {"a": 100, ("b", "EUR"): 50.0}, by="surface")
     assert by.select("surface", "currency", "budget").rows() == [("b", "EUR", 50.0), ("a", "USD", 100.0)]
     assert by["breaks_on"].null_count() == 0
+
+
+def test_budgets_of_a_file_are_read_with_its_decimal_mark(tmp_path):
+    frame = frame_of([*spent(weeks(6), surface="a"), *spent(weeks(6), "e", currency="EUR", surface="b")])
+    budgets = tmp_path / "budgets.csv"
+    budgets.write_text("Currency;Amount\nEUR;1.080,50\nUSD;120\n")
+    assert dict(questions.pace(frame, budgets).select("currency", "budget").rows()) == {"EUR": 1080.5, "USD": 120.0}
+    budgets.write_text("currency;amount\nEUR;1,08\n")
+    with pytest.raises(FrameError, match="row 2"):
+        questions.pace(frame, budgets)
+    read = questions.pace(frame, budgets, decimal=",")
+    assert dict(read.select("currency", "budget").rows()) == {"EUR": 1.08, "USD": None}
+    drawn = tu.plots.pace(frame, budgets, decimal=",", currency="EUR")
+    assert any("budget €1.08" in text.get_text() for text in drawn.texts)
+    plt.close("all")
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,16 @@ def test_a_day_that_has_not_come_explains_no_fall():
     assert change.endswith("$20.00 less (20 %). Confluent moved most: down $20.00.")
 
 
+def test_the_day_of_the_fetch_is_no_gap_and_the_one_before_is():
+    """At 14:00 on the 11th nothing is there of the 11th, which is not over; without the 10th a day's 12 are missing."""
+    held = book_of([r for r in RECORDS if r["start_date"] != "2026-11-11"])
+    assert not [each for each in parts.doubting.doubts(held) if "gap" in each.what]
+    lacking = book_of([r for r in RECORDS if r["start_date"] not in ("2026-11-10", "2026-11-11")])
+    (gap,) = [each for each in parts.doubting.doubts(lacking) if "gap" in each.what]
+    assert (gap.what, gap.amount) == ("k has a gap", 12)
+    assert gap.how == "1 day without a record (2026-11-10), at the account's mean of the days held"
+
+
 def test_a_month_that_runs_says_so_far_in_its_head_its_tables_and_its_charts():
     book = book_of()
     assert "November 2026 so far" in parts.head(book).markup

@@ -25,7 +25,7 @@ from truto_usage_nb.repeats import AT, RECORD
 from truto_usage_nb.series import OTHERS_MONEY
 from truto_usage_nb.unanswered import HEARD, View, heard, unanswered
 
-__all__ = ["Coverage", "coverage", "covered"]
+__all__ = ["Coverage", "coverage", "covered", "days_over"]
 
 _CONCERNED = {"credit_sign": "cost_credit", "estimate": "cost_vendor_estimate"}
 """The money that a flag is about, where that is not what is billed."""
@@ -166,7 +166,7 @@ def _asked_days(view: View, result: Any) -> tuple[date, date] | None:
 
 def _within(period: Any, result: Any) -> tuple[date, date]:
     """The first and the last day of a period that there could be records of when they were fetched."""
-    return _day(period.start), min(_day(period.end - timedelta(microseconds=1)), _day(result.fetched_at))
+    return _day(period.start), _day(min(period.end, result.fetched_at) - timedelta(microseconds=1))
 
 
 def _until() -> pl.Expr:
@@ -207,6 +207,20 @@ def _ranges(days: list[date]) -> str | None:
         else:
             runs.append([day])
     return ", ".join(f"{r[0]}..{r[-1]}" if len(r) > 1 else f"{r[0]}" for r in runs) or None
+
+
+def days_over(missing: str | None, fetched: date) -> tuple[int, str | None]:
+    """Count and write the missing days that were over on the day of the fetch: one that had only begun is no gap.
+
+    >>> days_over("2026-10-05, 2026-10-08..2026-10-09", date(2026, 10, 9))
+    (2, '2026-10-05, 2026-10-08')
+    """
+    days = []
+    for part in (missing or "").split(", ") if missing else ():
+        first, _, last = part.partition("..")
+        days += _days_between(date.fromisoformat(first), date.fromisoformat(last or first))
+    over = [day for day in days if day < fetched]
+    return len(over), _ranges(over)
 
 
 def _tokens(read: Digest, named: dict[str, str]) -> pl.DataFrame:

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from decimal import Decimal
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -17,9 +18,12 @@ from truto_usage_nb.format import percent
 from truto_usage_nb.plots.figures import Charts, grid, headline, panels, picked, said_instead
 from truto_usage_nb.plots.wording import amount, currency_name, day, money_ticks, plain
 from truto_usage_nb.questions.ahead import Row
+from truto_usage_nb.questions.amounts import DecimalMark
+from truto_usage_nb.questions.budgets import Budget
 from truto_usage_nb.questions.daily import money_days
+from truto_usage_nb.questions.looking import opened
 from truto_usage_nb.questions.moments import first_of_next
-from truto_usage_nb.questions.pacing import Month, month_of, opened
+from truto_usage_nb.questions.pacing import Month, month_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,7 +33,6 @@ __all__ = ["pace"]
 _COST, _BUDGET = "#0072B2", "#D55E00"
 _ONE = timedelta(days=1)
 _TINY = 0.005
-Budget = float | Mapping[str, float] | None
 
 
 def pace(
@@ -39,14 +42,16 @@ def pace(
     now: date | str | None = None,
     currency: str | None = None,
     ax: Axes | None = None,
+    decimal: DecimalMark | None = None,
     **choices: Unpack[Choices],
 ) -> Charts:
     """Draw the current month's cost as it adds up, where `tu.pace` expects it to end, and the budget.
 
     The figures are those of `tu.pace`, which takes a frame or a `UsageResult`, and says what the current month is and
-    how the projection comes about: the solid line is what is there, the dashed one ends at the expected cost, the band
-    holds four outcomes in five. `budget` is an amount for the month, or
-    one for each currency, such as {"USD": 150_000}. Gives the Axes, or a list with one for each currency.
+    how the projection comes about: the solid line is what is there, the dashed one ends at the expected cost, the
+    band holds four outcomes in five. `budget` is an amount for the month, or one for each currency, such as {"USD":
+    150_000}, or a file or frame with `currency` and `amount` (`decimal` as in `tu.pace`). Gives the Axes, or a list
+    with one for each currency.
 
     Raises InputError for one amount where there are several currencies, and what `tu.pace` raises.
 
@@ -61,12 +66,12 @@ def pace(
         empty = not money_days(native, None, choices, ()).streams
     if empty:
         return panels([], _nothing, lambda _: 1.6, ax, "no cost is stated")
-    if currency is not None and budget is not None and not isinstance(budget, Mapping):
+    if currency is not None and isinstance(budget, int | float | Decimal):
         budget = {currency: budget}
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
         month = month_of(native, None, now, choices, result)
-        chart = _Chart(month, month.table(budget), dated=now is not None or result is not None)
+        chart = _Chart(month, month.table(budget, decimal), dated=now is not None or result is not None)
     for each in told:
         warnings.warn(each.message, each.category, stacklevel=2)
     return panels(picked(chart.weighed(), currency, ax), chart.draw, lambda _: 3.4, ax, "no cost is stated")

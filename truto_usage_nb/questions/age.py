@@ -43,18 +43,20 @@ def settled_to(integrations: set[str | None], now: datetime) -> date | None:
     return min(days) if days else None
 
 
-def age_told(native: Native, first: date, second: date, first_end: datetime, second_end: datetime) -> str | None:
+def age_told(
+    native: Native, before: tuple[datetime, datetime], after: tuple[datetime, datetime], now: datetime | None
+) -> str | None:
     """Say which integrations may still change in one of two buckets while the other is final."""
-    now = seen_at(native)
     if now is None:
         return None
     held = set(collect(native.frame.select("integration").unique())["integration"].drop_nulls())
     known = {name: INTEGRATIONS[name].settled_until(now) for name in sorted(held & INTEGRATIONS.keys())}
-    open_ = [f"{name} ({until:%Y-%m-%d})" for name, until in known.items() if first_end <= until < second_end]
+    open_ = [f"{name} ({until:%Y-%m-%d})" for name, until in known.items() if before[1] <= until < after[1]]
     if not open_:
         return None
     return (
-        f"the two are of different age: {first} is final, {second} may still change for {', '.join(open_)}, where "
+        f"the two are of different age: {before[0]:%Y-%m-%d} is final, {after[0]:%Y-%m-%d} may still "
+        f"change for {', '.join(open_)}, where "
         f"figures are final up to the date named; part of the change may be records to come."
     )
 

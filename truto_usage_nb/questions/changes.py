@@ -15,9 +15,10 @@ from truto_usage_nb.costs.digest import Digest, check_dims
 from truto_usage_nb.costs.identities import one_name_a_model
 from truto_usage_nb.errors import InputError, tell
 from truto_usage_nb.format import money
-from truto_usage_nb.native import Native, enter
+from truto_usage_nb.native import Native
 from truto_usage_nb.questions.age import age_told, seen_at
 from truto_usage_nb.questions.decomposition import cells_of, decomposed
+from truto_usage_nb.questions.looking import opened
 from truto_usage_nb.questions.moments import day_named
 
 __all__ = ["Sides", "changed", "cost_change", "held_to"]
@@ -58,11 +59,12 @@ def cost_change(
     """Say by how much the cost changed from one month to the next, and take the change apart so that it adds up.
 
     Compares the last two complete buckets of `every`, or those that begin on `before` and `after` (UTC, such as
-    "2026-09"). Of a later one that runs, as the newest `updated_at` or `created_at` says, the whole days so far are
-    compared with as many days of the earlier one; records longer than a day, such as Datadog's months, are then left
-    out, and a UsageWarning says which days and how much money. Comes back as the kind that came in, a row per
-    value of `by` and currency: `before_start`, `before_end`, `after_start`, `after_end` (ends excluded), `before`,
-    `after`, `change` = after - before, and its five parts, in the row's currency:
+    "2026-09"). Of a later one that runs, the whole days so far are compared with as many days of the earlier one;
+    records longer than a day, such as Datadog's months, are then left out, and a UsageWarning says which days and how
+    much money. When it was looked at says the moment of the fetch where `frame` is a `UsageResult`, else the newest
+    `updated_at` or `created_at`. Comes back as the kind that came in, a row per value of `by` and currency:
+    `before_start`, `before_end`, `after_start`, `after_end` (ends excluded), `before`, `after`, `change` = after -
+    before, and its five parts, in the row's currency:
 
     - `volume`: more or fewer tokens, at the row's average price of before. Money that bought no tokens (seats,
       searches, Confluent, Datadog) has no price to change, so all of its change counts as volume.
@@ -84,19 +86,20 @@ def cost_change(
     >>> abs(change["change"][0] - change.select("volume", "rate", "mix", "new", "gone").row(0)[0]) > 0
     True
     """
-    native = enter(frame)
+    native, result = opened(frame)
     question = Question.of(by, every, "UTC", measure, choices, kinds=True)
     check_dims(question.by, COLUMNS)
-    return native.leave(_change(native, question, every, (before, after)))
+    seen = seen_at(native) if result is None else result.fetched_at
+    return native.leave(_change(native, question, every, (before, after), seen))
 
 
-def _change(native: Native, question: Question, every: str, asked: _Asked) -> pl.DataFrame:
+def _change(native: Native, question: Question, every: str, asked: _Asked, seen: datetime | None) -> pl.DataFrame:
     read = matched(native, question)
     rows = with_buckets(read, every, "UTC")
     first, second = _buckets(rows, every, asked)
     sides = Sides((first, _next(first, every)), (second, _next(second, every)))
-    told = age_told(native, first.date(), second.date(), sides.before[1], sides.after[1])
-    so_far = None if every in ("1h", "1d") else _so_far(native, rows, sides)
+    told = age_told(native, sides.before, sides.after, seen)
+    so_far = None if every in ("1h", "1d") else _so_far(rows, sides, seen)
     if so_far is not None:
         told = _so_far_told(rows, sides, so_far)
     if told:
@@ -132,10 +135,9 @@ def _is_short() -> pl.Expr:
     return ((pl.col("finish") - pl.col("begin")) <= _DAY).fill_null(value=True)
 
 
-def _so_far(native: Native, rows: pl.DataFrame, sides: Sides) -> Sides | None:
-    """The same days of both, where the later one runs, as far as the records say when they were made; else None."""
+def _so_far(rows: pl.DataFrame, sides: Sides, seen: datetime | None) -> Sides | None:
+    """The same days of both, where the later one ran when it was seen; None where it is over, or nobody knows."""
     start, end = sides.after
-    seen = seen_at(native)
     if seen is None or seen >= end:  # it is over: what is missing at its end is a gap, or a day of rest
         return None
     until = held_to(rows.filter(_is_short()).select("integrated_account_id", "begin", "finish"), start, end, seen)

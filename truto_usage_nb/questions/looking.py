@@ -5,19 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 
 from truto_usage_nb.errors import InputError
-from truto_usage_nb.native import Native
+from truto_usage_nb.native import Native, enter
 from truto_usage_nb.questions.age import Arrivals, arrivals, seen_at
 from truto_usage_nb.questions.daily import Days
 from truto_usage_nb.questions.moments import moment_named
 from truto_usage_nb.result import UsageResult
 
-__all__ = ["View"]
+__all__ = ["View", "opened"]
 
 LONG = timedelta(days=366)
 """How long ago everything is, where nothing says when it was seen."""
 _DAY = timedelta(days=1)
+
+
+def opened(frame: Any) -> tuple[Native, UsageResult | None]:
+    """Take a frame in, or the one of a result."""
+    return (enter(frame.frame), frame) if isinstance(frame, UsageResult) else (enter(frame), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,17 +13,18 @@ import polars as pl
 from truto_usage_nb.costs.choices import Choices
 from truto_usage_nb.costs.digest import OVERHANG
 from truto_usage_nb.errors import tell
-from truto_usage_nb.native import Native, collect, enter
+from truto_usage_nb.native import Native, collect
 from truto_usage_nb.questions.age import settled_to
 from truto_usage_nb.questions.ahead import Ahead, Row
+from truto_usage_nb.questions.amounts import DecimalMark
 from truto_usage_nb.questions.budgets import Budget, budgets_by_row
 from truto_usage_nb.questions.daily import Days, Key, money_days
 from truto_usage_nb.questions.growing import mark_growing
-from truto_usage_nb.questions.looking import View
+from truto_usage_nb.questions.looking import View, opened
 from truto_usage_nb.questions.rhythm import ENOUGH
 from truto_usage_nb.result import UsageResult
 
-__all__ = ["Month", "month_of", "opened", "pace"]
+__all__ = ["Month", "month_of", "pace"]
 
 COLUMNS = ("currency", "month", "to_date", "settled_to", "projected", "low", "high", "budget", "breaks_on")
 
@@ -34,6 +35,7 @@ def pace(
     *,
     by: str | Sequence[str] | None = None,
     now: date | str | None = None,
+    decimal: DecimalMark | None = None,
     **choices: Unpack[Choices],
 ) -> Any:
     """Say where the current month will end, within which range, and on which day a budget breaks.
@@ -62,8 +64,9 @@ def pace(
     ahead, missed all accounts together by; what is unsure of on-demand parts is added as squares are. An account of
     less than three weeks counts with the misses of its days; with less than one, there is no projection.
 
-    `budget` is an amount, or a mapping by currency, value of `by`, or (value, currency). Records that stick out of the
-    loaded period are taken whole, unless `overhang=` says otherwise.
+    `budget` is an amount, or a mapping by currency, value of `by`, or (value, currency), or a file or frame with
+    `currency`, `amount` and a column for each of `by`; `decimal`: "." or ",", for amounts written as text. Records
+    that stick out of the loaded period are taken whole, unless `overhang=` says otherwise.
 
     >>> import truto_usage_nb as tu
     >>> usage = tu.sandbox().load_usage("cursor", period=("2026-11-02", "2026-11-09"))
@@ -71,7 +74,7 @@ def pace(
     (datetime.date(2026, 11, 1), 9000.0)
     """
     native, result = opened(frame)
-    return native.leave(month_of(native, by, now, choices, result).table(budget))
+    return native.leave(month_of(native, by, now, choices, result).table(budget, decimal))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +87,9 @@ class Month:
     settled: datetime
     rows: Mapping[Key, Row]
 
-    def table(self, budget: Budget = None) -> pl.DataFrame:
+    def table(self, budget: Budget = None, decimal: DecimalMark | None = None) -> pl.DataFrame:
         """Give what `pace` answers."""
-        budgets, by = budgets_by_row(budget, list(self.rows)), self.days.by
+        budgets, by = budgets_by_row(budget, list(self.rows), decimal), self.days.by
         rows = [
             (*key, self.first, one.to_date, settled_to(set(one.integrations), self.settled), *one.range(),
              budgets.get(key), one.breaks_on(budgets.get(key)))
@@ -99,11 +102,6 @@ class Month:
         }  # fmt: skip
         table = pl.DataFrame(rows, schema=pl.Schema(schema), orient="row")
         return table.sort("currency", "projected", *by, descending=[False, True, *[False] * len(by)], nulls_last=True)
-
-
-def opened(frame: Any) -> tuple[Native, UsageResult | None]:
-    """Take a frame in, or the one of a result."""
-    return (enter(frame.frame), frame) if isinstance(frame, UsageResult) else (enter(frame), None)
 
 
 def month_of(

@@ -6,6 +6,7 @@ from html import escape
 
 import polars as pl
 
+from truto_usage_nb.costs.coverage import days_over
 from truto_usage_nb.format import money, percent
 from truto_usage_nb.reports.loading import period_before
 from truto_usage_nb.reports.parts.book import Book
@@ -135,10 +136,12 @@ def _gap(book: Book, integration: str) -> str:
     held = book.coverage
     billed = held.accounts.join(held.money.select(view).unique(), on=view, how="semi", nulls_equal=True)
     rows = billed.filter((pl.col("integration") == integration) & (pl.col("days_missing") > 0)).sort(view)
+    stated = rows.select(view[0], "missing_days").iter_rows()
+    lacking = [(account, *days_over(days, book.result.fetched_at.date())) for account, days in stated]
     gaps = [
         f"{plural(days, 'day')} of {account} without a record ({missing})"
-        for account, days, missing in rows.select(view[0], "days_missing", "missing_days").iter_rows()
-        if missing < f"{until:%Y-%m-%d}"  # it begins with the first of them
+        for account, days, missing in lacking
+        if missing is not None and missing < f"{until:%Y-%m-%d}"  # it begins with the first of them
     ]
     return f", with {joined(gaps)}" if gaps else ""
 

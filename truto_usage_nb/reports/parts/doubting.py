@@ -8,6 +8,7 @@ from typing import NamedTuple
 import polars as pl
 
 from truto_usage_nb.costs import Coverage
+from truto_usage_nb.costs.coverage import days_over
 from truto_usage_nb.reports.loading import period_before
 from truto_usage_nb.reports.parts.book import Book
 from truto_usage_nb.reports.parts.markup import Html, note, plural
@@ -77,9 +78,10 @@ def _missing(book: Book, held: Coverage) -> Iterator[Doubt]:
     view = ["integrated_account_id", "report_type"]
     billed = held.accounts.join(held.money.select(view).unique(), on=view, how="semi", nulls_equal=True)
     rows = billed.filter((pl.col("days_missing") > 0) & (pl.col("days_held") > 0)).sort(view, nulls_last=True)
-    for account, days, missing, days_held in rows.select(
-        "integrated_account_id", "days_missing", "missing_days", "days_held"
-    ).iter_rows():
+    for account, stated, days_held in rows.select("integrated_account_id", "missing_days", "days_held").iter_rows():
+        days, missing = days_over(stated, book.result.fetched_at.date())
+        if not days:
+            continue
         for currency, amount in _sums(book.bill.filter(pl.col("integrated_account_id") == account)):
             how = f"{plural(days, 'day')} without a record ({missing}), at the account's mean of the days held"
             yield Doubt(f"{account} has a gap", amount / days_held * days, currency, how)
