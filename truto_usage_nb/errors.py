@@ -259,7 +259,8 @@ class MissingExtraError(UsageError, ImportError):
 def did_you_mean(wrong: object, known: Iterable[str]) -> str:
     """Give ` Did you mean 'x'?` for a near miss, else an empty text.
 
-    >>> did_you_mean("modle_ids", ["model_ids", "user_ids"])
+    >>> import truto_usage_nb as tu
+    >>> tu.errors.did_you_mean("modle_ids", ["model_ids", "user_ids"])
     " Did you mean 'model_ids'?"
     """
     names = {each.lower(): each for each in known}
@@ -270,7 +271,8 @@ def did_you_mean(wrong: object, known: Iterable[str]) -> str:
 def nearest(wrong: object, known: Iterable[str]) -> str:
     """Give `did_you_mean` for names of which there are many, with up to two more that come near.
 
-    >>> nearest("user_mail", ["model_id", "user_email", "user_name"])
+    >>> import truto_usage_nb as tu
+    >>> tu.errors.nearest("user_mail", ["model_id", "user_email", "user_name"])
     " Did you mean 'user_email'? Near it too: user_name."
     """
     names = {str(each).lower(): str(each) for each in known}
@@ -296,8 +298,9 @@ def tell(text: str, *, stacklevel: int = 1) -> None:
 def hearing() -> Iterator[list[str]]:
     """Collect what is told inside, instead of warning; other threads and tasks notice nothing.
 
-    >>> with hearing() as said:
-    ...     tell("figures are a lower bound")
+    >>> import truto_usage_nb as tu
+    >>> with tu.errors.hearing() as said:
+    ...     tu.errors.tell("figures are a lower bound")
     >>> said
     ['figures are a lower bound']
     """

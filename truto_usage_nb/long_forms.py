@@ -31,9 +31,10 @@ def charges(frame: Any) -> Any:
     Charges keep the record's order and their own; a record without charges has no row. Comes back as the kind of frame
     that came in. Raises FrameError where the frame holds no list of charges, as on Dask.
 
+    >>> import truto_usage_nb as tu
     >>> import polars as pl
     >>> one = pl.DataFrame({"id": ["a"], "charges": [[{"amount": 12.5, "currency": "USD", "type": "total"}]]})
-    >>> charges(one).rows()
+    >>> tu.charges(one).rows()
     [('a', 12.5, 'USD', 'total')]
     """
     return _long(frame, "charges", _CHARGE, "charges_total, charges_net, …")
@@ -44,6 +45,11 @@ def resources(frame: Any) -> Any:
 
     A record with several resources has a row for each, so its amounts must not be joined to this and added. Raises
     FrameError where the frame holds no list of resources, as on Dask.
+
+    >>> import truto_usage_nb as tu
+    >>> usage = tu.sandbox().load_usage("confluent", period="2026-10-05")
+    >>> tu.resources(usage).columns[-4:]
+    ['resource_id', 'resource_name', 'workspace_id', 'workspace_name']
     """
     return _long(frame, "resources", _RESOURCE, "resources_id, resources_name, …")
 

@@ -30,9 +30,10 @@ _MILLISECOND = timedelta(milliseconds=1)
 class Period:
     """Hold a half-open stretch of time, `[start, end)`, in UTC.
 
-    >>> print(Period.parse("2026-10"))
+    >>> import truto_usage_nb as tu
+    >>> print(tu.Period.parse("2026-10"))
     2026-10-01 to 2026-11-01 (UTC, end excluded)
-    >>> Period.parse("2026-13")
+    >>> tu.Period.parse("2026-13")
     Traceback (most recent call last):
     ...
     truto_usage_nb.errors.PeriodError: period='2026-13' is not a period: month must be in 1..12

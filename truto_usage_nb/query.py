@@ -60,7 +60,8 @@ class UsageQuery(BaseModel):
     text (`YYYY-MM-DD` or RFC 3339), `date` or aware `datetime`, and are kept as the text that goes over the wire.
     Raises `QueryError`, which names the parameter, the value and what is allowed.
 
-    >>> q = UsageQuery(integrated_account_id="cursor", start_date="2026-10-01", model_ids=["auto"])
+    >>> import truto_usage_nb as tu
+    >>> q = tu.UsageQuery(integrated_account_id="cursor", start_date="2026-10-01", model_ids=["auto"])
     >>> q
     UsageQuery(integrated_account_id='cursor', start_date='2026-10-01', model_ids=['auto'])
     >>> q.to_params()
@@ -111,7 +112,8 @@ class UsageQuery(BaseModel):
     def model_validate(cls, obj: Any, **_: Any) -> UsageQuery:
         """Read a query from a mapping, with our own errors.
 
-        >>> UsageQuery.model_validate({"limit": 10})
+        >>> import truto_usage_nb as tu
+        >>> tu.UsageQuery.model_validate({"limit": 10})
         UsageQuery(limit=10)
         """
         if not isinstance(obj, Mapping | UsageQuery):
@@ -143,7 +145,8 @@ class UsageQuery(BaseModel):
     def replace(self, **changes: Any) -> UsageQuery:
         """Give a query with some parameters changed; None takes one out.
 
-        >>> UsageQuery(limit=10, page=2).replace(limit=0, page=None)
+        >>> import truto_usage_nb as tu
+        >>> tu.UsageQuery(limit=10, page=2).replace(limit=0, page=None)
         UsageQuery(limit=0)
         """
         return UsageQuery(**{**self.given(), **changes})
@@ -151,7 +154,8 @@ class UsageQuery(BaseModel):
     def given(self) -> dict[str, Any]:
         """Give the parameters that are set, by name, in the endpoint's order.
 
-        >>> UsageQuery(limit=0, user_ids=["u1"]).given()
+        >>> import truto_usage_nb as tu
+        >>> tu.UsageQuery(limit=0, user_ids=["u1"]).given()
         {'user_ids': ('u1',), 'limit': 0}
         """
         return {name: value for name in UsageQuery.model_fields if (value := getattr(self, name)) is not None}
@@ -159,7 +163,8 @@ class UsageQuery(BaseModel):
     def to_params(self) -> list[tuple[str, str]]:
         """Give the wire form: `name[]=` for lists, `name[a][b]=` for objects, `true`/`false`, ISO dates.
 
-        >>> UsageQuery(truto_ignore_limit=True, remote_query={"a": {"b": 1}}).to_params()
+        >>> import truto_usage_nb as tu
+        >>> tu.UsageQuery(truto_ignore_limit=True, remote_query={"a": {"b": 1}}).to_params()
         [('truto_ignore_limit', 'true'), ('remote_query[a][b]', '1')]
         """
         return [pair for name, value in self.given().items() for pair in as_pairs(name, value)]
@@ -171,7 +176,8 @@ class UsageQuery(BaseModel):
         These are report type, grouping, granularity, filters and remote query; not account, dates, paging or format.
         The order in which filters or dimensions are named changes nothing.
 
-        >>> UsageQuery(model_ids=["a", "b"]).query_id == UsageQuery(model_ids=["b", "a"], limit=5).query_id
+        >>> import truto_usage_nb as tu
+        >>> tu.UsageQuery(model_ids=["a", "b"]).query_id == tu.UsageQuery(model_ids=["b", "a"], limit=5).query_id
         True
         """
         said = {name: list(as_pairs(name, value)) for name, value in self.given().items() if name in _MEANING}

@@ -46,11 +46,11 @@ def read_usage(
     provider's own rows as JSON text; `documented=False` reads raw records. Raises `InputError` for no file at all; what
     cannot be read is an error that names the file.
 
-    >>> import json, pathlib, tempfile
+    >>> import json, pathlib, tempfile, truto_usage_nb as tu
     >>> path = pathlib.Path(tempfile.mkdtemp(), "page.json")
     >>> page = {"result": [{"id": "1", "charges": [{"type": "net", "amount": 2.5, "currency": "USD"}]}]}
     >>> _ = path.write_text(json.dumps(page))
-    >>> read_usage(path).select("id", "charges_net", "charges_currency").rows()
+    >>> tu.read_usage(path).select("id", "charges_net", "charges_currency").rows()
     [('1', 2.5, 'USD')]
     """
     if backend not in ("polars", "pandas"):

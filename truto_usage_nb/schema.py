@@ -230,7 +230,8 @@ def field(column: str) -> Field | None:
 def data_dictionary() -> str:
     """Give the data dictionary as a Markdown table, a row a documented column.
 
-    >>> print(data_dictionary().splitlines()[0])
+    >>> import truto_usage_nb as tu
+    >>> print(tu.data_dictionary().splitlines()[0])
     | column | dtype | unit | adds up | meaning |
     """
     lines = ["| column | dtype | unit | adds up | meaning |", "|---|---|---|---|---|"]

@@ -41,9 +41,9 @@ def write_csv(frame: Any, path: str | Path) -> Path:
     with `=`, `+`, `-`, `@`, a tab or a line break) gets an apostrophe in front; numbers stay numbers. The file appears
     whole or not at all.
 
-    >>> import tempfile, truto_usage_nb as tu
+    >>> import tempfile, polars as pl, truto_usage_nb as tu
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     path = write_csv(pl.DataFrame({"who": ["=cmd()"], "cost": [-1.5]}), f"{folder}/x.csv")
+    ...     path = tu.write_csv(pl.DataFrame({"who": ["=cmd()"], "cost": [-1.5]}), f"{folder}/x.csv")
     ...     path.read_text(encoding="utf-8").splitlines()
     ['who,cost', "'=cmd(),-1.5"]
     """
@@ -70,7 +70,7 @@ def write_xlsx(frame: Any, path: str | Path) -> Path:
     >>> import tempfile, truto_usage_nb as tu
     >>> usage = tu.sandbox().load_usage("cursor", period="2026-10-05")
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     write_xlsx(tu.cost_per_model(usage), f"{folder}/models.xlsx").name
+    ...     tu.write_xlsx(tu.cost_per_model(usage), f"{folder}/models.xlsx").name
     'models.xlsx'
     """
     from xlsxwriter import Workbook

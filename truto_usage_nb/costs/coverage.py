@@ -70,7 +70,7 @@ def coverage(frame_or_result: Any) -> Coverage:
     cannot know who was asked, and a note says so.
 
     >>> import truto_usage_nb as tu
-    >>> coverage(tu.sandbox().load_usage("cursor", period="2026-10-05")).accounts["days_held"].to_list()
+    >>> tu.coverage(tu.sandbox().load_usage("cursor", period="2026-10-05")).accounts["days_held"].to_list()
     [1]
     """
     is_result = all(hasattr(frame_or_result, name) for name in ("settled_until", "frame"))

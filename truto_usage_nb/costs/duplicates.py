@@ -47,11 +47,11 @@ def deduplicate(frame: Any) -> Any:
     Raises DuplicateError where a record is stated with other figures and none is newer: it names both, and nothing is
     dropped. Raises FrameError for a frame without the columns of the key.
 
+    >>> import truto_usage_nb as tu
     >>> import polars as pl
-    >>> from truto_usage_nb import schema
-    >>> row = {f.column: None for f in schema.columns()} | {"id": "a", "integrated_account_id": "acc"}
-    >>> deduplicate(pl.DataFrame([row, row])).height
-    1
+    >>> usage = tu.sandbox().load_usage("cursor", period="2026-10-05")
+    >>> tu.deduplicate(pl.concat([usage, usage])).height == usage.height
+    True
     """
     native = enter(frame)
     require(native, RECORD_KEY, "deduplicate")

@@ -39,7 +39,7 @@ def estimate_costs(frame: Any, by: str | Sequence[str] | None = None, **choices:
 
     >>> import truto_usage_nb as tu
     >>> usage = tu.sandbox().load_usage("cursor", period="2026-10-05")
-    >>> estimate_costs(usage, "model_id").columns[:4]
+    >>> tu.estimate_costs(usage, "model_id").columns[:4]
     ['model_id', 'currency', 'cost', 'other_cost']
     """
     names = by_columns(by)

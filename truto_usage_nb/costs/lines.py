@@ -51,11 +51,12 @@ def with_costs(
     whether a credit stated as a positive number is a "reduction" (flagged) or counts "as_stated". Lazy frames stay
     lazy. Raises FrameError for a frame without the needed columns.
 
+    >>> import truto_usage_nb as tu
     >>> import polars as pl
-    >>> from truto_usage_nb import schema
-    >>> row = {f.column: None for f in schema.columns()} | {"charges_total": 12.5, "charges_net": 10.0}
-    >>> record = pl.DataFrame([row | {"charges_currency": "USD", "charges_count": 2}])
-    >>> with_costs(record).select("cost_billed", "cost_list", "cost_discount").row(0)
+    >>> usage = tu.sandbox().load_usage("cursor", period="2026-10-05").head(1)
+    >>> stated = {"charges_total": 12.5, "charges_net": 10.0, "charges_usage_based": None, "charges_discount": None}
+    >>> record = usage.with_columns(**{name: pl.lit(amount, pl.Float64) for name, amount in stated.items()})
+    >>> tu.with_costs(record).select("cost_billed", "cost_list", "cost_discount").row(0)
     (10.0, 12.5, 2.5)
     """
     native = enter(frame)
@@ -135,6 +136,11 @@ def cost_lines(
     twice they are flagged `dual_currency` and billed null, until `billing_currency` (ISO 4217) picks the billed one.
     `total_means` and `positive_credits` are those of `with_costs`.
     Raises FrameError where such records are there and the frame has no list of charges (Dask).
+
+    >>> import truto_usage_nb as tu
+    >>> usage = tu.sandbox().load_usage("cursor", period="2026-10-05")
+    >>> tu.cost_lines(usage)["cost_currency"].unique().to_list()
+    ['USD']
     """
     check_currency("billing_currency", billing_currency)
     native = enter(frame)

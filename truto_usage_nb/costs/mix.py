@@ -39,7 +39,7 @@ def token_mix(frame: Any, by: By = None, **choices: Unpack[Choices]) -> Any:
 
     >>> import truto_usage_nb as tu
     >>> usage = tu.sandbox().load_usage("cursor", period="2026-10-05")
-    >>> token_mix(usage, "model_id").columns[:3]
+    >>> tu.token_mix(usage, "model_id").columns[:3]
     ['model_id', 'tokens', 'input_tokens']
     """
     names = _dimensions(by, MIX)
@@ -71,7 +71,7 @@ def cache_savings(frame: Any, by: By = None, **choices: Unpack[Choices]) -> Any:
 
     >>> import truto_usage_nb as tu
     >>> usage = tu.sandbox().load_usage("cursor", period="2026-10-05")
-    >>> cache_savings(usage).columns[:3]
+    >>> tu.cache_savings(usage).columns[:3]
     ['currency', 'cost_without_cache', 'cost_with_cache']
     """
     names = _dimensions(by, SAVINGS)

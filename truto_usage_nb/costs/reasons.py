@@ -61,7 +61,8 @@ class RuleCard(str):
 def cost_rule() -> RuleCard:
     """Give the cost rule as a card, with the meaning of every word of `cost_flag`.
 
-    >>> print(cost_rule().splitlines()[0])
+    >>> import truto_usage_nb as tu
+    >>> print(tu.cost_rule().splitlines()[0])
     ### How a cost is counted
     """
     lines = [f"| `{word}` | {meaning} |" for word, meaning in REASONS.items()]

@@ -31,7 +31,7 @@ def remote_field(frame: Any, name: str) -> Any:
 
     >>> import truto_usage_nb as tu
     >>> usage = tu.sandbox().load_usage("cursor", period="2026-10-05", truto_ignore_remote_data=False)
-    >>> remote_field(usage, "kind")["kind"].unique().sort().to_list()[:2]
+    >>> tu.remote_field(usage, "kind")["kind"].unique().sort().to_list()[:2]
     ['Errored, Not Charged', 'Included in Business']
     """
     if not isinstance(name, str) or not _NAME.fullmatch(name):

@@ -53,7 +53,7 @@ def cost_per(
 
     >>> import truto_usage_nb as tu
     >>> usage = tu.sandbox().load_usage("cursor", period="2026-10-05")
-    >>> cost_per(usage, "product_name").columns[:5]
+    >>> tu.cost_per(usage, "product_name").columns[:5]
     ['product_name', 'currency', 'cost', 'other_cost', 'tokens']
     """
     native = enter(frame)
@@ -79,7 +79,7 @@ def cost_per_model(
 
     >>> import truto_usage_nb as tu
     >>> usage = tu.sandbox().load_usage("cursor", period="2026-10-05")
-    >>> cost_per_model(usage).columns[:3]
+    >>> tu.cost_per_model(usage).columns[:3]
     ['model_id', 'metric_name', 'currency']
     """
     native = enter(frame)
@@ -109,7 +109,7 @@ def cost_per_surface(
 
     >>> import truto_usage_nb as tu
     >>> usage = tu.sandbox().load_usage("cursor", period="2026-10-05")
-    >>> cost_per_surface(usage).columns[:3]
+    >>> tu.cost_per_surface(usage).columns[:3]
     ['surface', 'currency', 'cost']
     """
     native = enter(frame)
@@ -137,7 +137,7 @@ def cost_per_token(
 
     >>> import truto_usage_nb as tu
     >>> usage = tu.sandbox().load_usage("cursor", period="2026-10-05")
-    >>> cost_per_token(usage).columns[-2:]
+    >>> tu.cost_per_token(usage).columns[-2:]
     ['cost_per_token', 'cache_read_share']
     """
     native = enter(frame)
@@ -155,6 +155,11 @@ def total_cost(
     """Add everything up to one number: None where no cost is known.
 
     Raises MixedCurrencyError where the frame is charged in several currencies and no `exchange_rates` joins them.
+
+    >>> import truto_usage_nb as tu
+    >>> usage = tu.sandbox().load_usage("cursor", period="2026-10-05")
+    >>> tu.total_cost(usage) == tu.cost_per(usage)["cost"].item()
+    True
     """
     table = with_rates(build(enter(frame), Question.of(None, None, "UTC", measure, choices)), exchange_rates)
     stated = table.filter(pl.col("cost").is_not_null())
@@ -176,9 +181,10 @@ def closing_line(table: Any) -> str:
     A table is a plain frame and carries no note, so filtering it or joining it loses nothing: the line says what the
     lines in hand say.
 
+    >>> import truto_usage_nb as tu
     >>> import polars as pl
     >>> table = pl.DataFrame({"currency": "USD", "other_cost": 6250.0, "tokens": 71, "unpriced_tokens": 29})
-    >>> closing_line(table)
+    >>> tu.closing_line(table)
     '71 % of tokens have a price; $6,250 has no tokens.'
     """
     return closing(enter(table))

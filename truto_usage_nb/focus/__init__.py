@@ -67,7 +67,7 @@ def to_focus(
 
     >>> import truto_usage_nb as tu
     >>> usage = tu.sandbox().load_usage("datadog", period="2026-10")
-    >>> rows = to_focus(usage)
+    >>> rows = tu.to_focus(usage)
     >>> rows.select("ServiceName", "PricingUnit", "BillingCurrency").row(0)
     ('Datadog Infrastructure Hosts', 'Months', 'USD')
     """
@@ -92,8 +92,9 @@ def check_focus(frame: Any, version: Literal["1.4", "1.2"] = "1.4") -> Any:
     `column`, `rule`, `value`. Reads frames of `to_focus` as well as files read with all columns as text. `to_focus`
     runs it on every export.
 
+    >>> import truto_usage_nb as tu
     >>> import polars as pl
-    >>> check_focus(pl.DataFrame({"BillingCurrency": ["XXX"]})).filter(pl.col("row") == 0).row(0)
+    >>> tu.check_focus(pl.DataFrame({"BillingCurrency": ["XXX"]})).filter(pl.col("row") == 0).row(0)
     (0, 'BillingCurrency', 'is not a currency of ISO 4217', 'XXX')
     """
     native = enter(frame)
@@ -108,7 +109,7 @@ def focus_billing_periods(frame: Any, *, closed_before: str | date | datetime | 
 
     >>> import truto_usage_nb as tu
     >>> october = tu.sandbox().fetch_usage("datadog", period="2026-10")
-    >>> focus_billing_periods(to_focus(october))["BillingPeriodStatus"].to_list()
+    >>> tu.focus_billing_periods(tu.to_focus(october))["BillingPeriodStatus"].to_list()
     ['Closed']
     """
     native = enter(frame)
@@ -126,9 +127,9 @@ def write_focus(frame: Any, path: str | Path) -> Path:
 
     >>> import tempfile
     >>> import truto_usage_nb as tu
-    >>> rows = to_focus(tu.sandbox().load_usage("datadog", period="2026-10"))
+    >>> rows = tu.to_focus(tu.sandbox().load_usage("datadog", period="2026-10"))
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     write_focus(rows, f"{folder}/focus.csv").name
+    ...     tu.write_focus(rows, f"{folder}/focus.csv").name
     'focus.csv'
     """
     target = Path(path)

@@ -41,7 +41,7 @@ class CostExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets publishes no typ
     Raises InputError for a column that is not there.
 
     >>> import truto_usage_nb as tu
-    >>> explorer = CostExplorer(tu.sandbox().load_usage("cursor", period="2026-09-14"), by=["model_id"])
+    >>> explorer = tu.CostExplorer(tu.sandbox().load_usage("cursor", period="2026-09-14"), by=["model_id"])
     >>> print(explorer.code)
     table = tu.cost_per(usage, by=['model_id'])
     tu.plots.cost_bars(usage, ['model_id'], top=10)

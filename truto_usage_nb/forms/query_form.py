@@ -46,7 +46,7 @@ class QueryForm(Asking, w.VBox):  # type: ignore[misc]  # ipywidgets publishes n
     ends it, `wait()` waits, `load()` does all of it and gives the frame. Raises `InputError` where the form is wrong.
 
     >>> import truto_usage_nb as tu
-    >>> form = QueryForm(tu.sandbox(), accounts=["cursor"], period="2026-09-14")
+    >>> form = tu.QueryForm(tu.sandbox(), accounts=["cursor"], period="2026-09-14")
     >>> form.query
     UsageQuery(integrated_account_id='cursor')
     >>> form.load().height == form.result.polars.height > 0

@@ -38,7 +38,8 @@ class Palette:
     `by` keeps the names of models, teams and surfaces apart. Names come in the order of their rank, so the
     largest of the first chart take the first colours; what follows in later charts is added and nothing moves.
 
-    >>> palette = Palette()
+    >>> import truto_usage_nb as tu
+    >>> palette = tu.plots.Palette()
     >>> palette.colours(["opus", "sonnet"])
     {'opus': '#0072B2', 'sonnet': '#E69F00'}
     >>> palette.colours(["haiku", "opus"])["opus"]
@@ -70,7 +71,8 @@ shared = Palette()
 def colours(names: Iterable[str], by: str | Sequence[str] | None = "model_id") -> dict[str, str]:
     """Give the colours that the charts of this session use for these names, for a chart of one's own.
 
-    >>> list(colours(["claude-opus-5-5"]))
+    >>> import truto_usage_nb as tu
+    >>> list(tu.plots.colours(["claude-opus-5-5"]))
     ['claude-opus-5-5']
     """
     if isinstance(names, str):

@@ -82,7 +82,7 @@ def cost_change(
 
     >>> import truto_usage_nb as tu
     >>> usage = tu.sandbox().load_usage("cursor", period=("2026-10-05", "2026-10-08"))
-    >>> change = cost_change(usage, every="1d", before="2026-10-05", after="2026-10-06")
+    >>> change = tu.cost_change(usage, every="1d", before="2026-10-05", after="2026-10-06")
     >>> abs(change["change"][0] - change.select("volume", "rate", "mix", "new", "gone").row(0)[0]) > 0
     True
     """

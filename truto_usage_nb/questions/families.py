@@ -42,7 +42,7 @@ def with_models(frame: Any) -> Any:
 
     >>> import truto_usage_nb as tu
     >>> usage = tu.sandbox().load_usage("cursor", period="2026-10-05")
-    >>> with_models(usage).filter(model_id="claude-4.5-sonnet")["model_family"].unique().to_list()
+    >>> tu.with_models(usage).filter(model_id="claude-4.5-sonnet")["model_family"].unique().to_list()
     ['claude-sonnet-4-5']
     """
     native = enter(frame)

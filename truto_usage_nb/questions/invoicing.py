@@ -56,7 +56,7 @@ def reconcile(frame: Any, invoices: Any, *, decimal: DecimalMark | None = None, 
     >>> import truto_usage_nb as tu
     >>> usage = tu.sandbox().load_usage("datadog", period="2026-10")
     >>> bill = pl.DataFrame({"integration": "datadog", "month": "2026-10", "currency": "USD", "amount": 80690.40})
-    >>> reconcile(usage, bill)["difference"][0]
+    >>> tu.reconcile(usage, bill)["difference"][0]
     0.0
     """
     check_decimal(decimal)

@@ -42,7 +42,7 @@ def with_labels(frame: Any, table: Any, on: str = "user.email", *, key: str | No
     >>> import truto_usage_nb as tu
     >>> usage = tu.sandbox().load_usage("cursor", period="2026-10-05")
     >>> teams = pl.DataFrame({"email": ["mateo.irigoyen@tidewheel.example.com"], "team": ["mobile"]})
-    >>> sorted(with_labels(usage, teams)["team"].unique())
+    >>> sorted(tu.with_labels(usage, teams)["team"].unique())
     ['(unlabelled)', 'mobile']
     """
     native = enter(frame)

@@ -62,7 +62,7 @@ def unusual(frame: Any, by: str | Sequence[str] | None = None, **choices: Unpack
 
     >>> import truto_usage_nb as tu
     >>> usage = tu.sandbox().load_usage("claude-console", period="2026-10")
-    >>> unusual(usage)["day"].dt.day().to_list()
+    >>> tu.unusual(usage)["day"].dt.day().to_list()
     [19, 20, 21, 24, 25, 26, 28]
     """
     native = enter(frame)

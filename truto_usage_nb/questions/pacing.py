@@ -70,7 +70,7 @@ def pace(
 
     >>> import truto_usage_nb as tu
     >>> usage = tu.sandbox().load_usage("cursor", period=("2026-11-02", "2026-11-09"))
-    >>> pace(usage, 9_000).select("month", "budget").row(0)
+    >>> tu.pace(usage, 9_000).select("month", "budget").row(0)
     (datetime.date(2026, 11, 1), 9000.0)
     """
     native, result = opened(frame)

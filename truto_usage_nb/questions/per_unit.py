@@ -94,7 +94,7 @@ def unit_costs(frame: Any, per: str, by: str | Sequence[str] | None = None, **ch
 
     >>> import truto_usage_nb as tu
     >>> usage = tu.sandbox().load_usage("cursor", period="2026-10-05")
-    >>> unit_costs(usage, "request")["units"].to_list()
+    >>> tu.unit_costs(usage, "request")["units"].to_list()
     [465]
     """
     if not isinstance(per, str) or per not in UNITS:

@@ -61,7 +61,7 @@ def check_prices(frame: Any, by: str | Sequence[str] | None = "model_id", **choi
 
     >>> import truto_usage_nb as tu
     >>> usage = tu.sandbox().load_usage("cursor", period="2026-10-05")
-    >>> check_prices(usage).filter(model_id="claude-opus-5")["reading"].to_list()
+    >>> tu.check_prices(usage).filter(model_id="claude-opus-5")["reading"].to_list()
     ['at list price']
     """
     native = enter(frame)

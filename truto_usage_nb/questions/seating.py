@@ -47,7 +47,7 @@ def seats(frame: Any, roster: Any = None, price: Price = None) -> Any:
     >>> import truto_usage_nb as tu
     >>> usage = tu.sandbox().load_usage("cursor", period="2026-10-05")
     >>> roster = pl.DataFrame({"integration": ["cursor"], "email": ["rosalind.quaye@tidewheel.example.com"]})
-    >>> seats(usage, roster, (40, "USD")).filter(status="never seen").select("email", "idle_cost").row(0)
+    >>> tu.seats(usage, roster, (40, "USD")).filter(status="never seen").select("email", "idle_cost").row(0)
     ('rosalind.quaye@tidewheel.example.com', 40.0)
     """
     native = enter(frame)

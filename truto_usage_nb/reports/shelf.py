@@ -21,7 +21,8 @@ _SHIPPED = Path(__file__).parent / "notebooks"
 def list_reports() -> list[str]:
     """List the reports that come with the library, by name.
 
-    >>> "ai_spend" in list_reports()
+    >>> import truto_usage_nb as tu
+    >>> "ai_spend" in tu.list_reports()
     True
     """
     return sorted(path.stem for path in _SHIPPED.glob("*.ipynb"))

@@ -81,5 +81,12 @@ class UsageResult:
 
 
 def read_result(path: str | Path) -> UsageResult:
-    """Read a snapshot that `UsageResult.save` wrote; raises `DatasetError` where its content is not what was saved."""
+    """Read a snapshot that `UsageResult.save` wrote; raises `DatasetError` where its content is not what was saved.
+
+    >>> import tempfile, truto_usage_nb as tu
+    >>> result = tu.sandbox().fetch_usage("cursor", period="2026-10-05")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     tu.read_result(result.save(f"{folder}/day.parquet")).polars.equals(result.polars)
+    True
+    """
     return UsageResult(**read_snapshot(Path(path)))
