@@ -15,9 +15,8 @@ from truto_usage_nb.sandbox.ask import Ask, Raw, World
 from truto_usage_nb.sandbox.company import ACCOUNTS
 from truto_usage_nb.sandbox.vendors import VENDORS
 from truto_usage_nb.sandbox.vendors.claude.unified.envelope import open_envelope
-from truto_usage_nb.sandbox.vendors.cursor.unify_events import event_record
-from truto_usage_nb.sandbox.vendors.cursor.unify_team import spend_record
 from truto_usage_nb.sandbox.vendors.openai_codex.unify_costs import cost_record
+from truto_usage_nb.vendors.cursor.mapping import event_record, spend_record
 
 FIXTURES = Path(__file__).parent / "sandbox" / "fixtures"
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
@@ -49,7 +48,7 @@ def datadog() -> list[Record]:
 
 
 def cursor_events() -> list[Record]:
-    return [event_record(event, {}) for event in sample("cursor", "C3")["usageEvents"]]
+    return [event_record(event) for event in sample("cursor", "C3")["usageEvents"]]
 
 
 def cursor_spend() -> list[Record]:

@@ -18,12 +18,22 @@ def imports(path):
             yield from (f"{node.module}.{name.name}" for name in node.names)
 
 
-def test_the_server_imports_the_sandbox_alone():
+def test_the_server_imports_the_sandbox_alone_and_its_vendors_their_mappings():
     files = [path for path in ROOM.rglob("*.py") if not (path.parent == ROOM and path.name in THE_DOOR)]
     assert len(files) > 20
     for path in files:
         ours = [name for name in imports(path) if name.startswith("truto_usage_nb")]
-        assert [name for name in ours if not name.startswith("truto_usage_nb.sandbox.")] == [], path
+        beyond = [name for name in ours if not name.startswith("truto_usage_nb.sandbox.")]
+        assert beyond == [] or (ROOM / "vendors") in path.parents, path
+        vendor = path.relative_to(ROOM / "vendors").parts[0] if beyond else ""
+        assert [name for name in beyond if not name.startswith(f"truto_usage_nb.vendors.{vendor}.mapping.")] == [], path
+
+
+def test_an_answer_key_never_sees_a_mapping():
+    keys = [*(ROOM / "vendors").rglob("answer*.py"), ROOM / "answers.py"]
+    assert len(keys) > 5
+    for path in keys:
+        assert [name for name in imports(path) if name.startswith("truto_usage_nb.vendors.")] == [], path
 
 
 def test_only_the_mount_knows_the_client_side_of_http():

@@ -132,3 +132,31 @@ def test_zero_money_and_zero_quantity_are_values():
 def test_the_posting_time_comes_from_the_feed():
     record = record_of(KSQL, posted_at="2024-01-29T06:00:00Z")
     assert record["created_at"] == record["updated_at"] == "2024-01-29T06:00:00Z"
+
+
+@pytest.mark.parametrize("midnight", ["2026-10-01 00:00:00", "2026-10-01T00:00:00Z", "2026-10-01T00:00:00.000+00:00"])
+def test_a_day_with_a_midnight_behind_it_is_a_day(midnight):
+    # confluentinc/cli, test/test-server/billing_handler.go, writes "2023-01-01 00:00:00"; values invented.
+    assert record_of({**KSQL, "start_date": midnight})["start_date"] == "2026-10-01"
+
+
+def test_a_time_that_is_no_midnight_stays():
+    assert record_of({**KSQL, "start_date": "2026-10-01 06:30:00"})["start_date"] == "2026-10-01 06:30:00"
+
+
+def test_a_row_with_nothing_but_money_and_a_resource_without_a_place():
+    row = {
+        "start_date": "2026-10-01 00:00:00",
+        "end_date": "2026-10-02 00:00:00",
+        "product": "KAFKA",
+        "line_type": "KAFKA_STORAGE",
+        "resource": {"id": "lkc-1", "display_name": None},
+        "original_amount": 70.5,
+        "discount_amount": 20.25,
+        "amount": 50.25,
+    }
+    record = record_of(row)
+    assert record["id"].startswith("cost-")
+    assert record["resources"] == [{"id": "lkc-1"}]
+    assert "usage" not in record
+    assert {one["type"]: one["amount"] for one in record["charges"]} == {"total": 70.5, "discount": 20.25, "net": 50.25}

@@ -15,7 +15,7 @@ from truto_usage_nb.sandbox.vendors.cursor.fields import moment_of
 from truto_usage_nb.sandbox.vendors.cursor.generate import _few_days, day_events
 from truto_usage_nb.sandbox.vendors.cursor.plan import cycle_start
 from truto_usage_nb.sandbox.vendors.cursor.spend import spend_page
-from truto_usage_nb.sandbox.vendors.cursor.unify_team import spend_record
+from truto_usage_nb.vendors.cursor.mapping import spend_record
 
 ACCOUNT = {account.id: account for account in ACCOUNTS}
 NOW = datetime(2026, 11, 23, tzinfo=UTC)

@@ -8,9 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from truto_usage_nb.sandbox.vendors.cursor.fields import model_named
-from truto_usage_nb.sandbox.vendors.cursor.unify_events import event_record
-from truto_usage_nb.sandbox.vendors.cursor.unify_team import daily_record, member_user, spend_record
+from truto_usage_nb.vendors.cursor.mapping import daily_record, event_record, member_user, model_named, spend_record
 
 FIXTURES = Path(__file__).parent / "fixtures" / "cursor"
 PRODUCT = {"id": "cursor", "name": "Cursor"}
@@ -27,14 +25,14 @@ def without_id(record):
 
 
 def money(event):
-    record = event_record({"timestamp": "0", **event}, {})
+    record = event_record({"timestamp": "0", **event})
     return {charge["type"]: charge["amount"] for charge in record["charges"]}
 
 
 def test_c3_a_usage_based_event_with_a_fee():
     first = sample("C3")["usageEvents"][0]
     # Tokens 126 + 450 + 11964 + 6112 = 18652. Cents: 20.18232 of usage + 1.18 fee = 21.36232.
-    assert without_id(event_record(first, {})) == {
+    assert without_id(event_record(first)) == {
         "product": PRODUCT,
         "resources": [{"id": "8f2e4a1b-6c3d-4e5f-9a7b-2d1c8e6f4a3b"}],
         "user": {"email": "developer@company.com"},
@@ -71,7 +69,7 @@ def test_c3_a_discount_is_negative_and_before_the_fee():
 
 def test_c3_an_included_row_without_tokens_costs_nothing():
     third = sample("C3")["usageEvents"][2]
-    record = event_record(third, {})
+    record = event_record(third)
     # chargedCents 8 on a row that is not chargeable: the plan covers 0.08, 0 is owed.
     assert money(third) == {"included": 0.08, "total": 0}
     assert "tokens" not in record["usage"]
@@ -133,13 +131,13 @@ def test_what_an_event_is_charged(event, expected):
 
 def test_events_of_service_accounts_agents_own_keys_and_removed_users():
     service = {"timestamp": "1000", "serviceAccountId": "sa_1", "serviceAccountName": "Bot", "isHeadless": True}
-    record = event_record({**service, "cloudAgentId": "ca_1", "kind": "User API Key"}, {"recorded_at": "later"})
+    record = event_record({**service, "cloudAgentId": "ca_1", "kind": "User API Key"}, recorded_at="later")
     assert record["user"] == {"id": "sa_1", "name": "Bot"}
     assert record["surface"] == "headless"
     assert record["resources"] == [{"id": "ca_1"}]
     assert record["usage"]["requests"] == {"total": 1, "api_key": 1}
     assert record["updated_at"] == "later"
-    removed = event_record({"timestamp": "1000", "model": "auto", "chargedCents": 1}, {})
+    removed = event_record({"timestamp": "1000", "model": "auto", "chargedCents": 1})
     assert "user" not in removed
     assert removed["model"] == {"id": "auto", "provider": "cursor"}
 
@@ -147,8 +145,8 @@ def test_events_of_service_accounts_agents_own_keys_and_removed_users():
 def test_an_event_of_other_tokens_is_another_record():
     event = sample("C3")["usageEvents"][0]
     other = {**event, "tokenUsage": {**event["tokenUsage"], "outputTokens": 451}}
-    assert event_record(event, {})["id"] == event_record(dict(event), {})["id"]
-    assert event_record(event, {})["id"] != event_record(other, {})["id"]
+    assert event_record(event)["id"] == event_record(dict(event))["id"]
+    assert event_record(event)["id"] != event_record(other)["id"]
 
 
 def test_c1_a_members_day():
@@ -209,6 +207,56 @@ def test_c2_a_running_total_has_no_total():
         "end_date": "2024-03-01T00:00:00.000Z",
         "updated_at": "2024-03-01T00:00:00.000Z",
     }
+
+
+# The older event, with `kindLabel` and without `isChargeable`, as Worklytics/psoxy shows it in
+# docs/sources/cursor/example-api-responses/original/filtered-usage-events.json; values invented.
+OLD = {
+    "timestamp": "1712000000000",
+    "model": "gpt-4",
+    "maxMode": False,
+    "requestsCosts": 0.5,
+    "isTokenBasedCall": True,
+    "tokenUsage": {"inputTokens": 10, "outputTokens": 20, "totalCents": 30},
+    "isFreeBugbot": False,
+    "chargedCents": 30,
+    "userEmail": "a@b.example",
+}
+
+
+def test_an_older_row_that_does_not_say_whether_it_is_chargeable_is_charged():
+    assert money({**OLD, "kindLabel": "Usage-based"}) == {"usage_based": 0.3, "total": 0.3}
+    assert money({**OLD, "kind": None, "isChargeable": None}) == {"usage_based": 0.3, "total": 0.3}
+    assert money({**OLD, "kindLabel": "Included in Business"}) == {"included": 0.3, "total": 0.0}
+    assert money({**OLD, "kindLabel": "Errored, Not Charged"}) == {"total": 0.0}
+    # A free review used 30 cents and was charged nothing: the total stands, whatever the part says.
+    assert money({**OLD, "kindLabel": "Usage-based", "isFreeBugbot": True, "chargedCents": 0})["total"] == 0.0
+
+
+def test_a_kind_of_token_that_is_null_counts_as_none():
+    tokens = event_record({**OLD, "tokenUsage": {"inputTokens": 10, "outputTokens": None}})["usage"]["tokens"]
+    assert tokens == {"input": 10, "output": 0, "cache_read": 0, "cache_write": 0, "total": 10}
+
+
+def test_a_day_without_its_name_is_known_by_its_milliseconds():
+    # 1767225600000 = 2026-01-01T00:00:00Z; airbytehq/airbyte, source-cursor, test_daily_usage.py has both fields.
+    named = daily_record({"day": "2026-01-01", "date": 1767225600000, "userId": "17", "email": "a@b.example"})
+    assert named == daily_record({"date": 1767225600000, "userId": "17", "email": "a@b.example"})
+    assert named["start_date"] == "2026-01-01T00:00:00.000Z"
+    assert named["user"]["id"] == "17"
+
+
+def test_a_spend_that_states_what_the_plan_covered_by_itself():
+    # `includedSpendCents` and no `overallSpendCents`: as the spend stream of airbytehq/airbyte's source-cursor has it.
+    row = {"email": "a@b.example", "spendCents": 250.5, "includedSpendCents": 1000}
+    record = spend_record(row, 1708992000000, datetime(2024, 3, 1, tzinfo=UTC))
+    assert [(one["type"], one["amount"]) for one in record["charges"]] == [("on_demand", 2.505), ("included", 10.0)]
+    other = spend_record({**row, "email": "c@d.example"}, 1708992000000, datetime(2024, 3, 1, tzinfo=UTC))
+    assert record["id"] != other["id"]
+    nothing = spend_record(
+        {"email": "a@b.example", "spendCents": None}, 1708992000000, datetime(2024, 3, 1, tzinfo=UTC)
+    )
+    assert "charges" not in nothing  # not stated is not zero
 
 
 def test_c4_members_are_users():

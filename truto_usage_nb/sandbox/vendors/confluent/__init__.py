@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from truto_usage_nb.sandbox.ask import Ask, Raw
 from truto_usage_nb.sandbox.vendors.confluent.answer import answer
 from truto_usage_nb.sandbox.vendors.confluent.catalog import products
 from truto_usage_nb.sandbox.vendors.confluent.generate import DEFAULT_PAGE, MAX_PAGE, collect, request
-from truto_usage_nb.sandbox.vendors.confluent.unify import unify
+from truto_usage_nb.vendors.confluent.mapping import cost_record
 
 __all__ = ["DEFAULT_PAGE", "MAX_PAGE", "NAME", "RATE_LIMIT", "answer", "collect", "products", "request", "unify"]
 
 NAME = "confluent"
 RATE_LIMIT = "60;w=60"  # Confluent publishes no number
+
+
+def unify(raw: Raw, ask: Ask) -> list[dict[str, Any]]:
+    """Map one cost row to its one record; whose it is and when it was posted is known to the feed, not stated in it."""
+    organization = {"id": ask.account.organization_id, "name": ask.account.organization_name}
+    return [cost_record(raw.row, organization=organization, posted_at=raw.context.get("posted_at"))]

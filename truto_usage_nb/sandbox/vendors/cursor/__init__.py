@@ -1,7 +1,7 @@
 """Cursor: the usage events of a team, whatever report type is asked for.
 
 Served is `POST /teams/filtered-usage-events`. Of the unified parameters it honours the two dates; `email` and
-`serviceAccountId` may be passed through `remote_query`. The team's other endpoints are mapped, but not served.
+`serviceAccountId` may be passed through `remote_query`. The team's other endpoints are mapped, and served raw alone.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import Any
 from truto_usage_nb.sandbox.ask import Ask, Raw
 from truto_usage_nb.sandbox.company import Account
 from truto_usage_nb.sandbox.vendors.cursor.answer import answer
-from truto_usage_nb.sandbox.vendors.cursor.fields import PRODUCT, instant, milliseconds_of, moment_of
+from truto_usage_nb.sandbox.vendors.cursor.fields import instant, milliseconds_of, moment_of
 from truto_usage_nb.sandbox.vendors.cursor.generate import day_events
 from truto_usage_nb.sandbox.vendors.cursor.plan import days
 from truto_usage_nb.sandbox.vendors.cursor.rows import event_row
-from truto_usage_nb.sandbox.vendors.cursor.unify_events import event_record
 from truto_usage_nb.sandbox.vendors.cursor.window import Window, window_of
+from truto_usage_nb.vendors.cursor.mapping import PRODUCT, event_record
 
 __all__ = ["DEFAULT_PAGE", "MAX_PAGE", "NAME", "RATE_LIMIT", "answer", "collect", "products", "request", "unify"]
 
@@ -62,7 +62,7 @@ def _hour(milliseconds: int) -> str:
 
 def unify(raw: Raw, ask: Ask) -> list[dict[str, Any]]:  # noqa: ARG001  # an event says everything itself
     """Map one event to its one record."""
-    return [event_record(raw.row, raw.context)]
+    return [event_record(raw.row, recorded_at=raw.context.get("recorded_at"))]
 
 
 def request(ask: Ask) -> dict[str, Any]:
