@@ -6,6 +6,7 @@ import ipaddress
 from urllib.parse import SplitResult, urlsplit
 
 from truto_usage_nb.errors import InputError
+from truto_usage_nb.outside import shown
 from truto_usage_nb.secret import Secret
 
 __all__ = ["checked_token", "checked_url", "is_loopback"]
@@ -20,19 +21,19 @@ def checked_url(base_url: str, token: Secret | None = None) -> str:
     'https://api.truto.one'
     """
     if not isinstance(base_url, str):
-        raise InputError(f"base_url={base_url!r} is not a text; give a web address like 'https://api.truto.one'")
+        raise InputError(f"base_url={shown(base_url)} is not a text; give a web address like 'https://api.truto.one'")
     parts = _split(base_url)
-    shown = repr(base_url.partition("?")[0].partition("#")[0])
+    said = repr(base_url.partition("?")[0].partition("#")[0])
     if parts.username is not None or parts.password is not None:
         raise InputError("base_url holds a user name or password; leave them out and pass the token as token=")
     if parts.query or parts.fragment:
-        raise InputError(f"base_url={shown} has a query or a fragment; give scheme, host and path alone")
+        raise InputError(f"base_url={said} has a query or a fragment; give scheme, host and path alone")
     if token is not None and token.is_in(base_url.encode("utf-8", "replace")):
         raise InputError("base_url holds the token; leave it out there and pass it as token= alone")
     if not parts.hostname or parts.scheme not in ("https", "http") or not _is_host(parts.hostname):
-        raise InputError(f"base_url={shown} is not a web address; give one like 'https://api.truto.one'")
+        raise InputError(f"base_url={said} is not a web address; give one like 'https://api.truto.one'")
     if parts.scheme == "http" and not is_loopback(parts.hostname):
-        raise InputError(f"base_url={shown} would send the token unencrypted; use https (http on loopback only)")
+        raise InputError(f"base_url={said} would send the token unencrypted; use https (http on loopback only)")
     return base_url.strip().rstrip("/")
 
 

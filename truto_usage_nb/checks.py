@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
-from truto_usage_nb.errors import InputError, did_you_mean
+from truto_usage_nb.errors import InputError, UsageError, did_you_mean
 from truto_usage_nb.outside import shown
 
-__all__ = ["a_flag", "a_mapping", "a_text", "a_whole_number", "is_number", "listed", "one_of", "texts"]
+__all__ = [
+    "a_flag",
+    "a_mapping",
+    "a_path",
+    "a_text",
+    "a_whole_number",
+    "is_number",
+    "is_one_of",
+    "listed",
+    "one_of",
+    "texts",
+]
 
 
 def one_of(name: str, value: object, allowed: Iterable[object], more: str = "") -> None:
@@ -18,11 +31,24 @@ def one_of(name: str, value: object, allowed: Iterable[object], more: str = "") 
     >>> one_of("measure", "list", ("billed", "list"))
     """
     known = tuple(allowed)
-    if any(isinstance(value, type(each)) and value == each for each in known):
+    if is_one_of(value, known):
         return
     words = [str(each) for each in known]
     near = did_you_mean(value, words) if isinstance(value, str) and value not in words else ""
     raise InputError(f"{name}={shown(value)} is not allowed.{near} Allowed: {', '.join(words)}.{more}")
+
+
+def is_one_of(value: object, allowed: Iterable[object]) -> bool:
+    """Whether a value is one of these, type and all.
+
+    >>> is_one_of(True, (1, 2)), is_one_of("a", ("a",))
+    (False, True)
+    """
+    return any(type(value) is not bool or type(each) is bool for each in allowed if _same(value, each))
+
+
+def _same(value: object, each: object) -> bool:
+    return isinstance(value, type(each)) and value == each
 
 
 def a_flag(name: str, value: object) -> None:
@@ -34,6 +60,18 @@ def a_text(name: str, value: object, like: str) -> None:
     """Refuse what is no text, or an empty one; `like` says what to give."""
     if not isinstance(value, str) or not value.strip():
         raise InputError(f"{name}={shown(value)} is not allowed; give {like}.")
+
+
+def a_path(name: str, value: Any, error: type[UsageError] = InputError) -> Path:
+    """Give a path. Raises `error` for what is none, or holds a character that no name may have."""
+    if not isinstance(value, str | os.PathLike) or not str(value):
+        raise error(f"{name}={shown(value)} is no path; give a text or a pathlib.Path.")
+    try:
+        if b"\0" not in os.fsencode(value):
+            return Path(value)
+    except (UnicodeEncodeError, TypeError):
+        pass
+    raise error(f"{name}={shown(value)} is no path: it holds a character that no name may have; name it otherwise.")
 
 
 def texts(name: str, value: Any, like: str) -> tuple[str, ...]:

@@ -43,7 +43,7 @@ from contextvars import ContextVar
 from difflib import get_close_matches
 from typing import Any
 
-from truto_usage_nb.outside import one_line, plain, shortened
+from truto_usage_nb.outside import one_line, plain, shortened, shown
 from truto_usage_nb.secret import masked
 
 __all__ = [
@@ -264,7 +264,7 @@ def did_you_mean(wrong: object, known: Iterable[str]) -> str:
     " Did you mean 'model_ids'?"
     """
     names = {each.lower(): each for each in known}
-    close = get_close_matches(str(wrong).lower(), list(names), n=1, cutoff=0.6)
+    close = get_close_matches(_word(wrong), list(names), n=1, cutoff=0.6)
     return f" Did you mean {names[close[0]]!r}?" if close else ""
 
 
@@ -276,9 +276,14 @@ def nearest(wrong: object, known: Iterable[str]) -> str:
     " Did you mean 'user_email'? Near it too: user_name."
     """
     names = {str(each).lower(): str(each) for each in known}
-    close = [names[each] for each in get_close_matches(str(wrong).lower(), list(names), n=3, cutoff=0.6)]
+    close = [names[each] for each in get_close_matches(_word(wrong), list(names), n=3, cutoff=0.6)]
     more = f" Near it too: {', '.join(close[1:])}." if close[1:] else ""
     return f" Did you mean {close[0]!r}?{more}" if close else ""
+
+
+def _word(wrong: object) -> str:
+    word = wrong if isinstance(wrong, str) else shown(wrong)
+    return word.lower()[:200]
 
 
 def tell(text: str, *, stacklevel: int = 1) -> None:

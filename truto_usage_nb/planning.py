@@ -15,6 +15,7 @@ from typing import Any
 
 from truto_usage_nb.errors import PeriodError
 from truto_usage_nb.integrations import Integration
+from truto_usage_nb.outside import shown
 from truto_usage_nb.query import UsageQuery
 
 __all__ = ["DATED", "Period", "Plan", "PlannedQuery", "by_day", "plan", "views"]
@@ -47,7 +48,8 @@ class Period:
         for name in ("start", "end"):
             value = getattr(self, name)
             if not isinstance(value, datetime):
-                raise PeriodError(f"Period({name}={value!r}) is not a datetime; Period.parse reads dates and texts")
+                said = f"Period({name}={shown(value)})"
+                raise PeriodError(f"{said} is not a datetime; Period.parse reads dates and texts")
             object.__setattr__(self, name, _bound(value))
         if self.end <= self.start:
             raise PeriodError(f"period {self} is empty: its end, which is excluded, must lie after its start")
@@ -66,7 +68,7 @@ class Period:
             return cls(_midnight(what), _midnight(what) + _DAY)
         if isinstance(what, list | tuple) and len(what) == 2:
             return _pair(what[0], what[1])
-        raise PeriodError(f"period={what!r} is not a period; {_ALLOWED}")
+        raise PeriodError(f"period={shown(what)} is not a period; {_ALLOWED}")
 
     def __str__(self) -> str:
         return f"{_moment(self.start)} to {_moment(self.end)} (UTC, end excluded)"
@@ -78,7 +80,7 @@ _ALLOWED = "give '2026', '2026-10', '2026-10-05', or a pair of dates such as ('2
 def _named(text: str) -> Period:
     parts = re.fullmatch(r"(\d{4})(?:-(\d\d))?(?:-(\d\d))?", text.strip())
     if parts is None:
-        raise PeriodError(f"period={text!r} is not a period; {_ALLOWED}")
+        raise PeriodError(f"period={shown(text)} is not a period; {_ALLOWED}")
     year, month, day = (None if part is None else int(part) for part in parts.groups())
     assert year is not None
     try:
@@ -87,20 +89,21 @@ def _named(text: str) -> Period:
             return Period(start, start + _DAY)
         return Period(start, _next_month(start) if month is not None else _midnight(date(year + 1, 1, 1)))
     except (ValueError, OverflowError) as problem:
-        raise PeriodError(f"period={text!r} is not a period: {problem}") from None
+        raise PeriodError(f"period={shown(text)} is not a period: {problem}") from None
 
 
 def _pair(start: Any, end: Any) -> Period:
     first, last = _bound(start), _bound(end)
     if last <= first:
-        raise PeriodError(f"period=({start!r}, {end!r}) is empty: its end, which is excluded, must lie after its start")
+        said = f"period=({shown(start)}, {shown(end)})"
+        raise PeriodError(f"{said} is empty: its end, which is excluded, must lie after its start")
     return Period(first, last)
 
 
 def _bound(value: Any) -> datetime:
     if isinstance(value, datetime):
         if value.tzinfo is None:
-            raise PeriodError(f"period bound {value!r} has no time zone; add one, such as tzinfo=datetime.UTC")
+            raise PeriodError(f"period bound {shown(value)} has no time zone; add one, such as tzinfo=datetime.UTC")
         return value.astimezone(UTC)
     if isinstance(value, date):
         return _midnight(value)
@@ -109,7 +112,7 @@ def _bound(value: Any) -> datetime:
         assert text is not None
         moment = datetime.fromisoformat(text.upper())
         return moment.astimezone(UTC) if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-    raise PeriodError(f"period bound {value!r} is not a date; {_ALLOWED}")
+    raise PeriodError(f"period bound {shown(value)} is not a date; {_ALLOWED}")
 
 
 def _midnight(day: date) -> datetime:
@@ -197,9 +200,8 @@ def plan(query: UsageQuery, integration: Integration, period: Period, *, now: da
 def _refuse_dates(query: UsageQuery, period: Period) -> None:
     for name in DATED:
         if (value := getattr(query, name)) is not None:
-            raise PeriodError(
-                f"period ({period}) and {name}={value!r} are both given; keep one: a period is planned, a date is not"
-            )
+            both = f"period ({period}) and {name}={shown(value)}"
+            raise PeriodError(f"{both} are both given; keep one: a period is planned, a date is not")
 
 
 def _memory(integration: Integration, period: Period, now: datetime) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from truto_usage_nb.errors import QueryError, did_you_mean
 from truto_usage_nb.integrations import INTEGRATIONS
+from truto_usage_nb.outside import shown
 from truto_usage_nb.values import (
     as_code,
     as_pairs,
@@ -117,7 +118,7 @@ class UsageQuery(BaseModel):
         UsageQuery(limit=10)
         """
         if not isinstance(obj, Mapping | UsageQuery):
-            raise QueryError(f"a query is read from a dict of parameters, not from {obj!r}")
+            raise QueryError(f"a query is read from a dict of parameters, not from {shown(obj)}")
         return cls(**dict(obj))
 
     @classmethod
@@ -133,11 +134,11 @@ class UsageQuery(BaseModel):
     def _in_order(self) -> UsageQuery:
         start, end = self.start_date, self.end_date
         if start is not None and end is not None and instant(end) < instant(start):
-            raise ValueError(f"end_date={end!r} lies before start_date={start!r}; ask for a later end")
+            raise ValueError(f"end_date={shown(end)} lies before start_date={shown(start)}; ask for a later end")
         return self
 
     def __setattr__(self, name: str, value: Any) -> None:
-        raise QueryError(f"a query is a frozen value; make another: query.replace({name}={value!r})")
+        raise QueryError(f"a query is a frozen value; make another: query.replace({name}={shown(value)})")
 
     def __delattr__(self, name: str) -> None:
         raise QueryError(f"a query is a frozen value; make another: query.replace({name}=None)")
@@ -276,7 +277,7 @@ def _complaint(error: Any) -> str:
         return str(error["ctx"]["error"])
     name = str(error["loc"][0])
     if error["type"] == "extra_forbidden":
-        return f"there is no parameter {name!r}.{did_you_mean(name, PARAMETERS)} Known: {', '.join(PARAMETERS)}"
+        return f"there is no parameter {shown(name)}.{did_you_mean(name, PARAMETERS)} Known: {', '.join(PARAMETERS)}"
     value = error["input"]
     said = name + "".join(f"[{index}]" for index in error["loc"][1:]) + f"={_short(value)}"
     if error["type"] == "literal_error":
@@ -290,8 +291,7 @@ def _complaint(error: Any) -> str:
 
 
 def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 120 else f"{text[:117]}..."
+    return shown(value, 120)
 
 
 def _expected(parameter: Parameter, error: Any) -> str:
@@ -300,4 +300,4 @@ def _expected(parameter: Parameter, error: Any) -> str:
     return {
         "text": "a text", "texts": "a list of texts" if len(error["loc"]) == 1 else "a text", "flag": "True or False",
         "moment": "YYYY-MM-DD or RFC 3339, such as 2026-10-01T00:00:00Z",
-    }[parameter.kind]  # fmt: skip
+    }.get(parameter.kind) or f"one of {', '.join(parameter.allowed)}"  # fmt: skip

@@ -16,7 +16,8 @@ from typing import IO, Any
 
 import polars as pl
 
-from truto_usage_nb.errors import InputError, tell
+from truto_usage_nb.checks import a_path
+from truto_usage_nb.errors import InputError, WriteError, tell
 from truto_usage_nb.native import enter, kept
 from truto_usage_nb.result import UsageResult
 from truto_usage_nb.writing import write_file
@@ -75,7 +76,7 @@ def write_xlsx(frame: Any, path: str | Path) -> Path:
     """
     from xlsxwriter import Workbook
 
-    to = Path(path)
+    to = a_path("path", path, WriteError)
     table = _flat(_table(frame))
     if table.height > _ROWS or table.width > _COLUMNS:
         raise InputError(

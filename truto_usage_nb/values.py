@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
 from typing import Any
 
+from truto_usage_nb.outside import shown
+
 __all__ = ["as_code", "as_pairs", "instant", "read_day", "read_moment", "read_object", "read_text", "read_texts"]
 
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
@@ -47,7 +49,7 @@ def read_text(value: Any) -> Any:
 def read_texts(value: Any) -> Any:
     """Refuse a bare text where a list belongs; give a list or a set (sorted) as a tuple."""
     if isinstance(value, str):
-        raise ValueError(f"is a bare text; give a list, such as [{value!r}]")
+        raise ValueError(f"is a bare text; give a list, such as [{shown(value)}]")
     if isinstance(value, set | frozenset):
         return tuple(sorted(value, key=str))
     return tuple(value) if isinstance(value, list) else value
@@ -116,12 +118,12 @@ def _freeze(value: Any) -> Any:
         return int(value)
     if isinstance(value, float) and math.isfinite(value):
         return float(value)
-    raise ValueError(f"holds {value!r}; values are texts, finite numbers, booleans, lists or objects of these")
+    raise ValueError(f"holds {shown(value)}; values are texts, finite numbers, booleans, lists or objects of these")
 
 
 def _key(key: Any) -> str:
     if not isinstance(key, str) or not key or "[" in key or "]" in key:
-        raise ValueError(f"has the key {key!r}; keys are texts without brackets")
+        raise ValueError(f"has the key {shown(key)}; keys are texts without brackets")
     return str.__str__(key)
 
 

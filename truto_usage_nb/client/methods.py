@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 
+from truto_usage_nb.checks import a_whole_number
 from truto_usage_nb.client.door import veiled, wait
 from truto_usage_nb.errors import InputError
 from truto_usage_nb.secret import Secret
@@ -65,10 +66,8 @@ class Client:
         clock: Callable[[], datetime] | None = None,
     ) -> None:
         held, token = _held(token), None  # from here on no frame holds it bare
-        if records_per_page is not None and (
-            isinstance(records_per_page, bool) or not isinstance(records_per_page, int) or records_per_page < 1
-        ):
-            raise InputError(f"records_per_page={records_per_page!r} is not allowed; give a whole number, 1 or more")
+        if records_per_page is not None:
+            a_whole_number("records_per_page", records_per_page)
         self._clock = clock
         self._records_per_page = records_per_page
         try:

@@ -18,6 +18,7 @@ from truto_usage_nb.costs.intervals import Union
 from truto_usage_nb.costs.states import MONEY, silenced
 from truto_usage_nb.errors import OverlapError
 from truto_usage_nb.format import money, number
+from truto_usage_nb.outside import shown
 from truto_usage_nb.series import Measure, apart, choice_for
 
 __all__ = ["NOT_ATTRIBUTED", "one_series"]
@@ -104,7 +105,7 @@ def _contest(  # noqa: PLR0917  # what an error must be able to name
     if kept is not None:
         if kept not in names:
             found = ", ".join(sorted(names))
-            raise OverlapError(f"keep names {kept!r}, but {account} states its {measure} by {found}.")
+            raise OverlapError(f"keep names {shown(kept)}, but {account} states its {measure} by {found}.")
         return _Contest(account, integration, measure, (kept, *sorted(names - {kept})))
     choice = choice_for(integration, measure, names)
     if choice is None:

@@ -13,6 +13,7 @@ from truto_usage_nb.costs.digest import DAY, OVERHANG, Digest
 from truto_usage_nb.costs.duplicates import repeated
 from truto_usage_nb.errors import DuplicateError, FrameError, OverhangError, OverlapError, did_you_mean
 from truto_usage_nb.native import Native, collect, suspects, with_instants
+from truto_usage_nb.outside import shown
 from truto_usage_nb.repeats import CONTESTED, RECORD, contest, day
 from truto_usage_nb.schema import RECORD_KEY
 
@@ -68,7 +69,7 @@ def _refuse_strangers(digest: Digest, choices: Mapping[str, Any]) -> None:
         if account not in known:
             some = ", ".join(known[:12]) + (f" and {len(known) - 12} more" if len(known) > 12 else "")
             raise FrameError(
-                f"{name} names {account!r}, which is none of the accounts of this frame."
+                f"{name} names {shown(account)}, which is none of the accounts of this frame."
                 f"{did_you_mean(account, known)} It has {some}."
             )
 
@@ -116,7 +117,7 @@ def _linked_twice(native: Native, digest: Digest, kept: str | None, *, every_day
         )
     if kept not in names:
         raise FrameError(
-            f"keep_account={kept!r} is none of the accounts that serve the same records: {', '.join(names)}."
+            f"keep_account={shown(kept)} is none of the accounts that serve the same records: {', '.join(names)}."
         )
     left_out = [name for name in names if name != kept]
     rows = digest.rows.filter(~pl.col("integrated_account_id").is_in(left_out).fill_null(value=False))

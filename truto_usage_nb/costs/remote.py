@@ -9,6 +9,7 @@ import polars as pl
 
 from truto_usage_nb.errors import FrameError, InputError
 from truto_usage_nb.native import Native, collect, enter
+from truto_usage_nb.outside import shown
 
 __all__ = ["remote_field"]
 
@@ -36,7 +37,7 @@ def remote_field(frame: Any, name: str) -> Any:
     """
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise InputError(
-            f"remote_field({name!r}): write a field's name, or names joined by dots, such as 'group.speed'."
+            f"remote_field({shown(name)}): write a field's name, or names joined by dots, such as 'group.speed'."
         )
     native, column = enter(frame), name.rpartition(".")[2]
     if REMOTE not in native.columns:
@@ -46,7 +47,7 @@ def remote_field(frame: Any, name: str) -> Any:
     if native.is_local:
         found = collect(native.frame.select(REMOTE)).select(_path(name, column))[column]
         if found.len() and found.null_count() == found.len() and not _occurs(native, column):
-            raise FrameError(f"No row's {REMOTE} has a field {name!r}.")
+            raise FrameError(f"No row's {REMOTE} has a field {shown(name)}.")
         return _LOCAL[native.kind](native.original, column, found)
     return _LAZY[native.kind](native.original, name, column)
 

@@ -13,8 +13,9 @@ from typing import Any, Literal, Unpack
 
 import polars as pl
 
+from truto_usage_nb.checks import a_path
 from truto_usage_nb.costs.choices import Choices
-from truto_usage_nb.errors import InputError
+from truto_usage_nb.errors import InputError, WriteError
 from truto_usage_nb.focus.billing import NEEDED, billing_periods
 from truto_usage_nb.focus.checking import violations
 from truto_usage_nb.focus.exporting import export
@@ -132,7 +133,7 @@ def write_focus(frame: Any, path: str | Path) -> Path:
     ...     tu.write_focus(rows, f"{folder}/focus.csv").name
     'focus.csv'
     """
-    target = Path(path)
+    target = a_path("path", path, WriteError)
     table = as_it_is(enter(frame).frame)
     if target.suffix == ".csv":
         return write_csv(table, target)

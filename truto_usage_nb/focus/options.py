@@ -7,14 +7,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any, Literal
 
+from truto_usage_nb.checks import a_flag, is_number, listed, one_of
 from truto_usage_nb.costs.choices import check_choices
 from truto_usage_nb.errors import InputError, did_you_mean
 from truto_usage_nb.focus.columns import VERSIONS
+from truto_usage_nb.outside import shown
 
 Seats = tuple[float, float, str]
 Rate = tuple[str, float]
 
-__all__ = ["Options", "Rate", "Seats", "known_accounts", "moment", "tag_column"]
+__all__ = ["TAG", "Options", "Rate", "Seats", "known_accounts", "moment", "tag_column"]
 
 _WORDS = {
     "version": VERSIONS,
@@ -45,9 +47,8 @@ class Options:
     def of(cls, given: Mapping[str, Any], choices: Mapping[str, Any]) -> Options:
         """Check the words and shapes, and give the options."""
         for name, allowed in _WORDS.items():
-            if given[name] not in allowed:
-                hint = did_you_mean(given[name], allowed)
-                raise InputError(f"{name}={given[name]!r} is not allowed.{hint} Allowed: {', '.join(allowed)}.")
+            one_of(name, given[name], allowed)
+        a_flag("emails", given["emails"])
         check_choices(choices, "billed")
         drawn = {account for account, kind in (choices.get("contract") or {}).items() if kind == "prepaid"}
         return cls(
@@ -70,9 +71,12 @@ class Options:
         return frozenset(account for account, kind in contract.items() if kind == "seat_overage")
 
 
+TAG = "tag:"
+
+
 def tag_column(name: str) -> str:
     """Name the column in which a tag travels through the export."""
-    return f"tag:{name}"
+    return f"{TAG}{name}"
 
 
 def known_accounts(options: Options, accounts: Collection[str | None]) -> None:
@@ -81,22 +85,23 @@ def known_accounts(options: Options, accounts: Collection[str | None]) -> None:
     for name in ("prepaid", "seat_prices", "billing_day", "invoice_issuer", "credit_rate"):
         for account in getattr(options, name):
             if account not in known:
+                near = did_you_mean(account, known)
                 raise InputError(
-                    f"{name} names {account!r}, which is not an account of this frame.{did_you_mean(account, known)} "
+                    f"{name} names {shown(account)}, which is not an account of this frame.{near} "
                     f"It has {', '.join(known) or 'none'}."
                 )
 
 
 def _names(name: str, value: Any) -> tuple[str, ...]:
-    names = (value,) if isinstance(value, str) else tuple(value or ())
-    if not all(isinstance(each, str) for each in names):
-        raise InputError(f"{name}={value!r} is not a name or a list of names.")
+    names = (value,) if isinstance(value, str) else () if value is None else listed(value)
+    if names is None or not all(isinstance(each, str) and each for each in names):
+        raise InputError(f"{name}={shown(value)} is not a name or a list of names.")
     return names
 
 
 def _each(name: str, value: Any, read: Any) -> dict[str, Any]:
-    if not isinstance(value or {}, Mapping):
-        raise InputError(f"{name} is a mapping by account, not {value!r}.")
+    if value is not None and not isinstance(value, Mapping):
+        raise InputError(f"{name} is a mapping by account, not {shown(value)}.")
     return {account: read(account, each) for account, each in (value or {}).items()}
 
 
@@ -104,21 +109,22 @@ def _currency(name: str, account: str, code: Any) -> str:
     from truto_usage_nb.costs.currencies import ISO_4217
 
     if not isinstance(code, str) or code.upper() not in ISO_4217:
-        raise InputError(f"{name}[{account!r}] names the currency {code!r}, which is not of ISO 4217, such as USD.")
+        said = f"{name}[{shown(account)}] names the currency {shown(code)}"
+        raise InputError(f"{said}, which is not of ISO 4217, such as USD.")
     return code.upper()
 
 
 def _number(name: str, account: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
-        raise InputError(f"{name}[{account!r}] holds {value!r}, which is not a number of at least 0.")
+    if not is_number(value) or value < 0:
+        raise InputError(f"{name}[{shown(account)}] holds {shown(value)}, which is not a number of at least 0.")
     return float(value)
 
 
 def _seats(account: str, value: Any) -> Seats:
     if not isinstance(value, tuple | list) or len(value) != 3:
+        said = f"seat_prices[{shown(account)}]={shown(value)}"
         raise InputError(
-            f"seat_prices[{account!r}]={value!r} is not (seats, price of one for a billing period, currency), "
-            f"such as (20, 40.0, 'USD')."
+            f"{said} is not (seats, price of one for a billing period, currency), such as (20, 40.0, 'USD')."
         )
     seats, price, code = value
     numbers = [_number("seat_prices", account, each) for each in (seats, price)]
@@ -127,22 +133,24 @@ def _seats(account: str, value: Any) -> Seats:
 
 def _rate(account: str, value: Any) -> Rate:
     if not isinstance(value, tuple | list) or len(value) != 2:
-        raise InputError(f"credit_rate[{account!r}]={value!r} is not (currency, price of one), such as ('USD', 0.04).")
+        said = f"credit_rate[{shown(account)}]={shown(value)}"
+        raise InputError(f"{said} is not (currency, price of one), such as ('USD', 0.04).")
     rate = _number("credit_rate", account, value[1])
     if rate == 0:
-        raise InputError(f"credit_rate[{account!r}] is 0: a credit that costs nothing needs no rate.")
+        raise InputError(f"credit_rate[{shown(account)}] is 0: a credit that costs nothing needs no rate.")
     return _currency("credit_rate", account, value[0]), rate
 
 
 def _day(account: str, value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 28:
-        raise InputError(f"billing_day[{account!r}]={value!r} is not a day from 1 to 28.")
+        raise InputError(f"billing_day[{shown(account)}]={shown(value)} is not a day from 1 to 28.")
     return value
 
 
 def _issuer(account: str, value: Any) -> str:
     if not isinstance(value, str) or not value.strip():
-        raise InputError(f"invoice_issuer[{account!r}]={value!r} is not a name, such as 'Amazon Web Services'.")
+        said = f"invoice_issuer[{shown(account)}]={shown(value)}"
+        raise InputError(f"{said} is not a name, such as 'Amazon Web Services'.")
     return value.strip()
 
 
@@ -155,4 +163,4 @@ def moment(value: Any) -> datetime | None:
     try:
         return moment(datetime.fromisoformat(value))
     except (TypeError, ValueError) as error:
-        raise InputError(f"closed_before={value!r} is not a date, such as '2026-11-01'.") from error
+        raise InputError(f"closed_before={shown(value)} is not a date, such as '2026-11-01'.") from error

@@ -12,6 +12,7 @@ import polars as pl
 import traitlets as t
 
 from truto_usage_nb import bridge
+from truto_usage_nb.checks import is_one_of
 from truto_usage_nb.costs import closing_line, cost_per
 from truto_usage_nb.costs.choices import MEASURES
 from truto_usage_nb.errors import InputError, UsageError, did_you_mean, hearing
@@ -23,6 +24,7 @@ from truto_usage_nb.forms.picking import Choice, Picker
 from truto_usage_nb.forms.plain import without_widgets
 from truto_usage_nb.forms.preview import cost_rows
 from truto_usage_nb.native import Native, collect, enter
+from truto_usage_nb.outside import shown
 from truto_usage_nb.schema import field
 
 __all__ = ["CostExplorer"]
@@ -114,7 +116,7 @@ class CostExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets publishes no typ
         value, columns = proposal["value"], enter(self.frame).columns
         for each in (names := (value,) if isinstance(value, str) else tuple(dict.fromkeys(value))):
             if each not in columns:
-                raise InputError(f"the frame has no column {each!r}.{did_you_mean(each, columns)}")
+                raise InputError(f"the frame has no column {shown(each)}.{did_you_mean(each, columns)}")
         return names
 
     def _picked(self) -> None:
@@ -174,19 +176,18 @@ class CostExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets publishes no typ
 
 def _check(name: str, chosen: Mapping[str, Any]) -> None:
     """Refuse what means nothing, naming what is allowed."""
-    if not name.isidentifier():
-        raise InputError(f"name={name!r} is not a name; give the variable that holds the frame, such as name='usage'")
-    allowed = {"every": tuple(_EVERY.values()), "measure": MEASURES, "top": range(1, 101)}
+    if not isinstance(name, str) or not name.isidentifier():
+        said = shown(name)
+        raise InputError(f"name={said} is not a name; give the variable that holds the frame, such as name='usage'")
+    allowed = {"every": tuple(_EVERY.values()), "measure": MEASURES, "top": tuple(range(1, 101))}
     for trait, value in chosen.items():
         if trait not in allowed:
-            raise InputError(
-                f"CostExplorer has no {trait!r}.{did_you_mean(trait, allowed)} Known: by, name, every, measure, top"
-            )
-        if value not in allowed[trait]:
+            near = did_you_mean(trait, allowed)
+            raise InputError(f"CostExplorer has no {shown(trait)}.{near} Known: by, name, every, measure, top")
+        if not is_one_of(value, allowed[trait]):
             words = "1 to 100" if trait == "top" else ", ".join(map(repr, allowed[trait]))
-            raise InputError(
-                f"{trait}={value!r} is not allowed.{did_you_mean(value, map(str, allowed[trait]))} Allowed: {words}"
-            )
+            near = did_you_mean(value, map(str, allowed[trait]))
+            raise InputError(f"{trait}={shown(value)} is not allowed.{near} Allowed: {words}")
 
 
 def _group(column: str) -> str:

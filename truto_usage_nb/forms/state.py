@@ -6,8 +6,10 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from truto_usage_nb.errors import InputError, PeriodError, QueryError, did_you_mean
+from truto_usage_nb.checks import one_of
+from truto_usage_nb.errors import InputError, PeriodError, QueryError
 from truto_usage_nb.jobs.overhang import check_overhang
+from truto_usage_nb.outside import shown
 from truto_usage_nb.planning import DATED, Period
 from truto_usage_nb.query import UsageQuery
 
@@ -49,11 +51,7 @@ class FormState:
         if self.period is not None:
             _refuse_dates(self.query, self.period)
         _check_choices(self.period, self.overhang, self.users)
-        if self.backend not in BACKENDS:
-            raise InputError(
-                f"backend={self.backend!r} is not allowed.{did_you_mean(self.backend, BACKENDS)} "
-                f"Allowed: {', '.join(BACKENDS)}"
-            )
+        one_of("backend", self.backend, BACKENDS)
 
     @property
     def what(self) -> str | list[str] | None:
@@ -89,24 +87,24 @@ class FormState:
 
 def _accounts(accounts: Any) -> tuple[str, ...]:
     if isinstance(accounts, str):
-        raise QueryError(f"accounts={accounts!r} is a bare text; give a list, such as [{accounts!r}]")
+        raise QueryError(f"accounts={shown(accounts)} is a bare text; give a list, such as [{shown(accounts)}]")
     checked = tuple(UsageQuery(integrated_account_id=each).integrated_account_id for each in accounts)
     for name in checked:
         if name is None or checked.count(name) > 1:
-            raise QueryError(f"accounts={list(accounts)!r} names {name!r} twice or not at all; name each once")
+            raise QueryError(f"accounts={list(accounts)!r} names {shown(name)} twice or not at all; name each once")
     return checked  # type: ignore[return-value]  # none is None by now
 
 
 def _refuse_dates(query: UsageQuery, period: PeriodWords) -> None:
     for name in DATED:
         if (value := getattr(query, name)) is not None:
-            raise PeriodError(f"{name}={value!r} and period={period!r} are both given; keep one")
+            raise PeriodError(f"{name}={shown(value)} and period={shown(period)} are both given; keep one")
 
 
 def _check_choices(period: PeriodWords | None, overhang: str | None, users: bool) -> None:
     check_overhang(overhang)
     if period is None and (overhang is not None or users):
-        name = f"overhang={overhang!r}" if overhang is not None else "users=True"
+        name = f"overhang={shown(overhang)}" if overhang is not None else "users=True"
         raise InputError(f"{name} means nothing without a period; give one, such as period='2026-10'")
 
 

@@ -23,7 +23,7 @@ from truto_usage_nb.errors import (
     did_you_mean,
 )
 from truto_usage_nb.integrations import INTEGRATIONS, Integration, integration_named
-from truto_usage_nb.outside import cut
+from truto_usage_nb.outside import cut, shown
 from truto_usage_nb.secret import masked
 from truto_usage_nb.transport import Transport
 
@@ -96,18 +96,18 @@ async def integration_of(transport: Transport, account: str | None) -> Integrati
         )
     if account in (".", "..") or not account.strip():
         raise QueryError(
-            f"integrated_account_id={account!r} is no account's id: as an address it leads elsewhere; "
+            f"integrated_account_id={shown(account)} is no account's id: as an address it leads elsewhere; "
             "`list_accounts()` shows those of this token"
         )
     try:
         reply = await transport.get(f"{_ACCOUNTS}/{_quoted(account)}", [], account=account)
     except ForbiddenError as problem:
         raise IntegrationUnknownError(
-            f"the token may not look up account {account!r} ({problem.message}); {_remedy(account)}", status=403
+            f"the token may not look up account {shown(account)} ({problem.message}); {_remedy(account)}", status=403
         ) from None
     except NotFoundError as problem:
         raise NotFoundError(
-            f"there is no account {account!r} ({problem.message}); `list_accounts()` shows those of this token",
+            f"there is no account {shown(account)} ({problem.message}); `list_accounts()` shows those of this token",
             status=404,
         ) from None
     body = _json(reply.content, _ACCOUNTS)
@@ -115,9 +115,8 @@ async def integration_of(transport: Transport, account: str | None) -> Integrati
     known = _recognised(behind)
     if known is None:
         name = cut(repr(masked(behind.get("name"))), 100)
-        raise IntegrationUnknownError(
-            f"account {account!r} belongs to {name}, which this endpoint is not documented to cover; {_remedy(account)}"
-        )
+        said = f"account {shown(account)} belongs to {name}"
+        raise IntegrationUnknownError(f"{said}, which this endpoint is not documented to cover; {_remedy(account)}")
     return known
 
 
@@ -170,7 +169,7 @@ def _refuse_strangers(given: Any, names: list[str | None]) -> None:
         if account not in names:
             known = [str(name) for name in names if name is not None]
             raise IntegrationUnknownError(
-                f"integration= names {account!r}, which is no account of this load.{did_you_mean(account, known)} "
+                f"integration= names {shown(account)}, which is no account of this load.{did_you_mean(account, known)} "
                 f"Its accounts: {', '.join(known) or 'none that has a name'}"
             )
 
@@ -180,11 +179,10 @@ def integration_given(integration: Any, account: str | None) -> Integration | No
     name = integration.get(account) if isinstance(integration, Mapping) else integration
     if name is None:
         return None
-    known = integration_named(str(name))
+    known = integration_named(name) if isinstance(name, str) else None
     if known is None:
-        raise IntegrationUnknownError(
-            f"integration={name!r} is not known.{did_you_mean(name, INTEGRATIONS)} Known: {', '.join(INTEGRATIONS)}"
-        )
+        near = did_you_mean(name, INTEGRATIONS)
+        raise IntegrationUnknownError(f"integration={shown(name)} is not known.{near} Known: {', '.join(INTEGRATIONS)}")
     return known
 
 
@@ -233,7 +231,7 @@ def _quoted(account: str) -> str:
         return quote(account, safe="")
     except UnicodeEncodeError:
         raise QueryError(
-            f"integrated_account_id={account!r} is no account's id: half of a surrogate pair is no text"
+            f"integrated_account_id={shown(account)} is no account's id: half of a surrogate pair is no text"
         ) from None
 
 

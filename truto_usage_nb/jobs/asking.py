@@ -6,7 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from truto_usage_nb.checks import listed
 from truto_usage_nb.errors import QueryError, did_you_mean
+from truto_usage_nb.outside import shown
 from truto_usage_nb.query import PARAMETERS, UsageQuery
 
 __all__ = ["Asked", "asked"]
@@ -31,7 +33,7 @@ def asked(what: Any, parameters: Mapping[str, Any]) -> list[Asked]:
     _refuse_unknown(parameters)
     found = [Asked(label, query) for label, one in _labelled(what) for query in _with_parameters(one, parameters)]
     if not found:
-        raise QueryError(f"there is nothing to load: {what!r} names no account; give an account id or several")
+        raise QueryError(f"there is nothing to load: {shown(what)} names no account; give an account id or several")
     _refuse_twice(found)
     return found
 
@@ -40,7 +42,7 @@ def _refuse_unknown(parameters: Mapping[str, Any]) -> None:
     known = (*_OF_THE_CALL, *PARAMETERS)
     for name in parameters:
         if name not in PARAMETERS:
-            raise QueryError(f"there is no option {name!r}.{did_you_mean(name, known)} Known: {', '.join(known)}")
+            raise QueryError(f"there is no option {shown(name)}.{did_you_mean(name, known)} Known: {', '.join(known)}")
 
 
 def _labelled(what: Any) -> Iterator[tuple[str, Any]]:
@@ -51,7 +53,8 @@ def _labelled(what: Any) -> Iterator[tuple[str, Any]]:
             several = isinstance(one, Iterable) and not isinstance(one, str | UsageQuery | Mapping)
             for each in one if several else [one]:
                 if each is None:
-                    raise QueryError(f"{label!r} names no account: None; give an account id, a UsageQuery, or a list")
+                    said = shown(label)
+                    raise QueryError(f"{said} names no account: None; give an account id, a UsageQuery, or a list")
                 yield str(label), each
     elif isinstance(what, Iterable):
         for one in what:
@@ -76,12 +79,12 @@ def _with_parameters(one: Any, parameters: Mapping[str, Any]) -> Iterator[UsageQ
     if isinstance(report_type, str) or report_type is None:
         yield query.replace(**parameters)
         return
-    if not isinstance(report_type, Iterable):
-        raise QueryError(f"report_type={report_type!r} is not allowed; give one of them or a list. {_report_types()}")
-    report_type = list(report_type)
-    if not report_type:
-        raise QueryError(f"report_type={report_type!r} names none; leave it out, or give some. {_report_types()}")
-    for each in report_type:
+    said, types = f"report_type={shown(report_type)}", listed(report_type)
+    if types is None:
+        raise QueryError(f"{said} is not allowed; give one of them or a list. {_report_types()}")
+    if not types:
+        raise QueryError(f"{said} names none; leave it out, or give some. {_report_types()}")
+    for each in types:
         yield query.replace(**{**parameters, "report_type": each})
 
 
@@ -99,6 +102,6 @@ def _refuse_twice(found: list[Asked]) -> None:
 
 def _wrong(what: Any) -> str:
     return (
-        f"{what!r} ({type(what).__name__}) cannot be loaded; give an account id, a UsageQuery, a list of either, "
+        f"{shown(what)} ({type(what).__name__}) cannot be loaded; give an account id, a UsageQuery, a list of either, "
         "or a mapping of labels to ids"
     )

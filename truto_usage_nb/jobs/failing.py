@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from truto_usage_nb.errors import InputError, PartialLoadError, UsageError, did_you_mean
+from truto_usage_nb.checks import one_of
+from truto_usage_nb.errors import PartialLoadError, UsageError
 from truto_usage_nb.jobs.making import Job
 
 __all__ = ["PARTIAL", "Ended", "check_on_error", "gaps", "raise_unless_told"]
@@ -26,10 +27,7 @@ class Ended(Protocol):
 
 def check_on_error(on_error: Any) -> None:
     """Refuse an `on_error` that is none of the two."""
-    if on_error not in _ON_ERROR:
-        raise InputError(
-            f"on_error={on_error!r} is not allowed.{did_you_mean(on_error, _ON_ERROR)} Allowed: {', '.join(_ON_ERROR)}"
-        )
+    one_of("on_error", on_error, _ON_ERROR)
 
 
 def gaps(outcomes: Sequence[Ended]) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from truto_usage_nb.errors import InputError, did_you_mean
+from truto_usage_nb.checks import one_of
 from truto_usage_nb.planning import Period
 from truto_usage_nb.schema import EXPANDED, SCHEMA, columns
 
@@ -52,10 +52,8 @@ def settle_overhang(frame: pl.DataFrame, period: Period, overhang: str | None) -
 
 def check_overhang(overhang: Any) -> None:
     """Refuse an `overhang` that is none of the three."""
-    if overhang is not None and overhang not in OVERHANG:
-        raise InputError(
-            f"overhang={overhang!r} is not allowed.{did_you_mean(overhang, OVERHANG)} Allowed: {', '.join(OVERHANG)}"
-        )
+    if overhang is not None:
+        one_of("overhang", overhang, OVERHANG)
 
 
 def prorated(frame: pl.DataFrame, period: Period) -> pl.DataFrame:

@@ -11,6 +11,7 @@ import polars as pl
 
 from truto_usage_nb.costs.currencies import UNSTATED
 from truto_usage_nb.errors import InputError, did_you_mean
+from truto_usage_nb.outside import shown
 from truto_usage_nb.plots.palette import INK, RULE, SOFT
 from truto_usage_nb.plots.wording import currency_name, plain, wrapped
 from truto_usage_nb.writing import write_file
@@ -60,7 +61,7 @@ def picked(table: pl.DataFrame, currency: str | None, ax: Axes | None) -> list[s
         if currency not in there:
             known = ", ".join(there) or "none: no cost is stated"
             raise InputError(
-                f"currency={currency!r} is not in this frame.{did_you_mean(currency, there)} There: {known}"
+                f"currency={shown(currency)} is not in this frame.{did_you_mean(currency, there)} There: {known}"
             )
         return [currency]
     if ax is not None and len(there) > 1:

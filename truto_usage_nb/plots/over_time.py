@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 import polars as pl
 
+from truto_usage_nb.checks import one_of
 from truto_usage_nb.costs import Choices, cost_per
-from truto_usage_nb.costs.buckets import all_buckets
+from truto_usage_nb.costs.buckets import EVERY, all_buckets
 from truto_usage_nb.costs.choices import Measure
 from truto_usage_nb.errors import FrameError
 from truto_usage_nb.format import percent
+from truto_usage_nb.outside import shown
 from truto_usage_nb.plots.figures import Charts, grid, headline, legend_below, panels, picked, said_instead
 from truto_usage_nb.plots.palette import GREY, Look, Palette, shared
 from truto_usage_nb.plots.reading import NAME, By, asked, asked_again, by_rank, check_top, named, top_names
@@ -70,6 +72,7 @@ def cost_over_time(
     'cost a day, USD'
     """
     check_top(top)
+    one_of("every", every, EVERY)
     table = asked(cost_per, frame, by, every=every, time_zone=time_zone, measure=measure, **choices)
     table = named(table.filter(pl.col("cost").is_not_null()), by)
     if every == "1h":
@@ -102,7 +105,7 @@ def _refuse_many(table: pl.DataFrame, every: str) -> None:
     if dated and (count := (dated[-1] - dated[0]).days / _DAYS[every]) > _MOST_BUCKETS:
         first, last = f"{dated[0]:%Y-%m-%d}", f"{dated[-1]:%Y-%m-%d}"
         raise FrameError(
-            f"every={every!r} makes {count:,.0f} buckets from {first} to {last}. Ask for longer ones, such as "
+            f"every={shown(every)} makes {count:,.0f} buckets from {first} to {last}. Ask for longer ones, such as "
             "every='1mo', or draw a part of the frame."
         )
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from truto_usage_nb.errors import InputError
+from truto_usage_nb.outside import shown
 from truto_usage_nb.plots.wording import NO_MODEL, NOT_ATTRIBUTED, OTHER, dimension
 
 __all__ = ["GREY", "INK", "PALE", "RULE", "SOFT", "Look", "Palette", "colours", "shared"]
@@ -76,5 +77,5 @@ def colours(names: Iterable[str], by: str | Sequence[str] | None = "model_id") -
     ['claude-opus-5-5']
     """
     if isinstance(names, str):
-        raise InputError(f"colours({names!r}) is given a text; give a list of names, such as [{names!r}]")
+        raise InputError(f"colours({shown(names)}) is given a text; give a list of names, such as [{shown(names)}]")
     return shared.colours(names, by)

@@ -8,7 +8,8 @@ from typing import Any
 
 import polars as pl
 
-from truto_usage_nb.errors import InputError, UsageWarning
+from truto_usage_nb.checks import a_whole_number
+from truto_usage_nb.errors import UsageWarning
 from truto_usage_nb.native import collect, enter
 from truto_usage_nb.plots.wording import NO_MODEL, NOT_ATTRIBUTED
 
@@ -62,5 +63,4 @@ def by_rank(table: pl.DataFrame, value: str, top: int, currencies: Sequence[str]
 
 def check_top(top: object) -> None:
     """Refuse a number of names that is none."""
-    if isinstance(top, bool) or not isinstance(top, int) or top < 1:
-        raise InputError(f"top={top!r} is not allowed; give a whole number, 1 or more")
+    a_whole_number("top", top)

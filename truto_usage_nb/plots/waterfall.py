@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
 
-from truto_usage_nb.errors import InputError, did_you_mean
+from truto_usage_nb.checks import one_of
 from truto_usage_nb.native import enter, require
 from truto_usage_nb.plots.figures import Charts, grid, headline, panels, picked, said_instead
 from truto_usage_nb.plots.palette import GREY, SOFT
@@ -52,8 +52,7 @@ def bridge(
     Raises FrameError for a table that `cost_change` did not make, InputError for several currencies on one `ax`.
     """
     check_top(top)
-    if steps not in _STEPS:
-        raise InputError(f"steps={steps!r} is not allowed.{did_you_mean(steps, _STEPS)} Allowed: {', '.join(_STEPS)}")
+    one_of("steps", steps, _STEPS)
     native = enter(change)
     require(native, _OTHER_COLUMNS, "A bridge (of a table that cost_change makes)")
     table = table_of(change)

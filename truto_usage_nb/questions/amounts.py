@@ -12,6 +12,7 @@ import polars as pl
 
 from truto_usage_nb.costs.currencies import CREDITS, ISO_4217, UNSTATED
 from truto_usage_nb.errors import FrameError, InputError, did_you_mean
+from truto_usage_nb.outside import shown
 from truto_usage_nb.questions.tables import Table, cell_text
 from truto_usage_nb.schema import folded_currency
 
@@ -45,7 +46,7 @@ def amounts(table: Table, column: str, decimal: DecimalMark | None) -> pl.Series
         with _told(FrameError, f"{table.what}, row {row}: "):
             if cell_text(value) is None and not _is_nan(value):
                 raise ValueError(f"it lacks its {column}; give a number, such as 1080.50")
-            read.append(_amount(value, f"it has the {column} {value!r}, which", decimal, currency))
+            read.append(_amount(value, f"it has the {column} {shown(value)}, which", decimal, currency))
     return pl.Series(column, read, pl.Float64)
 
 
@@ -56,7 +57,7 @@ def currencies(table: Table, column: str = "currency") -> pl.Series:
         with _told(FrameError, f"{table.what}, row {row}: "):
             if value is None:
                 raise ValueError(f"it lacks its {column}; give a code of ISO 4217, such as USD")
-            read.append(_currency(value, f"it has the {column} {value!r}, which"))
+            read.append(_currency(value, f"it has the {column} {shown(value)}, which"))
     return pl.Series(column, read, pl.String)
 
 
@@ -67,19 +68,20 @@ def amount_given(name: str, value: Any, decimal: DecimalMark | None = None) -> f
     (160000.0, 160000.5)
     """
     with _told(InputError):
-        return _amount(value, f"{name}={value!r}", decimal, None)
+        return _amount(value, f"{name}={shown(value)}", decimal, None)
 
 
 def currency_given(name: str, value: Any) -> str:
     """Read a currency that is an argument. Raises InputError."""
     with _told(InputError):
-        return _currency(value, f"{name}={value!r}")
+        return _currency(value, f"{name}={shown(value)}")
 
 
 def check_decimal(decimal: object) -> None:
     """Refuse a decimal mark that is none."""
-    if decimal not in (None, ".", ","):
-        raise InputError(f"decimal={decimal!r} is not allowed. Allowed: '.' and ',', the mark before the decimals.")
+    if decimal is not None and not (isinstance(decimal, str) and decimal in (".", ",")):
+        said = shown(decimal)
+        raise InputError(f"decimal={said} is not allowed. Allowed: '.' and ',', the mark before the decimals.")
 
 
 @contextmanager
@@ -122,7 +124,7 @@ def _number(text: str, subject: str, decimal: DecimalMark | None, currency: str 
     readings = {mark: found for mark in (".", ",") if (found := _by_mark(body, mark)) is not None}
     if decimal is not None and decimal not in readings:
         like = "1080.50 or 1,080.50" if decimal == "." else "1080,50 or 1.080,50"
-        raise ValueError(f"{subject} is no number with decimal={decimal!r}; write it like {like}")
+        raise ValueError(f"{subject} is no number with decimal={shown(decimal)}; write it like {like}")
     if not readings:
         raise ValueError(f"{subject} is no number; write it like 1080.50")
     if decimal is None and (len(set(readings.values())) > 1 or _LONE_COMMA.fullmatch(body)):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from truto_usage_nb.errors import FrameError, InputError, did_you_mean
+from truto_usage_nb.outside import shown
 from truto_usage_nb.questions.amounts import DecimalMark, amount_given, amounts, check_decimal, currencies
 from truto_usage_nb.questions.daily import Key
 from truto_usage_nb.questions.tables import Table, read_table
@@ -42,10 +44,10 @@ def budgets_by_row(budget: Budget, keys: list[Key], decimal: DecimalMark | None 
     if unknown:
         known = list(dict.fromkeys(str(part) for key in keys for part in key))
         raise InputError(
-            f"budget names {unknown[0]!r}, which has no row here.{did_you_mean(unknown[0], known)} "
+            f"budget names {shown(unknown[0])}, which has no row here.{did_you_mean(unknown[0], known)} "
             f"Rows: {', '.join(known[:12]) or 'none'}."
         )
-    return {key: _amount(f"budget[{name!r}]", budget[name], decimal) for key, name in named.items()}
+    return {key: _amount(f"budget[{shown(name)}]", budget[name], decimal) for key, name in named.items()}
 
 
 def budget_lines(table: Table, decimal: DecimalMark | None = None) -> dict[tuple[str | None, ...], float]:
@@ -64,7 +66,9 @@ def budget_lines(table: Table, decimal: DecimalMark | None = None) -> dict[tuple
 
 def _is_table(budget: Any) -> bool:
     if isinstance(budget, str):
-        return Path(budget).is_file()
+        with suppress(OSError, ValueError):
+            return Path(budget).is_file()
+        return False
     return isinstance(budget, Path) or hasattr(budget, "columns")
 
 
@@ -75,7 +79,7 @@ def _amount(name: str, value: Any, decimal: DecimalMark | None) -> float:
         more = "; nor is it a file" if isinstance(value, str) and name == "budget" else ""
         raise InputError(f"{problem.message.rstrip('.')}{more}.") from None
     if amount < 0 or not math.isfinite(amount):
-        raise InputError(f"{name}={value!r} is below zero; give what may be spent in the month.")
+        raise InputError(f"{name}={shown(value)} is below zero; give what may be spent in the month.")
     return amount
 
 
@@ -106,9 +110,10 @@ def _name_in(budget: Mapping[Any, float], key: Key) -> Any:
 
 def _which(budget: Any, keys: list[Key]) -> str:
     if not keys:
-        return f"budget={budget!r} has no row to be for: the frame has no cost in this month."
+        return f"budget={shown(budget)} has no row to be for: the frame has no cost in this month."
     found = ", ".join(sorted({str(key[-1]) for key in keys}))
     return (
-        f"budget={budget!r} does not say which of {len(keys)} rows it is for. Give a mapping by currency ({found}), by "
-        f"value of by=, or by (value, currency), such as {{{keys[0][-1]!r}: {budget!r}}}."
+        f"budget={shown(budget)} does not say which of {len(keys)} rows it is for. "
+        f"Give a mapping by currency ({found}), "
+        f"by value of by=, or by (value, currency), such as {{{keys[0][-1]!r}: {shown(budget)}}}."
     )

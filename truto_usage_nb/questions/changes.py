@@ -8,7 +8,8 @@ from typing import Any, NamedTuple, Unpack
 
 import polars as pl
 
-from truto_usage_nb.costs.buckets import BUCKET, with_buckets
+from truto_usage_nb.checks import one_of
+from truto_usage_nb.costs.buckets import BUCKET, EVERY, with_buckets
 from truto_usage_nb.costs.building import Question, matched
 from truto_usage_nb.costs.choices import Choices, Measure
 from truto_usage_nb.costs.digest import Digest, check_dims
@@ -16,6 +17,7 @@ from truto_usage_nb.costs.identities import one_name_a_model
 from truto_usage_nb.errors import InputError, tell
 from truto_usage_nb.format import money
 from truto_usage_nb.native import Native
+from truto_usage_nb.outside import shown
 from truto_usage_nb.questions.age import age_told, seen_at
 from truto_usage_nb.questions.decomposition import cells_of, decomposed
 from truto_usage_nb.questions.looking import opened
@@ -87,6 +89,7 @@ def cost_change(
     True
     """
     native, result = opened(frame)
+    one_of("every", every, EVERY)
     question = Question.of(by, every, "UTC", measure, choices, kinds=True)
     check_dims(question.by, COLUMNS)
     seen = seen_at(native) if result is None else result.fetched_at
@@ -251,5 +254,5 @@ def _asked(value: date | str | None, held: list[datetime], name: str) -> datetim
     found = next((b for b in held if b.date() == day), None)
     if found is None:
         starts = ", ".join(f"{b:%Y-%m-%d}" for b in held)
-        raise InputError(f"{name}={value!r} is not the start of a bucket with any cost or tokens: {starts}.")
+        raise InputError(f"{name}={shown(value)} is not the start of a bucket with any cost or tokens: {starts}.")
     return found

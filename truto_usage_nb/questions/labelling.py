@@ -9,6 +9,7 @@ import polars as pl
 
 from truto_usage_nb.errors import FrameError, did_you_mean, tell
 from truto_usage_nb.native import Frame, Native, collect, enter
+from truto_usage_nb.outside import shown
 from truto_usage_nb.questions.people import ID, MAIL, PERSON, mails_of, who, with_people
 from truto_usage_nb.questions.remainder import NOT_ATTRIBUTED, WHOLES, with_remainder
 from truto_usage_nb.questions.tables import Table, column_named, folded, header_named, read_table
@@ -83,7 +84,7 @@ def _key_column(table: Table, column: str, key: str | None) -> str:
         held = header_named(key, table.columns, table.what) if isinstance(key, str) else None
         if held is None:
             raise FrameError(
-                f"key={key!r} is no column of the table of labels: {', '.join(table.columns)}."
+                f"key={shown(key)} is no column of the table of labels: {', '.join(table.columns)}."
                 f"{did_you_mean(key, table.columns)}"
             )
         return held

@@ -22,6 +22,7 @@ from truto_usage_nb.costs.tokens import with_tokens
 from truto_usage_nb.errors import FrameError, InputError, OverlapError, did_you_mean, tell
 from truto_usage_nb.format import money as written
 from truto_usage_nb.native import Native, collect, enter, require
+from truto_usage_nb.outside import shown
 from truto_usage_nb.questions.people import PERSON, WHO, who, with_people
 from truto_usage_nb.schema import field
 
@@ -98,7 +99,7 @@ def unit_costs(frame: Any, per: str, by: str | Sequence[str] | None = None, **ch
     [465]
     """
     if not isinstance(per, str) or per not in UNITS:
-        raise InputError(f"per={per!r} is no unit.{did_you_mean(per, UNITS)} Allowed: {', '.join(UNITS)}.")
+        raise InputError(f"per={shown(per)} is no unit.{did_you_mean(per, UNITS)} Allowed: {', '.join(UNITS)}.")
     native = enter(frame)
     question = Question.of(by, None, "UTC", "billed", choices)
     check_dims(question.by, COLUMNS)

@@ -11,6 +11,7 @@ import polars as pl
 from truto_usage_nb.errors import FrameError, InputError, did_you_mean, tell
 from truto_usage_nb.integrations import INTEGRATIONS, integration_named
 from truto_usage_nb.native import Native, collect, enter, require, with_instants
+from truto_usage_nb.outside import shown
 from truto_usage_nb.questions.amounts import amount_given, currency_given
 from truto_usage_nb.questions.people import ID, INTEGRATION, MAIL, PERSON, WHO, mails_of, who, with_people
 from truto_usage_nb.questions.tables import Table, folded, read_table
@@ -144,7 +145,7 @@ def roster_lines(table: Table) -> pl.DataFrame:
     for row, name in zip(table.rows, listed["integration"], strict=True):
         if name is not None and names[name] is None:
             raise FrameError(
-                f"{table.what}, row {row}: the integration {name!r} is unknown.{did_you_mean(name, INTEGRATIONS)} "
+                f"{table.what}, row {row}: the integration {shown(name)} is unknown.{did_you_mean(name, INTEGRATIONS)} "
                 f"Known: {', '.join(INTEGRATIONS)}."
             )
     plain = {name: found.name for name, found in names.items() if found is not None}
@@ -187,7 +188,7 @@ def _prices(price: Price, integrations: list[str]) -> pl.DataFrame:
         found = integration_named(str(name))
         if found is None:
             raise InputError(
-                f"price names {name!r}, which is no integration.{did_you_mean(name, INTEGRATIONS)} "
+                f"price names {shown(name)}, which is no integration.{did_you_mean(name, INTEGRATIONS)} "
                 f"Known: {', '.join(INTEGRATIONS)}."
             )
         rows.append((found.name, *(seat_price("price", value) if value is not None else (None, None))))
@@ -198,8 +199,9 @@ def _prices(price: Price, integrations: list[str]) -> pl.DataFrame:
 def seat_price(name: str, value: Any) -> tuple[float, str]:
     """Read what a seat costs a month, and in which currency. Raises InputError."""
     if not isinstance(value, tuple | list) or len(value) != 2 or not isinstance(value[1], str):
-        raise InputError(f"{name}={value!r} names no currency; give the amount a month and its currency: (40, 'USD').")
+        said = f"{name}={shown(value)}"
+        raise InputError(f"{said} names no currency; give the amount a month and its currency: (40, 'USD').")
     amount = amount_given(f"{name}: the amount", value[0])
     if amount < 0:
-        raise InputError(f"{name}={value!r} is below zero; give what a seat costs a month, such as (40, 'USD').")
+        raise InputError(f"{name}={shown(value)} is below zero; give what a seat costs a month, such as (40, 'USD').")
     return amount, currency_given(f"{name}: the currency", value[1])

@@ -20,6 +20,7 @@ import polars as pl
 
 from truto_usage_nb.errors import FrameError, InputError, did_you_mean, nearest, tell
 from truto_usage_nb.native import enter, kept
+from truto_usage_nb.outside import shown
 
 __all__ = ["Table", "cell_text", "column_named", "folded", "header_named", "of_one_kind", "read_table"]
 
@@ -97,11 +98,11 @@ def column_named(path: str, columns: Iterable[str], what: str) -> str:
     """Give the column of a dotted path, such as `user_email` for "user.email"."""
     have = list(columns)
     if not isinstance(path, str):
-        raise FrameError(f"{what}={path!r} is no column's name; give one, such as 'user.email'.")
+        raise FrameError(f"{what}={shown(path)} is no column's name; give one, such as 'user.email'.")
     for name in (path, path.replace(".", "_")):
         if name in have:
             return name
-    raise FrameError(f"{what}={path!r} is no column of this frame.{nearest(path.replace('.', '_'), have)}")
+    raise FrameError(f"{what}={shown(path)} is no column of this frame.{nearest(path.replace('.', '_'), have)}")
 
 
 def folded(column: str) -> pl.Expr:
@@ -189,14 +190,14 @@ def _column(name: str, values: list[Any]) -> pl.Series:
 
 
 def _from_file(path: Path, what: str) -> Table:
-    if not path.is_file():
-        raise InputError(
-            f"{what}: there is no file {str(path)!r}. Give the path of a CSV, a workbook or a Parquet file, or a frame."
-        )
+    name = shown(str(path))
     try:
+        if not path.is_file():
+            kinds = "a CSV, a workbook or a Parquet file, or a frame"
+            raise InputError(f"{what}: there is no file {name}. Give the path of {kinds}.")
         content = path.read_bytes()
-    except OSError as problem:
-        raise InputError(f"{what}: {str(path)!r} cannot be read: {problem.strerror or problem}.") from None
+    except (OSError, UnicodeEncodeError) as problem:
+        raise InputError(f"{what}: {name} cannot be read: {getattr(problem, 'strerror', None) or problem}.") from None
     if not content.strip():
         raise FrameError(f"{what}: {path.name!r} is empty.")
     if content.startswith(_PARQUET):

@@ -11,6 +11,7 @@ from types import NoneType
 from typing import Any
 
 from truto_usage_nb.errors import InputError
+from truto_usage_nb.outside import shown
 from truto_usage_nb.writing import write_file
 
 __all__ = ["plain"]
@@ -69,6 +70,6 @@ def _kept(frame: Any, path: Path) -> Path:
 
 def _not_plain(name: str, value: Any) -> InputError:
     return InputError(
-        f"{name}={value!r} cannot be given to a notebook: it is of type {type(value).__name__}. "
+        f"{name}={shown(value)} cannot be given to a notebook: it is of type {type(value).__name__}. "
         "Give text, numbers, dates, paths, lists, mappings with text as keys, or a dataframe"
     )

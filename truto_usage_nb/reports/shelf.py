@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from truto_usage_nb.errors import InputError, MissingExtraError, did_you_mean
+from truto_usage_nb.outside import shown
 from truto_usage_nb.recall import Count, recalled
 
 __all__ = ["Notebook", "check_libraries", "find", "library", "list_reports"]
@@ -60,7 +61,7 @@ class Notebook:
             if name not in self.parameters:
                 known = ", ".join(self.parameters)
                 raise InputError(
-                    f"report {self.name!r} has no parameter {name!r}.{did_you_mean(name, self.parameters)} "
+                    f"report {self.name!r} has no parameter {shown(name)}.{did_you_mean(name, self.parameters)} "
                     + (f"Known: {known}" if known else "It has no cell tagged `parameters`")
                 )
 
@@ -75,7 +76,7 @@ def find(name_or_path: str | Path) -> Notebook:
     known = list_reports()
     if str(name_or_path) not in known:
         raise InputError(
-            f"there is no report {str(name_or_path)!r}.{did_you_mean(name_or_path, known)} "
+            f"there is no report {shown(str(name_or_path))}.{did_you_mean(name_or_path, known)} "
             f"Known: {', '.join(known)}; a notebook of yours is named by its path, which ends in .ipynb"
         )
     return _read(_SHIPPED / f"{name_or_path}.ipynb")
@@ -164,7 +165,7 @@ def check_libraries() -> None:
     """Raise `MissingExtraError` where a library that renders is missing, without importing any."""
     for name in _LIBRARIES:
         if find_spec(name) is None:
-            raise _missing(name, f"No module named {name!r}")
+            raise _missing(name, f"No module named {shown(name)}")
 
 
 def library(name: str) -> Any:

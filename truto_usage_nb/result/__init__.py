@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from truto_usage_nb.checks import a_path
+from truto_usage_nb.errors import WriteError
 from truto_usage_nb.planning import Period
 from truto_usage_nb.query import UsageQuery
 from truto_usage_nb.result.page import result_html
@@ -64,7 +66,7 @@ class UsageResult:
 
         `read_usage(path)` gives the frame back, `read_result(path)` the whole result.
         """
-        return write_snapshot(self, Path(path))
+        return write_snapshot(self, a_path("path", path, WriteError))
 
     def __repr__(self) -> str:
         count, accounts = self.polars.height, self._accounts()
@@ -89,4 +91,4 @@ def read_result(path: str | Path) -> UsageResult:
     ...     tu.read_result(result.save(f"{folder}/day.parquet")).polars.equals(result.polars)
     True
     """
-    return UsageResult(**read_snapshot(Path(path)))
+    return UsageResult(**read_snapshot(a_path("path", path)))

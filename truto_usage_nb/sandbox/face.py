@@ -8,8 +8,10 @@ from typing import Any
 
 import polars as pl
 
+from truto_usage_nb.checks import is_number, listed
 from truto_usage_nb.client import Client
 from truto_usage_nb.errors import InputError
+from truto_usage_nb.outside import shown
 from truto_usage_nb.sandbox import office
 from truto_usage_nb.sandbox.answers import AnswerKey
 from truto_usage_nb.sandbox.app import DEFAULT_TOKEN, DEFAULT_WORLD, create_app
@@ -92,8 +94,13 @@ def make(
     **options: Any,
 ) -> SandboxClient:
     """Mount a client on the embedded service; see `truto_usage_nb.sandbox`."""
-    if scale is not None and not scale > 0:
-        raise InputError(f"scale={scale!r} is not allowed; give a number above 0, 1 is the company as it is")
+    if scale is not None and not (is_number(scale) and scale > 0):
+        raise InputError(f"scale={shown(scale)} is not allowed; give a number above 0, 1 is the company as it is")
+    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int)):
+        raise InputError(f"seed={shown(seed)} is not allowed; give a whole number")
+    given = faults.faults if isinstance(faults, Faults) else () if faults is None else listed(faults)
+    if given is None or not all(isinstance(each, Fault) for each in given):
+        raise InputError(f"faults={shown(faults)} are none; give a list of Fault, or Faults with a budget")
     world = World(
         seed=DEFAULT_WORLD.seed if seed is None else seed,
         now=DEFAULT_WORLD.now if now is None else _moment(now),
@@ -106,7 +113,9 @@ def _moment(now: datetime | date | str) -> datetime:
     try:
         moment = datetime.fromisoformat(now) if isinstance(now, str) else now
     except ValueError as problem:
-        raise InputError(f"now={now!r} is not a moment: {problem}") from None
+        raise InputError(f"now={shown(now)} is not a moment: {problem}") from None
+    if not isinstance(moment, date):
+        raise InputError(f"now={shown(now)} is not a moment; give a date, a datetime, or one as text, in ISO form")
     if not isinstance(moment, datetime):
         moment = datetime(moment.year, moment.month, moment.day, tzinfo=UTC)
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

@@ -23,6 +23,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from truto_usage_nb.checks import a_path
 from truto_usage_nb.errors import WriteError
 from truto_usage_nb.writing.handle import Compose, filling, kept
 from truto_usage_nb.writing.placing import Half, beside, is_half, nearest, settle_folder, target_of
@@ -62,7 +63,7 @@ def write_file(path: str | Path, compose: Compose) -> Path:
     ...     write_file(f"{folder}/new/page.html", lambda file: file.write(b"<p>")).read_bytes()
     b'<p>'
     """
-    to = _named(path)
+    to = a_path("path", path, WriteError)
     with telling(to):
         if is_stream(to):
             pour(to, compose)
@@ -83,7 +84,7 @@ def write_stdout(text: str, *, as_it_is: bool = False) -> None:
 
 def check_target(path: str | Path) -> None:
     """Refuse a path that cannot be written to, as far as that shows before anything is made."""
-    to = _named(path)
+    to = a_path("path", path, WriteError)
     with telling(to):
         if not is_stream(to):
             target, _ = target_of(to)
@@ -101,16 +102,6 @@ def telling(what: object) -> Iterator[None]:
         raise
     except OSError as problem:
         raise WriteError(f"{what} cannot be written: {_cause(problem, str(what))}") from problem
-
-
-def _named(path: str | Path) -> Path:
-    """Refuse a text that no file can be named with."""
-    try:
-        if b"\0" not in os.fsencode(path):
-            return Path(path)
-    except UnicodeEncodeError:
-        pass
-    raise WriteError(f"{str(path)!r} cannot be written: it holds a character that no name may have; name it otherwise")
 
 
 def _cause(problem: OSError, what: str) -> str:

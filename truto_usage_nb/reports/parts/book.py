@@ -16,6 +16,7 @@ from truto_usage_nb.costs import Coverage, cost_per, estimate_costs
 from truto_usage_nb.costs.coverage import covered
 from truto_usage_nb.errors import InputError, UsageWarning, did_you_mean, hearing
 from truto_usage_nb.native import Native
+from truto_usage_nb.outside import shown
 from truto_usage_nb.planning import Period
 from truto_usage_nb.query import UsageQuery
 from truto_usage_nb.questions import with_models
@@ -69,7 +70,8 @@ class Book:
         found = header_named(label, others, "The table of labels")
         if found is None:
             near = did_you_mean(label, others)
-            raise InputError(f"label={label!r} is no column of the table of labels; it has {', '.join(others)}.{near}")
+            said = f"label={shown(label)}"
+            raise InputError(f"{said} is no column of the table of labels; it has {', '.join(others)}.{near}")
         return found
 
     @cached_property
@@ -298,7 +300,7 @@ def _file(
         return None
     where = Path(path)
     if not where.is_file():
-        raise InputError(f"{name}={str(path)!r}: there is no such file")
+        raise InputError(f"{name}={shown(str(path))}: there is no such file")
     table = read_table(where, f"{name}: {where.name}")
     missing = [column for column in needed if header_named(column, table.columns, table.what) is None]
     if missing:
