@@ -1,7 +1,7 @@
 """The promises of the frame, one by one, with the awkward thing on the last record of the last page.
 
-Each is kept on both roads: the fast one, and the exact walk, which a page takes that is written with a space before
-each colon.
+Each is kept on every road: the fast one, the native one of many pages at once, and the exact walk, which a page takes
+that is written with a space before each colon.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 
 from truto_usage_nb.errors import UnreadableValueError
-from truto_usage_nb.frames import BuiltFrame, Layout, Source, build_frame, parse_page, to_pandas
+from truto_usage_nb.frames import BuiltFrame, Layout, Source, batches, build_frame, parse_page, parse_pages, to_pandas
 from truto_usage_nb.frames.known import KNOWN
 from truto_usage_nb.frames.openmaps import MOST_PATHS
 from truto_usage_nb.schema import columns
@@ -30,12 +30,14 @@ DTYPES = {
 }
 
 
-WRITTEN = {"separators": (",", ":")}
+WRITTEN: dict[str, Any] = {"separators": (",", ":"), "native": False}
 
 
-@pytest.fixture(autouse=True, params=[(",", ":"), (", ", " : ")], ids=["fast", "exact"])
-def _road(request: pytest.FixtureRequest) -> None:
-    WRITTEN["separators"] = request.param
+@pytest.fixture(autouse=True, params=["fast", "native", "exact"])
+def _road(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    WRITTEN["separators"] = (", ", " : ") if request.param == "exact" else (",", ":")
+    WRITTEN["native"] = request.param == "native"
+    monkeypatch.setattr(batches, "_WORTH_BYTES", 0)
     KNOWN.forget()
 
 
@@ -55,12 +57,16 @@ def tame(number: int) -> dict[str, Any]:
 
 def page(*records: Any) -> bytes:
     """Write a page as the service does; text among the records is JSON already."""
-    texts = [record if isinstance(record, str) else json.dumps(record, **WRITTEN) for record in records]
+    separators = WRITTEN["separators"]
+    texts = [record if isinstance(record, str) else json.dumps(record, separators=separators) for record in records]
     return f'{{"result":[{",".join(texts)}],"next_cursor":null,"result_count":{len(texts)}}}'.encode()
 
 
 def load(*bodies: bytes, layout: Layout | None = None, source: Source = SOURCE) -> BuiltFrame:
     layout = Layout() if layout is None else layout
+    if WRITTEN["native"]:
+        parse_page(page(*map(tame, range(3))), source, layout)  # whose shape is remembered
+        return build_frame(parse_pages(bodies, source, layout), layout)
     return build_frame((parse_page(body, source, layout) for body in bodies), layout)
 
 
@@ -591,7 +597,7 @@ class TestRawAndPandas:
         assert load(page({}), layout=self.RAW).frame.shape == (1, 4)
 
     def test_keyed_gives_the_same_frame(self) -> None:
-        records = [json.dumps(tame(number), **WRITTEN) for number in range(3)]
+        records = [json.dumps(tame(number), separators=WRITTEN["separators"]) for number in range(3)]
         keyed = ",".join(f'"k{number}":{record}' for number, record in enumerate(records))
         built = load(f'{{"next_cursor":"c","result":{{{keyed}}}}}'.encode())
         assert built.frame.equals(load(page(*records)).frame)

@@ -2,6 +2,7 @@
 
     parse_page    a body to columns by path, page by page, in threads: `bodies` cuts out the records, `fast` infers a
                   page whole and proves by `census` that nothing was lost, `exact` reads what `fast` cannot prove
+    parse_pages   the same of many bodies, natively and at once where `batches` knows their shape
     build_frame   pages to one frame: `columns` gives dtypes, `lists` and `wide` take charges and resources apart,
                   `openmaps` and `naming` place and name what is not documented
     fitted        a frame made to fit what frames before and after it hold: `widen` says which type holds both
@@ -17,6 +18,7 @@ Nothing is lost or changed on the way in; what cannot be held is an error with r
 
 from truto_usage_nb.frames.arrow import to_pandas
 from truto_usage_nb.frames.assemble import BuiltFrame, build_frame
+from truto_usage_nb.frames.batches import BATCH_BYTES, parse_pages
 from truto_usage_nb.frames.bodies import pages_cut
 from truto_usage_nb.frames.naming import Register
 from truto_usage_nb.frames.notes import told_once
@@ -26,6 +28,7 @@ from truto_usage_nb.frames.parts import Layout, ParsedPage, Path, Source
 from truto_usage_nb.frames.widen import Types, fitted, merged, on_disk, types_of
 
 __all__ = [
+    "BATCH_BYTES",
     "BuiltFrame",
     "Layout",
     "ParsedPage",
@@ -40,6 +43,7 @@ __all__ = [
     "on_disk",
     "pages_cut",
     "parse_page",
+    "parse_pages",
     "to_pandas",
     "told_once",
     "types_of",

@@ -17,6 +17,7 @@ _FORM = re.compile(
     r"(?:[Tt ](\d\d):(\d\d):(\d\d)(?:[.,](\d+))?\s?(?:([Zz])|([+-])(\d\d):?(\d\d))?)?",
     re.ASCII,
 )
+_NO_DATE = "there is no such date; dates are YYYY-MM-DD or RFC 3339"
 _FIRST, _LAST = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
 """The instants that Python, pandas and Arrow all hold, once they are in UTC."""
 _USUAL = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}:[0-5][0-9](\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2}))?$"
@@ -38,7 +39,7 @@ def dates(stack: Stack) -> pl.Series:
     if instants.null_count():
         bad = known.filter(instants.is_null())[0]
         row = (text == bad).arg_max()
-        raise stack.unreadable(int(row or 0), bad, "there is no such date; dates are YYYY-MM-DD or RFC 3339")
+        raise stack.unreadable(int(row or 0), bad, _NO_DATE)
     return text.replace_strict(known, instants, return_dtype=UTC_MICROSECONDS)
 
 
@@ -46,6 +47,8 @@ def _refuse_others(stack: Stack) -> None:
     for row, value in enumerate(stack.values()):
         if value is not None and not isinstance(value, str):
             raise stack.unreadable(row, value, "a date is a text: YYYY-MM-DD or RFC 3339")
+        if value is not None and not value.isascii() and read_instant(value) is None:  # half of a surrogate pair
+            raise stack.unreadable(row, value, _NO_DATE)
 
 
 def _read(texts: pl.Series) -> pl.Series:

@@ -6,13 +6,14 @@ danger: below 2⁵³ a float is the number that was sent, above it may have been
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 
 import polars as pl
 
 from truto_usage_nb.errors import ProtocolError
 from truto_usage_nb.frames.census import count_values
-from truto_usage_nb.frames.known import KNOWN
+from truto_usage_nb.frames.known import KNOWN, key_of
 from truto_usage_nb.frames.order import settle_order
 from truto_usage_nb.frames.parts import MOST_PATHS, Layout, Source, Table
 from truto_usage_nb.frames.remote import REMOTE, cut_remote, is_nested, put_back
@@ -21,12 +22,18 @@ from truto_usage_nb.frames.survey import is_tame
 
 _SPOILT = (b"\\ud", b"\\uD", b"\\u0000")
 """Half of a surrogate pair would come out as another letter, and polars panics at a NUL in a key."""
+_ALMOST_WHOLE = re.compile(
+    rb"\.(?:9{7}\d|(?:(?<=[1-9]\.)|(?<=\d\d\.))0{7}\d|(?<=\d{9}\.)(?:0{5}|9{5})\d|(?<=\d{12}\.)\d)"
+)
+"""The digits of a number that a float may take for the whole one beside it: 1.00000000000000000001."""
 _FIRST = 65_536  # bytes that hold at least one record, as a rule: enough to see whether records have `remote_data`
 
 
 def read(content: bytes, source: Source, layout: Layout) -> Table | None:
     """Give the columns of a JSON array of records; None where that cannot be done, or not proved right."""
     if b"\\" in content and any(escape in content for escape in _SPOILT):
+        return None
+    if _ALMOST_WHOLE.search(content):
         return None
     try:
         if layout.documented and b'"remote_data"' in content[:_FIRST]:
@@ -50,7 +57,7 @@ def _read_without_remote(content: bytes, source: Source, layout: Layout) -> Tabl
 def _read(content: bytes, source: Source, layout: Layout) -> Table:
     """Read by the shape that earlier pages had where that fits, which saves inferring it: the result is the same."""
     said = count_values(content)
-    key = (source, layout)
+    key = key_of(source, layout)
     known = KNOWN.get(key)
     if known is not None:
         try:

@@ -20,10 +20,12 @@ from truto_usage_nb.frames.remote import REMOTE
 from truto_usage_nb.frames.shape import Doubt, Shape, shape_of
 from truto_usage_nb.schema import SCHEMA
 
-Key: TypeAlias = tuple[Source, Layout]
+Key: TypeAlias = tuple[str | None, str | None, Layout]
+"""Whose shape it is: an integration and a report type, and the layout read with."""
 
 _MOST_SHAPES = 64
 _PATIENCE = 8
+_NATIVE_PATIENCE = 32
 _MOST_LEAVES = 1000  # what one page after the other adds to an open map would soon be read into every page
 _SENT_AS: dict[str, Any] = {
     "String": pl.String, "Datetime": pl.String, "Boolean": pl.Boolean, "Int64": pl.Float64, "Float64": pl.Float64,
@@ -34,6 +36,11 @@ _LEAVES: dict[Path, Any] = {tuple(each.path.split(".")): _SENT_AS.get(each.dtype
 _LEAVES[REMOTE] = pl.Boolean  # what stands in its place while the rest is read
 _LISTS = {(name,) for name in LEAVES}
 _OBJECTS = {path[:length] for path in _LEAVES for length in range(1, len(path))}
+
+
+def key_of(source: Source, layout: Layout) -> Key:
+    """Say under what the shape of a source's pages is remembered."""
+    return source.integration, source.report_type, layout
 
 
 class Pattern:
@@ -55,6 +62,7 @@ class Memory:
     def __init__(self) -> None:
         self._patterns: OrderedDict[Key, Pattern] = OrderedDict()
         self._misses: dict[Key, int] = {}
+        self._refusals: dict[Key, int] = {}
         self._lock = Lock()
 
     def get(self, key: Key) -> Pattern | None:
@@ -67,9 +75,19 @@ class Memory:
         with self._lock:
             self._misses[key] = self._misses.get(key, 0) + 1
 
+    def native(self, key: Key) -> Pattern | None:
+        """Give the shape by which pages may be read natively; None if there is none, or too many were refused."""
+        with self._lock:
+            return self._patterns.get(key) if self._refusals.get(key, 0) < _NATIVE_PATIENCE else None
+
+    def refused(self, key: Key) -> None:
+        """Take note that a page was not read natively though a shape was known."""
+        with self._lock:
+            self._refusals[key] = self._refusals.get(key, 0) + 1
+
     def learn(self, key: Key, records: pl.Struct) -> None:
         """Remember a shape, joined with what is remembered; one with anything undocumented is passed over."""
-        if not key[1].documented:
+        if not key[-1].documented:
             return
         with self._lock:
             known = self._patterns.get(key)
@@ -78,18 +96,20 @@ class Memory:
             except Doubt:
                 return
             if known is None or dtype != known.dtype:
-                pattern = Pattern(dtype, key[1])
+                pattern = Pattern(dtype, key[-1])
                 if len(pattern.shape.leaves) <= _MOST_LEAVES and not _is_ambiguous(pattern.shape):
                     self._patterns[key] = pattern
             while len(self._patterns) > _MOST_SHAPES:
                 dropped, _ = self._patterns.popitem(last=False)
                 self._misses.pop(dropped, None)
+                self._refusals.pop(dropped, None)
 
     def forget(self) -> None:
         """Forget everything."""
         with self._lock:
             self._patterns.clear()
             self._misses.clear()
+            self._refusals.clear()
 
 
 KNOWN = Memory()

@@ -77,7 +77,9 @@ def is_safe(stack: Stack) -> bool:
 
 
 def is_below(series: pl.Series, bound: int) -> bool:
-    """Tell whether every value is nearer to zero than the bound."""
+    """Tell whether every value is nearer to zero than the bound, and a number at all."""
+    if series.dtype.is_float() and series.is_nan().any():
+        return False
     low, high = cast("float | None", series.min()), cast("float | None", series.max())
     return low is None or high is None or (-bound < low and high < bound)
 
@@ -118,8 +120,8 @@ def read_count(value: Any) -> Number:
 
 
 def _count_of_real(value: Real) -> Number:
-    if abs(value) < EXACT_IN_FLOAT:
-        return int(value) if value.is_integer() else float(value)
+    if abs(value) < EXACT_IN_FLOAT and not value.is_integer():
+        return float(value)
     exact = Decimal(value.text)
     if exact.adjusted() > 20:
         raise Unfit("a count has 63 bits, and this one does not fit")

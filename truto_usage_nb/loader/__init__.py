@@ -107,7 +107,7 @@ def _result(
         polars=joined.frame,
         queries=tuple(each.job.query for each in outcomes),
         fetched_at=now,
-        pages=sum(len(each.pages) for each in whole),
+        pages=sum(each.pages for each in whole),
         partial=bool(partial) or bool(missing),
         debug=tuple(one for each in whole for one in each.debug),
         period=span,

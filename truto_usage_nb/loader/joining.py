@@ -56,8 +56,8 @@ def _built(outcomes: Sequence[Outcome]) -> tuple[pl.DataFrame, list[str]]:
     told: list[str] = []
     for layout in dict.fromkeys(outcome.job.layout for outcome in outcomes):
         same = [(number, each) for number, each in enumerate(outcomes) if each.job.layout == layout]
-        built = build_frame([page for _, each in same for page in each.pages], layout)
-        heights = [(number, sum(page.height for page in each.pages)) for number, each in same]
+        built = build_frame([page for _, each in same for page in each.parsed], layout)
+        heights = [(number, sum(page.height for page in each.parsed)) for number, each in same]
         job = pl.concat(pl.repeat(number, height, dtype=pl.UInt32, eager=True) for number, height in heights)
         frames.append(built.frame.with_columns(job.alias(_JOB)))
         told += [note for note in built.notes if note not in told]

@@ -1,4 +1,4 @@
-"""Run planned queries side by side, each large page parsed in a thread while the next one travels."""
+"""Run planned queries side by side, pages parsed in threads, a few megabytes at once, while the next ones travel."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from truto_usage_nb.errors import UsageError
-from truto_usage_nb.frames import ParsedPage, parse_page
+from truto_usage_nb.frames import BATCH_BYTES, ParsedPage, parse_pages
 from truto_usage_nb.jobs import Job, Show, Tally
 from truto_usage_nb.paging import Page
 from truto_usage_nb.transport import Transport
@@ -22,10 +22,11 @@ _SMALL_BYTES = 100_000
 
 @dataclass(slots=True)
 class Outcome:
-    """Hold what came of a job: parsed pages in the order served, or the error that ended it."""
+    """Hold what came of a job: its records in the order served, and in how many pages, or the error that ended it."""
 
     job: Job
-    pages: list[ParsedPage] = field(default_factory=list)
+    parsed: list[ParsedPage] = field(default_factory=list)
+    pages: int = 0
     partial: bool = False
     debug: list[Any] = field(default_factory=list)
     error: UsageError | None = None
@@ -73,14 +74,21 @@ async def _run_one(
     parsers: ThreadPoolExecutor,
 ) -> None:
     job = outcome.job
-    parsing: list[asyncio.Future[ParsedPage]] = []
+    parsing: list[asyncio.Future[list[ParsedPage]]] = []
+    held: list[Page] = []
     try:
         async for page in transport.pages(job.query, records_per_page=records_per_page):
-            parsing.append(asyncio.ensure_future(_parse(page, job, parsers, tally)))
+            tally.page_done(job.label, page.records)
+            outcome.pages += 1
             outcome.partial = outcome.partial or page.is_partial
             if page.debug is not None:
                 outcome.debug.append(page.debug)
-        outcome.pages = list(await asyncio.gather(*parsing))
+            held.append(page)
+            if sum(len(each.content) for each in held) >= BATCH_BYTES:
+                parsing.append(asyncio.ensure_future(_parse(held, job, parsers)))
+                held = []
+        parsing.append(asyncio.ensure_future(_parse(held, job, parsers)))
+        outcome.parsed = [parsed for some in await asyncio.gather(*parsing) for parsed in some]
     except UsageError as error:
         outcome.error = error
     finally:
@@ -90,11 +98,9 @@ async def _run_one(
     tally.query_done(job.label)
 
 
-async def _parse(page: Page, job: Job, parsers: ThreadPoolExecutor, tally: Tally) -> ParsedPage:
-    if len(page.content) < _SMALL_BYTES:
-        parsed = parse_page(page.content, job.source, job.layout)  # done sooner than a thread would have begun
-    else:
-        loop = asyncio.get_running_loop()
-        parsed = await loop.run_in_executor(parsers, parse_page, page.content, job.source, job.layout)
-    tally.page_done(job.label, parsed.height)
-    return parsed
+async def _parse(pages: Sequence[Page], job: Job, parsers: ThreadPoolExecutor) -> list[ParsedPage]:
+    bodies = [page.content for page in pages]
+    if sum(map(len, bodies)) < _SMALL_BYTES:
+        return parse_pages(bodies, job.source, job.layout)  # done sooner than a thread would have begun
+    loop = asyncio.get_running_loop()
+    return await loop.run_in_executor(parsers, parse_pages, bodies, job.source, job.layout)

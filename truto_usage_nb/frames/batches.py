@@ -1,0 +1,239 @@
+"""Read many pages at once, natively and by a schema that says every field: what does not fit is refused.
+
+`pyarrow.json` reads a few megabytes of pages in a fraction of the time that inferring them takes, and where the schema
+says every field it refuses one that it does not know, a key stated twice, a fraction or `1.0` in a column of whole
+numbers, a number beyond 64 bits or beyond a float's range, and half of a surrogate pair. What it takes in silence is
+looked for here: NaN and infinities, whole numbers that a float rounds, bytes that are not UTF-8, nulls among the
+records, and a body that is not exactly one list. A body that has any of it is read alone, by `page`, which has the last
+word: what a frame holds does not depend on which way its pages went.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Executor
+from contextlib import suppress
+from functools import lru_cache
+from itertools import chain
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import polars as pl
+
+from truto_usage_nb.envelope import ENVELOPE
+from truto_usage_nb.errors import UsageError
+from truto_usage_nb.frames.bodies import quick_cut
+from truto_usage_nb.frames.known import KNOWN, Pattern, key_of
+from truto_usage_nb.frames.page import parse_page
+from truto_usage_nb.frames.parts import MOST_CELLS, Layout, ParsedPage, Path, Source, Table
+from truto_usage_nb.frames.shape import Doubt, Shape, shape_of
+from truto_usage_nb.schema import SCHEMA
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["BATCH_BYTES", "parse_pages"]
+
+BATCH_BYTES = 4 * 1024 * 1024
+"""How many bytes of pages are read at once: more save nothing, and take more room."""
+_WORTH_BYTES = 128 * 1024
+"""Less than this is read sooner the other way."""
+_SAMPLE_BYTES = 256 * 1024
+_WHOLE = frozenset(tuple(each.path.split(".")) for each in SCHEMA if each.dtype == "Int64")
+_RESULT = "result"
+_OF_ENVELOPES = tuple(f'"{key}"'.encode() for key in sorted(ENVELOPE))
+
+
+class _Body(NamedTuple):
+    """A body with its list of records (None where that takes a closer look), or with so many `lines`, a record each."""
+
+    content: bytes
+    records: bytes | None
+    lines: int = 0
+
+
+def parse_pages(
+    bodies: Iterable[bytes], source: Source, layout: Layout, threads: Executor | None = None
+) -> list[ParsedPage]:
+    """Read the bodies of one source, in their order; those that are read at once make one `ParsedPage` together.
+
+    Pure, and safe to run in threads; with `threads`, several megabytes are read side by side. Raises what `parse_page`
+    raises.
+
+    >>> pages = parse_pages([b'{"result":[{"id":"1"}]}', b'{"result":[]}'], Source("62f44730", "cursor"), Layout())
+    >>> [page.height for page in pages]
+    [1, 0]
+    """
+    batches = _batches(chain.from_iterable(map(_cut, bodies)))
+    reads = (map if threads is None else threads.map)(lambda batch: _read(batch, source, layout), batches)
+    return [page for pages in reads for page in pages]
+
+
+def _cut(content: bytes) -> list[_Body]:
+    """Cut the list out of a body; a long one of records, a line each, is cut into several."""
+    if len(content) > BATCH_BYTES and content[:1] == b"{" and not any(key in content for key in _OF_ENVELOPES):
+        lines = [line for line in content.split(b"\n") if line.strip()]
+        if all(line.startswith(b"{") for line in lines):
+            return [_Body(text, text, text.count(b"\n") + 1) for text in _runs(lines)]
+    return [_Body(content, quick_cut(content))]
+
+
+def _runs(lines: Sequence[bytes]) -> Iterator[bytes]:
+    """Join lines to texts of about a batch."""
+    begun, size = 0, 0
+    for number, line in enumerate(lines):
+        if size > BATCH_BYTES:
+            yield b"\n".join(lines[begun:number])
+            begun, size = number, 0
+        size += len(line)
+    yield b"\n".join(lines[begun:])
+
+
+def _batches(bodies: Iterable[_Body]) -> Iterator[list[_Body]]:
+    """Cut into runs of what can be read at once, in order, and bodies that are read by themselves."""
+    held, size = list[_Body](), 0
+    for body in bodies:
+        alone = body.records is None or body.lines > 0
+        if held and (alone or size + len(body.content) > BATCH_BYTES):
+            yield held
+            held, size = [], 0
+        held.append(body)
+        size += len(body.content)
+        if alone:
+            yield held
+            held, size = [], 0
+    if held:
+        yield held
+
+
+def _read(bodies: list[_Body], source: Source, layout: Layout) -> list[ParsedPage]:
+    """Read at once what can be; where it cannot, halve it: a body is read alone only if the fault is its own."""
+    table = _at_once(bodies, source, layout)
+    if table is not None:
+        return [ParsedPage(table, source)]
+    if len(bodies) == 1:
+        return [parse_page(bodies[0].content, source, layout)]
+    middle = len(bodies) // 2
+    return _read(bodies[:middle], source, layout) + _read(bodies[middle:], source, layout)
+
+
+def _at_once(bodies: list[_Body], source: Source, layout: Layout) -> Table | None:
+    texts = [each.records for each in bodies if each.records is not None]
+    size = sum(map(len, texts))
+    if len(texts) < len(bodies) or size < _WORTH_BYTES or layout.excluded or not layout.documented:
+        return None
+    key = key_of(source, layout)
+    pattern = KNOWN.native(key)
+    if pattern is None and size > BATCH_BYTES:
+        _learn(texts[0], source, layout)
+        pattern = KNOWN.native(key)
+    if pattern is None:
+        return None
+    try:
+        return _reader(pattern, layout).read(texts, bodies[0].lines)
+    except Doubt:
+        if len(bodies) == 1:
+            KNOWN.refused(key)
+        return None
+
+
+def _learn(records: bytes, source: Source, layout: Layout) -> None:
+    """Have the shape of the first records of a long body remembered."""
+    text = records[:_SAMPLE_BYTES].decode("utf-8", "replace")
+    decoder, found, at = json.JSONDecoder(), list[str](), text.find("{")
+    with suppress(ValueError, RecursionError):
+        while at >= 0:
+            end = decoder.raw_decode(text, at)[1]
+            found.append(text[at:end])
+            at = text.find("{", end)
+    with suppress(UsageError):  # what is wrong with them is said of the whole
+        parse_page(f"[{','.join(found)}]".encode(), source, layout)
+
+
+class _Reader:
+    """Read lists of records by one remembered shape."""
+
+    def __init__(self, pattern: Pattern, layout: Layout) -> None:
+        import pyarrow as pa
+
+        dtype = _sent(pattern.dtype, ())
+        self._shape: Shape = shape_of(dtype, layout)
+        self._record = _arrow(dtype)
+        self._list = pa.schema([(_RESULT, pa.list_(self._record))])
+        self._leaves = len(self._shape.paths)
+
+    def read(self, texts: Sequence[bytes], lines: int) -> Table:
+        """Give the columns of all records; raises `Doubt` where anything may be lost, or is of another shape."""
+        text = texts[0] if lines else b"\n".join(b'{"result":%b}' % records for records in texts)
+        if text.count(b"{") * self._leaves > MOST_CELLS + len(text) or not _is_utf8(text):
+            raise Doubt
+        records = self._lines(text, lines) if lines else self._lists(text, len(texts))
+        table, _ = self._shape.read(records)
+        return table
+
+    def _lists(self, text: bytes, lists: int) -> pl.Series:
+        read = _parsed(text, self._list)
+        held = read.column(0).combine_chunks()
+        if read.num_rows != lists or held.null_count:  # one list a row, or some body was more than a list
+            raise Doubt
+        records = pl.Series(held.flatten())
+        if records.null_count():
+            raise Doubt
+        return records
+
+    def _lines(self, text: bytes, lines: int) -> pl.Series:
+        import pyarrow as pa
+
+        read = _parsed(text, pa.schema(list(self._record)))
+        if read.num_rows != lines:  # one record a row, or some line was more than a record
+            raise Doubt
+        return pl.Series(read.to_struct_array().combine_chunks())
+
+
+def _parsed(text: bytes, schema: pa.Schema) -> pa.Table:
+    import pyarrow as pa
+    from pyarrow import json as arrow_json
+
+    reads = arrow_json.ReadOptions(use_threads=False, block_size=len(text) + 1)
+    parses = arrow_json.ParseOptions(explicit_schema=schema, newlines_in_values=True, unexpected_field_behavior="error")
+    try:
+        return arrow_json.read_json(pa.BufferReader(text), reads, parses)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowKeyError):
+        raise Doubt from None
+
+
+@lru_cache(maxsize=64)
+def _reader(pattern: Pattern, layout: Layout) -> _Reader:
+    return _Reader(pattern, layout)
+
+
+def _is_utf8(text: bytes) -> bool:
+    if text.isascii():
+        return True
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _sent(dtype: Any, path: Path) -> Any:
+    """Give a remembered type with whole numbers where they are documented: there no fraction may be taken."""
+    if isinstance(dtype, pl.Struct):
+        return pl.Struct({each.name: _sent(each.dtype, (*path, each.name)) for each in dtype.fields})
+    if isinstance(dtype, pl.List):
+        return pl.List(_sent(dtype.inner, path))
+    return pl.Int64() if path in _WHOLE else dtype
+
+
+def _arrow(dtype: Any) -> pa.DataType:
+    import pyarrow as pa
+
+    if isinstance(dtype, pl.Struct):
+        return pa.struct([(each.name, _arrow(each.dtype)) for each in dtype.fields])
+    if isinstance(dtype, pl.List):
+        return pa.list_(_arrow(dtype.inner))
+    plain: dict[Any, pa.DataType] = {
+        pl.String: pa.string(), pl.Boolean: pa.bool_(), pl.Int64: pa.int64(), pl.Float64: pa.float64(),
+    }  # fmt: skip
+    return plain[dtype]
