@@ -26,6 +26,7 @@ from truto_usage_nb.costs.tokens import KINDS, TOKEN_COLUMNS
 from truto_usage_nb.costs.totals import PRORATED
 from truto_usage_nb.errors import FrameError
 from truto_usage_nb.native import Frame, Native, collect, each_part, enter, only, require
+from truto_usage_nb.outside import shown
 from truto_usage_nb.schema import RECORD_DIMENSIONS, RECORD_KEY, folded_currency
 
 __all__ = ["DAY", "MINUTE", "OVERHANG", "SOURCE", "TIERS", "Digest", "check_dims", "digest", "reduced"]
@@ -90,6 +91,7 @@ class _Plan:
     bin: int
     kinds: tuple[str, ...]
     said: Said = NOTHING_SAID
+    members: str | None = None
 
     @property
     def counts(self) -> list[str]:
@@ -119,10 +121,14 @@ def digest(
     kinds: bool = False,
     billing_currency: str | None = None,
     said: Said = NOTHING_SAID,
+    members: str | None = None,
 ) -> Digest:
-    """Read a frame once and give its digest; `bin` is how finely its rows tell the time, in microseconds."""
+    """Read a frame once and give its digest; `bin` is how finely its rows tell the time, in microseconds.
+
+    `members` names a column of a polars frame whose values each row of the digest keeps, as a list under that name.
+    """
     _required(native, by)
-    plan = _Plan(by, measure, bin, KINDS if kinds else (), said)
+    plan = _Plan(by, measure, bin, KINDS if kinds else (), said, members)
     kept = kept_lines(native, plan.said)
     split = None if kept is not None and not kept.mixed else split_currencies(native)
     whole = native if split is None else replace(native, frame=native.frame.filter(~mixed()))
@@ -144,8 +150,9 @@ def digest(
 def _together(parts: list[pl.DataFrame], plan: _Plan) -> pl.DataFrame:
     rows = pl.concat(parts, how="vertical_relaxed")
     amounts = ["money", "money_n", "charged_n", *plan.counts, "records"]
-    keys = [column for column in rows.columns if column not in amounts]
-    return rows.group_by(keys).agg(pl.col(amounts).sum()).select(rows.columns)
+    keys = [column for column in rows.columns if column not in (*amounts, plan.members)]
+    members = [pl.col(plan.members).explode()] if plan.members else []
+    return rows.group_by(keys).agg(pl.col(amounts).sum(), *members).select(rows.columns)
 
 
 def _digest_of(native: Native, plan: _Plan) -> pl.DataFrame:
@@ -159,16 +166,30 @@ def _grouped(lines: Frame, plan: _Plan, *, running: bool) -> pl.DataFrame:
     keys = _keys(plan) | {f"k_{tier}": nw.col(tier) for tier in TIERS if tier in columns}
     if running:
         keys |= _cycle(columns)
-    grouped = (
-        lines.with_columns(**keys)
-        .group_by(*keys)
-        .agg(
-            *(nw.col(f"s_{name}").sum().alias(name) for name in ("money", "charged_n", *plan.counts)),
-            nw.col("s_money").count().alias("money_n"),
-            nw.len().alias("records"),
-        )
+    ready, sums = lines.with_columns(**keys), ("money", "charged_n", *plan.counts)
+    if plan.members:
+        return _typed(_with_members(ready, list(keys), sums, plan.members), plan)
+    grouped = ready.group_by(*keys).agg(
+        *(nw.col(f"s_{name}").sum().alias(name) for name in sums),
+        nw.col("s_money").count().alias("money_n"),
+        nw.len().alias("records"),
     )
     return _typed(collect(grouped), plan)
+
+
+def _with_members(lines: Frame, keys: list[str], sums: tuple[str, ...], members: str) -> pl.DataFrame:
+    """The same in polars, which alone keeps what a group is made of."""
+    lazy: pl.LazyFrame = lines.lazy().to_native()
+    return (
+        lazy.group_by(keys)
+        .agg(
+            *(pl.col(f"s_{name}").sum().alias(name) for name in sums),
+            pl.col("s_money").count().alias("money_n"),
+            pl.len().alias("records"),
+            pl.col(members),
+        )
+        .collect()
+    )
 
 
 def _values(plan: _Plan) -> dict[str, nw.Expr]:
@@ -250,7 +271,7 @@ def _typed(rows: pl.DataFrame, plan: _Plan) -> pl.DataFrame:
     return rows.select(
         *SOURCE, "series", "length", "start", "end", "model", *TIERS, "currency",
         *(f"dim_{i}" for i in range(len(plan.by))), "cycle", "seen", "updated", "own_key", "money", "money_n",
-        "charged_n", *plan.counts, "records",
+        "charged_n", *plan.counts, "records", *([plan.members] if plan.members else []),
     )  # fmt: skip
 
 
@@ -274,6 +295,6 @@ def check_dims(by: tuple[str, ...], reserved: tuple[str, ...]) -> None:
     """Refuse a dimension twice, or one named like a column of the table."""
     for name in by:
         if by.count(name) > 1:
-            raise FrameError(f"by= names {name!r} twice.")
+            raise FrameError(f"by= names {shown(name)} twice.")
         if name in reserved:
-            raise FrameError(f"by={name!r} is also a column of the table; rename the column first.")
+            raise FrameError(f"by={shown(name)} is also a column of the table; rename the column first.")

@@ -10,43 +10,59 @@ from decimal import Decimal
 
 import polars as pl
 
-from truto_usage_nb.focus.amounts import AMOUNT
+from truto_usage_nb.focus.amounts import AMOUNT, exact
 from truto_usage_nb.focus.kinds import with_list_prices
-from truto_usage_nb.focus.pairing import Pairs
-from truto_usage_nb.focus.reading import ROW, Reading
+from truto_usage_nb.focus.options import TAG
+from truto_usage_nb.focus.reading import LINE, SAID
 from truto_usage_nb.focus.units import TOKEN_BATCH, TOKENS, focus_unit
 
-__all__ = ["charge_rows", "unpriced_rows"]
+__all__ = ["aside_rows", "unpriced_rows", "used_rows"]
 
 ZERO = pl.lit(Decimal(0), dtype=AMOUNT)
 _MONTH = timedelta(days=28)
+_METRIC = ("metric_name", "usage_quantity", "usage_unit", "start_date")
 
 
-def charge_rows(charges: pl.DataFrame) -> pl.DataFrame:
-    """Give a row for what each charge is made of: what was used or bought, its tax, its credit."""
-    used = charges.filter(_says_something()).with_columns(category=_category(), list_known=~_flagged("list_assumed"))
-    parts = [_with_quantity(_same_sign(used))]
-    for name in ("tax", "credit"):
-        some = charges.filter((pl.col(name) != 0).fill_null(value=False))
-        amounts = {each: pl.col(name) for each in ("billed", "list", "contracted")}
-        parts.append(
-            some.with_columns(
-                category=pl.lit(name.capitalize()), kind=pl.lit(None, dtype=pl.String), allocated=pl.lit(value=False),
-                covered=pl.lit(value=False), list_known=pl.lit(value=True), **amounts,
-            )
-        )  # fmt: skip
-    rows = pl.concat(parts, how="diagonal_relaxed")
+def used_rows(charges: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
+    """Give the rows of what charges are for, what was used or bought, with all that their lines say."""
+    rows = described(charges.filter(_says_something()).drop("__more"), lines)
+    rows = rows.with_columns(category=_category(), list_known=~_flagged("list_assumed"))
+    return _based(_with_quantity(_same_sign(rows)))
+
+
+def aside_rows(money: pl.DataFrame, name: str, lines: pl.DataFrame) -> pl.DataFrame:
+    """Give the rows of what stands beside the charges: their "tax", or their "credit"."""
+    some = money.select("money_row", LINE, "source_row", "integrated_account_id", "currency", *_METRIC)
+    amount = exact(lines[f"cost_{name}"].gather(some[LINE]))
+    some = some.with_columns(amount.alias(each) for each in ("billed", "list", "contracted"))
+    rows = described(some.filter((pl.col("billed") != 0).fill_null(value=False)), lines)
+    return _based(
+        rows.with_columns(
+            category=pl.lit(name.capitalize()), kind=pl.lit(None, dtype=pl.String), allocated=pl.lit(value=False),
+            covered=pl.lit(value=False), list_known=pl.lit(value=True),
+            quantity=pl.lit(None, dtype=AMOUNT), unit=pl.lit(None, dtype=pl.String),
+            pricing_unit=pl.lit(None, dtype=pl.String), quantity_known=pl.lit(None, dtype=pl.Boolean),
+        )
+    )  # fmt: skip
+
+
+def described(rows: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
+    """Put beside each row what its line says, but for what the row says itself."""
+    names = [name for name in lines.columns if name not in rows.columns and (name in SAID or name.startswith(TAG))]
+    return rows.with_columns(lines.select(names)[rows[LINE]].iter_columns())
+
+
+def _based(rows: pl.DataFrame) -> pl.DataFrame:
     basis = pl.when(pl.col("credit_rate").is_not_null() & ~pl.col("restated")).then(pl.lit("credit_rate"))
-    nothing = pl.lit(None, dtype=AMOUNT)
-    return rows.with_columns(cost_basis=basis.otherwise(pl.lit("billed")), effective=nothing)
+    return rows.with_columns(cost_basis=basis.otherwise(pl.lit("billed")), effective=pl.lit(None, dtype=AMOUNT))
 
 
 def _says_something() -> pl.Expr:
     """A charge of nothing for nothing is no row; nor is the usage side of a tax or a credit by itself."""
     money = pl.any_horizontal(*(pl.col(name).fill_null(ZERO) != 0 for name in ("billed", "list", "contracted")))
-    alone = (pl.col("tax").fill_null(ZERO) != 0) | (pl.col("credit").fill_null(ZERO) != 0)
+    aside = (pl.col("tax").fill_null(ZERO) != 0) | (pl.col("credit").fill_null(ZERO) != 0)
     quantity = pl.col("n").fill_null(0) + pl.col("usage_quantity").fill_null(0) != 0
-    return money | (quantity & ~alone)
+    return money | (quantity & ~(aside & ~pl.col("__more")))
 
 
 def _flagged(reason: str) -> pl.Expr:
@@ -98,14 +114,15 @@ def _with_quantity(rows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def unpriced_rows(reading: Reading, pairs: Pairs, currencies: pl.DataFrame) -> pl.DataFrame:
+def unpriced_rows(left: pl.DataFrame, currencies: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
     """Give the tokens that no money paid for as rows of 0, with their estimate as list cost where a price is known.
 
-    `currencies` says by account in which currency an account is charged.
+    `left` has them by record and kind; `currencies` says by account in which currency an account is charged.
     """
-    left = pairs.left.group_by(ROW, "kind").agg(pl.col("n").sum())
-    records = reading.tokens.drop("currency").join(currencies, on="integrated_account_id", how="inner")
-    rows = with_list_prices(records).join(left, on=ROW, how="inner").filter(pl.col("start_date").is_not_null())
+    left = left.with_columns(lines.select("integrated_account_id")[left[LINE]].iter_columns())
+    left = left.join(currencies, on="integrated_account_id", how="inner", maintain_order="left")
+    rows = described(left.with_columns(pl.col("kind").cast(pl.String)), lines)
+    rows = with_list_prices(rows.filter(pl.col("start_date").is_not_null()))
     prices = [name for name in rows.columns if name.startswith("price_") and name not in ("price_day", "price_source")]
     price = pl.coalesce(*(pl.when(pl.col("kind") == p.removeprefix("price_")).then(pl.col(p)) for p in prices))
     worth = pl.when(pl.col("currency") == "USD").then(price * pl.col("n")).cast(AMOUNT)

@@ -15,8 +15,8 @@ from typing import Any
 
 import polars as pl
 
+from truto_usage_nb.checks import one_of
 from truto_usage_nb.costs.currencies import ISO_4217
-from truto_usage_nb.errors import InputError, did_you_mean
 from truto_usage_nb.focus.columns import SUBCATEGORIES, VERSIONS, Column, columns_of, custom_of
 from truto_usage_nb.focus.units import is_focus_unit
 
@@ -24,6 +24,8 @@ __all__ = ["violations"]
 
 TOLERANCE = 1e-9
 """How far unit price times quantity may be from the cost, relative to the cost (to 1 below 1): the validators' own."""
+SLICE = 2**16
+"""So many rows are read at a time."""
 _SCHEMA = {"row": pl.Int64, "column": pl.String, "rule": pl.String, "value": pl.String}
 _DETAILS = frozenset({
     "CoreCount", "DiskMaxIops", "DiskSpace", "DiskType", "GpuCount", "InstanceType", "InstanceSeries", "MemorySize",
@@ -42,19 +44,35 @@ class _Rule:
 
 def violations(table: pl.DataFrame, version: str) -> pl.DataFrame:
     """Give a row per broken cell: `row` (from 0; null for a whole column), `column`, `rule`, `value`."""
-    if version not in VERSIONS:
-        raise InputError(
-            f"version={version!r} is not allowed.{did_you_mean(version, VERSIONS)} Allowed: {', '.join(VERSIONS)}."
-        )
-    columns = columns_of(version)
+    one_of("version", version, VERSIONS)
     found = [_frame([(None, c, rule, None)]) for c, rule in _whole(table, version)]
-    rows = table.with_row_index("__row").with_columns(pl.col("__row").cast(pl.Int64))
-    read = rows.with_columns(_read(table, columns))
-    rules = [*_each(read, columns), *_between(set(read.columns))]
-    for rule, broken in zip(rules, _tried(read, rules), strict=True):
-        bad = rows.filter(broken).select("__row", pl.col(rule.column).cast(pl.String).alias("value"))
-        found += [_frame([(n, rule.column, rule.rule, value) for n, value in bad.iter_rows()])] if bad.height else []
+    ambiguous = _ambiguous_services(table)
+    for start in range(0, table.height, SLICE):
+        found += _broken(table.slice(start, SLICE), start, columns_of(version), ambiguous)
     return pl.concat([_frame([]), *found]).sort("row", "column", "rule", nulls_last=False)
+
+
+def _broken(
+    table: pl.DataFrame, start: int, columns: dict[str, Column], ambiguous: list[str | None]
+) -> Iterator[pl.DataFrame]:
+    """The broken cells of some of the rows, which begin at `start`."""
+    read = table.with_columns(_read(table, columns))
+    rules = [*_each(read, columns), *_between(set(read.columns), ambiguous)]
+    for rule, broken in zip(rules, _tried(read, rules), strict=True):
+        if broken.any():
+            values = table[rule.column].filter(broken).cast(pl.String)
+            places = [start + each for each in broken.arg_true()]
+            yield _frame([(n, rule.column, rule.rule, value) for n, value in zip(places, values, strict=True)])
+
+
+def _ambiguous_services(table: pl.DataFrame) -> list[str | None]:
+    """The services of more than one category: the one rule that asks all rows at once."""
+    pair = ["ServiceName", "ServiceCategory"]
+    if not set(pair) <= set(table.columns):
+        return []
+    known = table.select(pair).unique().select(_text(name) for name in pair).unique()
+    several = known.group_by("ServiceName").len().filter(pl.col("len") > 1)
+    return several["ServiceName"].to_list()
 
 
 def _frame(rows: list[tuple[Any, ...]]) -> pl.DataFrame:
@@ -90,11 +108,15 @@ def _read(table: pl.DataFrame, columns: dict[str, Column]) -> list[pl.Expr]:
             instant = pl.when(pl.col(name).str.contains(_INSTANT)).then(pl.col(name))
             read.append(instant.str.to_datetime(time_unit="us", time_zone="UTC", strict=False).alias(name))
         elif column.type in ("String", "JSON"):
-            text = pl.col(name).cast(pl.String)
-            read.append(pl.when(text.str.strip_chars() != "").then(text).alias(name))
+            read.append(_text(name))
         if column.type in ("Decimal", "Price", "Time"):
             read.append(pl.col(name).is_not_null().alias(f"__has_{name}"))
     return read
+
+
+def _text(name: str) -> pl.Expr:
+    text = pl.col(name).cast(pl.String)
+    return pl.when(text.str.strip_chars() != "").then(text).alias(name)
 
 
 def _each(read: pl.DataFrame, columns: dict[str, Column]) -> Iterator[_Rule]:
@@ -135,9 +157,9 @@ def _is_flat(text: str, name: str) -> bool:
     return name == "Tags" or all(key.startswith("x_") or key in _DETAILS for key in held)
 
 
-def _between(have: set[str]) -> Iterator[_Rule]:
+def _between(have: set[str], ambiguous: list[str | None]) -> Iterator[_Rule]:
     """What columns ask of one another; rules whose columns are not all there are not tried."""
-    for rule in (*_charges(), *_quantities(), *_money(), *_times(), *_names()):
+    for rule in (*_charges(), *_quantities(), *_money(), *_times(), *_names(ambiguous)):
         if set(rule.broken.meta.root_names()) <= have and rule.column in have:
             yield rule
 
@@ -192,10 +214,11 @@ def _times() -> Iterator[_Rule]:
     yield _Rule("ChargePeriodEnd", "is outside the billing period", end > last)
 
 
-def _names() -> Iterator[_Rule]:
+def _names(ambiguous: list[str | None]) -> Iterator[_Rule]:
     parent = _c("ServiceSubcategory").replace_strict(SUBCATEGORIES, default=None, return_dtype=pl.String)
     yield _Rule("ServiceSubcategory", "belongs to another ServiceCategory", parent != _c("ServiceCategory"))
-    several = _c("ServiceCategory").n_unique().over("ServiceName") > 1
-    yield _Rule("ServiceCategory", "must be one for a ServiceName", several)
+    if ambiguous:
+        several = _c("ServiceName").is_in(ambiguous, nulls_equal=True)
+        yield _Rule("ServiceCategory", "must be one for a ServiceName", several)
     for name, other in (("SubAccountName", "SubAccountId"), ("ResourceName", "ResourceId")):
         yield _Rule(name, f"must be null where {other} is", _c(name).is_not_null() & _c(other).is_null())

@@ -48,19 +48,29 @@ def _mapped(column: pl.Expr, values: Mapping[str, object], dtype: type[pl.DataTy
 def with_restatements(lines: pl.DataFrame) -> pl.DataFrame:
     """Where a record states one charge in money and in a virtual currency too, take its own rate from the two."""
     virtual = ~pl.col("cost_currency").is_in([*sorted(ISO_4217), "XXX"]).fill_null(value=True)
+    nothing = {"restated": pl.lit(value=False)}
+    if not lines.select(virtual.any()).item():
+        return lines.with_columns(**nothing)
     parts = pl.sum_horizontal(*(f"charges_{kind}" for kind in PARTS))
     amount = pl.coalesce("charges_net", "charges_total", pl.when(parts != 0).then(parts))
     said = (
-        lines.filter(virtual)
+        lines.lazy()
+        .filter(virtual)
         .group_by("source_row")
         .agg(pl.col("cost_currency").first().alias("said_unit"), amount.first().alias("said"), pl.len().alias("said_n"))
+        .filter(pl.col("said_n") == 1)
+        .collect()
     )
-    in_money = lines.filter(pl.col("cost_billed").is_not_null()).group_by("source_row").len("money_lines")
-    said = said.join(in_money, on="source_row").filter((pl.col("said_n") == 1) & (pl.col("money_lines") == 1))
-    joined = lines.join(said, on="source_row", how="left", maintain_order="left")
+    stating = lines.select("source_row", "cost_billed").filter(pl.col("cost_billed").is_not_null())
+    in_money = stating.join(said, on="source_row", how="semi").group_by("source_row").len("money_lines")
+    said = said.join(in_money.filter(pl.col("money_lines") == 1), on="source_row")
+    if not said.height:
+        return lines.with_columns(**nothing)
+    places = lines.select("source_row").join(said, on="source_row", how="left", maintain_order="left")
+    joined = lines.with_columns(places.select("said_unit", "said").iter_columns())
     rate = pl.col("cost_billed") / pl.when((pl.col("said") != 0) & (pl.col("cost_billed") != 0)).then(pl.col("said"))
     return joined.with_columns(
         restated=rate.is_not_null(),
         credit_rate=pl.coalesce("credit_rate", rate),
         credit_unit=pl.coalesce("credit_unit", pl.when(rate.is_not_null()).then(pl.col("said_unit"))),
-    ).drop("said_unit", "said", "said_n", "money_lines")
+    ).drop("said_unit", "said")

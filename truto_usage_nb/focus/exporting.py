@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 import polars as pl
 
 from truto_usage_nb.errors import FrameError, tell
-from truto_usage_nb.focus.charges import charge_rows, unpriced_rows
+from truto_usage_nb.focus.charges import aside_rows, unpriced_rows, used_rows
 from truto_usage_nb.focus.checking import violations
 from truto_usage_nb.focus.finishing import finished
 from truto_usage_nb.focus.kinds import by_kind
@@ -15,30 +17,60 @@ from truto_usage_nb.focus.options import Options
 from truto_usage_nb.focus.pairing import Pairs, pair
 from truto_usage_nb.focus.periods import in_billing_periods, with_charge_period
 from truto_usage_nb.focus.purchases import purchase_rows, with_seats
-from truto_usage_nb.focus.reading import Reading, read
+from truto_usage_nb.focus.reading import LINE, ROW, Reading, read
 from truto_usage_nb.format import number
 from truto_usage_nb.native import Native
 
 __all__ = ["export"]
 
 
+SLICE = 2**16
+"""So many rows are made at a time: wide rows of a whole export would take many times the room of what comes out."""
+
+
 def export(native: Native, options: Options, result: Any = None) -> pl.DataFrame:
     """Make the rows, check every one of them, and say once what was chosen and what was left out."""
     reading = read(native, options, result)
     pairs = pair(reading, options)
-    rows = charge_rows(by_kind(pairs.money))
     currencies = _currencies(reading.money, options)
-    parts = [rows]
-    if options.unpriced == "zero":
-        parts.append(unpriced_rows(reading, pairs, currencies))
-    rows = with_charge_period(pl.concat(parts, how="diagonal_relaxed"))
-    bought = purchase_rows(options, _accounts(reading))
-    rows = pl.concat([rows, bought], how="diagonal_relaxed") if bought.height else rows
-    rows = with_seats(in_billing_periods(rows, options.billing_day), options)
-    table = finished(rows, options, reading)
+    rows = _rows(reading, pairs, currencies, options)
+    if options.seat_prices or options.events == "hour":  # sums over all of them
+        rows = iter([with_seats(pl.concat(rows, how="diagonal_relaxed"), options)])
+    table = pl.concat([finished(each, options, reading) for each in rows])
     _check(table, options.version)
     _tell([*reading.told, *_unpriced(reading, pairs, currencies, options), *_cut(table, options)])
     return table
+
+
+def _rows(reading: Reading, pairs: Pairs, currencies: pl.DataFrame, options: Options) -> Iterator[pl.DataFrame]:
+    """Give the rows a slice at a time: usage and purchases, then tax, then credits, then what the caller adds."""
+    for rows in chain(_charged(reading, pairs), _unpaid(reading, pairs, currencies, options)):
+        yield in_billing_periods(with_charge_period(rows), options.billing_day)
+    bought = purchase_rows(options, _accounts(reading))
+    if bought.height:
+        yield in_billing_periods(bought, options.billing_day)
+
+
+def _charged(reading: Reading, pairs: Pairs) -> Iterator[pl.DataFrame]:
+    for charges in _slices(pairs.money):
+        for part in _slices(by_kind(charges, reading.lines)):
+            yield used_rows(part, reading.lines)
+    for name in ("tax", "credit"):
+        stated = reading.lines[f"cost_{name}"].gather(pairs.money[LINE]).fill_null(0) != 0
+        if stated.any():
+            for charges in _slices(pairs.money.filter(stated)):
+                yield aside_rows(charges, name, reading.lines)
+
+
+def _unpaid(reading: Reading, pairs: Pairs, currencies: pl.DataFrame, options: Options) -> Iterator[pl.DataFrame]:
+    if options.unpriced == "zero":
+        for left in _slices(pairs.left.sort(ROW, "kind")):
+            yield unpriced_rows(left, currencies, reading.lines)
+
+
+def _slices(rows: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    """The rows, so many at a time; an empty slice of none."""
+    return rows.iter_slices(SLICE) if rows.height else iter([rows])
 
 
 def _currencies(money: pl.DataFrame, options: Options) -> pl.DataFrame:
@@ -51,9 +83,9 @@ def _currencies(money: pl.DataFrame, options: Options) -> pl.DataFrame:
 
 
 def _accounts(reading: Reading) -> pl.DataFrame:
-    who = ("integrated_account_id", "integration", "organization_id", "organization_name")
-    both = pl.concat([reading.money.select(who), reading.tokens.select(who)], how="vertical_relaxed")
-    return both.unique("integrated_account_id", keep="first", maintain_order=True)
+    who = reading.lines.select("integrated_account_id", "integration", "organization_id", "organization_name")
+    both = [who[side[LINE]].unique("integrated_account_id", keep="first") for side in (reading.money, reading.tokens)]
+    return pl.concat(both).unique("integrated_account_id", keep="first", maintain_order=True)
 
 
 def _check(table: pl.DataFrame, version: str) -> None:
@@ -70,7 +102,7 @@ def _check(table: pl.DataFrame, version: str) -> None:
 
 def _unpriced(reading: Reading, pairs: Pairs, currencies: pl.DataFrame, options: Options) -> list[str]:
     """Say whose tokens have no price, and whether they are written at 0 or left out."""
-    left = pairs.left.join(reading.tokens.select("source_row", "integrated_account_id"), on="source_row")
+    left = pairs.left.with_columns(reading.lines["integrated_account_id"].gather(pairs.left[LINE]))
     if options.unpriced == "zero":
         nowhere = left.join(currencies, on="integrated_account_id", how="anti")
         written = left.join(currencies, on="integrated_account_id", how="semi")

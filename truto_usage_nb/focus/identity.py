@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import polars as pl
@@ -81,18 +82,30 @@ def _digest(mail: str) -> str:
 
 
 def tags_and_resources(rows: pl.DataFrame, options: Options) -> dict[str, pl.Series]:
-    """The caller's columns as Tags, and a record's resources, both as JSON."""
+    """The caller's columns as Tags, and a record's resources, both as JSON, written once for each that is alike."""
     found = {}
     if options.tags:
-        values = zip(*(rows[tag_column(name)].to_list() for name in options.tags), strict=True)
-        texts = [
-            _json({k: _plain(v) for k, v in zip(options.tags, each, strict=True) if v is not None}) for each in values
-        ]
-        found["Tags"] = pl.Series("Tags", texts, dtype=pl.String)
+        columns = [tag_column(name) for name in options.tags]
+        found["Tags"] = _once_each(rows.select(columns), "Tags", lambda each: _tags(options.tags, each))
     if "resources" in rows.columns:
-        texts = [_json({"resources": each} if each else None) for each in rows["resources"].to_list()]
-        found["x_Resources"] = pl.Series("x_Resources", texts, dtype=pl.String)
+        found["x_Resources"] = _once_each(rows.select("resources"), "x_Resources", lambda each: _resources(each[0]))
     return found
+
+
+def _once_each(rows: pl.DataFrame, name: str, write: Callable[[tuple[Any, ...]], str | None]) -> pl.Series:
+    """Write each different row once: most are alike, and Python writes them one by one."""
+    key = rows.select(pl.struct(pl.all()).struct.json_encode()).to_series().alias("key")
+    first = key.to_frame().with_row_index("at").group_by("key").agg(pl.col("at").first())
+    texts = pl.Series(name, [write(each) for each in rows[first["at"]].iter_rows()], dtype=pl.String)
+    return key.to_frame().join(first.with_columns(texts), on="key", how="left", maintain_order="left")[name]
+
+
+def _tags(names: Sequence[str], values: tuple[Any, ...]) -> str | None:
+    return _json({name: _plain(value) for name, value in zip(names, values, strict=True) if value is not None})
+
+
+def _resources(value: Any) -> str | None:
+    return _json({"resources": value} if value else None)
 
 
 def _plain(value: Any) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 
 import polars as pl
 
@@ -27,8 +26,11 @@ def with_charge_period(rows: pl.DataFrame) -> pl.DataFrame:
 
 def period_bounds(days: Mapping[str, int], moment: str) -> tuple[pl.Expr, pl.Expr]:
     """Give the billing period that holds an instant: the calendar month, or from an account's billing day on."""
+    if not days:
+        month = pl.col(moment).dt.truncate("1mo")
+        return month, month.dt.offset_by("1mo")
     account = pl.col("integrated_account_id")
-    day = account.replace_strict(dict(days), default=1, return_dtype=pl.Int64) if days else pl.lit(1, dtype=pl.Int64)
+    day = account.replace_strict(dict(days), default=1, return_dtype=pl.Int64)
     shift = pl.concat_str((day - 1).cast(pl.String), pl.lit("d"))
     begin = pl.col(moment).dt.offset_by(pl.concat_str(pl.lit("-"), shift)).dt.truncate("1mo")
     return begin.dt.offset_by(shift), begin.dt.offset_by("1mo").dt.offset_by(shift)
@@ -36,13 +38,16 @@ def period_bounds(days: Mapping[str, int], moment: str) -> tuple[pl.Expr, pl.Exp
 
 def in_billing_periods(rows: pl.DataFrame, days: Mapping[str, int]) -> pl.DataFrame:
     """Add `period_start` and `period_end`, and cut a row that reaches into the next period in proportion to time."""
+    start, end = period_bounds(days, "charge_start")
+    over = pl.col("charge_end") > pl.col("period_end")
+    rows = rows.with_columns(period_start=start, period_end=end)
+    if not rows.select(over.any()).item():
+        return rows.with_columns(charge_end=pl.min_horizontal("charge_end", "period_end"), prorated=pl.lit(value=False))
     rows = rows.with_row_index("__whole")
     done: list[pl.DataFrame] = []
     rest = rows
     while rest.height or not done:
-        start, end = period_bounds(days, "charge_start")
         rest = rest.with_columns(period_start=start, period_end=end)
-        over = pl.col("charge_end") > pl.col("period_end")
         done.append(rest.with_columns(charge_end=pl.min_horizontal("charge_end", "period_end"), over=over))
         rest = rest.filter(over).with_columns(charge_start=pl.col("period_end"))
     cut = pl.concat(done, how="diagonal_relaxed").sort("__whole", "charge_start", maintain_order=True)
@@ -52,8 +57,3 @@ def in_billing_periods(rows: pl.DataFrame, days: Mapping[str, int]) -> pl.DataFr
     parts = split(parts.with_columns(pl.col("__time").cast(pl.Float64)), _PARTS, "__whole", "__time")
     together = pl.concat([whole, parts], how="diagonal_relaxed").sort("__whole", "charge_start", maintain_order=True)
     return together.drop([name for name in ("__whole", "__time", "over") if name in together.columns])
-
-
-def instant(value: datetime | None) -> pl.Expr:
-    """A moment as a column."""
-    return pl.lit(value).cast(pl.Datetime("us", "UTC"))

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import narwhals.stable.v2 as nw
 import polars as pl
 
 from truto_usage_nb import schema
@@ -20,17 +21,30 @@ from truto_usage_nb.costs.guard import checked
 from truto_usage_nb.costs.lines import cost_lines
 from truto_usage_nb.costs.matching import KEY, keyed
 from truto_usage_nb.costs.records import within_period
-from truto_usage_nb.costs.tokens import KINDS, TOKEN_COLUMNS
-from truto_usage_nb.focus.amounts import AMOUNT, exact
+from truto_usage_nb.costs.tokens import KINDS, TOKEN_COLUMNS, with_tokens
+from truto_usage_nb.focus.amounts import exact
 from truto_usage_nb.focus.credits import with_credit_rates, with_restatements
 from truto_usage_nb.focus.options import Options, known_accounts, tag_column
 from truto_usage_nb.focus.refusing import ROW, refuse_what_cannot_be_exported
 from truto_usage_nb.focus.searches import with_searches
 from truto_usage_nb.native import Native, collect, enter, require
 
-__all__ = ["AMOUNTS", "KEY", "ROW", "Reading", "read"]
+__all__ = ["LINE", "ROW", "SAID", "Reading", "read"]
 
-AMOUNTS = ("billed", "list", "contracted", "tax", "credit")
+LINE = "line"
+"""A line's position: what a row of FOCUS gathers its words by."""
+_OWN = (
+    "integrated_account_id", "currency", "covered", "metric_name", "usage_quantity", "usage_unit", "start_date",
+)  # fmt: skip
+"""What tells where a charge's money and tokens belong."""
+SAID = frozenset({
+    ROW, "id", "integrated_account_id", "integration", "report_type", "organization_id", "organization_name",
+    "product_id", "product_name", "metric_name", "model_id", "model_provider", "surface", "user_id", "user_email",
+    "resources", "resources_id", "resources_name", "resources_workspace_id", "resources_workspace_name",
+    "start_date", "end_date", "usage_quantity", "usage_unit", "service_tier", "speed", "context_window",
+    "covered", "cost_flag", "credit_rate", "credit_unit", "restated",
+})  # fmt: skip
+"""What a row of FOCUS may say of its line."""
 _DTYPES: dict[str, Any] = {
     "String": pl.String, "JSON": pl.String, "Int64": pl.Int64, "Float64": pl.Float64, "Boolean": pl.Boolean,
     "Datetime": pl.Datetime("us", "UTC"),
@@ -51,11 +65,15 @@ _FILLED = dict.fromkeys(
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Hold the two sides. `money`: a row per record and currency that states a bill, with its exact amounts (`billed`,
-    `list`, `contracted`, `tax`, `credit`) and its own tokens by kind; `tokens`: a row per record that states tokens and
-    no bill. Both have KEY. `told`: what was chosen or left out. `settled` and `fetched` come from a UsageResult.
+    """Hold what an export reads, narrow, for there may be millions of it.
+
+    `lines`: a row per record and currency, with every column that a row of FOCUS may say and the cost rule's amounts.
+    `money` and `tokens` point into it (`line`): a row per line that states a bill, with its exact `billed` and its own
+    tokens by kind; a row per record that states tokens and no bill. Both have `key`, a number for where tokens meet
+    money. `told`: what was chosen or left out. `settled` and `fetched` come from a UsageResult.
     """
 
+    lines: pl.DataFrame
     money: pl.DataFrame
     tokens: pl.DataFrame
     told: list[str] = field(default_factory=list)
@@ -72,13 +90,14 @@ def read(native: Native, options: Options, result: Any = None) -> Reading:
     records = with_credit_rates(records, options)
     held, told = within_period(enter(records), options.choices.get("overhang"))
     held, counted = checked(held, lambda records, bin: _digest(records, options, bin), options.choices)
-    keys = keyed(counted).rename({"dim_0": ROW})
     lines = _lines(collect(held.frame), options)
     refuse_what_cannot_be_exported(lines)
-    money = with_searches(_money(lines, keys, options), lines)
-    tokens = _tokens(lines, keys, money, options)
+    counts = _counts(lines, counted, options)
+    money = with_searches(_money(lines, counts, options), lines)
+    tokens = _tokens(counts, money, options)
     told = [*told, *counted.told, *_credits(lines, options), *_left_out(lines, money, tokens)]
-    return Reading(money, tokens, told, dict(getattr(result, "settled_until", {})), getattr(result, "fetched_at", None))
+    settled, fetched = dict(getattr(result, "settled_until", {})), getattr(result, "fetched_at", None)
+    return Reading(lines, money, tokens, told, settled, fetched)
 
 
 def _documented(records: pl.DataFrame, options: Options) -> pl.DataFrame:
@@ -101,26 +120,19 @@ def _typed(records: pl.DataFrame, name: str, dtype: Any) -> pl.Expr:
 
 def _digest(records: Native, options: Options, bin: int) -> Digest:
     said, currency = Said.of(options.choices), options.choices.get("billing_currency")
-    return digest(records, (ROW,), bin=bin, kinds=True, billing_currency=currency, said=said)
+    return digest(records, (), bin=bin, kinds=True, billing_currency=currency, said=said, members=ROW)
 
 
 def _lines(records: pl.DataFrame, options: Options) -> pl.DataFrame:
-    """The cost rule's lines, with exact amounts."""
+    """The cost rule's lines, as far as an export reads them."""
     lines: pl.DataFrame = cost_lines(
         records,
         billing_currency=options.choices.get("billing_currency"),
         total_means=options.choices.get("total_means"),
         positive_credits=Said.of(options.choices).positive_credits,
     )
-    lines = lines.with_columns(
-        billed=pl.col("cost_billed"),
-        list=pl.col("cost_list"),
-        contracted=pl.col("cost_list") - pl.col("cost_discount").fill_null(0.0),
-        tax=pl.col("cost_tax"),
-        credit=pl.col("cost_credit"),
-    )
-    lines = lines.with_columns(exact(lines[name]) for name in AMOUNTS)
-    return with_restatements(lines.with_columns(currency=pl.col("cost_currency"), covered=_covered()))
+    lines = with_restatements(lines.with_columns(currency=pl.col("cost_currency"), covered=_covered()))
+    return lines.with_row_index(LINE)
 
 
 def _covered() -> pl.Expr:
@@ -130,46 +142,63 @@ def _covered() -> pl.Expr:
     return (pl.col("charges_included").fill_null(0) != 0) & silent & pl.col("cost_billed").is_not_null()
 
 
-def _money(lines: pl.DataFrame, keys: pl.DataFrame, options: Options) -> pl.DataFrame:
+def _counts(lines: pl.DataFrame, counted: Digest, options: Options) -> pl.DataFrame:
+    """Give each line its key, whether its money and its tokens count, and its tokens by kind; `unkind` have no kind.
+
+    A line with neither, or whose record was left out, has no row.
+    """
+    keys = keyed(counted).with_columns(key=pl.struct(KEY).rank("dense"))
+    whole = pl.sum_horizontal("tokens", "covered_tokens")
+    keys = keys.select(ROW, "currency", "key", pays=pl.col("money_n") > 0, counts=whole != 0)
+    keys = keys.filter(pl.col("pays") | pl.col("counts")).explode(ROW)
+    said = Said.of(options.choices).input_includes_cache
+    stated: Any = with_tokens(nw.from_native(lines.lazy()), said, kinds=True).to_native()
+    each = {kind: pl.col(f"__{kind}") for kind in KINDS} | {"unkind": pl.col("__tokens")}
+    figures = {name: pl.when("counts").then(column.fill_null(0)).otherwise(0) for name, column in each.items()}
+    found: pl.DataFrame = (
+        stated.select(LINE, ROW, "currency", *(f"__{kind}" for kind in (*KINDS, "tokens")), bills=_bills())
+        .join(keys.lazy(), on=[ROW, "currency"], how="inner", nulls_equal=True, maintain_order="left")
+        .select(
+            LINE, ROW, "key", "pays", "bills", **{name: column.cast(pl.Float64) for name, column in figures.items()}
+        )
+        .with_columns(unkind=pl.col("unkind") - pl.sum_horizontal(*KINDS))
+        .collect()
+    )
+    return found
+
+
+def _bills() -> pl.Expr:
+    return pl.col("cost_billed").is_not_null()
+
+
+def _money(lines: pl.DataFrame, counts: pl.DataFrame, options: Options) -> pl.DataFrame:
     """The lines whose money counts, with their own tokens."""
-    counts = keys.filter(pl.col("money_n") > 0)
-    money = lines.join(_stated(counts), on=[ROW, "currency"], how="inner", nulls_equal=True)
-    money = money.filter(pl.col("billed").is_not_null())
+    money = counts.filter("pays", "bills").drop("pays", "bills")
+    money = money.with_columns(lines.select(*_OWN, billed="cost_billed")[money[LINE]].iter_columns())
     seated = pl.col("integrated_account_id").is_in(sorted(options.seated))
-    money = money.with_columns(pl.when(~seated).then(pl.col(k)).otherwise(0.0).alias(k) for k in (*KINDS, "unkind"))
-    return money.with_row_index("money_row").with_columns(pl.col("money_row").cast(pl.Int64))
+    if options.seated:
+        money = money.with_columns(pl.when(~seated).then(k).otherwise(0.0).alias(k) for k in (*KINDS, "unkind"))
+    return money.with_columns(exact(money["billed"])).with_row_index("money_row")
 
 
-def _stated(keys: pl.DataFrame) -> pl.DataFrame:
-    """A row per record and currency: its key, and its tokens by kind, charged or covered; `unkind` have no kind."""
-    every = {kind: (pl.col(kind) + pl.col(f"covered_{kind}")).fill_null(0).cast(pl.Float64) for kind in KINDS}
-    whole = (pl.col("tokens") + pl.col("covered_tokens")).fill_null(0).cast(pl.Float64)
-    rows = keys.select(ROW, "currency", *(c for c in KEY if c != "integrated_account_id"), unkind=whole, **every)
-    return rows.with_columns(unkind=pl.col("unkind") - pl.sum_horizontal(*KINDS))
-
-
-def _tokens(lines: pl.DataFrame, keys: pl.DataFrame, money: pl.DataFrame, options: Options) -> pl.DataFrame:
+def _tokens(counts: pl.DataFrame, money: pl.DataFrame, options: Options) -> pl.DataFrame:
     """The records whose tokens count and whose money, if any, did not pay for them."""
     seated = pl.col("integrated_account_id").is_in(sorted(options.seated))
-    rest = keys.join(money.filter(~seated).select(ROW), on=ROW, how="anti")
-    some = _stated(rest).filter(pl.sum_horizontal(*KINDS, "unkind") != 0).drop("currency")
-    first = lines.unique(ROW, keep="first", maintain_order=True)
-    return first.join(some, on=ROW, how="inner").with_columns(
-        pl.lit(None, dtype=AMOUNT).alias(name) for name in AMOUNTS
-    )
+    some = counts.drop("pays", "bills").filter(pl.sum_horizontal(*KINDS, "unkind") != 0)
+    return some.join(money.filter(~seated).select(ROW), on=ROW, how="anti", maintain_order="left")
 
 
 def _left_out(lines: pl.DataFrame, money: pl.DataFrame, tokens: pl.DataFrame) -> list[str]:
     """Say what states no money and no tokens that count, and what a vendor only estimates."""
     told = []
-    estimates = lines.filter(pl.col("cost_vendor_estimate").is_not_null())
+    estimates = lines.select(ROW, "cost_vendor_estimate").drop_nulls("cost_vendor_estimate")
     if estimates.height:
         told.append(f"left out: {_records(estimates.height)} with a vendor's estimate of what another view bills")
     seen = pl.concat([money.select(ROW), tokens.select(ROW), estimates.select(ROW)])
     without = (pl.col("charges_count").fill_null(0) == 0) & ~pl.any_horizontal(
         pl.col(name).fill_null(0) != 0 for name in TOKEN_COLUMNS
     )
-    silent = lines.filter(without).join(seen, on=ROW, how="anti").height
+    silent = lines.select(ROW, without.alias("without")).filter("without").join(seen, on=ROW, how="anti").height
     if silent:
         told.append(f"left out: {_records(silent)} with neither money nor tokens, which FOCUS has no place for")
     return told
@@ -177,7 +206,7 @@ def _left_out(lines: pl.DataFrame, money: pl.DataFrame, tokens: pl.DataFrame) ->
 
 def _credits(lines: pl.DataFrame, options: Options) -> list[str]:
     """Say how positive credits were read: no source tells a reduction from the correction of a credit."""
-    count = lines.filter(pl.col("charges_credit") > 0).height
+    count = int((lines["charges_credit"] > 0).sum())
     if not count:
         return []
     if Said.of(options.choices).positive_credits == "as_stated":

@@ -14,10 +14,18 @@ ROW = "source_row"
 """A record's position in the frame: what its rows are known by."""
 
 
+_READ = (
+    ROW, "id", "integrated_account_id", "start_date", "end_date", "cost_currency", "cost_billed", "cost_flag",
+    "cost_vendor_estimate",
+)  # fmt: skip
+
+
 def refuse_what_cannot_be_exported(lines: pl.DataFrame) -> None:
     """Refuse money without a currency that a bank knows, without dates, or of an unknown vendor. Raises FrameError."""
     _integrations(lines)
-    charged = lines.filter(pl.col("cost_currency").is_not_null() & pl.col("cost_vendor_estimate").is_null())
+    charged = lines.select(_READ).filter(
+        pl.col("cost_currency").is_not_null() & pl.col("cost_vendor_estimate").is_null()
+    )
     _virtual(charged)
     _unstated(charged)
     _dual(charged)
@@ -33,15 +41,16 @@ def _first(rows: pl.DataFrame) -> str:
 
 
 def _integrations(lines: pl.DataFrame) -> None:
-    unknown = lines.filter(~pl.col("integration").is_in(sorted(SERVICES)).fill_null(value=False))
+    accounts = lines.select("integrated_account_id", "integration")
+    unknown = accounts.filter(~pl.col("integration").is_in(sorted(SERVICES)).fill_null(value=False))
     if unknown.height:
         raise FrameError(
             f"{_accounts(unknown)}: the integration {unknown['integration'][0]!r} has no place in FOCUS. "
             f"Allowed: {', '.join(sorted(SERVICES))}."
         )
-    nameless = lines.filter(pl.col("integrated_account_id").is_null())
-    if nameless.height:
-        raise FrameError(f"{nameless.height:,} records have no integrated_account_id, which every FOCUS row needs.")
+    nameless = accounts["integrated_account_id"].null_count()
+    if nameless:
+        raise FrameError(f"{nameless:,} records have no integrated_account_id, which every FOCUS row needs.")
 
 
 def restated() -> pl.Expr:
@@ -51,6 +60,8 @@ def restated() -> pl.Expr:
 
 def _virtual(charged: pl.DataFrame) -> None:
     names = [c for c in charged["cost_currency"].unique().to_list() if is_virtual(c)]
+    if not names:
+        return
     found = charged.filter(pl.col("cost_currency").is_in(names) & ~restated())
     if found.height:
         unit = found["cost_currency"][0]
@@ -73,6 +84,8 @@ def _unstated(charged: pl.DataFrame) -> None:
 
 def _dual(charged: pl.DataFrame) -> None:
     dual = pl.col("cost_flag").fill_null("").str.contains("dual_currency", literal=True)
+    if not charged.select(dual.any()).item():
+        return
     found = charged.filter(dual & ~restated())
     if found.height:
         both = " and ".join(sorted(set(found["cost_currency"])))

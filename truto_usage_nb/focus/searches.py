@@ -6,15 +6,16 @@ import polars as pl
 
 from truto_usage_nb.focus.amounts import exact, split
 
-__all__ = ["is_search", "with_searches"]
+__all__ = ["named", "with_searches"]
 
 _DAY = ["integrated_account_id", "__day"]
 _COUNT = "usage_tools_web_search_count"
 
 
-def is_search() -> pl.Expr:
-    """Whether a charge is for web searches, by its metric's name."""
-    return pl.col("metric_name").str.to_lowercase().str.contains(r"web[ _]search").fill_null(value=False)
+def named(names: pl.Series, pattern: str) -> list[str]:
+    """Give the metrics whose name says a thing, of which there are few however many charges there are."""
+    known = names.unique().drop_nulls()
+    return known.filter(known.str.to_lowercase().str.contains(pattern)).to_list()
 
 
 def with_searches(money: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
@@ -22,14 +23,16 @@ def with_searches(money: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
 
     Only where one view of one query counts the account's searches of the day: two would count them twice.
     """
-    if not money.select(is_search().any()).item() or _COUNT not in lines.columns:
+    searches = named(money["metric_name"], r"web[ _]search")
+    if not searches or _COUNT not in lines.columns:
         return money
     day = pl.col("start_date").dt.date().alias("__day")
-    counted = lines.filter((pl.col(_COUNT) > 0) & (pl.col("charges_count").fill_null(0) == 0)).with_columns(day)
+    counted = lines.select("integrated_account_id", "start_date", "report_type", "query_id", "charges_count", _COUNT)
+    counted = counted.filter((pl.col(_COUNT) > 0) & (pl.col("charges_count").fill_null(0) == 0)).with_columns(day)
     views = pl.struct("report_type", "query_id").n_unique()
     counts = counted.group_by(_DAY).agg(pl.col(_COUNT).sum().alias("__count"), views.alias("__views"))
     counts = counts.filter(pl.col("__views") == 1)
-    free = is_search() & (pl.col("usage_quantity").fill_null(0) == 0) & (pl.col("billed") > 0)
+    free = pl.col("metric_name").is_in(searches) & (pl.col("usage_quantity").fill_null(0) == 0) & (pl.col("billed") > 0)
     asked = money.filter(free).with_columns(day).join(counts, on=_DAY, how="inner")
     if not asked.height:
         return money

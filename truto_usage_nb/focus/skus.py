@@ -70,9 +70,12 @@ def price_details(rows: pl.DataFrame) -> pl.Series:
     """What a token's price depends on, as JSON; null for rows that are not of tokens."""
     columns = ("kind", "model_id", "x_TokenDirection", "x_TokenCacheAction", "x_CacheTtl", "x_ServiceTier")
     names = ("x_ModelId", *columns[2:])
-    combined = rows.select(*columns)
-    known: dict[tuple[str | None, ...], str | None] = {}
-    for each in combined.unique().iter_rows():
-        stated = {name: value for name, value in zip(names, each[1:], strict=True) if value is not None}
-        known[each] = json.dumps(stated, ensure_ascii=False) if each[0] is not None and stated else None
-    return pl.Series("SkuPriceDetails", [known[each] for each in combined.iter_rows()], dtype=pl.String)
+    combined = rows.select(pl.lit(None, dtype=pl.String).alias(c) if rows.schema[c] == pl.Null else c for c in columns)
+    known = combined.unique()
+    texts = []
+    for kind, *words in known.iter_rows():
+        stated = {name: value for name, value in zip(names, words, strict=True) if value is not None}
+        texts.append(json.dumps(stated, ensure_ascii=False) if kind is not None and stated else None)
+    known = known.with_columns(pl.Series("SkuPriceDetails", texts, dtype=pl.String))
+    found = combined.join(known, on=list(columns), how="left", nulls_equal=True, maintain_order="left")
+    return found["SkuPriceDetails"]
