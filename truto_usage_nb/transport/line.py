@@ -24,6 +24,8 @@ from truto_usage_nb.transport.surroundings import certificates, check_proxies, p
 __all__ = ["Answer", "Line", "Settings"]
 
 _KEEPALIVE_SECONDS = 15.0
+_POOL_CONNECTIONS = 8
+"""The most connections of one pool: httpcore looks through all of them at every request, so many cost much each."""
 _HEADERS = {
     "Accept": "application/json, application/x-ndjson", "Accept-Encoding": CODINGS, "User-Agent": "truto-usage-nb",
 }  # fmt: skip
@@ -61,9 +63,9 @@ class Line:
     def __init__(self, settings: Settings, on_close: Callable[[], object]) -> None:
         self.slots = asyncio.Semaphore(settings.concurrency)
         self._settings = settings
-        self._client = _client(settings)
+        self._pools = [_Pool(_client(settings))]
         self._limits: dict[str | None, AccountLimit] = {}
-        self._life = _life(self._client, on_close)
+        self._life = _life(self._pools, on_close)
 
     async def open(self) -> None:
         """Bind the connections to the running loop: `asyncio.run` closes them when it ends."""
@@ -83,12 +85,14 @@ class Line:
         """Try once; gives the answer, whatever its status, or the error of a request that did not come to one."""
         if sum(len(name) + len(value) for name, value in params) > _LONGEST_ADDRESS:
             return _unaskable(params)
+        pool = self._least_busy()
         try:
-            request = self._client.build_request("GET", path, params=list(params))
+            request = pool.client.build_request("GET", path, params=list(params))
         except (httpx.InvalidURL, UnicodeError):  # too long, or half of a surrogate pair
             return _unaskable(params)
+        pool.under_way += 1
         try:
-            response = await self._client.send(request, stream=True)
+            response = await pool.client.send(request, stream=True)
             try:
                 content = await read_body(response, self._settings.max_body_bytes)
             finally:
@@ -105,16 +109,35 @@ class Line:
                 return content
             headers = {**response.headers, **response.extensions.get(_SET_ASIDE, {})}
             return Answer(response.status_code, headers, content)
+        finally:
+            pool.under_way -= 1
         return problem
 
+    def _least_busy(self) -> _Pool:
+        """Give the pool with the fewest requests under way, a new one where all are full: a transport has one."""
+        found = min(self._pools, key=lambda pool: pool.under_way)
+        if found.under_way >= _POOL_CONNECTIONS and self._settings.transport is None:
+            found = _Pool(_client(self._settings))
+            self._pools.append(found)
+        return found
 
-async def _life(client: httpx.AsyncClient, on_close: Callable[[], object]) -> AsyncGenerator[None, None]:
+
+@dataclass(slots=True)
+class _Pool:
+    """Hold a client with connections of its own, and how many requests are under way on them."""
+
+    client: httpx.AsyncClient
+    under_way: int = 0
+
+
+async def _life(pools: list[_Pool], on_close: Callable[[], object]) -> AsyncGenerator[None, None]:
     """Live as long as the loop: a loop that shuts down closes the generators that were started in it."""
     try:
         yield
     finally:
         on_close()
-        await client.aclose()
+        for pool in pools:
+            await pool.client.aclose()
 
 
 def _client(settings: Settings) -> httpx.AsyncClient:
@@ -123,7 +146,7 @@ def _client(settings: Settings) -> httpx.AsyncClient:
     verify = certificates() if encrypted else False  # where nothing is encrypted nothing is verified
     if encrypted and settings.transport is None:
         check_proxies()
-    most = settings.concurrency
+    most = settings.concurrency if settings.transport is not None else min(settings.concurrency, _POOL_CONNECTIONS)
     try:
         return httpx.AsyncClient(
             base_url=settings.base_url,
