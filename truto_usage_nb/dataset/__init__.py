@@ -10,6 +10,7 @@ windows     which windows are due: missing, or not final when they were fetched
 views       the questions a scan asks, and their windows
 walking     one window, page by page
 scanning    all windows side by side
+answers     what windows returned, and what of it counts
 viewing     the lazy frame over what is committed
 writing     Parquet, all files of one schema
 disk        how files come and go

@@ -7,7 +7,7 @@ from pathlib import Path as File
 import polars as pl
 
 from truto_usage_nb.dataset.disk import is_left_over
-from truto_usage_nb.dataset.journal import JOURNAL, Held, Journal
+from truto_usage_nb.dataset.journal import JOURNAL, RECORDS, Journal, Part, place_of
 from truto_usage_nb.dataset.naming import stored
 from truto_usage_nb.dataset.writing import KEY, UNREADABLE, rows_of, types_in
 from truto_usage_nb.errors import DatasetError
@@ -44,10 +44,10 @@ def _may_come_first(name: str) -> bool:
     return name == "lock" or is_left_over(name)
 
 
-def check_files(journal: Journal, records: File) -> None:
+def check_files(journal: Journal, directory: File) -> None:
     """Check that every file is there and whole, and that there is no other."""
-    check_held(journal, records)
-    held = journal.files()
+    check_held(journal, directory)
+    held, records = journal.files(), directory / RECORDS
     there = {each.relative_to(records).as_posix() for each in records.rglob("*.parquet")}
     if unknown := sorted(there - held.keys()):
         raise DatasetError(
@@ -56,14 +56,14 @@ def check_files(journal: Journal, records: File) -> None:
         )
 
 
-def check_held(journal: Journal, records: File) -> None:
+def check_held(journal: Journal, directory: File) -> None:
     """Check that every file that the journal names is there and whole."""
     columns = stored(journal.types, journal.kept_as)
-    for file, window in journal.files().items():
-        _check_file(records / file, window, columns)
+    for file, part in journal.files().items():
+        _check_file(place_of(directory, file), part, columns)
 
 
-def _check_file(path: File, held: Held, columns: list[tuple[str, pl.DataType]]) -> None:
+def _check_file(path: File, held: Part, columns: list[tuple[str, pl.DataType]]) -> None:
     if not path.is_file():
         raise DatasetError(f"{path} is missing, with {held.records:,} records; {_REMEDY}")
     size = path.stat().st_size

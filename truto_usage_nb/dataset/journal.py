@@ -14,7 +14,7 @@ from functools import cache
 from hashlib import blake2b
 from itertools import pairwise
 from pathlib import Path as File
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import AfterValidator, Field, TypeAdapter
 
@@ -28,19 +28,23 @@ from truto_usage_nb.recall import Count, Moment, recalled
 from truto_usage_nb.writing import filling
 
 __all__ = [
+    "BESIDE",
     "JOURNAL",
     "PREPARED",
     "RECORDS",
     "Attempt",
     "Held",
     "Journal",
+    "Part",
+    "Reach",
     "Sent",
     "ViewName",
+    "place_of",
     "read_journal",
     "write_journal",
 ]
 
-JOURNAL, RECORDS, PREPARED = "journal.json", "records", "prepared"
+JOURNAL, RECORDS, BESIDE, PREPARED = "journal.json", "records", "beside", "prepared"
 _FORMAT = 1
 _REMEDY = "restore the directory from a copy, or scan into a new one"
 
@@ -62,6 +66,21 @@ Name = Annotated[str, AfterValidator(_file)]
 Sent = Annotated[str, AfterValidator(_object)]
 ViewName = Annotated[str, Field(pattern=r"^[0-9a-f]{8}$")]
 Attempt = Annotated[str, Field(pattern=r"^[0-9a-f]{12}$")]
+Reach = tuple[Moment, Moment]
+"""From the first start to the last end of some records."""
+
+
+def place_of(directory: File, name: str) -> File:
+    """Give the place of a file that the journal names."""
+    return directory / name if name.startswith(f"{BESIDE}/") else directory / RECORDS / name
+
+
+class Part(NamedTuple):
+    """Name a file of a window, and what it holds."""
+
+    file: str
+    records: int
+    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +89,9 @@ class Held:
 
     `view` says which query it answers, `query` is what was sent, as JSON. `fetched_at` is when its first page was
     asked for, `settled` that its figures were final by then. `file` (below `records`) is None where it has no records.
+
+    `strays` is how far the records reach that came with the window and do not start in it, or nobody knows where. Those
+    that count elsewhere, or nowhere, are kept in `beside`; until a scan has settled that (`pending`) all of them are.
     """
 
     view: ViewName
@@ -86,11 +108,28 @@ class Held:
     records: Count
     file: Name | None
     size: Count
+    strays: Reach | None = None
+    beside: Name | None = None
+    beside_records: Count = 0
+    beside_size: Count = 0
+    pending: bool = False
 
     @property
     def window(self) -> Period:
         """Give the window."""
         return Period(self.start, self.end)
+
+    @property
+    def shared(self) -> list[Reach]:
+        """Give how far those of its records reach that other windows may have as well."""
+        own = [] if self.beside is None else [(self.start, self.end)]
+        return own if self.strays is None else [*own, self.strays]
+
+    @property
+    def parts(self) -> list[Part]:
+        """Give its files, first the one whose records count."""
+        both = (self.file, self.records, self.size), (self.beside, self.beside_records, self.beside_size)
+        return [Part(file, records, size) for file, records, size in both if file is not None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,21 +153,19 @@ class Journal:
     kept_as: Mapping[str, str] | None = None
     prepared: str | None = None
 
-    def files(self) -> dict[str, Held]:
-        """Give each window that has records by its file."""
-        return {held.file: held for held in self.windows if held.file is not None}
+    def files(self) -> dict[str, Part]:
+        """Give every file that counts, or stands beside those that do, by its name."""
+        return {part.file: part for held in self.windows for part in held.parts}
 
     def of_view(self, view: str) -> list[Held]:
         """Give the windows of one view, oldest first."""
         return sorted((held for held in self.windows if held.view == view), key=lambda held: held.start)
 
-    def with_windows(self, new: Iterable[Held], retired: Iterable[Held]) -> Journal:
-        """Take in new windows in the place of others, whose files are to leave."""
-        gone = set(retired)
-        windows = (*(held for held in self.windows if held not in gone), *new)
-        staying = {held.file for held in windows}
-        leaving = (*self.leaving, *(held.file for held in gone if held.file is not None))
-        return replace(self, windows=windows, leaving=tuple(file for file in leaving if file not in staying))
+    def with_windows(self, windows: Iterable[Held]) -> Journal:
+        """Hold these windows; files that no window names any more are to leave."""
+        made = replace(self, windows=tuple(windows))
+        leaving = dict.fromkeys((*self.leaving, *self.files()))
+        return replace(made, leaving=tuple(file for file in leaving if file not in made.files()))
 
 
 def write_journal(journal: Journal, directory: File, disk: Disk) -> None:
@@ -159,6 +196,7 @@ _MOMENTS = ("start", "end", "fetched_at")
 
 def _written(held: Held) -> dict[str, Any]:
     said = asdict(held)
+    said["strays"] = None if held.strays is None else [each.isoformat() for each in held.strays]
     return said | {name: said[name].isoformat() for name in _MOMENTS}
 
 
@@ -176,7 +214,8 @@ def read_journal(directory: File) -> Journal:
         if type(version) is int and version == _FORMAT and said["hash"] == _hash(body):
             journal = _read(said["content"], body)
             _check_windows(journal)
-            check_own(directory, RECORDS, PREPARED, *(f"{RECORDS}/{name}" for name in _named(journal)))
+            places = (place_of(File(), name).as_posix() for name in _named(journal))
+            check_own(directory, RECORDS, BESIDE, PREPARED, *places)
             return journal
     except (ValueError, KeyError, TypeError, RecursionError) as problem:
         raise DatasetError(f"{path} is damaged ({_line(problem)}); {_REMEDY}") from None
@@ -225,10 +264,10 @@ def _named(journal: Journal) -> set[str]:
 
 def _check_windows(journal: Journal) -> None:
     """Refuse windows that would count a record twice, or a file that is to go and to stay."""
-    files = [held.file for held in journal.windows if held.file is not None]
+    files = [part.file for held in journal.windows for part in held.parts]
     if len(set(files)) < len(files) or set(files) & set(journal.leaving):
         raise ValueError("a file is named twice")
-    if any(held.start >= held.end or (held.file is None) != (held.records == 0) for held in journal.windows):
+    if any(held.start >= held.end or not _is_consistent(held) for held in journal.windows):
         raise ValueError("a window ends before it begins, or has records and no file, or a file and no records")
     for one, two in pairwise(sorted(journal.windows, key=lambda held: (held.view, held.start))):
         if one.view == two.view and one.end > two.start:
@@ -236,6 +275,13 @@ def _check_windows(journal: Journal) -> None:
     names = [name.casefold() for name, _ in stored(journal.types, journal.kept_as)]
     if journal.kept_as is not None and len({*names, *FOLDERS}) < len(names) + len(FOLDERS):
         raise ValueError("two columns have one name on disk, or one has the name of a folder")
+
+
+def _is_consistent(held: Held) -> bool:
+    if (held.file is None) != (held.records == 0) or (held.beside is None) != (held.beside_records == 0):
+        return False
+    placed = held.file is None or not held.file.startswith(f"{BESIDE}/")
+    return placed and (held.beside is None or held.beside.startswith(f"{BESIDE}/"))
 
 
 def _line(problem: object) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path as File
 import polars as pl
 
 from truto_usage_nb.dataset.checks import check_held, is_ours
-from truto_usage_nb.dataset.journal import PREPARED, RECORDS, Journal, read_journal
+from truto_usage_nb.dataset.journal import PREPARED, Journal, read_journal
 from truto_usage_nb.dataset.staging import PAGES
 from truto_usage_nb.dataset.viewing import view
 from truto_usage_nb.dataset.writing import KEY, UNREADABLE
@@ -45,7 +45,7 @@ def read_dataset(directory: File) -> pl.LazyFrame:
     for _ in range(_TIMES):
         try:
             _check(journal, directory)
-            return view(journal, directory / RECORDS, None, None).frame
+            return view(journal, directory, None, None).frame
         except DatasetError as problem:
             before, journal = journal, read_journal(directory)
             if before == journal:  # else a scan was at work meanwhile, and the files are those of its new journal
@@ -61,7 +61,7 @@ def _check(journal: Journal, directory: File) -> None:
         raise DatasetError(f"the columns of {directory} are being widened; wait for the scan to end, or scan again")
     if journal.prepared is not None and (directory / PREPARED / journal.prepared).exists():
         raise DatasetError(f"files of {directory} are on their way; wait for the scan to end, or scan again")
-    check_held(journal, directory / RECORDS)
+    check_held(journal, directory)
 
 
 def _explained(directory: File, problem: DatasetError) -> DatasetError:

@@ -18,11 +18,11 @@ import polars as pl
 from truto_usage_nb.dataset.checks import check_place
 from truto_usage_nb.dataset.disk import Disk, locked
 from truto_usage_nb.dataset.staging import Begun
-from truto_usage_nb.dataset.store import RECORDS, Store
+from truto_usage_nb.dataset.store import Store
 from truto_usage_nb.dataset.viewing import view
 from truto_usage_nb.dataset.views import Task, View, tasks_of, views_in, views_of
 from truto_usage_nb.dataset.walking import Walker, standard_types
-from truto_usage_nb.errors import PeriodError, UsageError, tell
+from truto_usage_nb.errors import PeriodError, UsageError, WriteError, tell
 from truto_usage_nb.frames import Types, merged, told_once
 from truto_usage_nb.jobs import (
     PARTIAL,
@@ -136,6 +136,7 @@ class _Call:
             walker = Walker(self.scanner.transport, store, tally, threads)
             outcomes = self._nothing_due(tasks) + await self._all(tasks, walker, tally) + self.lost
             await in_thread(self._publish, store, self._all_ready())
+            outcomes += await in_thread(self._settle, store)
             missing = gaps(outcomes)
             seen = await in_thread(self._view, store, overhang)
             raise_unless_told(outcomes, seen.frame, self.on_error)
@@ -160,7 +161,7 @@ class _Call:
 
     def _view(self, store: Store, overhang: str | None) -> Any:
         names = [each.name for each in self.views]
-        return view(store.journal, self.where / RECORDS, names, self.span, overhang)
+        return view(store.journal, self.where, names, self.span, overhang)
 
     async def _all(self, tasks: list[Task], walker: Walker, tally: Tally) -> list[Outcome]:
         """Run the windows side by side, as many at once as requests may be under way."""
@@ -200,6 +201,14 @@ class _Call:
             if self.ready and len(self.ready) * _SHARE >= len(store.journal.windows):
                 in_thread = asyncio.get_running_loop().run_in_executor
                 await in_thread(walker.threads, self._publish, store, self._all_ready())
+
+    def _settle(self, store: Store) -> list[Outcome]:
+        """Settle what windows share; where the disk refuses, that is told: a look at the dataset settles it anyway."""
+        try:
+            store.settle()
+        except WriteError as problem:
+            return [Outcome(self.views[0].job(), problem)]
+        return []
 
     def _all_ready(self) -> list[_Ready]:
         ready, self.ready = self.ready, []

@@ -21,7 +21,7 @@ from pydantic import Field, TypeAdapter
 
 from truto_usage_nb.dataset.disk import Disk, check_own
 from truto_usage_nb.dataset.fitting import Leaf, joined, whole_leaves
-from truto_usage_nb.dataset.journal import Attempt, Sent, ViewName
+from truto_usage_nb.dataset.journal import Attempt, Reach, Sent, ViewName
 from truto_usage_nb.dataset.types import read_names, read_types, write_names, write_types
 from truto_usage_nb.dataset.writing import UNREADABLE
 from truto_usage_nb.errors import DatasetError
@@ -77,11 +77,12 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class StagedPage:
-    """Hold a page that is committed: where, and how many records it keeps."""
+    """Hold a page that is committed: where, how many records it has, and how far those of other windows reach."""
 
     path: File
     mark: Mark
     records: int
+    strays: Reach | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +130,12 @@ class Begun:
         return sum(page.records for page in self.pages)
 
     @property
+    def strays(self) -> Reach | None:
+        """Tell how far the records of its pages reach that are of other windows, or of no time."""
+        found = [page.strays for page in self.pages if page.strays is not None]
+        return (min(first for first, _ in found), max(last for _, last in found)) if found else None
+
+    @property
     def partial(self) -> bool:
         """Tell whether the provider said of a page that it is incomplete."""
         return any(page.mark.partial for page in self.pages)
@@ -148,7 +155,9 @@ def _stamp(moment: datetime) -> str:
     return text.removesuffix("T000000") if not moment.microsecond else f"{text}.{moment.microsecond:06}"
 
 
-def stage(begun: Begun, mark: Mark, frame: pl.DataFrame, columns: Columns, disk: Disk) -> None:
+def stage(
+    begun: Begun, mark: Mark, frame: pl.DataFrame, columns: Columns, disk: Disk, *, strays: Reach | None = None
+) -> None:
     """Commit a page."""
     said = {
         "errand": {name: _plain(value) for name, value in asdict(begun.errand).items()},
@@ -156,6 +165,7 @@ def stage(begun: Begun, mark: Mark, frame: pl.DataFrame, columns: Columns, disk:
         "types": write_types(columns.types),
         "names": write_names(columns.names),
         "records": frame.height,
+        "strays": None if strays is None else [each.isoformat() for each in strays],
     }
     path = begun.folder / f"{mark.number:06}{_SUFFIX}"
 
@@ -164,7 +174,7 @@ def stage(begun: Begun, mark: Mark, frame: pl.DataFrame, columns: Columns, disk:
             frame.write_parquet(file, compression="lz4", metadata={_KEY: json.dumps(said)})
 
     disk.place(path, write)
-    begun.take_in(StagedPage(path, mark, frame.height), columns)
+    begun.take_in(StagedPage(path, mark, frame.height, strays), columns)
 
 
 def discard(begun: Begun, disk: Disk) -> None:
@@ -212,6 +222,7 @@ class _Said:
     types: list[Any]
     names: list[Any]
     records: Count
+    strays: Reach | None = None
 
 
 @cache
@@ -225,7 +236,7 @@ def _read(path: File) -> tuple[Errand, StagedPage, Columns]:
         if said.errand.start >= said.errand.end:
             raise ValueError("its window ends before it begins")
         columns = Columns(read_types(said.types), read_names(said.names))
-        return said.errand, StagedPage(path, said.mark, said.records), columns
+        return said.errand, StagedPage(path, said.mark, said.records, said.strays), columns
     except (*UNREADABLE, KeyError, TypeError, RecursionError) as problem:
         why = " ".join(str(problem).split())[:200]
         raise DatasetError(f"{path} is damaged ({why}); {_remedy(path.parent)}") from None

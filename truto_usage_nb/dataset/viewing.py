@@ -2,24 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path as File
 
 import polars as pl
 
-from truto_usage_nb.dataset.journal import Held, Journal
-from truto_usage_nb.dataset.naming import restoring, stored
+from truto_usage_nb.dataset.answers import (
+    JOB,
+    ROW,
+    Answer,
+    Rows,
+    dropped,
+    numbered,
+    opened,
+    repeated,
+    rows_of,
+    sifted,
+    within,
+    without,
+)
+from truto_usage_nb.dataset.journal import Held, Journal, place_of
 from truto_usage_nb.dataset.windows import overlaps
 from truto_usage_nb.frames import on_disk
-from truto_usage_nb.jobs import cut_to, dateless_told, overhang_told, prorated, repeats_told
+from truto_usage_nb.jobs import (
+    MORE_THAN_ASKED,
+    cut_to,
+    dateless_told,
+    outside_told,
+    overhang_told,
+    prorated,
+    repeats_told,
+)
 from truto_usage_nb.planning import Period
 from truto_usage_nb.schema import RECORD_KEY
 
 __all__ = ["Seen", "view"]
-
-_DATES = ("start_date", "end_date")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +50,7 @@ class Seen:
 
 
 def view(
-    journal: Journal, records: File, views: Sequence[str] | None, period: Period | None, overhang: str | None = None
+    journal: Journal, directory: File, views: Sequence[str] | None, period: Period | None, overhang: str | None = None
 ) -> Seen:
     """Look at the records of some views (None: all) in the order asked, window by window."""
     order = _every_view(journal) if views is None else views
@@ -39,12 +58,13 @@ def view(
         held
         for name in order
         for held in journal.of_view(name)
-        if held.file is not None and (period is None or overlaps(held.window, period))
+        if held.parts and (period is None or overlaps(held.window, period))
     ]
-    if period is not None and any(not isinstance(journal.types.get(name), pl.Datetime) for name in _DATES):
-        seen = _once(chosen, journal, records, None)
-        return Seen(seen.frame, (*seen.told, _UNCUT))
-    seen = _once(chosen, journal, records, period)
+    are_dates = all(isinstance(journal.types.get(name), pl.Datetime) for name in ("start_date", "end_date"))
+    if not are_dates:
+        seen = _once(chosen, journal, directory, None, are_dates=False)
+        return seen if period is None else Seen(seen.frame, (*seen.told, _UNCUT))
+    seen = _once(chosen, journal, directory, period, are_dates=True)
     if period is None:
         return seen
     keeps, marks = cut_to(period)
@@ -61,91 +81,85 @@ def _every_view(journal: Journal) -> list[str]:
 _UNCUT = "start_date or end_date is not among the columns as a date: the period is not cut out"
 
 
-def _opened(files: Sequence[Held], journal: Journal, records: File) -> pl.LazyFrame:
-    """Give files as a frame, its columns under their own names: on disk some have others."""
-    frame = pl.scan_parquet([records / str(each.file) for each in files], hive_partitioning=False, glob=False)
-    if stored(journal.types, journal.kept_as) == stored(journal.types, None):
-        return frame
-    return frame.select(restoring(journal.types, journal.kept_as))
+def _once(chosen: Sequence[Held], journal: Journal, directory: File, period: Period | None, *, are_dates: bool) -> Seen:
+    """Give the records of some windows, each once, and say what several of them state, and what nobody asked for."""
+    answers = [Answer(number, held.window, _answer(held, journal, directory)) for number, held in enumerate(chosen)]
+    gone, told = _foreign(chosen, answers, journal, period) if are_dates else ({}, [])
+    judged = _judged(chosen, answers, gone, period) if set(RECORD_KEY) <= set(journal.types) else None
+    if judged is not None:
+        from truto_usage_nb.costs.duplicates import billed_in_all
+
+        for (number,), rows in dropped(judged).partition_by(JOB, as_dict=True).items():
+            gone.setdefault(number, set()).update(rows[ROW])
+        told += repeats_told(judged, billed_in_all)
+    return Seen(_scanned(chosen, answers, gone, journal, directory), tuple(told))
+
+
+def _answer(held: Held, journal: Journal, directory: File) -> pl.LazyFrame:
+    return opened([place_of(directory, part.file) for part in held.parts], journal)
 
 
 def _scanned(
-    chosen: Sequence[Held], journal: Journal, records: File, repeats: Mapping[str, Collection[int]]
+    chosen: Sequence[Held], answers: Sequence[Answer], gone: Rows, journal: Journal, directory: File
 ) -> pl.LazyFrame:
+    """Set what stands of the windows below each other; those of which all does are read together."""
     if not chosen:
         return pl.DataFrame(schema={name: on_disk(dtype) for name, dtype in journal.types.items()}).lazy()
     frames = []
-    for filtered, group in groupby(chosen, key=lambda held: held.file in repeats):
-        for files in [[each] for each in group] if filtered else [list(group)]:
-            frame = _opened(files, journal, records)
-            if filtered:
-                frame = _without(frame, repeats[str(files[0].file)])
-            frames.append(frame)
+    for filtered, group in groupby(answers, key=lambda each: bool(gone.get(each.number))):
+        if filtered:
+            frames += [without(each.rows.with_row_index(ROW), gone[each.number]).drop(ROW) for each in group]
+        else:
+            parts = [part for each in group for part in chosen[each.number].parts]
+            frames.append(opened([place_of(directory, part.file) for part in parts], journal))
     return frames[0] if len(frames) == 1 else pl.concat(frames)
 
 
-_ROW, _FILE, _VIEW, _HASH = "__row", "__file", "__view", "__hash"
-_HASHED = pl.struct(RECORD_KEY).hash().alias(_HASH)
-
-
-def _without(frame: pl.LazyFrame, rows: Collection[int]) -> pl.LazyFrame:
-    gone = pl.Series(_ROW, list(rows), dtype=pl.UInt32).implode()
-    return frame.with_row_index(_ROW).filter(~pl.col(_ROW).is_in(gone)).drop(_ROW)
-
-
-def _once(chosen: Sequence[Held], journal: Journal, records: File, period: Period | None) -> Seen:
-    """Give the records of some windows, each once, and say what several views state."""
-    judged = _judged(chosen, journal, records, period) if set(RECORD_KEY) <= set(journal.types) else None
-    if judged is None:
-        return Seen(_scanned(chosen, journal, records, {}), ())
+def _foreign(
+    chosen: Sequence[Held], answers: Sequence[Answer], journal: Journal, period: Period | None
+) -> tuple[Rows, list[str]]:
+    """Give what does not stand of what windows brought of others' time, and say what nobody asked for."""
+    gone: Rows = {}
+    outside: list[pl.DataFrame] = []
+    for view in dict.fromkeys(held.view for held in chosen if held.strays is not None):
+        mine = [each for each in answers if chosen[each.number].view == view]
+        held = [period] if period is not None else [each.window for each in journal.of_view(view)]
+        found = sifted(mine, within(held))
+        gone |= found.gone
+        outside += [rows_of(answers[number], rows).collect() for number, rows in found.outside.items()]
+    if period is None or not outside:
+        return gone, []
     from truto_usage_nb.costs.duplicates import billed_in_all
-    from truto_usage_nb.repeats import VERDICT
 
-    gone = judged.filter(pl.col(VERDICT).is_in(["same", "restated"]))
-    repeats = {str(name): rows[_ROW].to_list() for (name,), rows in gone.partition_by(_FILE, as_dict=True).items()}
-    return Seen(_scanned(chosen, journal, records, repeats), tuple(repeats_told(judged, billed_in_all)))
+    return gone, outside_told(pl.concat(outside), period, billed_in_all, MORE_THAN_ASKED)
 
 
-def _judged(chosen: Sequence[Held], journal: Journal, records: File, period: Period | None) -> pl.DataFrame | None:
-    """Give the rows that several views state and what becomes of each, looked for a month at a time."""
-    order = {name: number for number, name in enumerate(dict.fromkeys(held.view for held in chosen))}
+def _judged(
+    chosen: Sequence[Held], answers: Sequence[Answer], gone: Rows, period: Period | None
+) -> pl.DataFrame | None:
+    """Give the rows that several windows state and what becomes of each, looked for a month at a time."""
+    keeps = pl.lit(value=True) if period is None else cut_to(period)[0]
+    loose = {(held.account, held.report_type) for held in chosen if held.strays is not None}
 
     def place(held: Held) -> tuple[str, str, str]:
-        return str(held.account), str(held.report_type), f"{held.start:%Y-%m}"
+        is_loose = (held.account, held.report_type) in loose
+        return str(held.account), str(held.report_type), "" if is_loose else f"{held.start:%Y-%m}"
 
     found = []
-    for _, group in groupby(sorted(chosen, key=place), key=place):
-        same = list(group)
-        if len({held.view for held in same}) > 1:
-            found += _judged_among([held for held in chosen if held in same], order, journal, records, period)
+    for _, group in groupby(
+        sorted(answers, key=lambda each: place(chosen[each.number])), key=lambda each: place(chosen[each.number])
+    ):
+        same = [(each, chosen[each.number]) for each in group]
+        if len({held.view for _, held in same}) > 1 or any(held.strays is not None for _, held in same):
+            rows = pl.concat([numbered(each, gone.get(each.number, ())) for each, _ in same])
+            if (judged := repeated(rows.filter(keeps))) is not None:
+                found.append(judged)
     if not found:
         return None
     from truto_usage_nb.repeats import RECORD
 
     apart = [rows.with_columns(pl.col(RECORD).cast(pl.Int64) + (number << 32)) for number, rows in enumerate(found)]
     return pl.concat(apart, how="diagonal_relaxed")
-
-
-def _judged_among(
-    same: Sequence[Held], order: dict[str, int], journal: Journal, records: File, period: Period | None
-) -> list[pl.DataFrame]:
-    """Judge one month's rows: hash their keys, eight bytes a row, then look at those whose hash is there twice."""
-    parts = [
-        _opened([held], journal, records)
-        .with_row_index(_ROW)
-        .with_columns(pl.lit(str(held.file)).alias(_FILE), pl.lit(order[held.view], dtype=pl.UInt32).alias(_VIEW))
-        for held in same
-    ]
-    keeps = pl.lit(value=True) if period is None else cut_to(period)[0]
-    rows = pl.concat(parts).filter(keeps & pl.col("id").is_not_null()).with_columns(_HASHED)
-    hashes = rows.select(_HASH, _VIEW).group_by(_HASH).agg(pl.col(_VIEW).min().alias("one"), pl.col(_VIEW).max())
-    twice = hashes.filter(pl.col("one") != pl.col(_VIEW)).select(_HASH).collect(engine="streaming")[_HASH]
-    if not twice.len():
-        return []
-    from truto_usage_nb.repeats import across
-
-    found = across(rows.filter(pl.col(_HASH).is_in(twice.implode())).collect(), _VIEW)
-    return [found] if found.height else []
 
 
 def _told(frame: pl.LazyFrame, period: Period, overhang: str | None) -> list[str]:

@@ -10,6 +10,7 @@ from functools import cache, partial
 
 import polars as pl
 
+from truto_usage_nb.dataset.answers import reach
 from truto_usage_nb.dataset.staging import Begun, Columns, Mark
 from truto_usage_nb.dataset.store import Store
 from truto_usage_nb.dataset.views import Task
@@ -68,25 +69,15 @@ def _may_restart(error: UsageError, begun: Begun, resumed_at: str | None) -> boo
 
 
 def commit(store: Store, task: Task, begun: Begun, page: Page) -> None:
-    """Read a page, keep the records that its window answers for, and commit them with the cursor."""
+    """Read a page and commit its records with the cursor."""
     parsed = parse_page(page.content, task.job.source, task.job.layout)
     built = build_frame([parsed], task.job.layout, store.register)
-    frame = _of_window(built.frame, task)
-    types = types_of(frame, standard_types(task.job.layout))
+    types = types_of(built.frame, standard_types(task.job.layout))
     known = store.register.names()
     names = {path: name for path, name in known.items() if name in types}
     number = len(begun.pages) + 1
     mark = Mark(number, begun.cursor, page.next_cursor, page.is_partial, built.notes)
-    store.stage(begun, mark, frame, Columns(types, names))
-
-
-def _of_window(frame: pl.DataFrame, task: Task) -> pl.DataFrame:
-    """Keep the records that start in the window, and those without a start."""
-    window = task.errand.window
-    if not isinstance(frame.schema.get("start_date"), pl.Datetime) or frame.is_empty():
-        return frame
-    start = pl.col("start_date")
-    return frame.filter(start.is_null() | ((start >= window.start) & (start < window.end)))
+    store.stage(begun, mark, built.frame, Columns(types, names), reach(built.frame, task.errand.window))
 
 
 @cache

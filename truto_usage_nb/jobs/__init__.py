@@ -3,6 +3,7 @@
 asking      an account id, a query, several or a mapping become queries with a label each
 accounts    which integration stands behind an account, asked once
 making      a query and a period become jobs: what is sent, the window it answers for, how its pages are read
+owning      which window a record is of
 overhang    what sticks out of the period
 failing     what became of the jobs that failed: raised, or told
 telling     what a reader of the records is told
@@ -14,11 +15,21 @@ from truto_usage_nb.jobs.asking import Asked, asked
 from truto_usage_nb.jobs.failing import PARTIAL, check_on_error, gaps, raise_unless_told
 from truto_usage_nb.jobs.making import Job, lost_jobs, make_job, make_jobs, unheard
 from truto_usage_nb.jobs.overhang import check_overhang, cut_to, prorated, settle_overhang
+from truto_usage_nb.jobs.owning import SAME, identity, owns, stands
 from truto_usage_nb.jobs.progress import Progress, Show, Tally, progress_shown
-from truto_usage_nb.jobs.telling import dateless_told, outside_told, overhang_told, repeats_told, spans_told
+from truto_usage_nb.jobs.telling import (
+    MORE_THAN_ASKED,
+    dateless_told,
+    outside_told,
+    overhang_told,
+    repeats_told,
+    spans_told,
+)
 
 __all__ = [
+    "MORE_THAN_ASKED",
     "PARTIAL",
+    "SAME",
     "Asked",
     "Integrations",
     "Job",
@@ -32,11 +43,13 @@ __all__ = [
     "cut_to",
     "dateless_told",
     "gaps",
+    "identity",
     "lost_jobs",
     "make_job",
     "make_jobs",
     "outside_told",
     "overhang_told",
+    "owns",
     "products",
     "progress_shown",
     "prorated",
@@ -44,5 +57,6 @@ __all__ = [
     "repeats_told",
     "settle_overhang",
     "spans_told",
+    "stands",
     "unheard",
 ]

@@ -9,7 +9,9 @@ import polars as pl
 from truto_usage_nb.format import spans_named
 from truto_usage_nb.planning import Period
 
-__all__ = ["dateless_told", "outside_told", "overhang_told", "repeats_told", "spans_told"]
+__all__ = ["MORE_THAN_ASKED", "dateless_told", "outside_told", "overhang_told", "repeats_told", "spans_told"]
+
+MORE_THAN_ASKED = "the service answered with more than was asked"
 
 
 def overhang_told(count: int, accounts: Iterable[object], period: Period) -> list[str]:

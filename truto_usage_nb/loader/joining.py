@@ -8,15 +8,26 @@ from dataclasses import dataclass
 import polars as pl
 
 from truto_usage_nb.frames import build_frame
-from truto_usage_nb.jobs import cut_to, dateless_told, outside_told, overhang_told, repeats_told, settle_overhang
+from truto_usage_nb.jobs import (
+    MORE_THAN_ASKED,
+    cut_to,
+    dateless_told,
+    identity,
+    outside_told,
+    overhang_told,
+    owns,
+    repeats_told,
+    settle_overhang,
+    stands,
+)
 from truto_usage_nb.loader.running import Outcome
 from truto_usage_nb.planning import Period
-from truto_usage_nb.schema import RECORD_DIMENSIONS, RECORD_KEY
+from truto_usage_nb.schema import RECORD_KEY
 
 __all__ = ["Joined", "join"]
 
 _JOB = "__job"  # the number of the query a record came from; never leaves this room
-_ROW, _OWN = "__row", "__own"
+_ROW, _OWN, _ASKED = "__row", "__own", "__asked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +56,7 @@ def join(outcomes: Sequence[Outcome], period: Period | None, overhang: str | Non
         told += cut
     frame, repeats = _without_repeats(frame)  # before dates are cut to the period: they are part of a record's key
     if period is not None:
+        told += dateless_told(_dateless(frame))
         told += _overhang_told(frame, period) if overhang is None else []
         frame = settle_overhang(frame, period, overhang)
     return Joined(frame.drop(_JOB), (*told, *repeats), tuple(notes))
@@ -90,7 +102,11 @@ def _in_period(
     keeps, marks = cut_to(period)
     told, notes = _outside_told(frame.filter(~keeps), period)
     kept = frame.filter(keeps).with_columns(marks).drop(_OWN)
-    return kept, [*told, *dateless_told(kept["start_date"].null_count())], notes
+    return kept, told, notes
+
+
+def _dateless(frame: pl.DataFrame) -> int:
+    return frame["start_date"].null_count() if isinstance(frame.schema.get("start_date"), pl.Datetime) else 0
 
 
 def _each_by_its_window(frame: pl.DataFrame, outcomes: Sequence[Outcome]) -> pl.DataFrame:
@@ -100,28 +116,14 @@ def _each_by_its_window(frame: pl.DataFrame, outcomes: Sequence[Outcome]) -> pl.
     vendor whose days are those of its own zone answers so, and one that ignores the dates.
     """
     windows = [each.job.window for each in outcomes]
-    opens, shuts = (_bounds(windows, side) for side in ("start", "end"))
-    start = pl.col("start_date")
-    own = ((start >= opens) & (start < shuts)) | start.is_null()
-    frame = frame.with_columns(own.fill_null(value=False).alias(_OWN))
+    frame = frame.with_columns(owns(*(_bounds(windows, side) for side in ("start", "end"))).alias(_OWN))
     if frame[_OWN].all():
         return frame
     views: dict[object, int] = {}
     view = [views.setdefault((each.job.label, each.job.source), number) for number, each in enumerate(outcomes)]
-    asked = pl.lit(pl.Series(view, dtype=pl.UInt32)).gather(pl.col(_JOB)).alias("asked")
-    types = frame.schema
-    key = [name for name in (*RECORD_KEY, *RECORD_DIMENSIONS) if name in types]
-    flat = [name for name, dtype in types.items() if not dtype.is_nested() and name not in (_JOB, _OWN)]
-    same, alike = (pl.struct(asked, *(pl.col(name) for name in names)).hash() for names in (key, flat))
-    can_be_newer = isinstance(types.get("updated_at"), pl.Datetime) and "id" in types
-    updated = pl.when(pl.col("id").is_not_null()).then("updated_at") if can_be_newer else pl.lit(None, dtype=pl.Int64)
-    judged = frame.select(_JOB, _OWN, updated=updated, same=same, alike=alike)
-    owned = pl.col(_OWN).any().over("same")
-    newest = pl.col("updated").filter(pl.col(_OWN)).max().over("same")
-    newer = (pl.col("updated") > newest) | (pl.col("updated").is_not_null() & newest.is_null())
-    first = pl.col(_JOB) == pl.col(_JOB).min().over("alike")  # of those that say all the same
-    keeps = pl.col(_OWN) | pl.when(owned).then(newer.fill_null(value=False)).otherwise(first)
-    return frame.filter(judged.select(keeps=keeps)["keeps"])
+    asked = pl.lit(pl.Series(view, dtype=pl.UInt32)).gather(pl.col(_JOB)).alias(_ASKED)
+    judged = frame.with_columns(asked).select(_JOB, _OWN, *identity(frame.schema, _ASKED))
+    return frame.filter(judged.select(keeps=stands(_OWN, _JOB))["keeps"])
 
 
 def _outside_told(cut: pl.DataFrame, period: Period) -> tuple[list[str], list[str]]:
@@ -132,7 +134,7 @@ def _outside_told(cut: pl.DataFrame, period: Period) -> tuple[list[str], list[st
 
     wide = "the vendor answers for no narrower a span"
     return (
-        outside_told(cut.filter(~pl.col(_OWN)), period, billed_in_all, "the service answered with more than was asked"),
+        outside_told(cut.filter(~pl.col(_OWN)), period, billed_in_all, MORE_THAN_ASKED),
         outside_told(cut.filter(_OWN), period, billed_in_all, wide),
     )
 
