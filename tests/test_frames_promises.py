@@ -177,6 +177,21 @@ class TestCharges:
         assert (row["charges_currency"], row["charges_count"]) == ("USD", 3)
         assert row["charges"] == [self.usd(0.1, "tax"), self.usd(0.2, "tax"), self.usd(3.0, "total")]
 
+    @pytest.mark.parametrize("amounts", [["1e308", "1.1e308"], ["-1.7e308", "-1.6e308"]])
+    def test_amounts_that_add_up_beyond_any_float_are_an_error_and_never_infinite(self, amounts: list[str]) -> None:
+        charges = ",".join(f'{{"type":"usage_based","amount":{each},"currency":"USD"}}' for each in amounts)
+        with pytest.raises(
+            UnreadableValueError, match=r"'last': charges\.amount is '.*e\+308', but its amounts of type"
+        ):
+            load_last(f'{{"id":"last","charges":[{charges}]}}')
+
+    def test_amounts_that_come_back_below_what_a_float_holds_are_their_sum(self) -> None:
+        charges = ",".join(
+            f'{{"type":"usage_based","amount":{each},"currency":"USD"}}' for each in ("1e308", "1e308", "-1.5e308")
+        )
+        found = load_last(f'{{"id":"last","charges":[{charges}]}}').frame["charges_usage_based"]
+        assert found[-1] == 0.5e308
+
     def test_identical_repeats_of_total_and_net_count_once(self) -> None:
         row = self.row(*[self.usd(5, kind) for kind in ("total", "total", "net", "net", "credit", "credit")])
         assert (row["charges_total"], row["charges_net"], row["charges_credit"]) == (5, 5, 10)
@@ -443,7 +458,8 @@ class TestNothingIsLost:
     @pytest.mark.parametrize(
         "sent",
         ["9223372036854775808", "1e300", "9007199254740993.5", '"a dozen"', '""', "[1]", '"NaN"', '"0x10"', '"1_000"',
-         "-9223372036854775809", '"١٢"', "true", "false", '"true"'],
+         "-9223372036854775809", '"١٢"', "true", "false", '"true"', "1.000000000000000000001", "-12.00000000000000000009",
+         "0.99999999999999999999", '"1.000000000000000000001"', "4503599627370497.3", "1152921504606846976.5"],
     )  # fmt: skip
     def test_a_count_that_cannot_be_held_is_an_error(self, sent: str) -> None:
         with pytest.raises(UnreadableValueError, match=r"'last': usage\.tokens\.input") as caught:

@@ -1,7 +1,7 @@
 """Read a page whole, in native code, and prove that nothing was lost; what cannot be proved is left to `exact`.
 
 polars infers a page's types from all of its records. That is trusted only where `census` agrees and no number is in
-danger: below 2⁵³ a float is the number that was sent, above it may have been a whole number with other digits.
+danger: a large float may have been a number with other digits, and so may one that was written as all but whole.
 """
 
 from __future__ import annotations
@@ -22,10 +22,9 @@ from truto_usage_nb.frames.survey import is_tame
 
 _SPOILT = (b"\\ud", b"\\uD", b"\\u0000")
 """Half of a surrogate pair would come out as another letter, and polars panics at a NUL in a key."""
-_ALMOST_WHOLE = re.compile(
-    rb"\.(?:9{7}\d|(?:(?<=[1-9]\.)|(?<=\d\d\.))0{7}\d|(?<=\d{9}\.)(?:0{5}|9{5})\d|(?<=\d{12}\.)\d)"
-)
-"""The digits of a number that a float may take for the whole one beside it: 1.00000000000000000001."""
+_RUNS = (b"00000", b"99999")
+_ALMOST_WHOLE = re.compile(rb"\.(?:(?:(?<=[1-9]\.)|(?<=\d\d\.))0{5,}[1-9]|9{5})")
+"""How a number goes on that a float may take for the whole one beside it, such as 1.00000000000000000001."""
 _FIRST = 65_536  # bytes that hold at least one record, as a rule: enough to see whether records have `remote_data`
 
 
@@ -33,7 +32,7 @@ def read(content: bytes, source: Source, layout: Layout) -> Table | None:
     """Give the columns of a JSON array of records; None where that cannot be done, or not proved right."""
     if b"\\" in content and any(escape in content for escape in _SPOILT):
         return None
-    if _ALMOST_WHOLE.search(content):
+    if any(run in content for run in _RUNS) and _ALMOST_WHOLE.search(content):
         return None
     try:
         if layout.documented and b'"remote_data"' in content[:_FIRST]:

@@ -33,11 +33,12 @@ LEAVES: dict[str, dict[Path, DType]] = {
 @dataclass(frozen=True, slots=True)
 class ListColumn:
     """Hold a list column taken apart: `lengths` a record (null: no list), `rows` the record of each item, and the
-    items' fields by path."""
+    items' fields by path. `owner` gives whose a record is."""
 
     lengths: pl.Series
     rows: pl.Series
     leaves: dict[Path, pl.Series]
+    owner: Owner
 
     @property
     def height(self) -> int:
@@ -65,7 +66,7 @@ def list_column(name: str, tables: Sequence[Table], owner: Owner) -> ListColumn:
     ]
     joined = pl.concat(lengths, rechunk=True) if lengths else nulls(0, pl.Int64)
     rows = _owners(joined)
-    return ListColumn(joined, rows, _leaves(name, parts, lambda row: owner(rows[row])))
+    return ListColumn(joined, rows, _leaves(name, parts, lambda row: owner(rows[row])), owner)
 
 
 def _owners(lengths: pl.Series) -> pl.Series:

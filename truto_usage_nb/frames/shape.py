@@ -10,12 +10,15 @@ import polars as pl
 
 from truto_usage_nb.frames.lists import LEAVES
 from truto_usage_nb.frames.numbers import is_below
-from truto_usage_nb.frames.parts import EXACT_IN_FLOAT, Items, Layout, Path, Table
+from truto_usage_nb.frames.parts import Items, Layout, Path, Table
 from truto_usage_nb.schema import EXPANDED, SCHEMA
 
 _KINDS: dict[Any, str] = {pl.String: "text", pl.Boolean: "flag", pl.Int64: "number", pl.Float64: "number"}
 _TEXTS = frozenset(tuple(each.path.split(".")) for each in SCHEMA if each.dtype == "String")
 _ITEM_TEXTS = frozenset(path for leaves in LEAVES.values() for path, dtype in leaves.items() if dtype == "String")
+
+_CLEAR_IN_FLOAT = 2**36
+"""Up to here a float takes a fraction for a whole number only if it begins with five zeros or nines (`fast`)."""
 
 
 class Doubt(Exception):
@@ -49,7 +52,7 @@ class Shape:
         table = Table(records.len(), dict.fromkeys(self.paths), self.objects)
         self._take_apart(records, (), table, found)
         floats = [part for path in self.floats if isinstance(part := table.columns[path], pl.Series)]
-        if floats and not is_below(pl.concat(floats, rechunk=False), EXACT_IN_FLOAT):
+        if floats and not is_below(pl.concat(floats, rechunk=False), _CLEAR_IN_FLOAT):
             raise Doubt
         for path in self.unwanted:
             table.columns.pop(path, None)

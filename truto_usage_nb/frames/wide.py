@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from decimal import Decimal
+from math import isinf
 
 import polars as pl
 
 from truto_usage_nb.frames.lists import LEAVES, ListColumn
+from truto_usage_nb.frames.parts import unreadable
 from truto_usage_nb.schema import CHARGE_TYPES, folded_currency
 
 
@@ -75,8 +77,12 @@ def _summed(charges: ListColumn, found: pl.DataFrame | None, kind: str) -> pl.Se
     for row, amount in several.select("row", "amount").iter_rows():
         sums[row] = sums.get(row, Decimal(0)) + Decimal(repr(amount))  # as written: 0.1 + 0.2 is 0.3
     rows = pl.concat([single["row"], pl.Series("row", list(sums), dtype=pl.Int64)])
-    values = pl.concat([single["amount"], pl.Series("amount", list(map(float, sums.values())), dtype=pl.Float64)])
-    return charges.spread(rows, values)
+    added = pl.Series("amount", list(map(float, sums.values())), dtype=pl.Float64)
+    for row, total in zip(sums, added, strict=True):
+        if isinf(total):
+            why = f"its amounts of type {kind!r} add up to that, and no float is as large"
+            raise unreadable(charges.owner(row), "charges.amount", f"{sums[row]:.6e}", why)
+    return charges.spread(rows, pl.concat([single["amount"], added]))
 
 
 def wide_resources(resources: ListColumn) -> Wide:
