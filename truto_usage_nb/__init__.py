@@ -36,6 +36,7 @@ _HOMES = {
         "total_cost",
         "with_costs",
     ),
+    "direct": ("direct",),
     "errors": ("UsageError", "UsageWarning"),
     "focus": ("check_focus", "focus_billing_periods", "to_focus", "write_focus"),
     "forms": ("CostExplorer", "QueryForm"),
@@ -91,6 +92,7 @@ if TYPE_CHECKING:
     from truto_usage_nb.costs import total_cost as total_cost
     from truto_usage_nb.costs import with_costs as with_costs
     from truto_usage_nb.costs.coverage import coverage as coverage
+    from truto_usage_nb.direct import direct as direct
     from truto_usage_nb.errors import UsageError as UsageError
     from truto_usage_nb.errors import UsageWarning as UsageWarning
     from truto_usage_nb.focus import check_focus as check_focus

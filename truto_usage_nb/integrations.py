@@ -41,7 +41,8 @@ class Integration:
     `honours` are the endpoint's parameters that act there, the envelope's own included. `keeps_days` is how long the
     vendor keeps data (None: not stated). `late` is how long figures may still change after the record's end;
     `settle_day` instead names the day of the following month on which a month is final. A record of a `range_long`
-    report covers the whole range asked for, unless `granularity`, or `bucket_width` in `remote_query`, cuts it.
+    report covers the whole range asked for, unless `granularity`, or `bucket_width` in `remote_query`, cuts it. `hears`
+    are parameters that act as well, though no record says that it came by them.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Integration:
     user_views: tuple[tuple[str, tuple[str, ...]], ...] = ()
     range_long: frozenset[str] = frozenset()
     bucket_width: str | None = None
+    hears: frozenset[str] = frozenset()
 
     def supports(self, parameter: str) -> bool:
         """Say whether a parameter acts there."""

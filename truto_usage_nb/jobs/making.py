@@ -104,7 +104,7 @@ def unheard(found: Sequence[Asked], behind: Mapping[str | None, Integration | No
     for name in dict.fromkeys(name for each in found for name in each.query.given()):
         sides = [behind[each.query.integrated_account_id] for each in found if getattr(each.query, name) is not None]
         known = [side for side in sides if side is not None]
-        if len(known) == len(sides) and not any(side.supports(name) for side in known):
+        if len(known) == len(sides) and not any(side.supports(name) or name in side.hears for side in known):
             labels = ", ".join(dict.fromkeys(side.label for side in known))
             told.append(f"{name} is not honoured by {labels}; the figures are those without it")
     return told

@@ -1,0 +1,87 @@
+"""The client of the direct door: the face of every other, with the vendors themselves behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from truto_usage_nb.client import Client
+from truto_usage_nb.client.door import veiled, wait
+from truto_usage_nb.direct.gateway import BASE_URL, MEMBERS_PATH, Gateway
+from truto_usage_nb.direct.spec import Account, read_spec
+from truto_usage_nb.integrations import INTEGRATIONS
+from truto_usage_nb.transport import MAX_BODY_BYTES
+
+if TYPE_CHECKING:
+    import httpx
+    import polars as pl
+
+    from truto_usage_nb.integrations import Integration
+
+__all__ = ["DirectClient", "make"]
+
+
+class DirectClient(Client):
+    """A `Client` that asks the vendors' own APIs with the keys of `direct`'s description.
+
+    `labels` names its accounts. A copy, or what a pickle gives back, has no keys, and says so when it is to ask.
+    """
+
+    def __init__(
+        self,
+        accounts: tuple[Account, ...],
+        *,
+        transport: httpx.AsyncBaseTransport | None = None,
+        clock: Callable[[], datetime] | None = None,
+        max_body_bytes: int = MAX_BODY_BYTES,
+        **options: Any,
+    ) -> None:
+        from truto_usage_nb.jobs import Integrations
+
+        def now() -> datetime:
+            return datetime.now(UTC) if clock is None else clock().astimezone(UTC)
+
+        self.labels = tuple(account.label for account in accounts)
+        gateway = Gateway(accounts, now, transport=transport, max_body_bytes=max_body_bytes)
+        super().__init__(
+            "direct",  # the gateway is this process: it asks for no token
+            base_url=BASE_URL,
+            transport=gateway,
+            clock=clock,
+            max_body_bytes=max_body_bytes,
+            **options,
+        )
+        self._looked_up = Integrations(self._transport, known={each.label: _behind(each) for each in accounts})
+
+    async def alist_members(self, account: str) -> pl.DataFrame:
+        """Await `list_members`."""
+        import polars as pl
+
+        with veiled():
+            reply = await self._transport.get(MEMBERS_PATH, [("integrated_account_id", account)], account=account)
+        name = self._integrations.known[account].name
+        rows = [{**row, "integration": name} for row in reply.json()["result"]]
+        schema = dict.fromkeys(("integration", "email", "id", "name", "role"), pl.String())
+        return pl.DataFrame(rows, schema={**schema, "is_removed": pl.Boolean()})
+
+    def list_members(self, account: str) -> pl.DataFrame:
+        """List who is in an account's team: `integration`, `email`, `id`, `name`, `role`, `is_removed`.
+
+        Cursor alone has such a list; it is what `tu.seats` takes for a roster.
+        """
+        return wait(self.alist_members(account))
+
+    def __repr__(self) -> str:
+        return f"direct({', '.join(map(repr, vars(self).get('labels', ())))})"
+
+
+def _behind(account: Account) -> Integration:
+    """Give what stands behind an account: the integration, which hears more here than behind the service."""
+    return replace(INTEGRATIONS[account.vendor.name], hears=account.vendor.hears)
+
+
+def make(spec: Any = None, **options: Any) -> DirectClient:
+    """Make the client of a description; see `truto_usage_nb.direct`."""
+    return DirectClient(read_spec(spec), **options)
