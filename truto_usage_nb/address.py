@@ -78,10 +78,15 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+_LONGEST = 4_096
+
+
 def checked_token(token: Secret) -> Secret:
     """Give the token back if it can stand in a header; raises `InputError`, which never shows it."""
     if _is_empty(token):
         raise InputError("the token is empty; pass the one the service gave you")
+    if len(token.reveal()) > _LONGEST:
+        raise InputError(f"the token is longer than {_LONGEST:,} characters, which no header carries; copy it again")
     if not _fits_a_header(token):
         raise InputError("the token holds a space, a control character or a letter beyond ASCII; copy it again")
     return token

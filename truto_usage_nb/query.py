@@ -45,8 +45,8 @@ Texts = Annotated[tuple[Text, ...], BeforeValidator(read_texts)]
 Filter = Annotated[Texts, Field(min_length=1)]  # none at all would ask for everything
 Moment = Annotated[str, BeforeValidator(read_moment)]
 Day = Annotated[str, BeforeValidator(read_day)]
-Count = Annotated[int, Field(ge=0)]
-Positive = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=0, lt=2**63)]
+Positive = Annotated[int, Field(ge=1, lt=2**63)]
 Object = Annotated[Any, BeforeValidator(read_object)]  # Any: a dict type would be copied, and thawed
 
 

@@ -104,7 +104,7 @@ def _span(result: UsageResult) -> str:
 def _object(text: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError as problem:
+    except (ValueError, RecursionError) as problem:
         raise InputError(f"--remote-query is not JSON: {problem}; give an object, such as '{{\"a\": 1}}'") from None
 
 
@@ -167,9 +167,16 @@ def _parameters(pairs: Iterable[str]) -> dict[str, Any]:
             raise InputError(f"-p {name}= is given twice")
         try:
             made[name] = json.loads(text)
-        except ValueError:
-            made[name] = Path(text) if Path(text).is_file() else text
+        except (ValueError, RecursionError):
+            made[name] = Path(text) if _is_file(text) else text
     return made
+
+
+def _is_file(text: str) -> bool:
+    try:
+        return Path(text).is_file()
+    except (OSError, ValueError):  # a text that no file can be named by
+        return False
 
 
 def accounts(arguments: argparse.Namespace) -> int:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from truto_usage_nb.cli import commands
 from truto_usage_nb.errors import InputError, did_you_mean
 from truto_usage_nb.integrations import INTEGRATIONS
+from truto_usage_nb.outside import plain, shortened
 from truto_usage_nb.query import PARAMETERS, Parameter
 
 __all__ = ["parsed", "parser"]
@@ -67,11 +68,17 @@ def _refuse(unknown: Sequence[str], known: Iterable[str]) -> None:
     )
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Refuse, and show of what was typed what fits on a screen."""
+        super().error(shortened(plain(message), 2_000))
+
+
 def parser() -> argparse.ArgumentParser:
     """Make the parser of every command."""
     from importlib.metadata import version
 
-    top = argparse.ArgumentParser(
+    top = _Parser(
         prog="truto-usage", formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False, epilog=_EPILOG,
         description="Usage and cost of Claude, OpenAI Codex, Confluent, Cursor and Datadog, from a shell.",
     )  # fmt: skip

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 
 from truto_usage_nb.client.door import wait
 from truto_usage_nb.client.methods import Client
+from truto_usage_nb.errors import InputError
+from truto_usage_nb.outside import shown
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,12 +30,18 @@ if TYPE_CHECKING:
 __all__ = ["afetch_usage", "aload_usage", "ascan_usage", "fetch_usage", "load_usage", "scan_usage"]
 
 
+def _given(client: Any) -> Client:
+    if not isinstance(client, Client):
+        raise InputError(f"client={shown(client)} is no client; give a Client, or tu.sandbox(), which is one.")
+    return client
+
+
 async def afetch_usage(
     what: What = None, *, backend: Backend = "polars", client: Client | None = None, **options: Unpack[Options]
 ) -> UsageResult:
     """Await `fetch_usage`."""
     if client is not None:
-        return await client.afetch_usage(what, backend=backend, **options)
+        return await _given(client).afetch_usage(what, backend=backend, **options)
     async with Client() as own:
         return await own.afetch_usage(what, backend=backend, **options)
 
@@ -194,7 +202,7 @@ async def ascan_usage(
 ) -> pl.LazyFrame:
     """Await `scan_usage`."""
     if client is not None:
-        return await client.ascan_usage(what, directory, **options)
+        return await _given(client).ascan_usage(what, directory, **options)
     async with Client() as own:
         return await own.ascan_usage(what, directory, **options)
 

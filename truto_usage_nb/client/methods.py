@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 
-from truto_usage_nb.checks import a_whole_number
+from truto_usage_nb.checks import a_flag, a_path, a_text, a_whole_number, one_of
 from truto_usage_nb.client.door import veiled, wait
 from truto_usage_nb.errors import InputError
+from truto_usage_nb.outside import shown
 from truto_usage_nb.secret import Secret
 from truto_usage_nb.transport import MAX_BODY_BYTES, Transport, copied
 
@@ -115,6 +116,8 @@ class Client:
         self, what: What = None, *, backend: Backend = "polars", **options: Unpack[Options]
     ) -> UsageResult:
         """Await `fetch_usage`."""
+        one_of("backend", backend, ("polars", "pandas"))
+        _check(options)
         with veiled():
             return await self._loader.fetch(what, backend=backend, **options)
 
@@ -139,6 +142,8 @@ class Client:
         """Await `scan_usage`."""
         from truto_usage_nb.dataset import Scanner
 
+        _check(options)
+        a_path("directory", directory)
         scanner = Scanner(self._transport, self.now, self._integrations, self._records_per_page)
         with veiled():
             return await scanner.scan(what, directory, **options)
@@ -154,6 +159,7 @@ class Client:
         """Await `list_products`."""
         from truto_usage_nb.jobs import products
 
+        a_text("account", account, "an account's id")
         with veiled():
             return await products(self._transport, account)
 
@@ -302,6 +308,14 @@ class Client:
     def __reduce__(self) -> tuple[Any, ...]:
         kept = {name: value for name, value in vars(self).items() if name not in _OF_THIS_PROCESS}
         return _copied, (type(self), self.base_url, kept)
+
+
+def _check(options: Mapping[str, Any]) -> None:
+    """Refuse what would be taken for a yes because it is not empty."""
+    a_flag("users", options.get("users", False))
+    progress = options.get("progress")
+    if progress is not None and not isinstance(progress, bool) and not callable(progress):
+        raise InputError(f"progress={shown(progress)} is not allowed; give True, False, or a function of a Progress")
 
 
 def _held(token: str | None) -> Secret:

@@ -9,6 +9,7 @@ from truto_usage_nb.client import Client
 from truto_usage_nb.errors import InputError
 from truto_usage_nb.forms.code import load_code, report_code
 from truto_usage_nb.forms.state import FormState, presets
+from truto_usage_nb.outside import shown
 from truto_usage_nb.planning import DATED
 from truto_usage_nb.query import UsageQuery
 
@@ -17,6 +18,8 @@ __all__ = ["Asking", "first_state"]
 
 def first_state(client: Client, defaults: Mapping[str, Any]) -> FormState:
     """Give the state a form starts with: what was given, and last month where no time was."""
+    if not isinstance(client, Client):
+        raise InputError(f"client={shown(client)} is no client; give a Client, or tu.sandbox(), which is one.")
     given = dict(defaults)
     accounts = given.pop("accounts", None)
     single = given.pop("integrated_account_id", None)

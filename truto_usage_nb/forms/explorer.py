@@ -14,7 +14,7 @@ import traitlets as t
 from truto_usage_nb import bridge
 from truto_usage_nb.checks import is_one_of
 from truto_usage_nb.costs import closing_line, cost_per
-from truto_usage_nb.costs.choices import MEASURES
+from truto_usage_nb.costs.choices import MEASURES, by_columns
 from truto_usage_nb.errors import InputError, UsageError, did_you_mean, hearing
 from truto_usage_nb.forms.code import call, name_of
 from truto_usage_nb.forms.drawing import bars, over_time
@@ -114,7 +114,7 @@ class CostExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets publishes no typ
     @t.validate("by")
     def _known(self, proposal: Mapping[str, Any]) -> tuple[str, ...]:
         value, columns = proposal["value"], enter(self.frame).columns
-        for each in (names := (value,) if isinstance(value, str) else tuple(dict.fromkeys(value))):
+        for each in (names := tuple(dict.fromkeys(by_columns(value)))):
             if each not in columns:
                 raise InputError(f"the frame has no column {shown(each)}.{did_you_mean(each, columns)}")
         return names

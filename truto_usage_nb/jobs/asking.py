@@ -65,7 +65,7 @@ def _labelled(what: Any) -> Iterator[tuple[str, Any]]:
 
 def _label(one: Any) -> str:
     account = one.integrated_account_id if isinstance(one, UsageQuery) else one
-    return "the token's account" if account is None else str(account)
+    return "the token's account" if account is None else account if isinstance(account, str) else shown(account)
 
 
 def _with_parameters(one: Any, parameters: Mapping[str, Any]) -> Iterator[UsageQuery]:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
 
+from truto_usage_nb.checks import a_path
 from truto_usage_nb.costs.currencies import UNSTATED
-from truto_usage_nb.errors import InputError, did_you_mean
+from truto_usage_nb.errors import InputError, WriteError, did_you_mean
 from truto_usage_nb.outside import shown
 from truto_usage_nb.plots.palette import INK, RULE, SOFT
 from truto_usage_nb.plots.wording import currency_name, plain, wrapped
@@ -187,9 +188,11 @@ def save(axes: Axes | Figure | Sequence[Axes], path: str | Path) -> Path:
     """
     import matplotlib as mpl
 
-    first: Any = axes[0] if isinstance(axes, Sequence) else axes
-    figure = first if hasattr(first, "savefig") else first.figure
-    to = Path(path)
+    first: Any = next(iter(axes), None) if isinstance(axes, Sequence) else axes
+    figure: Any = first if hasattr(first, "savefig") else getattr(first, "figure", None)
+    if not hasattr(figure, "savefig"):
+        raise InputError(f"axes={shown(axes)} is no chart; give the Axes that a function of tu.plots gave.")
+    to = a_path("path", path, WriteError)
     kind = to.suffix.lower().removeprefix(".")
     if kind not in (known := figure.canvas.get_supported_filetypes()):
         raise InputError(

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from truto_usage_nb.checks import a_flag
 from truto_usage_nb.errors import InputError
 from truto_usage_nb.reports.given import plain
 from truto_usage_nb.reports.progress import Show, Step, progress_shown
@@ -64,6 +65,7 @@ def render_report(
     """
     from truto_usage_nb.reports.worker import worker
 
+    a_flag("sandbox", sandbox)
     notebook = find(name_or_path)
     printer = _browser(pdf)
     notebook.check(parameters)

@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
+from truto_usage_nb.checks import a_path
 from truto_usage_nb.errors import InputError, MissingExtraError, did_you_mean
 from truto_usage_nb.outside import shown
 from truto_usage_nb.recall import Count, recalled
@@ -68,7 +69,7 @@ class Notebook:
 
 def find(name_or_path: str | Path) -> Notebook:
     """Give a report by its name, or a notebook by its path."""
-    path = Path(name_or_path)
+    path = a_path("name_or_path", name_or_path)
     if path.suffix == ".ipynb":
         if not path.is_file():
             raise InputError(f"there is no notebook {path}")

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from truto_usage_nb.checks import a_path, texts
 from truto_usage_nb.errors import InputError
+from truto_usage_nb.outside import shown
 from truto_usage_nb.planning import Period
 from truto_usage_nb.reports.progress import Show
 from truto_usage_nb.reports.shelf import Notebook
@@ -76,11 +78,11 @@ class Source:
         """Refuse what contradicts itself, before anything is loaded."""
         if self.snapshot is not None:
             for name in ("client", "sandbox", "accounts", "keep_snapshot"):
-                if getattr(self, name) not in (None, False):
+                if (given := getattr(self, name)) is not None and given is not False:
                     raise InputError(
                         f"snapshot= and {name}= are both given: a report is read from a file or loaded, not both"
                     )
-            if not Path(self.snapshot).is_file():
+            if not _is_file(a_path("snapshot", self.snapshot)):
                 raise InputError(f"there is no snapshot {self.snapshot}; UsageResult.save(path) writes one")
             from truto_usage_nb.result.snapshot import check_snapshot
 
@@ -89,6 +91,17 @@ class Source:
             raise InputError("a report needs a period, such as period='2026-10', or snapshot= with a saved file")
         elif self.client is not None and self.sandbox:
             raise InputError("client and sandbox=True are both given; keep one")
+        else:
+            self._check_load()
+
+    def _check_load(self) -> None:
+        from truto_usage_nb.client import Client
+
+        Period.parse(self.period)
+        if self.client is not None and not isinstance(self.client, Client):
+            raise InputError(f"client={shown(self.client)} is no client; give a Client, or sandbox=True.")
+        if self.accounts is not None and not isinstance(self.accounts, str):
+            texts("accounts", self.accounts, "an account's id or a list of them")
 
     def _load(self, notebook: Notebook, parameters: Mapping[str, Any], show: Show) -> UsageResult:
         from truto_usage_nb.reports.loading import load
@@ -99,6 +112,13 @@ class Source:
             return load(self.client, accounts, self.period, show, before=notebook.before, users=users)
         with _client(sandbox=self.sandbox) as own:
             return load(own, accounts, self.period, show, before=notebook.before, users=users)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name too long for any file
+        return False
 
 
 def _below(tables: list[Any]) -> Any:

@@ -18,6 +18,7 @@ from truto_usage_nb.address import checked_token, checked_url
 from truto_usage_nb.clock import Clock
 from truto_usage_nb.errors import InputError, ProtocolError, UsageError
 from truto_usage_nb.limits import RateLimit, read_rate_limit
+from truto_usage_nb.outside import shown
 from truto_usage_nb.paging import Page, PageRequest, read_page, walk
 from truto_usage_nb.query import UsageQuery
 from truto_usage_nb.retry import Backoff, told_wait
@@ -244,11 +245,11 @@ def _timeout(value: float | httpx.Timeout) -> httpx.Timeout:
     if isinstance(value, httpx.Timeout):
         return value
     if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
-        raise InputError(f"timeout={value!r} is not allowed; give seconds, more than 0, or an httpx.Timeout")
+        raise InputError(f"timeout={shown(value)} is not allowed; give seconds, more than 0, or an httpx.Timeout")
     return httpx.Timeout(value)
 
 
 def _whole(name: str, value: int, least: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise InputError(f"{name}={value!r} is not allowed; give a whole number, {least} or more")
+        raise InputError(f"{name}={shown(value)} is not allowed; give a whole number, {least} or more")
     return value
