@@ -14,8 +14,8 @@ from truto_usage_nb.costs import with_costs
 from truto_usage_nb.sandbox.ask import Ask, Raw, World
 from truto_usage_nb.sandbox.company import ACCOUNTS
 from truto_usage_nb.sandbox.vendors import VENDORS
-from truto_usage_nb.sandbox.vendors.claude.unified.envelope import open_envelope
 from truto_usage_nb.sandbox.vendors.openai_codex.unify_costs import cost_record
+from truto_usage_nb.vendors.claude.mapping import open_envelope
 from truto_usage_nb.vendors.cursor.mapping import event_record, spend_record
 
 FIXTURES = Path(__file__).parent / "sandbox" / "fixtures"
@@ -32,7 +32,7 @@ def ask(account_id: str) -> Ask:
 
 
 def claude(name: str, endpoint: str) -> list[Record]:
-    rows = open_envelope(endpoint, sample("claude", name))
+    rows = [Raw(row, endpoint, told) for row, told in open_envelope(sample("claude", name))]
     return [record for raw in rows for record in VENDORS["claude"].unify(raw, ask("claude-enterprise"))]
 
 

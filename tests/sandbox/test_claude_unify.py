@@ -11,7 +11,7 @@ import pytest
 from truto_usage_nb.sandbox.ask import Ask, Raw, World
 from truto_usage_nb.sandbox.company import ACCOUNTS
 from truto_usage_nb.sandbox.vendors.claude import unify
-from truto_usage_nb.sandbox.vendors.claude.unified.envelope import open_envelope
+from truto_usage_nb.vendors.claude.mapping import open_envelope
 
 FIXTURES = Path(__file__).parent / "fixtures" / "claude"
 ACCOUNT = next(account for account in ACCOUNTS if account.id == "claude-enterprise")
@@ -24,8 +24,12 @@ def body(sample):
     return json.loads((FIXTURES / f"{sample}.json").read_text())
 
 
+def opened(endpoint, answer, **asked):
+    return [Raw(row, endpoint, told) for row, told in open_envelope(answer, **asked)]
+
+
 def records(sample, endpoint, **asked):
-    return [record for raw in open_envelope(endpoint, body(sample), **asked) for record in unify(raw, ASK)]
+    return [record for raw in opened(endpoint, body(sample), **asked) for record in unify(raw, ASK)]
 
 
 def only(sample, endpoint, **asked):
@@ -76,7 +80,7 @@ def test_messages_usage_keeps_token_kinds_apart_and_takes_times_from_the_bucket(
 
 
 def test_a_call_without_a_person_is_the_service_accounts():
-    (raw,) = open_envelope("usage_report/messages", body("A1"))
+    (raw,) = opened("usage_report/messages", body("A1"))
     row = {**raw.row, "account_id": None, "workspace_id": None, "api_key_id": None}
     (record,) = unify(Raw(row, raw.endpoint, raw.context), ASK)
     assert record["user"] == {"id": "svac_01Hk3R9TWxq7CfQak00OiVw4"}
@@ -138,7 +142,7 @@ def test_claude_code_is_an_estimate_beside_tokens_and_activity():
 
 
 def test_several_models_in_a_row_count_its_activity_once():
-    (raw,) = open_envelope("usage_report/claude_code", body("A3"))
+    (raw,) = opened("usage_report/claude_code", body("A3"))
     opus = raw.row["model_breakdown"][0]
     haiku = {**opus, "model": "claude-haiku-4-5", "estimated_cost": {"amount": 14, "currency": "USD"}}
     first, second = unify(Raw({**raw.row, "model_breakdown": [opus, haiku]}, raw.endpoint), ASK)
@@ -150,7 +154,7 @@ def test_several_models_in_a_row_count_its_activity_once():
 
 
 def test_a_row_without_models_keeps_its_activity_and_a_key_is_a_resource():
-    (raw,) = open_envelope("usage_report/claude_code", body("A3"))
+    (raw,) = opened("usage_report/claude_code", body("A3"))
     actor = {"type": "api_actor", "api_key_name": "ci"}
     (record,) = unify(Raw({**raw.row, "model_breakdown": [], "actor": actor}, raw.endpoint), ASK)
     assert record["usage"]["sessions"] == {"distinct": 15}

@@ -11,7 +11,7 @@ import pytest
 from truto_usage_nb.sandbox.ask import Ask, Raw, World
 from truto_usage_nb.sandbox.company import ACCOUNTS
 from truto_usage_nb.sandbox.vendors.claude import unify
-from truto_usage_nb.sandbox.vendors.claude.unified.envelope import open_envelope
+from truto_usage_nb.vendors.claude.mapping import open_envelope
 
 FIXTURES = Path(__file__).parent / "fixtures" / "claude"
 ACCOUNT = next(account for account in ACCOUNTS if account.id == "claude-enterprise")
@@ -24,8 +24,12 @@ def body(sample):
     return json.loads((FIXTURES / f"{sample}.json").read_text())
 
 
+def opened(endpoint, answer, **asked):
+    return [Raw(row, endpoint, told) for row, told in open_envelope(answer, **asked)]
+
+
 def records(sample, endpoint, **asked):
-    return [record for raw in open_envelope(endpoint, body(sample), **asked) for record in unify(raw, ASK)]
+    return [record for raw in opened(endpoint, body(sample), **asked) for record in unify(raw, ASK)]
 
 
 def only(sample, endpoint, **asked):
@@ -134,7 +138,7 @@ def test_project_belongs_to_its_creator():
 def test_summary_in_all_its_shapes(wrapped, suffix):
     (row,) = body("A11")["summaries"]
     times = {f"{word}_{suffix}": row.pop(f"{word}_at") for word in ("starting", "ending")}
-    (raw,) = open_envelope("analytics/summaries", {wrapped: [{**row, **times}]})
+    (raw,) = opened("analytics/summaries", {wrapped: [{**row, **times}]})
     (record,) = unify(raw, ASK)
     assert record["metric_name"] == "daily_active_users"
     assert record["usage"] == {"quantity": 242, "unit": "users"}
@@ -143,4 +147,4 @@ def test_summary_in_all_its_shapes(wrapped, suffix):
 
 def test_an_empty_bucket_has_no_rows():
     bucket = {"starting_at": "2026-10-01T00:00:00Z", "ending_at": "2026-10-02T00:00:00Z", "results": []}
-    assert list(open_envelope("cost_report", {"data": [bucket]})) == []
+    assert list(opened("cost_report", {"data": [bucket]})) == []

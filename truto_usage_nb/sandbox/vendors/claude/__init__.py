@@ -14,9 +14,9 @@ from truto_usage_nb.sandbox.ask import Ask, Raw
 from truto_usage_nb.sandbox.company import Account
 from truto_usage_nb.sandbox.vendors.claude import analytics, claude_code, engagement, question
 from truto_usage_nb.sandbox.vendors.claude.answer_key import answer
-from truto_usage_nb.sandbox.vendors.claude.directory import PRODUCTS, product_ids
+from truto_usage_nb.sandbox.vendors.claude.directory import WORKSPACES, product_ids
 from truto_usage_nb.sandbox.vendors.claude.request import request
-from truto_usage_nb.sandbox.vendors.claude.unified import unify
+from truto_usage_nb.vendors.claude.mapping import PRODUCTS, Told, records_of
 
 __all__ = ["DEFAULT_PAGE", "MAX_PAGE", "NAME", "RATE_LIMIT", "answer", "collect", "products", "request", "unify"]
 
@@ -44,3 +44,16 @@ def collect(ask: Ask) -> Iterator[Raw]:
     if asked.endpoint == "usage_report/claude_code":
         return claude_code.rows(ask, asked)
     return engagement.rows(ask, asked)
+
+
+def unify(raw: Raw, ask: Ask) -> list[dict[str, Any]]:
+    """Map one raw row to its records: one, but for Claude Code, where it is one a model."""
+    told = Told(
+        account_id=ask.account.id,
+        report_type=question.report_type(ask),
+        endpoint=raw.endpoint,
+        envelope=raw.context,
+        organization={"id": ask.account.organization_id, "name": ask.account.organization_name},
+        workspaces=WORKSPACES,
+    )
+    return records_of(raw.row, told)

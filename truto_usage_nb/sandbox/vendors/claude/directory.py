@@ -18,22 +18,6 @@ WORKSPACES = {
     "wrkspc_01TidePlatformDev0003": "Platform",
 }
 PRODUCTION, DATA, PLATFORM = WORKSPACES
-PRODUCTS = {
-    "chat": "Chat",
-    "claude_code": "Claude Code",
-    "cowork": "Cowork",
-    "claude_tag": "Claude in Slack",
-    "claude_design": "Claude Design",
-    "research": "Research",
-    "office_agent": "Office agent",
-    "claude_in_chrome": "Claude in Chrome",
-    "messages_api": "Messages API",
-    "message_batches_api": "Message Batches API",
-    "managed_agents_api": "Managed Agents API",
-    "claude_console": "Claude Console",
-    "claude_api": "Claude API",
-    "claude": "Claude",
-}
 API_PRODUCTS = ("messages_api", "message_batches_api", "managed_agents_api")
 CONSOLE_PRODUCTS = (*API_PRODUCTS, "claude_console", "claude_code", "claude_api")
 ENTERPRISE_PRODUCTS = (

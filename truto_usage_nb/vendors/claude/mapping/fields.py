@@ -4,19 +4,50 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 from hashlib import blake2b
 from typing import Any
 
-from truto_usage_nb.sandbox.ask import Ask, Raw
-from truto_usage_nb.sandbox.trimming import compact
-from truto_usage_nb.sandbox.vendors.claude.directory import PRODUCTS, WORKSPACES
-from truto_usage_nb.sandbox.vendors.claude.question import report_type
+from truto_usage_nb.vendors.records import compact
 
 Json = Mapping[str, Any]
-_ENCODER = json.JSONEncoder(sort_keys=True, default=str)
+Row = Mapping[str, Any]
 TOKEN_KINDS = ("input", "output", "cache_read", "cache_write_ephemeral_5m", "cache_write_ephemeral_1h")
+PRODUCTS = {
+    "chat": "Chat",
+    "claude_code": "Claude Code",
+    "cowork": "Cowork",
+    "claude_tag": "Claude in Slack",
+    "claude_design": "Claude Design",
+    "research": "Research",
+    "office_agent": "Office agent",
+    "claude_in_chrome": "Claude in Chrome",
+    "messages_api": "Messages API",
+    "message_batches_api": "Message Batches API",
+    "managed_agents_api": "Managed Agents API",
+    "claude_console": "Claude Console",
+    "claude_api": "Claude API",
+    "claude": "Claude",
+}
+"""The products a row can state, by name."""
+_ENCODER = json.JSONEncoder(sort_keys=True, default=str)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What stands outside a row: whose it is and by which report it came, and what its envelope or bucket states.
+
+    `organization` is the account's own, and `workspaces` the names of its workspaces, where they are known.
+    """
+
+    account_id: str
+    report_type: str
+    endpoint: str
+    envelope: Json = field(default_factory=dict)
+    organization: Json = field(default_factory=dict)
+    workspaces: Mapping[str, str] = field(default_factory=dict)
 
 
 def dollars(cents: str | int | float | Decimal) -> float:
@@ -35,33 +66,30 @@ def charge(kind: str, cents: str | int | float | Decimal, currency: str | None) 
     return {"amount": dollars(cents), "currency": currency, "type": kind}
 
 
-def stable_id(raw: Raw, ask: Ask, *keys: object) -> str:
+def stable_id(told: Told, *keys: object) -> str:
     """Return an id from account, report, and what tells a row from its neighbours: the vendor gives its rows none."""
-    text = _ENCODER.encode([ask.account.id, report_type(ask), raw.endpoint, *keys])
+    text = _ENCODER.encode([told.account_id, told.report_type, told.endpoint, *keys])
     return f"claude_{blake2b(text.encode(), digest_size=12).hexdigest()}"
 
 
 def product(name: str | None, default: str = "claude_api") -> dict[str, Any]:
     """Return the product of a row by its surface, or the default where the row states none."""
     known = name or default
-    return {"id": known, "name": PRODUCTS.get(known)}
+    return {"id": known, "name": PRODUCTS.get(known.replace("-", "_"))}  # older reports write `claude-tag`
 
 
-def organization(raw: Raw, ask: Ask, stated: str | None = None) -> dict[str, Any]:
+def organization(told: Told, stated: str | None = None) -> dict[str, Any]:
     """Return the organisation a row or its envelope states, else the account's; named where it is the account's."""
-    found = stated or raw.context.get("organization_id") or ask.account.organization_id
-    own = found == ask.account.organization_id
-    return {"id": found, "name": ask.account.organization_name if own else None}
+    own = told.organization.get("id")
+    found = stated or told.envelope.get("organization_id") or own
+    return {"id": found, "name": told.organization.get("name") if found == own else None}
 
 
-def workspace(workspace_id: str | None) -> dict[str, Any]:
-    """Return a workspace with its name where the directory has it."""
-    return {} if workspace_id is None else compact({"id": workspace_id, "name": WORKSPACES.get(workspace_id)})
-
-
-def resources(ids: Iterable[str | None], workspace_id: str | None) -> list[dict[str, Any]]:
+def resources(told: Told, ids: Iterable[str | None], workspace_id: str | None) -> list[dict[str, Any]]:
     """Return a resource for each id, in the workspace; a workspace alone is a resource without an id."""
-    place = workspace(workspace_id)
+    place = {}
+    if workspace_id is not None:
+        place = compact({"id": workspace_id, "name": told.workspaces.get(workspace_id)})
     found = [compact({"id": one, "workspace": place}) for one in ids if one is not None]
     return found or ([{"workspace": place}] if place else [])
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from truto_usage_nb.sandbox.ask import Ask, Raw
-from truto_usage_nb.sandbox.trimming import compact
-from truto_usage_nb.sandbox.vendors.claude.unified import fields
+from truto_usage_nb.vendors.claude.mapping import fields
+from truto_usage_nb.vendors.claude.mapping.fields import Row, Told
+from truto_usage_nb.vendors.records import compact
 
 _KEYS = ("api_key_id", "session_id", "agent_id")
 _MEASURES = frozenset(
@@ -28,34 +28,33 @@ _MEASURES = frozenset(
 )
 
 
-def unify(raw: Raw, ask: Ask) -> list[dict[str, Any]]:
+def report(row: Row, told: Told) -> list[dict[str, Any]]:
     """Map one row; what it is grouped by becomes user, model, surface and resources."""
-    row = raw.row
     group = row["group"] if "group" in row else {k: v for k, v in row.items() if k not in _MEASURES}
     measures = row.get("cost") or row.get("usage") or row
     record = {
-        **_head(raw, ask, group),
+        **_head(row, told, group),
         **(_cost(group, measures) if "amount" in measures else _usage(measures)),
     }
     return [compact(record)]
 
 
-def _head(raw: Raw, ask: Ask, group: dict[str, Any]) -> dict[str, Any]:
-    start = raw.row.get("starting_at") or raw.context.get("starting_at")
-    end = raw.row.get("ending_at") or raw.context.get("ending_at")
+def _head(row: Row, told: Told, group: dict[str, Any]) -> dict[str, Any]:
+    start = row.get("starting_at") or told.envelope.get("starting_at")
+    end = row.get("ending_at") or told.envelope.get("ending_at")
     actor = group.get("actor")
     named = {name: value for name, value in group.items() if value is not None and name != "actor"}
     return {
-        "id": fields.stable_id(raw, ask, start, end, named, fields.actor_id(actor)),
+        "id": fields.stable_id(told, start, end, named, fields.actor_id(actor)),
         "product": fields.product(group.get("product")),
         "surface": group.get("product"),
         "model": fields.model(group.get("model")),
         "user": fields.user(actor),
-        "resources": fields.resources(_resource_ids(group, actor), group.get("workspace_id")),
-        "organization": fields.organization(raw, ask, group.get("organization_id")),
+        "resources": fields.resources(told, _resource_ids(group, actor), group.get("workspace_id")),
+        "organization": fields.organization(told, group.get("organization_id")),
         "start_date": start,
         "end_date": end,
-        "updated_at": raw.context.get("data_refreshed_at"),
+        "updated_at": told.envelope.get("data_refreshed_at"),
     }
 
 
@@ -67,17 +66,17 @@ def _resource_ids(group: dict[str, Any], actor: dict[str, Any] | None) -> list[s
     return list(dict.fromkeys(one for one in ids if one is not None))
 
 
-def _usage(measures: dict[str, Any]) -> dict[str, Any]:
+def _usage(measures: Row) -> dict[str, Any]:
     return {"metric_name": "tokens", "usage": fields.token_usage(measures)}
 
 
-def _cost(group: dict[str, Any], measures: dict[str, Any]) -> dict[str, Any]:
+def _cost(group: dict[str, Any], measures: Row) -> dict[str, Any]:
     """Return net, the discount between list and net (negative on a refund), and the list amount as total."""
-    net, listed = Decimal(measures["amount"]), measures.get("list_amount")
+    net, listed = Decimal(str(measures["amount"])), measures.get("list_amount")
     currency = measures.get("currency")
     charges = [fields.charge("net", net, currency)]
     if listed is not None:
-        charges.append(fields.charge("discount", Decimal(listed) - net, currency))
+        charges.append(fields.charge("discount", Decimal(str(listed)) - net, currency))
         charges.append(fields.charge("total", listed, currency))
     return {
         "metric_name": group.get("token_type") or group.get("cost_type") or "cost",

@@ -1,0 +1,124 @@
+"""The Admin API: `usage_report/messages` and `cost_report`, whose times stand on the bucket, and Claude Code's report.
+
+Of `usage_report/claude_code` each row comes to a record a model; the activity is counted on the first alone.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from truto_usage_nb.vendors.claude.mapping import fields
+from truto_usage_nb.vendors.claude.mapping.fields import Row, Told
+from truto_usage_nb.vendors.records import compact
+
+_USAGE_KEYS = (
+    "account_id",
+    "api_key_id",
+    "context_window",
+    "inference_geo",
+    "model",
+    "service_account_id",
+    "service_tier",
+    "speed",
+    "workspace_id",
+)
+_COST_KEYS = ("description", "workspace_id", "cost_type", "token_type", "model", "service_tier", "context_window")
+
+
+def messages(row: Row, told: Told) -> list[dict[str, Any]]:
+    """Map a token row; tier, context window, speed and region have no field and stay in the raw row."""
+    record = {
+        **_head(row, told, _USAGE_KEYS),
+        "product": fields.product("claude_api"),
+        "metric_name": "tokens",
+        "surface": "api",
+        "resources": fields.resources(told, [row.get("api_key_id")], row.get("workspace_id")),
+        "user": {"id": row.get("account_id") or row.get("service_account_id")},
+        "usage": fields.token_usage(row),
+    }
+    return [compact(record)]
+
+
+def cost(row: Row, told: Told) -> list[dict[str, Any]]:
+    """Map a cost row: one amount, of which the vendor does not say whether a discount is in it."""
+    record = {
+        **_head(row, told, _COST_KEYS),
+        "product": fields.product("claude_api"),
+        "metric_name": row.get("description") or row.get("token_type") or row.get("cost_type") or "cost",
+        "resources": fields.resources(told, [], row.get("workspace_id")),
+        "charges": [fields.charge("total", row["amount"], row.get("currency"))],
+    }
+    return [compact(record)]
+
+
+def _head(row: Row, told: Told, keys: tuple[str, ...]) -> dict[str, Any]:
+    start, end = told.envelope.get("starting_at"), told.envelope.get("ending_at")
+    return {
+        "id": fields.stable_id(told, start, end, {key: row.get(key) for key in keys}),
+        "model": fields.model(row.get("model")),
+        "organization": fields.organization(told),
+        "start_date": start,
+        "end_date": end,
+    }
+
+
+def claude_code(row: Row, told: Told) -> list[dict[str, Any]]:
+    """Map one row to a record a model, or to one without a model where the row names none."""
+    models: list[dict[str, Any]] = row.get("model_breakdown") or [{}]
+    return [compact(_activity_record(row, told, used, first=place == 0)) for place, used in enumerate(models)]
+
+
+def _activity_record(row: Row, told: Told, used: dict[str, Any], *, first: bool) -> dict[str, Any]:
+    actor = row["actor"]
+    told_apart = (row["date"], row.get("is_remote"), row.get("terminal_type"), row.get("customer_type"))
+    key_name = actor.get("api_key_name")
+    return {
+        "id": fields.stable_id(told, *told_apart, _account(actor), used.get("model")),
+        "product": fields.product("claude_code"),
+        "metric_name": "claude_code_activity",
+        "surface": row.get("terminal_type"),
+        "model": fields.model(used.get("model")),
+        "user": {"email": actor.get("email_address") or actor.get("email")},
+        "resources": [{"name": key_name}] if key_name else None,
+        "organization": fields.organization(told, row.get("organization_id")),
+        "charges": _estimate(used.get("estimated_cost")),
+        "usage": {"tokens": _tokens(used.get("tokens") or {}), **(_activity(row) if first else {})},
+        "start_date": row["date"],
+        "end_date": f"{fields.day_after(row['date'])}{row['date'][10:]}",
+    }
+
+
+def _account(actor: dict[str, Any]) -> str | None:
+    return actor.get("email") or fields.actor_id(actor)
+
+
+def _estimate(cost: dict[str, Any] | None) -> list[dict[str, Any]] | None:
+    """Return the vendor's estimate, a number of cents; that it is one is stated by the raw field's name."""
+    return None if cost is None else [fields.charge("usage_based", cost["amount"], cost.get("currency"))]
+
+
+def _tokens(tokens: dict[str, Any]) -> dict[str, Any]:
+    named = {
+        "input": tokens.get("input"),
+        "output": tokens.get("output"),
+        "cache_read": tokens.get("cache_read"),
+        "cache_write": tokens.get("cache_creation"),
+    }
+    return {**named, "total": fields.added(named.values())}
+
+
+def _activity(row: Row) -> dict[str, Any]:
+    core, tools = row.get("core_metrics") or {}, row.get("tool_actions") or {}
+    lines = core.get("lines_of_code") or {}
+    return {
+        "sessions": {"distinct": core.get("num_sessions")},
+        "code": {
+            "lines_added": lines.get("added"),
+            "lines_removed": lines.get("removed"),
+            "accepts": fields.added(one.get("accepted") for one in tools.values()),
+            "rejects": fields.added(one.get("rejected") for one in tools.values()),
+            "commits": core.get("commits_by_claude_code"),
+            "pull_requests": core.get("pull_requests_by_claude_code"),
+            "tool_actions": tools,
+        },
+    }
