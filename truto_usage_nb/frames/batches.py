@@ -24,8 +24,9 @@ from truto_usage_nb.envelope import ENVELOPE
 from truto_usage_nb.errors import UsageError
 from truto_usage_nb.frames.bodies import quick_cut
 from truto_usage_nb.frames.known import KNOWN, Pattern, key_of
+from truto_usage_nb.frames.numbers import is_below
 from truto_usage_nb.frames.page import parse_page
-from truto_usage_nb.frames.parts import MOST_CELLS, Layout, ParsedPage, Path, Source, Table
+from truto_usage_nb.frames.parts import EXACT_IN_FLOAT, MOST_CELLS, Items, Layout, ParsedPage, Path, Source, Table
 from truto_usage_nb.frames.shape import Doubt, Shape, shape_of
 from truto_usage_nb.schema import SCHEMA
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BATCH_BYTES", "parse_pages"]
 
-BATCH_BYTES = 4 * 1024 * 1024
+BATCH_BYTES = 2 * 1024 * 1024
 """How many bytes of pages are read at once: more save nothing, and take more room."""
 _WORTH_BYTES = 128 * 1024
 """Less than this is read sooner the other way."""
@@ -94,12 +95,12 @@ def _batches(bodies: Iterable[_Body]) -> Iterator[list[_Body]]:
     held, size = list[_Body](), 0
     for body in bodies:
         alone = body.records is None or body.lines > 0
-        if held and (alone or size + len(body.content) > BATCH_BYTES):
+        if held and alone:
             yield held
             held, size = [], 0
         held.append(body)
         size += len(body.content)
-        if alone:
+        if alone or size >= BATCH_BYTES:
             yield held
             held, size = [], 0
     if held:
@@ -158,8 +159,9 @@ class _Reader:
 
         dtype = _sent(pattern.dtype, ())
         self._shape: Shape = shape_of(dtype, layout)
-        self._record = _arrow(dtype)
-        self._list = pa.schema([(_RESULT, pa.list_(self._record))])
+        record = _arrow(dtype)
+        self._line = pa.schema(list(record))
+        self._list = pa.schema([(_RESULT, pa.list_(record))])
         self._leaves = len(self._shape.paths)
 
     def read(self, texts: Sequence[bytes], lines: int) -> Table:
@@ -167,27 +169,57 @@ class _Reader:
         text = texts[0] if lines else b"\n".join(b'{"result":%b}' % records for records in texts)
         if text.count(b"{") * self._leaves > MOST_CELLS + len(text) or not _is_utf8(text):
             raise Doubt
-        records = self._lines(text, lines) if lines else self._lists(text, len(texts))
-        table, _ = self._shape.read(records)
-        return table
+        return _laid_out(self._lines(text, lines) if lines else self._lists(text, len(texts)), self._shape)
 
-    def _lists(self, text: bytes, lists: int) -> pl.Series:
+    def _lists(self, text: bytes, lists: int) -> pa.StructArray:
         read = _parsed(text, self._list)
         held = read.column(0).combine_chunks()
         if read.num_rows != lists or held.null_count:  # one list a row, or some body was more than a list
             raise Doubt
-        records = pl.Series(held.flatten())
-        if records.null_count():
+        records = held.flatten()
+        if records.null_count:
             raise Doubt
         return records
 
-    def _lines(self, text: bytes, lines: int) -> pl.Series:
-        import pyarrow as pa
-
-        read = _parsed(text, pa.schema(list(self._record)))
+    def _lines(self, text: bytes, lines: int) -> pa.StructArray:
+        read = _parsed(text, self._line)
         if read.num_rows != lines:  # one record a row, or some line was more than a record
             raise Doubt
-        return pl.Series(read.to_struct_array().combine_chunks())
+        return read.to_struct_array().combine_chunks()
+
+
+def _laid_out(records: pa.StructArray, shape: Shape) -> Table:
+    """Lay records flat, each column handed over by itself: of one that goes, nothing is held by those that stay."""
+    table = Table(len(records), dict.fromkeys(shape.paths), shape.objects)
+    _take_apart(records, (), shape, table)
+    floats = [pl.Series(part) for path in shape.floats if (part := table.columns[path]) is not None]
+    if not all(is_below(part, EXACT_IN_FLOAT) for part in floats):
+        raise Doubt
+    for path in shape.unwanted:
+        table.columns.pop(path, None)
+        table.lists.pop(path[0], None)
+    return table
+
+
+def _take_apart(node: pa.StructArray, prefix: Path, shape: Shape, table: Table) -> None:
+    for field, child in zip(node.type, node.flatten(), strict=True):
+        path = (*prefix, field.name)
+        if not prefix and field.name in shape.lists:
+            table.lists[field.name] = _items(child, shape.lists[field.name])
+        elif child.null_count == len(child):
+            continue
+        elif path in shape.structs:
+            _take_apart(child, path, shape, table)
+        elif shape.leaves[path] != "object":
+            table.columns[path] = child
+
+
+def _items(lists: pa.ListArray, shape: Shape | None) -> Items:
+    from pyarrow import compute
+
+    lengths = pl.Series(compute.list_value_length(lists)).cast(pl.Int64)
+    items = lists.flatten()
+    return Items(lengths, Table(len(items)) if shape is None or not len(items) else _laid_out(items, shape))
 
 
 def _parsed(text: bytes, schema: pa.Schema) -> pa.Table:
@@ -197,7 +229,8 @@ def _parsed(text: bytes, schema: pa.Schema) -> pa.Table:
     reads = arrow_json.ReadOptions(use_threads=False, block_size=len(text) + 1)
     parses = arrow_json.ParseOptions(explicit_schema=schema, newlines_in_values=True, unexpected_field_behavior="error")
     try:
-        return arrow_json.read_json(pa.BufferReader(text), reads, parses)
+        # the system's pool gives back what is freed, Arrow's own keeps it for a next time that does not come
+        return arrow_json.read_json(pa.BufferReader(text), reads, parses, memory_pool=pa.system_memory_pool())
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowKeyError):
         raise Doubt from None
 

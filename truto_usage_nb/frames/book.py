@@ -75,6 +75,7 @@ class Book:
         for ids, height, source in zip(self._ids, self.heights, self._sources, strict=True):
             if row < height:
                 found = None if ids is None else ids[row]
+                found = getattr(found, "as_py", lambda value=found: value)()
                 return Whose(f"number {number}" if found is None else found, source.integrated_account_id)
             row -= height
         return Whose(f"number {number}")

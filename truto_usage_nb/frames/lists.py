@@ -81,7 +81,7 @@ def _leaves(name: str, parts: Sequence[Items | None], owner: Owner) -> dict[Path
     known = LEAVES[name]
     found: dict[Path, pl.Series] = {}
     for number, path in enumerate([*known, *(path for path in document_order(tables) if path not in known)]):
-        stack = Stack((name, *path), [table.columns.get(path) for table in tables], heights, owner)
+        stack = Stack((name, *path), [table.columns.pop(path, None) for table in tables], heights, owner)
         if number > MOST_PATHS:
             raise _too_many(stack)
         if path in known:

@@ -5,6 +5,7 @@ A column's values may widen on the last record of the last page, so dtypes are s
 
 - a polars Series, where all its values are of one JSON kind and nothing of them was lost: Boolean, Int64, Float64
   (every value below 2⁵³, so no digit is missing) or String;
+- an Arrow array of one of these kinds, which becomes a Series when the column is taken: until then it takes less room;
 - a list of Python values, where kinds are mixed or a number does not fit: None, bool, int, `jsontext.Real`, str;
 - None, where the key occurs with nothing but nulls.
 """
@@ -12,8 +13,8 @@ A column's values may widen on the last record of the last page, so dtypes are s
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple, TypeAlias
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import polars as pl
 
@@ -23,8 +24,11 @@ from truto_usage_nb.outside import cut, one_line
 from truto_usage_nb.schema import SCHEMA
 from truto_usage_nb.secret import masked
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 Path: TypeAlias = tuple[str, ...]
-Part: TypeAlias = pl.Series | list[Any] | None
+Part: TypeAlias = "pl.Series | pa.Array | list[Any] | None"
 
 EXACT_IN_FLOAT = 2**53
 """Every whole number up to here has a float of its own."""
@@ -104,6 +108,11 @@ class ParsedPage:
     def height(self) -> int:
         """Give the number of records."""
         return self.table.height
+
+    def copy(self) -> ParsedPage:
+        """Give a page of the same columns, which a frame may use up while these are kept."""
+        table = replace(self.table, columns=dict(self.table.columns), lists=dict(self.table.lists))
+        return replace(self, table=table)
 
 
 def pack(values: list[Any]) -> Part:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import polars as pl
 
@@ -14,17 +14,20 @@ Owner = Callable[[int], Whose]
 """Gives the record that a row belongs to."""
 
 
+_Opened: TypeAlias = "pl.Series | list[Any] | None"
+
+
 class Stack:
     """Hold the parts of one column, a part a page, and the heights of the pages."""
 
     def __init__(self, path: Path, parts: Sequence[Part], heights: Sequence[int], owner: Owner) -> None:
         self.path = path
-        self.parts = parts
+        self.parts = [_opened(part) for part in parts]
         self.heights = heights
         self.owner = owner
         self.is_empty = all(part is None for part in parts)
         self._is_mixed = any(isinstance(part, list) for part in parts)
-        self._dtypes = {part.dtype for part in parts if isinstance(part, pl.Series)}
+        self._dtypes = {part.dtype for part in self.parts if isinstance(part, pl.Series)}
 
     def holds_only(self, *dtypes: Any) -> bool:
         """Tell whether every part is a Series of one of these dtypes."""
@@ -54,8 +57,12 @@ class Stack:
         """Make the error for the value in a row."""
         return unreadable(self.owner(row), dotted(self.path), value, why)
 
-    def _rows(self) -> Iterator[tuple[Part, int]]:
+    def _rows(self) -> Iterator[tuple[_Opened, int]]:
         return zip(self.parts, self.heights, strict=True)
+
+
+def _opened(part: Part) -> _Opened:
+    return part if part is None or isinstance(part, pl.Series | list) else pl.Series(part)
 
 
 def _cast(part: pl.Series | list[Any], dtype: Any) -> pl.Series:
