@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -20,7 +20,7 @@ from truto_usage_nb.costs.lines import rule_lines
 from truto_usage_nb.costs.matching import match
 from truto_usage_nb.costs.reading import day_of
 from truto_usage_nb.costs.reasons import REASONS
-from truto_usage_nb.native import Native, collect, each_part, enter
+from truto_usage_nb.native import Native, collect, each_part, enter, suspects
 from truto_usage_nb.repeats import AT, RECORD
 from truto_usage_nb.series import OTHERS_MONEY
 from truto_usage_nb.unanswered import HEARD, View, heard, unanswered
@@ -307,7 +307,7 @@ def _notes(native: Native, read: Digest) -> tuple[str, ...]:
 
 def _alike(native: Native) -> int:
     """Count the records without an id that repeat another one in every column that a table reads."""
-    nameless = native.frame.filter(nw.col("id").is_null())
     columns = [c for c in native.columns if c not in ("charges", "resources")]
+    nameless = suspects(replace(native, frame=native.frame.filter(nw.col("id").is_null())), columns).frame
     repeated = nameless.group_by(*columns).agg(nw.len().alias("__n")).filter(nw.col("__n") > 1)
     return int(collect(repeated.select((nw.col("__n") - 1).sum().alias("__n")))["__n"][0] or 0)
