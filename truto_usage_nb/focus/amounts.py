@@ -21,6 +21,8 @@ _SHARE = "__share"
 
 def exact(values: pl.Series) -> pl.Series:
     """Read floats by their decimal text, to ten places."""
+    if not (values != 0).any():  # as most taxes and credits are
+        return values.cast(AMOUNT)
     return values.cast(pl.String).cast(AMOUNT)
 
 

@@ -37,6 +37,8 @@ def export(native: Native, options: Options, result: Any = None) -> pl.DataFrame
     if options.seat_prices or options.events == "hour":  # sums over all of them
         rows = iter([with_seats(pl.concat(rows, how="diagonal_relaxed"), options)])
     table = pl.concat([finished(each, options, reading) for each in rows])
+    nothing = [name for name in table.columns if table[name].null_count() == table.height]
+    table = table.with_columns(pl.lit(None, dtype=table.schema[name]).alias(name) for name in nothing)  # no room each
     _check(table, options.version)
     _tell([*reading.told, *_unpriced(reading, pairs, currencies, options), *_cut(table, options)])
     return table

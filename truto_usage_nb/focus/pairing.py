@@ -16,7 +16,7 @@ import polars as pl
 from truto_usage_nb.costs.kinds import kind_of
 from truto_usage_nb.costs.tokens import KINDS
 from truto_usage_nb.focus.options import Options
-from truto_usage_nb.focus.reading import LINE, ROW, Reading
+from truto_usage_nb.focus.reading import LINE, ROW, Reading, numbered
 from truto_usage_nb.focus.searches import named
 
 __all__ = ["ALL_KINDS", "KIND", "Pairs", "pair"]
@@ -26,7 +26,8 @@ KIND = pl.Enum(ALL_KINDS)
 _OTHER_THINGS = r"web[ _]search|code[ _](execution|interpreter)|session|image|seat|support"
 """Metrics that charge for something other than tokens."""
 _FINE = ["organization_id", "product_id", "surface", "resources_workspace_id", "resources_id", "user_id", "user_email"]
-_LEVELS = {"fine": _FINE, "coarse": ["product_id", "surface"]}
+_LEVELS = ("fine", "coarse")
+"""Numbers of what agrees in the key and all of _FINE, and in the key, product and surface."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +43,8 @@ class Pairs:
 def pair(reading: Reading, options: Options) -> Pairs:
     """Let tokens meet money."""
     money = with_metric_kind(reading.money)
-    tokens = _stated_again(_by_kind(reading.tokens), money)
-    takers = _takers(money, options)
-    takers, tokens = _placed(takers, tokens, reading.lines)
-    got, left = _met(takers, tokens)
+    takers, tokens = _placed(_takers(money, options), reading.tokens, reading.lines)
+    got, left = _met(takers, _stated_again(_by_kind(tokens), money))
     return Pairs(_with_tokens(money, got), left)
 
 
@@ -61,7 +60,9 @@ def with_metric_kind(money: pl.DataFrame) -> pl.DataFrame:
 
 def _by_kind(tokens: pl.DataFrame) -> pl.DataFrame:
     return pl.concat(
-        tokens.select(ROW, LINE, "key", pl.lit(kind, dtype=KIND).alias("kind"), n=kind).filter(pl.col("n") != 0)
+        tokens.select(ROW, LINE, "key", *_LEVELS, pl.lit(kind, dtype=KIND).alias("kind"), n=kind).filter(
+            pl.col("n") != 0
+        )
         for kind in ALL_KINDS
     )
 
@@ -105,58 +106,90 @@ def _takers(money: pl.DataFrame, options: Options) -> pl.DataFrame:
 
 def _placed(takers: pl.DataFrame, tokens: pl.DataFrame, lines: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Number what both sides state: by the key and all of it (`fine`), by the key and a part of it (`coarse`)."""
-    both = pl.concat([takers.select(LINE, "key"), tokens.select(LINE, "key")]).unique(LINE)
+    both = pl.concat([takers.select(LINE, "key"), tokens.select(LINE, "key")])
     both = both.with_columns(lines.select(_FINE)[both[LINE]].iter_columns())
-    for name, dims in _LEVELS.items():
-        both = _numbered(both, ["key", *dims], name)
-    places = both.select(LINE, *_LEVELS)
-    joined = (side.join(places, on=LINE, how="left", maintain_order="left") for side in (takers, tokens))
-    return next(joined), next(joined)
-
-
-def _numbered(rows: pl.DataFrame, by: list[str], name: str) -> pl.DataFrame:
-    """Number the groups of rows that agree, nulls too."""
-    groups = rows.select(by).with_row_index("__at").group_by(by).agg("__at").select("__at")
-    return rows.with_columns(groups.with_row_index(name).explode("__at").sort("__at")[name])
+    said = [name for name in _FINE if both[name].null_count() < both.height]
+    both = numbered(both, ["key", *said], "fine")
+    some = [name for name in ("product_id", "surface") if name in said]
+    places = numbered(both.select("key", *some, "fine").unique("fine"), ["key", *some], "coarse").sort("fine")
+    both = both.select("fine", places["coarse"].gather(both["fine"]))
+    beside = (both[: takers.height], both[takers.height :])
+    return takers.with_columns(beside[0].iter_columns()), tokens.with_columns(beside[1].iter_columns())
 
 
 def _met(takers: pl.DataFrame, tokens: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Level by level: what is the same on both sides is paired, the rest goes on; at last to any money of the key."""
+    """Level by level: what is the same on both sides is paired, the rest goes on; at last to any money of the key.
+
+    Gives what each charge got, a column a kind, and the tokens that are left.
+    """
+    sums = {kind: pl.when(pl.col("kind") == kind).then(pl.col("n")).sum() for kind in ALL_KINDS}
+    rest = tokens.group_by("key", *_LEVELS).agg(**sums)
     found, hungry = [], takers
-    rest = tokens.group_by("key", *_LEVELS, "kind").agg(pl.col("n").sum())
     for place in (*_LEVELS, "key"):
         got, rest = _level(hungry, rest, place)
-        hungry = hungry.join(got.select("money_row").unique(), on="money_row", how="anti", maintain_order="left")
+        hungry = hungry.join(got.select("money_row"), on="money_row", how="anti", maintain_order="left")
         found.append(got)
     got, rest = _level(takers, rest, "key")
-    left = tokens.join(rest, on=["fine", "kind"], how="semi", maintain_order="left")
-    return pl.concat([*found, got]), left.select(ROW, LINE, "kind", "n")
+    left = rest.select("fine", *ALL_KINDS).unpivot(ALL_KINDS, index="fine", variable_name="kind", value_name="left")
+    left = left.filter(pl.col("left") != 0).with_columns(pl.col("kind").cast(KIND))
+    left = tokens.join(left, on=["fine", "kind"], how="semi", maintain_order="left")
+    return _together([*found, got]), left.select(ROW, LINE, "kind", "n")
+
+
+def _together(found: list[pl.DataFrame]) -> pl.DataFrame:
+    got = pl.concat(found)
+    return got.group_by("money_row").agg(pl.col(ALL_KINDS).sum()) if found[-1].height else got
 
 
 def _level(takers: pl.DataFrame, tokens: pl.DataFrame, place: str) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Share each kind's tokens among the charges that name it, else among those that name none, by what they charge."""
-    sums = tokens.group_by(place, "kind").agg(pl.col("n").sum()).with_row_index("slot")
-    met = takers.select("money_row", "weight", "metric_kind", place).join(
-        sums, on=place, how="inner", maintain_order="left"
-    )
-    named = pl.when(pl.col("metric_kind") == pl.col("kind")).then(0)
-    writes = (pl.col("metric_kind") == "cache_write") & pl.col("kind").cast(pl.String).str.starts_with("cache_write")
-    rank = named.when(writes).then(1).when(pl.col("metric_kind").is_null()).then(2)
-    met = met.with_columns(rank=rank.cast(pl.Int8)).filter(pl.col("rank").is_not_null())
-    met = met.filter(pl.col("rank") == pl.col("rank").min().over("slot"))
-    part = (pl.col("n") * pl.col("weight") / pl.col("weight").sum().over("slot")).floor()
-    met = met.select("slot", "money_row", "kind", "n", "weight", part=part)
-    rest = pl.col("n") - pl.col("part").sum().over("slot")
-    largest = pl.int_range(pl.len()).over("slot") == pl.col("weight").arg_max().over("slot")
-    got = met.select("money_row", "kind", n=pl.col("part") + pl.when(largest).then(rest).otherwise(0.0))
-    taken = sums.filter(pl.col("slot").is_in(met["slot"].unique().implode()))
-    return got, tokens.join(taken, on=[place, "kind"], how="anti")
+    sums = tokens.group_by(place).agg(pl.col(ALL_KINDS).sum())
+    there = [kind for kind in ALL_KINDS if (sums[kind] != 0).any()]
+    met = takers.select("money_row", "weight", "metric_kind", place)
+    met = met.join(sums.select(place, *there), on=place, how="inner", maintain_order="left")
+    takes = {kind: (pl.col(kind) != 0) & _takes(kind, met, place) for kind in there}
+    met = met.with_columns(takes[kind].alias(f"takes_{kind}") for kind in there)
+    met = met.filter(pl.any_horizontal(f"takes_{kind}" for kind in there)) if there else met.clear()
+    shares = met.group_by(place).agg("money_row", *(_share(kind) for kind in there), *_taken(there))
+    got = shares.select("money_row", *there).explode("money_row", *there)
+    rest = tokens.join(shares.select(place, *(f"taken_{kind}" for kind in there)), on=place, how="left")
+    gone = {kind: pl.col(f"taken_{kind}").fill_null(value=False) for kind in there}
+    rest = rest.with_columns(pl.when(gone[kind]).then(0.0).otherwise(pl.col(kind)).alias(kind) for kind in there)
+    return got.select("money_row", *(_or_zero(kind, there) for kind in ALL_KINDS)), rest.select(tokens.columns)
+
+
+def _takes(kind: str, met: pl.DataFrame, place: str) -> pl.Expr:
+    """Whether a charge is of those that name the kind most closely in its place."""
+    if not met["metric_kind"].null_count() < met.height:
+        return pl.lit(value=True)
+    metric = pl.col("metric_kind")
+    named = pl.when(metric == kind).then(0)
+    if kind.startswith("cache_write"):
+        named = named.when(metric == "cache_write").then(1)
+    rank = named.when(metric.is_null()).then(2)
+    return (rank == rank.min().over(place)).fill_null(value=False)
+
+
+def _share(kind: str) -> pl.Expr:
+    """What each charge of a place gets of a kind: whole tokens, and the charge that is largest takes the rest."""
+    takes, whole = pl.col(f"takes_{kind}"), pl.col(kind).first()
+    weight = pl.when(takes).then(pl.col("weight")).otherwise(0.0)
+    part = pl.when(takes).then((whole * weight / weight.sum()).floor()).otherwise(0.0)
+    largest = takes & (pl.int_range(pl.len()) == weight.arg_max())
+    return (part + pl.when(largest).then(whole - part.sum()).otherwise(0.0)).alias(kind)
+
+
+def _taken(kinds: list[str]) -> list[pl.Expr]:
+    return [pl.col(f"takes_{kind}").any().alias(f"taken_{kind}") for kind in kinds]
+
+
+def _or_zero(kind: str, there: list[str]) -> pl.Expr:
+    return pl.col(kind) if kind in there else pl.lit(0.0).alias(kind)
 
 
 def _with_tokens(money: pl.DataFrame, got: pl.DataFrame) -> pl.DataFrame:
     """Put the paired tokens where a record's own would stand."""
-    each = {f"got_{kind}": pl.when(pl.col("kind") == kind).then(pl.col("n")).sum() for kind in ALL_KINDS}
-    wide = got.group_by("money_row").agg(**each)
-    joined = money.join(wide, on="money_row", how="left", maintain_order="left")
+    named = got.rename({kind: f"got_{kind}" for kind in ALL_KINDS})
+    joined = money.join(named, on="money_row", how="left", maintain_order="left")
     added = (pl.col(kind) + pl.col(f"got_{kind}").fill_null(0) for kind in ALL_KINDS)
     return joined.with_columns(added).drop(f"got_{kind}" for kind in ALL_KINDS)

@@ -6,7 +6,7 @@ and a table can never disagree about what counts.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -24,12 +24,12 @@ from truto_usage_nb.costs.records import within_period
 from truto_usage_nb.costs.tokens import KINDS, TOKEN_COLUMNS, with_tokens
 from truto_usage_nb.focus.amounts import exact
 from truto_usage_nb.focus.credits import with_credit_rates, with_restatements
-from truto_usage_nb.focus.options import Options, known_accounts, tag_column
+from truto_usage_nb.focus.options import TAG, Options, known_accounts, tag_column
 from truto_usage_nb.focus.refusing import ROW, refuse_what_cannot_be_exported
 from truto_usage_nb.focus.searches import with_searches
 from truto_usage_nb.native import Native, collect, enter, require
 
-__all__ = ["LINE", "ROW", "SAID", "Reading", "read"]
+__all__ = ["LINE", "ROW", "SAID", "Reading", "numbered", "read"]
 
 LINE = "line"
 """A line's position: what a row of FOCUS gathers its words by."""
@@ -45,6 +45,7 @@ SAID = frozenset({
     "covered", "cost_flag", "credit_rate", "credit_unit", "restated",
 })  # fmt: skip
 """What a row of FOCUS may say of its line."""
+_AMOUNTS = ("cost_list", "cost_discount", "cost_tax", "cost_credit")
 _DTYPES: dict[str, Any] = {
     "String": pl.String, "JSON": pl.String, "Int64": pl.Int64, "Float64": pl.Float64, "Boolean": pl.Boolean,
     "Datetime": pl.Datetime("us", "UTC"),
@@ -97,6 +98,7 @@ def read(native: Native, options: Options, result: Any = None) -> Reading:
     tokens = _tokens(counts, money, options)
     told = [*told, *counted.told, *_credits(lines, options), *_left_out(lines, money, tokens)]
     settled, fetched = dict(getattr(result, "settled_until", {})), getattr(result, "fetched_at", None)
+    lines = lines.select(name for name in lines.columns if name in SAID or name.startswith(TAG) or name in _AMOUNTS)
     return Reading(lines, money, tokens, told, settled, fetched)
 
 
@@ -120,7 +122,7 @@ def _typed(records: pl.DataFrame, name: str, dtype: Any) -> pl.Expr:
 
 def _digest(records: Native, options: Options, bin: int) -> Digest:
     said, currency = Said.of(options.choices), options.choices.get("billing_currency")
-    return digest(records, (), bin=bin, kinds=True, billing_currency=currency, said=said, members=ROW)
+    return digest(records, (), bin=bin, billing_currency=currency, said=said, members=ROW)
 
 
 def _lines(records: pl.DataFrame, options: Options) -> pl.DataFrame:
@@ -147,17 +149,18 @@ def _counts(lines: pl.DataFrame, counted: Digest, options: Options) -> pl.DataFr
 
     A line with neither, or whose record was left out, has no row.
     """
-    keys = keyed(counted).with_columns(key=pl.struct(KEY).rank("dense"))
+    keys = numbered(keyed(counted), KEY, "key")
     whole = pl.sum_horizontal("tokens", "covered_tokens")
     keys = keys.select(ROW, "currency", "key", pays=pl.col("money_n") > 0, counts=whole != 0)
     keys = keys.filter(pl.col("pays") | pl.col("counts")).explode(ROW)
+    by = [ROW] if lines[ROW].is_unique().all() else [ROW, "currency"]  # several currencies are several lines
     said = Said.of(options.choices).input_includes_cache
     stated: Any = with_tokens(nw.from_native(lines.lazy()), said, kinds=True).to_native()
     each = {kind: pl.col(f"__{kind}") for kind in KINDS} | {"unkind": pl.col("__tokens")}
     figures = {name: pl.when("counts").then(column.fill_null(0)).otherwise(0) for name, column in each.items()}
     found: pl.DataFrame = (
         stated.select(LINE, ROW, "currency", *(f"__{kind}" for kind in (*KINDS, "tokens")), bills=_bills())
-        .join(keys.lazy(), on=[ROW, "currency"], how="inner", nulls_equal=True, maintain_order="left")
+        .join(keys.lazy(), on=by, how="inner", nulls_equal=True, maintain_order="left")
         .select(
             LINE, ROW, "key", "pays", "bills", **{name: column.cast(pl.Float64) for name, column in figures.items()}
         )
@@ -165,6 +168,12 @@ def _counts(lines: pl.DataFrame, counted: Digest, options: Options) -> pl.DataFr
         .collect()
     )
     return found
+
+
+def numbered(rows: pl.DataFrame, by: Sequence[str], name: str) -> pl.DataFrame:
+    """Number the groups of rows that agree in some columns, nulls too."""
+    groups = rows.select(by).with_row_index("__at").group_by(by).agg("__at").select("__at")
+    return rows.with_columns(groups.with_row_index(name).explode("__at").sort("__at")[name])
 
 
 def _bills() -> pl.Expr:
