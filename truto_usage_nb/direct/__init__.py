@@ -36,11 +36,16 @@ def direct(
 
     | label | variables |
     |---|---|
+    | `claude` | `ANTHROPIC_ADMIN_KEY` |
+    | `claude-enterprise` | `ANTHROPIC_ANALYTICS_KEY` |
     | `cursor` | `CURSOR_API_KEY` |
     | `confluent` | `CONFLUENT_CLOUD_API_KEY`, `CONFLUENT_CLOUD_API_SECRET` |
 
     Fields are `integration`, `base_url` (https, or http on this machine: a proxy, a test server), and the keys: of
-    Cursor `api_key`, of Confluent `api_key` and `api_secret`. A key is never written down: it is `env:NAME`,
+    Claude `admin_key` (a Console organisation) or `analytics_key` (Enterprise), of Cursor `api_key`, of Confluent
+    `api_key` and `api_secret`. Claude's `reports` may be "legacy": the reports before `analytics/usage`.
+
+    A key is never written down: it is `env:NAME`,
     `keyring:NAME` (of the service `truto_usage_nb`; needs `pip install 'truto-usage-nb[keyring]'`), or a function such
     as `getpass.getpass`, called when it is first needed. It goes to the vendor's own host, in headers alone.
 

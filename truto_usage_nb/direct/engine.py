@@ -200,7 +200,7 @@ class Endpoint:
         """Give the parameters of one page; the vendor's own, passed through `remote_query`, win."""
         page = self.paging.params(place.bookmark, place.size)
         first = {} if isinstance(self.paging, ByLink) and place.bookmark is not None else self.ask(question)
-        asked = {**first, **question.remote_query, **page}
+        asked = {**_merged(first, question.remote_query), **page}
         return {name: value for name, value in asked.items() if value is not None}
 
     def url(self, base: str, question: Question, params: Params) -> tuple[str, list[tuple[str, str]], Any]:
@@ -209,6 +209,19 @@ class Endpoint:
         if self.method == "GET":
             return address, pairs_of(params), None
         return address, [], {name: _plain(value) for name, value in params.items()}
+
+
+def _merged(asked: Params, remote: Params) -> dict[str, Any]:
+    """Add the vendor's own parameters: to a list what they name, elsewhere in the place of what was asked."""
+    found = dict(asked)
+    for name, value in remote.items():
+        before = found.get(name.removesuffix("[]"))
+        if isinstance(before, list):
+            also = value if isinstance(value, list) else [value]
+            found[name.removesuffix("[]")] = list(dict.fromkeys([*before, *also]))
+        else:
+            found[name] = value
+    return found
 
 
 def _plain(value: Any) -> Any:
@@ -311,11 +324,11 @@ def _mark(question: Question) -> str:
     return blake2b(repr(asked).encode("utf-8", "surrogatepass"), digest_size=9).hexdigest()
 
 
-def not_served(vendor: str, question: Question, served: Iterable[str]) -> InvalidRequestError:
+def not_served(vendor: str, question: Question, served: Iterable[str], more: str = "") -> InvalidRequestError:
     """Make the refusal of a report type that a vendor has no endpoint for."""
     return InvalidRequestError(
         f"account {question.integrated_account_id!r}: {vendor} serves no {question.report_type!r}; report_type may be "
-        f"{', '.join(served)}, or be left out",
+        f"{', '.join(served)}, or be left out" + (f"; {more}" if more else ""),
         status=422,
         is_remote=True,
     )

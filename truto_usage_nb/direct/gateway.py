@@ -127,6 +127,8 @@ class Gateway(httpx.AsyncBaseTransport):
     async def _page(
         self, request: httpx.Request, question: Question, account: Account, plan: tuple[Endpoint, ...]
     ) -> httpx.Response:
+        if not plan:  # of a day that the vendor does not have yet there is nothing to ask
+            return _json(answer_of(question, [], None))
         place = _place(question, plan)
         question = replace(question, now=place.began)
         endpoint = plan[place.endpoint]

@@ -8,7 +8,7 @@ from truto_usage_nb.direct.engine import Vendor
 
 __all__ = ["NAMES", "vendor_named"]
 
-NAMES = ("cursor", "confluent")
+NAMES = ("claude", "cursor", "confluent")
 """The integrations that have a direct door, in the order in which `direct()` lists their accounts."""
 
 
