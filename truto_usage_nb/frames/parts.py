@@ -56,6 +56,10 @@ class Table:
     lists: dict[str, Items] = field(default_factory=dict)
     as_text: set[Path] = field(default_factory=set)
 
+    def copy(self) -> Table:
+        """Give a table of the same columns, to take them out of it."""
+        return replace(self, columns=dict(self.columns))
+
 
 @dataclass(slots=True)
 class Items:
@@ -111,8 +115,8 @@ class ParsedPage:
 
     def copy(self) -> ParsedPage:
         """Give a page of the same columns, which a frame may use up while these are kept."""
-        table = replace(self.table, columns=dict(self.table.columns), lists=dict(self.table.lists))
-        return replace(self, table=table)
+        lists = {name: replace(each, table=each.table.copy()) for name, each in self.table.lists.items()}
+        return replace(self, table=replace(self.table.copy(), lists=lists))
 
 
 def pack(values: list[Any]) -> Part:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from truto_usage_nb.errors import InputError, QueryError, did_you_mean, tell
+from truto_usage_nb.frames import BuiltFrame, Layout
 from truto_usage_nb.jobs import (
     PARTIAL,
     Integrations,
@@ -23,7 +24,7 @@ from truto_usage_nb.jobs import (
     raise_unless_told,
     spans_told,
 )
-from truto_usage_nb.loader.joining import join
+from truto_usage_nb.loader.joining import build, join
 from truto_usage_nb.loader.running import Outcome, run
 from truto_usage_nb.planning import Period
 from truto_usage_nb.result import UsageResult
@@ -76,12 +77,13 @@ class Loader:
                 stop_at_first=on_error == "raise" and len(found) == 1,
             )
         outcomes += [Outcome(job, error=error) for job, error in lost]
+        frames = build(outcomes)
         if all(each.error is not None for each in outcomes):
             raise_unless_told(outcomes, None, on_error)
         settled = {str(name): one.settled_until(now) for name, one in behind.items() if one is not None}
         limits = {str(name): one for name, one in self.transport.rate_limits.items()}
         result = replace(
-            _result(outcomes, span, overhang, told, now=now),
+            _result(outcomes, frames, span, overhang, told, now=now),
             backend=backend,
             rate_limit=limits,
             settled_until=settled,
@@ -96,11 +98,17 @@ class Loader:
 
 
 def _result(
-    outcomes: Sequence[Outcome], span: Period | None, overhang: str | None, told: Sequence[str], *, now: datetime
+    outcomes: Sequence[Outcome],
+    frames: dict[Layout, BuiltFrame],
+    span: Period | None,
+    overhang: str | None,
+    told: Sequence[str],
+    *,
+    now: datetime,
 ) -> UsageResult:
     """Join what was loaded; what failed is stated in `gaps`."""
     whole = [each for each in outcomes if each.error is None]
-    joined = join(whole, span, overhang)
+    joined = join(whole, frames, span, overhang)
     partial = dict.fromkeys(each.job.label for each in whole if each.partial)
     missing = gaps(outcomes)
     return UsageResult(

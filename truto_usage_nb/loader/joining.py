@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from truto_usage_nb.frames import build_frame
+from truto_usage_nb.errors import UnreadableValueError
+from truto_usage_nb.frames import BuiltFrame, Layout, build_frame
 from truto_usage_nb.jobs import (
     MORE_THAN_ASKED,
     cut_to,
@@ -24,7 +25,7 @@ from truto_usage_nb.loader.running import Outcome
 from truto_usage_nb.planning import Period
 from truto_usage_nb.schema import RECORD_KEY
 
-__all__ = ["Joined", "join"]
+__all__ = ["Joined", "build", "join"]
 
 _JOB = "__job"  # the number of the query a record came from; never leaves this room
 _ROW, _OWN, _ASKED = "__row", "__own", "__asked"
@@ -39,8 +40,57 @@ class Joined:
     notes: tuple[str, ...] = ()
 
 
-def join(outcomes: Sequence[Outcome], period: Period | None, overhang: str | None = None) -> Joined:
-    """Join what was loaded, in the order of the queries, into one frame.
+def build(outcomes: Sequence[Outcome]) -> dict[Layout, BuiltFrame]:
+    """Build a frame a layout of what can be read, in the order of the queries.
+
+    A query with a value that cannot be read ends in the error that names it, and the others are built without it.
+    """
+    made: dict[Layout, BuiltFrame] = {}
+    for layout in dict.fromkeys(each.job.layout for each in outcomes):
+        made[layout] = _built([each for each in outcomes if each.error is None and each.job.layout == layout], layout)
+    return made
+
+
+def _built(same: Sequence[Outcome], layout: Layout) -> BuiltFrame:
+    try:
+        # pages are used up by a frame, and of several queries one may have to be left out
+        return _frame(same, layout, spare=len(same) > 1)
+    except UnreadableValueError as problem:
+        if len(same) == 1:
+            same[0].error = problem
+            return build_frame([], layout)
+    for each in same:
+        try:
+            _frame([each], layout)
+        except UnreadableValueError as problem:
+            each.error = problem
+    if all(each.error is None for each in same):
+        _accuse(same, layout)
+    return _built([each for each in same if each.error is None], layout)
+
+
+def _accuse(same: Sequence[Outcome], layout: Layout) -> None:
+    """Find the query that cannot be read together with those before it, by halves, though each can alone."""
+    low, high = 1, len(same)
+    while True:
+        try:
+            _frame(same[: (low + high) // 2], layout)
+            low = (low + high) // 2 + 1
+        except UnreadableValueError as problem:
+            high = (low + high) // 2
+            if low == high:
+                same[high - 1].error = problem
+                return
+
+
+def _frame(same: Sequence[Outcome], layout: Layout, *, spare: bool = True) -> BuiltFrame:
+    return build_frame([page.copy() if spare else page for each in same for page in each.parsed], layout)
+
+
+def join(
+    outcomes: Sequence[Outcome], frames: dict[Layout, BuiltFrame], period: Period | None, overhang: str | None = None
+) -> Joined:
+    """Join what was loaded and built, in the order of the queries, into one frame.
 
     A query's `limit` caps its records. With a period, a record that lies in it at least in part is kept, whichever
     window returned it, once; `overhangs_period` marks those that stick out of the period, and those wholly outside are
@@ -48,7 +98,7 @@ def join(outcomes: Sequence[Outcome], period: Period | None, overhang: str | Non
     queries counts once: the newest `updated_at` stays. One that they state with other figures, none of them newer,
     stays as often as it is stated, and is told.
     """
-    frame, told = _built(outcomes)
+    frame, told = _together(outcomes, frames)
     notes: list[str] = []
     frame = _capped(frame, outcomes)
     if period is not None:
@@ -62,17 +112,19 @@ def join(outcomes: Sequence[Outcome], period: Period | None, overhang: str | Non
     return Joined(frame.drop(_JOB), (*told, *repeats), tuple(notes))
 
 
-def _built(outcomes: Sequence[Outcome]) -> tuple[pl.DataFrame, list[str]]:
-    """Build one frame a layout, and set them below each other."""
+def _together(outcomes: Sequence[Outcome], made: dict[Layout, BuiltFrame]) -> tuple[pl.DataFrame, list[str]]:
+    """Set the frames of all layouts below each other."""
     frames: list[pl.DataFrame] = []
     told: list[str] = []
     for layout in dict.fromkeys(outcome.job.layout for outcome in outcomes):
-        same = [(number, each) for number, each in enumerate(outcomes) if each.job.layout == layout]
-        built = build_frame([page for _, each in same for page in each.parsed], layout)
-        heights = [(number, sum(page.height for page in each.parsed)) for number, each in same]
+        heights = [
+            (number, sum(page.height for page in each.parsed))
+            for number, each in enumerate(outcomes)
+            if each.job.layout == layout
+        ]
         job = pl.concat(pl.repeat(number, height, dtype=pl.UInt32, eager=True) for number, height in heights)
-        frames.append(built.frame.with_columns(job.alias(_JOB)))
-        told += [note for note in built.notes if note not in told]
+        frames.append(made[layout].frame.with_columns(job.alias(_JOB)))
+        told += [note for note in made[layout].notes if note not in told]
     frame = frames[0] if len(frames) == 1 else pl.concat(frames, how="diagonal_relaxed").sort(_JOB, maintain_order=True)
     return frame, told
 
