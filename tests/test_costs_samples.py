@@ -14,9 +14,9 @@ from truto_usage_nb.costs import with_costs
 from truto_usage_nb.sandbox.ask import Ask, Raw, World
 from truto_usage_nb.sandbox.company import ACCOUNTS
 from truto_usage_nb.sandbox.vendors import VENDORS
-from truto_usage_nb.sandbox.vendors.openai_codex.unify_costs import cost_record
 from truto_usage_nb.vendors.claude.mapping import open_envelope
 from truto_usage_nb.vendors.cursor.mapping import event_record, spend_record
+from truto_usage_nb.vendors.openai_codex.mapping import cost_record
 
 FIXTURES = Path(__file__).parent / "sandbox" / "fixtures"
 NOW = datetime(2026, 11, 23, tzinfo=UTC)

@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from truto_usage_nb.sandbox.vendors.openai_codex.unify_codex import codex_records
-from truto_usage_nb.sandbox.vendors.openai_codex.unify_compliance import compliance_records
-from truto_usage_nb.sandbox.vendors.openai_codex.unify_costs import cost_record, model_of
-from truto_usage_nb.sandbox.vendors.openai_codex.unify_legacy import legacy_records
-from truto_usage_nb.sandbox.vendors.openai_codex.unify_usage import usage_record
+from truto_usage_nb.vendors.openai_codex.mapping import (
+    codex_records,
+    compliance_records,
+    cost_record,
+    legacy_records,
+    model_of,
+    usage_record,
+)
 
 FIXTURES = Path(__file__).parent / "fixtures" / "openai"
 API = {"id": "openai_api", "name": "OpenAI API"}

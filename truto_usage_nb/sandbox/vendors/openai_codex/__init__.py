@@ -17,10 +17,13 @@ from truto_usage_nb.sandbox.vendors.openai_codex import api_rows, codex_rows
 from truto_usage_nb.sandbox.vendors.openai_codex.answer_api import api_answer
 from truto_usage_nb.sandbox.vendors.openai_codex.answer_codex import codex_answer
 from truto_usage_nb.sandbox.vendors.openai_codex.collect import collect, request
-from truto_usage_nb.sandbox.vendors.openai_codex.fields import API_PRODUCT, CODEX_PRODUCT
-from truto_usage_nb.sandbox.vendors.openai_codex.unify_codex import codex_records
-from truto_usage_nb.sandbox.vendors.openai_codex.unify_costs import cost_record
-from truto_usage_nb.sandbox.vendors.openai_codex.unify_usage import usage_record
+from truto_usage_nb.vendors.openai_codex.mapping import (
+    API_PRODUCT,
+    CODEX_PRODUCT,
+    codex_records,
+    cost_record,
+    usage_record,
+)
 
 __all__ = ["DEFAULT_PAGE", "MAX_PAGE", "NAME", "RATE_LIMIT", "answer", "collect", "products", "request", "unify"]
 

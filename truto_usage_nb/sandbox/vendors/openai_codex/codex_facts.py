@@ -14,7 +14,8 @@ from truto_usage_nb.sandbox.company import Person, people_with
 from truto_usage_nb.sandbox.seeds import chance, choose, integer, rng, spread, token_id, uniform
 from truto_usage_nb.sandbox.vendors.openai_codex.day import midnight
 from truto_usage_nb.sandbox.vendors.openai_codex.rates import MODELS, UNKNOWN, USD_PER_CREDIT, Tokens
-from truto_usage_nb.sandbox.vendors.openai_codex.unify_codex import UNKNOWN_CLIENT, UNKNOWN_MODEL
+
+UNKNOWN_CLIENT, UNKNOWN_MODEL = "CODEX_UNKNOWN_DEFAULT", "other"  # how the vendor names what it cannot tell
 
 TOOL = "codex"
 CLIENTS = ("CODEX_CLI", "CODEX_WEB", "CODEX_IDE_EXTENSION")

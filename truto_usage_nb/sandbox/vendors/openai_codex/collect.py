@@ -11,8 +11,7 @@ from truto_usage_nb.sandbox.ask import Ask, Raw
 from truto_usage_nb.sandbox.vendors.openai_codex import api_rows, codex_rows
 from truto_usage_nb.sandbox.vendors.openai_codex.api_facts import day_meters
 from truto_usage_nb.sandbox.vendors.openai_codex.codex_facts import day_users
-from truto_usage_nb.sandbox.vendors.openai_codex.day import bucket, midnight, requested_day
-from truto_usage_nb.sandbox.vendors.openai_codex.fields import instant
+from truto_usage_nb.sandbox.vendors.openai_codex.day import bucket, instant, midnight, requested_day
 
 USAGE_LAG, COSTS_LAG = timedelta(minutes=15), timedelta(hours=6)
 

@@ -32,6 +32,15 @@ def midnight(day: date) -> datetime:
     return datetime.combine(day, time(), UTC)
 
 
+def instant(moment: datetime) -> str:
+    """Write a moment as RFC 3339 in UTC with milliseconds.
+
+    >>> instant(datetime(2026, 10, 1, tzinfo=UTC))
+    '2026-10-01T00:00:00.000Z'
+    """
+    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
+
+
 def bucket(day: date) -> dict[str, int]:
     """Return the bounds of a day's bucket in Unix seconds, the end excluded.
 

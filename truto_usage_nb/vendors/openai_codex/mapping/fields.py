@@ -10,7 +10,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
-from truto_usage_nb.sandbox.trimming import compact
+from truto_usage_nb.vendors.records import compact
 
 API_PRODUCT = {"id": "openai_api", "name": "OpenAI API"}
 CODEX_PRODUCT = {"id": "codex", "name": "Codex"}

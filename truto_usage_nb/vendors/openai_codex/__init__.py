@@ -1,0 +1,1 @@
+"""OpenAI: the platform's organisations, and Codex in a ChatGPT workspace."""
