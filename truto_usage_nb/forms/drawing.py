@@ -31,28 +31,38 @@ def currencies(table: pl.DataFrame) -> list[str]:
     return list(stated["currency"].unique(maintain_order=True))
 
 
-def bars(frame: Any, by: Any, table: pl.DataFrame, *, top: int, **options: Any) -> str:
-    """Draw the cost of each value as ranked bars, a chart a currency; `table` is the cost table of the same."""
+def bars(frame: Any, by: Any, table: pl.DataFrame, *, top: int, ready: bool = False, **options: Any) -> str:
+    """Draw the cost of each value as ranked bars, a chart a currency; `table` is the cost table of the same.
+
+    `ready` says that the table is just what the chart would ask of the frame, so that it is not asked again.
+    """
     from truto_usage_nb.plots import cost_bars
-    from truto_usage_nb.plots.ranking import bar_height
+    from truto_usage_nb.plots.ranking import bar_height, bars_of
 
     drawn = []
     for currency in currencies(table):
         count = table.filter(table["currency"] == currency).height
         axes = _axes(bar_height(min(count, top + 1)))
-        cost_bars(frame, by, top=top, currency=currency, ax=axes, **options)
+        if ready:
+            bars_of(table, by, top=top, currency=currency, ax=axes, **options)
+        else:
+            cost_bars(frame, by, top=top, currency=currency, ax=axes, **options)
         drawn.append(_svg(axes, f"cost by {_names(by)}, {currency}"))
     return "".join(drawn)
 
 
-def over_time(frame: Any, by: Any, table: pl.DataFrame, *, top: int, **options: Any) -> str:
-    """Draw cost over time, stacked, a chart a currency."""
+def over_time(frame: Any, by: Any, table: pl.DataFrame, *, top: int, ready: bool = False, **options: Any) -> str:
+    """Draw cost over time, stacked, a chart a currency; `ready` as in `bars`."""
     from truto_usage_nb.plots import cost_over_time
+    from truto_usage_nb.plots.over_time import over_time_of
 
     drawn = []
     for currency in currencies(table):
         axes = _axes(4.1)
-        cost_over_time(frame, by, top=top, currency=currency, ax=axes, **options)
+        if ready:
+            over_time_of(table, frame, by, top=top, currency=currency, ax=axes, **options)
+        else:
+            cost_over_time(frame, by, top=top, currency=currency, ax=axes, **options)
         drawn.append(_svg(axes, f"cost over time by {_names(by)}, {currency}"))
     return "".join(drawn)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import ipywidgets as w
 import narwhals.stable.v2 as nw
@@ -34,6 +34,18 @@ _NO_DIMENSIONS = {"id", "query_id", "charges_currency", "usage_unit"}
 _FIRST = ("integration", "integrated_account_id", "product_name", "model_id", "surface", "user_email")
 
 
+class _Answer(NamedTuple):
+    """Hold a cost table, of which frame it is, what was asked for it, and what was told with it."""
+
+    of: Native | None
+    asked: tuple[Any, ...]
+    table: pl.DataFrame
+    said: list[str]
+
+
+_NOTHING = _Answer(None, (), pl.DataFrame(), [])
+
+
 class CostExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets publishes no types
     """Cut the cost of a loaded frame by clicking: dimensions, measure, time bucket, top-N; table and chart follow.
 
@@ -55,6 +67,7 @@ class CostExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets publishes no typ
     every = t.Enum(tuple(_EVERY.values()), "")
     measure = t.Enum(MEASURES, "billed")
     top = t.Int(10, min=1)
+    _arranging = True
 
     def __init__(
         self, frame: Any, by: str | Sequence[str] | None = None, *, name: str = "usage", **chosen: Any
@@ -62,7 +75,8 @@ class CostExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets publishes no typ
         _check(name, chosen)
         self.frame, self.name = frame, name
         self._errand: bridge.Errand[None] | None = None
-        self._columns = _dimensions(enter(frame))
+        self._native, self._answer = enter(frame), _NOTHING
+        self._columns = _dimensions(self._native)
         self.dimensions = Picker("other columns", self._picked, filter_from=40)
         style = {"description_width": "140px"}
         self.bucket = w.Dropdown(options=list(_EVERY.items()), description="a line for each", style=style)
@@ -77,6 +91,7 @@ class CostExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets publishes no typ
         self.by = self._columns[:1] if by is None else by
         for trait, value in chosen.items():
             setattr(self, trait, value)
+        self._arranging = False
         self._follow({})
 
     @property
@@ -128,6 +143,8 @@ class CostExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets publishes no typ
     @t.observe("by", "every", "measure", "top")
     def _follow(self, _: Mapping[str, Any]) -> None:
         """Compute in the background; what was under way for an earlier choice is given up."""
+        if self._arranging:
+            return
         if self.dimensions.picked != self.by:
             self.dimensions.show(self.by)
         self.dimensions.say("")
@@ -146,17 +163,34 @@ class CostExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets publishes no typ
         self.shown.value, self.chart.value = table, chart
 
     def _look(self) -> tuple[str, str]:
-        with hearing() as said:
-            table = collect(enter(self.table).frame)
-        rows, left = cost_rows(table, self.by, self.top)
+        by, top, every, measure = list(self.by), self.top, self.every, self.measure
+        table, said = self._asked(by)
+        rows, left = cost_rows(table, by, top)
         notes = note_html(closing_line(table)) + note_html(left) + listing(said)
         with hearing():  # said above
-            if self.every:
-                options = {"every": self.every, "measure": self.measure}
-                chart = over_time(self.frame, list(self.by) or None, table, top=self.top, **options)
+            if every:
+                seen = self._looked_at()
+                chart = over_time(seen, by or None, table, top=top, every=every, measure=measure, ready=True)
             else:
-                chart = bars(self.frame, list(self.by), table, top=self.top, measure=self.measure) if self.by else ""
+                chart = bars(table, by, table, top=top, measure=measure, ready=True) if by else ""
         return rows + notes, chart
+
+    def _asked(self, by: list[str]) -> tuple[pl.DataFrame, list[str]]:
+        """The cost table as chosen and what was told with it; asked anew only where something else is chosen."""
+        native, options = self._looked_at(), self._options
+        asked, answer = (tuple(by), options), self._answer
+        if answer.of is native and answer.asked == asked and native.kind == "polars":
+            return answer.table, answer.said
+        with hearing() as said:
+            table = collect(enter(cost_per(native, by, **options)).frame)
+        self._answer = _Answer(native, asked, table, said)
+        return table, said
+
+    def _looked_at(self) -> Native:
+        """The frame with what was found of it; only of a polars frame is it known that nobody changes it meanwhile."""
+        if self._native.original is not self.frame or self._native.kind != "polars":
+            self._native = enter(self.frame)
+        return self._native
 
     def _arranged(self) -> list[Any]:
         row = w.HBox([self.bucket, self.measured, self.most], layout={"flex_flow": "row wrap"})

@@ -74,6 +74,27 @@ def cost_over_time(
     check_top(top)
     one_of("every", every, EVERY)
     table = asked(cost_per, frame, by, every=every, time_zone=time_zone, measure=measure, **choices)
+    return over_time_of(
+        table, frame, by, every=every, top=top, measure=measure, time_zone=time_zone, currency=currency,
+        palette=palette, ax=ax, **choices,
+    )  # fmt: skip
+
+
+def over_time_of(
+    table: pl.DataFrame,
+    frame: Any,
+    by: By,
+    *,
+    every: str,
+    top: int,
+    measure: Measure,
+    time_zone: str = "UTC",
+    currency: str | None = None,
+    palette: Palette | None = None,
+    ax: Axes | None = None,
+    **choices: Unpack[Choices],
+) -> Charts:
+    """Draw a cost table of the frame that stands ready."""
     table = named(table.filter(pl.col("cost").is_not_null()), by)
     if every == "1h":
         _refuse_days(frame, table, time_zone, measure, choices)

@@ -47,6 +47,20 @@ def cost_bars(
     """
     check_top(top)
     table = asked(cost_per, frame, by, measure=measure, **choices)
+    return bars_of(table, by, top=top, measure=measure, currency=currency, palette=palette, ax=ax)
+
+
+def bars_of(
+    table: pl.DataFrame,
+    by: By,
+    *,
+    top: int,
+    measure: Measure,
+    currency: str | None = None,
+    palette: Palette | None = None,
+    ax: Axes | None = None,
+) -> Charts:
+    """Draw the bars of a cost table that stands ready."""
     table = named(table.filter(pl.col("cost").is_not_null()), by)
     shown = picked(table, currency, ax)
     looks = dict((palette or shared).looks(by_rank(table, "cost", top, shown), by))
