@@ -159,14 +159,27 @@ def _tell_reused_ids(native: Native) -> None:
 # the engines ----------------------------------------------------------------------------------------------------------
 
 
-def _kept(native: Native, found: pl.DataFrame) -> pl.Series:
-    """Which rows of a frame in memory stay, by position."""
+def _gone(found: pl.DataFrame) -> pl.Series:
+    """Which rows of a frame in memory go, by position."""
     updated = pl.col("updated_at") if "updated_at" in found.columns else pl.lit(0)
     last = pl.col(AT).sort_by([updated, AT], nulls_last=False).last().over(RECORD)
-    gone = found.filter(pl.col(AT) != last)[_ROW]
+    return found.filter(pl.col(AT) != last)[_ROW].cast(pl.Int64)
+
+
+def _kept(native: Native, found: pl.DataFrame) -> pl.Series:
+    """Which rows of a frame in memory stay, by position."""
     height: int = native.original.shape[0]
     rows = pl.int_range(height, eager=True, dtype=pl.Int64)
-    return rows.filter(~rows.is_in(gone.cast(pl.Int64).implode()))
+    return rows.filter(~rows.is_in(_gone(found).implode()))
+
+
+def _in_polars(native: Native, found: pl.DataFrame) -> pl.DataFrame:
+    """The rows that stay; where all do they are not copied, which would take most of the time."""
+    frame: pl.DataFrame = native.original
+    gone = _gone(found)
+    if gone.is_empty():
+        return frame.clone()
+    return frame.filter(~pl.int_range(frame.height, eager=True, dtype=pl.Int64).is_in(gone.implode()))
 
 
 def _lazily(native: Native, _: pl.DataFrame) -> pl.LazyFrame:
@@ -267,7 +280,7 @@ def _with_key(part: Any) -> Any:
 
 
 _BY_ENGINE: dict[str, Any] = {
-    "polars": lambda native, found: native.original[_kept(native, found)],
+    "polars": _in_polars,
     "polars_lazy": _lazily,
     "pandas": lambda native, found: native.original.iloc[_kept(native, found).to_numpy()],
     "pandas_arrow": lambda native, found: native.original.iloc[_kept(native, found).to_numpy()],
