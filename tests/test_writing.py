@@ -13,6 +13,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Barrier, Thread
+from zipfile import ZipFile
 
 import polars as pl
 import pytest
@@ -446,3 +447,14 @@ def test_a_killed_writer_leaves_the_old_file_whole(tmp_path):
 def test_a_snapshot_says_what_it_lacks_where_nothing_is(tmp_path):
     with pytest.raises(DatasetError, match=r"gone\.parquet cannot be read: No such file"):
         tu.read_result(tmp_path / "gone.parquet")
+
+
+def test_what_a_library_writes_too_late_goes_nowhere_and_breaks_nothing(tmp_path):
+    """As a `ZipFile` does when it is collected: it counts on places that grow as it writes."""
+    with writing.filling(tmp_path / "x.zip") as file:
+        late = ZipFile(file, "w")
+        late.writestr("a", b"a" * 1_000)
+    held = (tmp_path / "x.zip").read_bytes()
+    late.writestr("b", b"b")
+    late.close()
+    assert (tmp_path / "x.zip").read_bytes() == held

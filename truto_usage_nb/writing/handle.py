@@ -22,7 +22,7 @@ def kept(handle: int) -> Iterator[IO[bytes]]:
     try:
         yield cast(IO[bytes], file)
     finally:
-        file.handle = None
+        file.end()
         if file.problem is not None:
             raise file.problem
 
@@ -49,10 +49,17 @@ class _Kept(io.RawIOBase):
         super().__init__()
         self.handle: int | None = handle
         self.problem: OSError | None = None
+        self._at = 0
+
+    def end(self) -> None:
+        """Let go of the handle; who writes on does so into nothing, which has places like a file."""
+        if self.handle is not None:
+            self._at, self.handle = os.lseek(self.handle, 0, os.SEEK_CUR), None
 
     def write(self, content: Any, /) -> int:
         left = memoryview(content).cast("B")
         size = left.nbytes
+        self._at += size  # counts once the handle is gone
         try:
             while left.nbytes and self.handle is not None:
                 left = left[os.write(self.handle, left) :]
@@ -62,7 +69,10 @@ class _Kept(io.RawIOBase):
         return size
 
     def seek(self, offset: int, whence: int = 0, /) -> int:
-        return 0 if self.handle is None else os.lseek(self.handle, offset, whence)
+        if self.handle is not None:
+            return os.lseek(self.handle, offset, whence)
+        self._at = offset if whence == os.SEEK_SET else self._at + offset
+        return self._at
 
     def truncate(self, size: int | None = None, /) -> int:
         size = self.tell() if size is None else size
