@@ -24,7 +24,7 @@ __all__ = ["violations"]
 
 TOLERANCE = 1e-9
 """How far unit price times quantity may be from the cost, relative to the cost (to 1 below 1): the validators' own."""
-SLICE = 2**16
+SLICE = 2**15
 """So many rows are read at a time."""
 _SCHEMA = {"row": pl.Int64, "column": pl.String, "rule": pl.String, "value": pl.String}
 _DETAILS = frozenset({

@@ -21,6 +21,9 @@ def with_credit_rates(records: pl.DataFrame, options: Options) -> pl.DataFrame:
 
     Adds `credit_rate` (null where the record's own currency stands) and `credit_unit`.
     """
+    if not options.credit_rate:
+        nothing = {"credit_rate": pl.lit(None, dtype=pl.Float64), "credit_unit": pl.lit(None, dtype=pl.String)}
+        return records.with_columns(**nothing)
     account, stated = pl.col("integrated_account_id"), pl.col("charges_currency").str.to_uppercase()
     money = stated.is_in(sorted(ISO_4217)).fill_null(value=False)
     some = pl.any_horizontal(*(pl.col(f"charges_{kind}").is_not_null() for kind in CHARGE_TYPES))
@@ -33,15 +36,11 @@ def with_credit_rates(records: pl.DataFrame, options: Options) -> pl.DataFrame:
         credit_unit=pl.when(counts).then(pl.coalesce(virtual, pl.lit(CREDITS))),
         charges_currency=pl.when(counts).then(targets).otherwise(pl.col("charges_currency")),
     )
-    if not options.credit_rate:
-        return records
     factor = pl.col("credit_rate").fill_null(1.0)
     return records.with_columns(pl.col(f"charges_{kind}").cast(pl.Float64) * factor for kind in CHARGE_TYPES)
 
 
 def _mapped(column: pl.Expr, values: Mapping[str, object], dtype: type[pl.DataType]) -> pl.Expr:
-    if not values:
-        return pl.lit(None, dtype=dtype)
     return column.replace_strict(values, default=None, return_dtype=dtype)
 
 

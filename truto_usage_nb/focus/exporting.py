@@ -17,7 +17,7 @@ from truto_usage_nb.focus.options import Options
 from truto_usage_nb.focus.pairing import Pairs, pair
 from truto_usage_nb.focus.periods import in_billing_periods, with_charge_period
 from truto_usage_nb.focus.purchases import purchase_rows, with_seats
-from truto_usage_nb.focus.reading import LINE, ROW, Reading, read
+from truto_usage_nb.focus.reading import LINE, ROW, Reading, lean, read
 from truto_usage_nb.format import number
 from truto_usage_nb.native import Native
 
@@ -36,11 +36,11 @@ def export(native: Native, options: Options, result: Any = None) -> pl.DataFrame
     rows = _rows(reading, pairs, currencies, options)
     if options.seat_prices or options.events == "hour":  # sums over all of them
         rows = iter([with_seats(pl.concat(rows, how="diagonal_relaxed"), options)])
-    table = pl.concat([finished(each, options, reading) for each in rows])
-    nothing = [name for name in table.columns if table[name].null_count() == table.height]
-    table = table.with_columns(pl.lit(None, dtype=table.schema[name]).alias(name) for name in nothing)  # no room each
+    table = pl.concat([lean(finished(each, options, reading)) for each in rows])
+    told = [*reading.told, *_unpriced(reading, pairs, currencies, options), *_cut(table, options)]
+    del reading, pairs, rows  # the check needs their room
     _check(table, options.version)
-    _tell([*reading.told, *_unpriced(reading, pairs, currencies, options), *_cut(table, options)])
+    _tell(told)
     return table
 
 

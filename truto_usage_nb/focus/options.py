@@ -96,7 +96,7 @@ def _names(name: str, value: Any) -> tuple[str, ...]:
     names = (value,) if isinstance(value, str) else () if value is None else listed(value)
     if names is None or not all(isinstance(each, str) and each for each in names):
         raise InputError(f"{name}={shown(value)} is not a name or a list of names.")
-    return names
+    return tuple(dict.fromkeys(names))
 
 
 def _each(name: str, value: Any, read: Any) -> dict[str, Any]:

@@ -163,10 +163,8 @@ def _takes(kind: str, met: pl.DataFrame, place: str) -> pl.Expr:
     if not met["metric_kind"].null_count() < met.height:
         return pl.lit(value=True)
     metric = pl.col("metric_kind")
-    named = pl.when(metric == kind).then(0)
-    if kind.startswith("cache_write"):
-        named = named.when(metric == "cache_write").then(1)
-    rank = named.when(metric.is_null()).then(2)
+    writes = (metric == "cache_write") & pl.lit(kind.startswith("cache_write"))
+    rank = pl.when(metric == kind).then(0).when(writes).then(1).when(metric.is_null()).then(2)
     return (rank == rank.min().over(place)).fill_null(value=False)
 
 

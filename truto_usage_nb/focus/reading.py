@@ -29,7 +29,7 @@ from truto_usage_nb.focus.refusing import ROW, refuse_what_cannot_be_exported
 from truto_usage_nb.focus.searches import with_searches
 from truto_usage_nb.native import Native, collect, enter, require
 
-__all__ = ["LINE", "ROW", "SAID", "Reading", "numbered", "read"]
+__all__ = ["LINE", "ROW", "SAID", "Reading", "lean", "numbered", "read"]
 
 LINE = "line"
 """A line's position: what a row of FOCUS gathers its words by."""
@@ -99,7 +99,7 @@ def read(native: Native, options: Options, result: Any = None) -> Reading:
     told = [*told, *counted.told, *_credits(lines, options), *_left_out(lines, money, tokens)]
     settled, fetched = dict(getattr(result, "settled_until", {})), getattr(result, "fetched_at", None)
     lines = lines.select(name for name in lines.columns if name in SAID or name.startswith(TAG) or name in _AMOUNTS)
-    return Reading(lines, money, tokens, told, settled, fetched)
+    return Reading(lean(lines), lean(money), lean(tokens), told, settled, fetched)
 
 
 def _documented(records: pl.DataFrame, options: Options) -> pl.DataFrame:
@@ -174,6 +174,17 @@ def numbered(rows: pl.DataFrame, by: Sequence[str], name: str) -> pl.DataFrame:
     """Number the groups of rows that agree in some columns, nulls too."""
     groups = rows.select(by).with_row_index("__at").group_by(by).agg("__at").select("__at")
     return rows.with_columns(groups.with_row_index(name).explode("__at").sort("__at")[name])
+
+
+def lean(table: pl.DataFrame) -> pl.DataFrame:
+    """The same table; a column that says one thing throughout, as many do, takes no room as a literal."""
+    columns = (table[name] for name in table.columns)
+    alike = [each for each in columns if _is_alike(each[:100]) and _is_alike(each)]
+    return table.with_columns(pl.lit(each.first(), dtype=each.dtype).alias(each.name) for each in alike)
+
+
+def _is_alike(values: pl.Series) -> bool:
+    return bool(len(values)) and bool(values.eq_missing(values.first()).all())
 
 
 def _bills() -> pl.Expr:
