@@ -154,6 +154,22 @@ def test_the_command_line_writes_the_rest_and_says_what_is_missing(service, tmp_
     assert not path.exists()
 
 
+@pytest.mark.parametrize("kind", ["a date", "an amount", "half a JSON"])
+def test_a_form_shows_the_rest_and_what_is_missing(service, kind):
+    service.spoilt, says = KINDS[kind]
+    with asking(service) as client:
+        form = tu.QueryForm(client, accounts=["a", "bad", "c"], period="2026-10")
+        form.run()
+        form.wait()
+        assert sorted(form.frame["integrated_account_id"]) == ["a", "c"]
+        assert says in str(form.error.errors["bad"])
+        assert says in form.result.gaps[0]
+        assert says.split(" is ")[0] in form.row.shown.value
+        with pytest.raises(PartialLoadError, match="1 of 3 accounts failed"):
+            form.load()
+        form.close()
+
+
 def test_a_count_of_one_account_that_a_fraction_of_another_spoils_loses_neither_twice(service, tmp_path):
     """The two cannot stand in one column; each can alone, so the one that came later is the gap."""
     counts = {"a": "9007199254740993", "b": "3", "c": "0.5", "d": "7"}

@@ -13,7 +13,7 @@ import traitlets as t
 
 from truto_usage_nb import bridge
 from truto_usage_nb.client import Client
-from truto_usage_nb.errors import InputError, hearing
+from truto_usage_nb.errors import InputError, PartialLoadError, hearing
 from truto_usage_nb.forms.checking import Checked, check, standing
 from truto_usage_nb.forms.choosing import Choosing
 from truto_usage_nb.forms.core import Asking, first_state
@@ -28,6 +28,7 @@ from truto_usage_nb.forms.running import RunRow
 from truto_usage_nb.forms.state import FormState
 from truto_usage_nb.planning import DATED
 from truto_usage_nb.query import PARAMETERS
+from truto_usage_nb.result import UsageResult
 
 __all__ = ["QueryForm"]
 
@@ -40,7 +41,8 @@ class QueryForm(Asking, w.VBox):  # type: ignore[misc]  # ipywidgets publishes n
     set and to observe:
 
     - `state`: the `FormState` that the form shows; a field that is wrong is in `problems` and not in the state.
-    - `result`: the `UsageResult` of the last run, None before it; `error`: what ended it instead.
+    - `result`: the `UsageResult` of the last run, None before it; `error`: what ended it instead, or took some accounts
+      out of it.
 
     `query`, `code`, `to_report()` and `frame` follow from these. `run()` starts a load and returns at once, `cancel()`
     ends it, `wait()` waits, `load()` does all of it and gives the frame. Raises `InputError` where the form is wrong.
@@ -141,7 +143,7 @@ class QueryForm(Asking, w.VBox):  # type: ignore[misc]  # ipywidgets publishes n
     async def _load(self, state: FormState) -> None:
         try:
             with hearing():  # the form shows what is told
-                result = await self.client.afetch_usage(state.what, progress=self.row.show, **state.options)
+                result, lost = await self._fetched(state)
             self.row.preparing()
             seen = await asyncio.to_thread(preview, result.polars)
             self._lookups.offers.learn(result.polars, PARAMETERS.values())
@@ -150,10 +152,19 @@ class QueryForm(Asking, w.VBox):  # type: ignore[misc]  # ipywidgets publishes n
             self.row.failed(problem)
         else:
             with self._lock:
-                self._loaded, self.result = state, result
+                self._loaded, self.result, self.error = state, result, lost
                 self.row.done(result)
                 self.pages.show(seen)
                 self._refresh()
+
+    async def _fetched(self, state: FormState) -> tuple[UsageResult, PartialLoadError | None]:
+        """Load what the form says; where only some accounts failed, give the others, whose gaps say it."""
+        try:
+            return await self.client.afetch_usage(state.what, progress=self.row.show, **state.options), None
+        except PartialLoadError as problem:
+            if problem.result is None:
+                raise
+            return problem.result, problem
 
     def _ended(self, cancelled: bool) -> None:
         if cancelled:
