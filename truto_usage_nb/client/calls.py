@@ -229,7 +229,8 @@ def scan_usage(
     `what` and the options are those of `load_usage`, with a `period` (required) and without `backend`, `limit`,
     `cursor` and `page`. The frame holds the records of this call's queries in their period, with `overhangs_period`
     as `load_usage` marks it, and each record once. On disk stand whole windows, of all calls, in
-    `directory/records/account=…/month=…`, all files of one schema, for DuckDB, Spark, Dask or `read_usage(directory)`.
+    `directory/records/account=…/month=…`, all files of one schema, for DuckDB, Spark, Dask or `read_usage(directory)`;
+    what a window brought that counts in another, or lies outside of all, is kept in `directory/beside`.
     In the files, a column whose name differs from another's in case alone, or is `account` or `month`, has another name
     (`usage_code_file_extensions_r` beside `…_R` is `usage__code__file_extensions__r`); the frame keeps its names. Types
     widen as in one load. A window that cannot be kept fails alone, and leaves the directory as it was.
