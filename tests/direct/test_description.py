@@ -37,7 +37,10 @@ def refused(spec) -> str:
     [
         ({}, "names no account"),
         ({"team": "cursor"}, "account 'team' is described by a str"),
-        ({"team": {"api_key": "env:X"}}, "account 'team' says no integration; give one of claude, cursor, confluent"),
+        (
+            {"team": {"api_key": "env:X"}},
+            "account 'team' says no integration; give one of claude, openai_codex, cursor, confluent",
+        ),
         ({"team": {"integration": "curser", "api_key": "env:X"}}, "Did you mean 'cursor'?"),
         ({"team": {"integration": "cursor"}}, "account 'team' states no key. Cursor takes api_key"),
         ({"team": {"integration": "cursor", "apikey": "env:X"}}, "Did you mean 'api_key'?"),

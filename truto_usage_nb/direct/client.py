@@ -79,7 +79,8 @@ class DirectClient(Client):
 
 def _behind(account: Account) -> Integration:
     """Give what stands behind an account: the integration, which hears more here than behind the service."""
-    return replace(INTEGRATIONS[account.vendor.name], hears=account.vendor.hears)
+    behind = INTEGRATIONS[account.vendor.name]
+    return replace(behind, hears=account.vendor.hears, window=account.access.window or behind.window)
 
 
 def make(spec: Any = None, **options: Any) -> DirectClient:

@@ -19,6 +19,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from truto_usage_nb.direct.question import Question, pairs_of
 from truto_usage_nb.errors import CursorExpiredError, InvalidRequestError, ProtocolError
+from truto_usage_nb.integrations import Window
 from truto_usage_nb.outside import cut, shown
 
 __all__ = [
@@ -172,7 +173,8 @@ class Endpoint:
 
     `ask` turns a question into parameters: of the query string for GET, of a JSON body for POST. `read` turns a body
     into rows; it may raise what a body of another shape makes it raise. `page_size` is what is asked for when the
-    question names no size, `most` the largest that the vendor gives; None where pages have no size.
+    question names no size, `most` the largest that the vendor gives; None where pages have no size. `may_be_refused`:
+    beside others that answer the same question, a refusal of this one is told, and theirs stand.
     """
 
     path: str
@@ -183,6 +185,7 @@ class Endpoint:
     page_size: int | None = None
     most: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    may_be_refused: bool = False
 
     @property
     def name(self) -> str:
@@ -235,7 +238,8 @@ class Access:
 
     `facts` are further fields of the account's description that the way needs, by name, with what each is. `host`
     makes the vendor's host of them. `refusals` are statuses by which the vendor also says that a key is of the wrong
-    kind, with what it means. `products` are (id, name, description).
+    kind, with what it means. `products` are (id, name, description). `window` is how a period becomes questions, where
+    that differs from the integration's behind the service.
     """
 
     keys: tuple[Key, ...]
@@ -250,6 +254,7 @@ class Access:
     refusals: Mapping[int, str] = field(default_factory=dict)
     members: Endpoint | None = None
     label: str = ""
+    window: Window | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,13 +275,15 @@ class Vendor:
 class Place:
     """Say where a page is: which endpoint of the plan, which of its pages, of what size.
 
-    `began` is when the walk began: what is asked by default, such as "up to now", stays what it was.
+    `began` is when the walk began: what is asked by default, such as "up to now", stays what it was. `refused` counts
+    the endpoints before it that were.
     """
 
     began: datetime
     endpoint: int = 0
     bookmark: str | None = None
     size: int | None = None
+    refused: int = 0
 
     def cursor(self, question: Question) -> str:
         """Write the cursor that leads here; it is bound to its question, and holds no key.
@@ -286,7 +293,8 @@ class Place:
         >>> place.bookmark, place.size
         ('2', 100)
         """
-        told = json.dumps([self.endpoint, self.bookmark, self.size, self.began.isoformat(), _mark(question)])
+        at = [self.endpoint, self.bookmark, self.size, self.refused, self.began.isoformat(), _mark(question)]
+        told = json.dumps(at)
         return urlsafe_b64encode(told.encode()).decode().rstrip("=")
 
     @classmethod
@@ -294,12 +302,13 @@ class Place:
         """Read a cursor; `InvalidRequestError` for one that is none, `CursorExpiredError` for another query's."""
         try:
             told = json.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-            endpoint, bookmark, size, began, mark = told
+            endpoint, bookmark, size, refused, began, mark = told
             place = cls(
                 began=datetime.fromisoformat(began),
                 endpoint=int(endpoint),
                 bookmark=None if bookmark is None else str(bookmark),
                 size=None if size is None else int(size),
+                refused=int(refused),
             )
         except (ValueError, TypeError, RecursionError):
             raise InvalidRequestError(

@@ -24,7 +24,15 @@ from truto_usage_nb.direct.engine import ByNumber, Endpoint, Place, Row
 from truto_usage_nb.direct.question import Question, read_question
 from truto_usage_nb.direct.shape import answer_of, listing_of
 from truto_usage_nb.direct.spec import Account
-from truto_usage_nb.errors import InvalidRequestError, NotFoundError, ProtocolError, UsageError, did_you_mean
+from truto_usage_nb.errors import (
+    InvalidRequestError,
+    NotFoundError,
+    ProtocolError,
+    ServiceError,
+    UsageError,
+    did_you_mean,
+    tell,
+)
 from truto_usage_nb.outside import cut, one_line, shown
 from truto_usage_nb.secret import Secret, masked
 from truto_usage_nb.transport.body import CODINGS, MAX_BODY_BYTES, read_body
@@ -136,6 +144,7 @@ class Gateway(httpx.AsyncBaseTransport):
             return _json(answer_of(question, [], None))
         url, pairs, body = endpoint.url(account.base_url, question, endpoint.params(question, place))
         asked = Asked(account, endpoint, url, pairs, body)
+        headers: dict[str, str] = {}
         try:
             heard = await self._ask(asked, request.extensions.get("timeout"))
             headers = telling.budget(heard.headers, self._now())
@@ -144,6 +153,8 @@ class Gateway(httpx.AsyncBaseTransport):
                 return httpx.Response(refused.status, headers=headers, content=refused.content)
             read = _Reading(asked, question, place, len(plan), heard)
             content = read.page() if len(heard.content) < _LARGE else await asyncio.to_thread(read.page)
+        except ServiceError as problem:
+            content = _without(problem, question, place, plan)
         except UsageError as problem:
             if not problem.retryable:
                 raise
@@ -239,10 +250,21 @@ def _place(question: Question, plan: tuple[Endpoint, ...]) -> Place:
     if question.cursor:
         place = Place.of(question.cursor, question)
         if 0 <= place.endpoint < len(plan):
-            return place
+            return replace(place, size=place.size or plan[place.endpoint].size(question))
         raise InvalidRequestError(f"cursor={shown(question.cursor, 60)} leads nowhere; leave it out", status=422)
     numbered = isinstance(plan[0].paging, ByNumber) and (question.page or 1) > 1
     return Place(question.now, 0, str(question.page) if numbered else None, plan[0].size(question))
+
+
+def _without(problem: ServiceError, question: Question, place: Place, plan: tuple[Endpoint, ...]) -> bytes:
+    """Go on without an endpoint that was refused, and say so; where all of a plan were, the refusal stands."""
+    refused = place.refused + 1
+    if not plan[place.endpoint].may_be_refused or place.bookmark is not None or refused >= len(plan):
+        raise problem
+    tell(f"{problem.message}; its records are missing, and the others stand")
+    following = replace(place, endpoint=place.endpoint + 1, bookmark=None, size=None, refused=refused)
+    cursor = following.cursor(question) if following.endpoint < len(plan) else None
+    return answer_of(question, [], cursor, partial=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from truto_usage_nb.direct.engine import Vendor
 
 __all__ = ["NAMES", "vendor_named"]
 
-NAMES = ("claude", "cursor", "confluent")
+NAMES = ("claude", "openai_codex", "cursor", "confluent")
 """The integrations that have a direct door, in the order in which `direct()` lists their accounts."""
 
 
