@@ -31,6 +31,7 @@ __all__ = [
     "ENVELOPE",
     "Envelope",
     "check_json",
+    "glanced_envelope",
     "hinted_cursor",
     "is_lines",
     "quick_cut",
@@ -145,6 +146,20 @@ def _read_quickly(records: bytes, members: dict[str, Any]) -> Envelope | None:
         return _facts({**members, "result": _parse("list", records)}, records, proved=True)
     except (ConnectionFailedError, ProtocolError, _SeveralDocuments):
         return None  # the whole body has the last word
+
+
+def glanced_envelope(content: bytes) -> Envelope | None:
+    """Read the facts of the usual envelope off its end, its records unread; None where it takes a closer look.
+
+    Whoever reads the records has to say whether they are a whole list: only then these are the body's facts.
+    """
+    cut = quick_cut(content)
+    if cut is None:
+        return None
+    try:
+        return _facts({**cut[1], "result": ()}, content, proved=True)
+    except ProtocolError:
+        return None
 
 
 def hinted_cursor(content: bytes) -> str | None:

@@ -13,7 +13,7 @@ from collections.abc import Generator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from truto_usage_nb.envelope import read_envelope
+from truto_usage_nb.envelope import glanced_envelope, read_envelope
 from truto_usage_nb.errors import CursorLoopError
 from truto_usage_nb.outside import cut
 from truto_usage_nb.query import UsageQuery
@@ -46,7 +46,8 @@ class Page:
 
     `records` is how many it holds, `keep` how many of them, from the first on, lie within the query's cap;
     `result_count` is what the service states (None: nothing). `cursor` is what was asked with, `next_cursor` what the
-    next page is asked with (None: this is the last).
+    next page is asked with (None: this is the last). `is_unread` says that only its end was looked at: `records` and
+    `keep` are 0, and whether it is a whole page says whoever reads its records.
     """
 
     content: bytes
@@ -59,13 +60,14 @@ class Page:
     keep: int
     debug: dict[str, Any] | None
     content_type: str
+    is_unread: bool = False
 
     def __repr__(self) -> str:
         return f"Page(number={self.number}, records={self.records}, next_cursor={self.next_cursor!r})"
 
 
-def read_page(request: PageRequest, content: bytes, content_type: str = "") -> Page:
-    """Make a page of an answer's body.
+def read_page(request: PageRequest, content: bytes, content_type: str = "", *, unread_from: int | None = None) -> Page:
+    """Make a page of an answer's body; the records of one of `unread_from` bytes or more are left to who needs them.
 
     Raises `ConnectionFailedError` for a body that ends early, `ProtocolError` for one that is not a page.
 
@@ -74,7 +76,10 @@ def read_page(request: PageRequest, content: bytes, content_type: str = "") -> P
     >>> read_page(request, b'{"result": [], "next_cursor": "abc"}')
     Page(number=1, records=0, next_cursor='abc')
     """
-    said = read_envelope(content, content_type, stream=request.stream)
+    glanced = None
+    if unread_from is not None and len(content) >= unread_from and request.keep is None:
+        glanced = glanced_envelope(content)
+    said = glanced or read_envelope(content, content_type, stream=request.stream)
     return Page(
         content=content,
         number=request.number,
@@ -86,6 +91,7 @@ def read_page(request: PageRequest, content: bytes, content_type: str = "") -> P
         keep=said.records if request.keep is None else min(said.records, request.keep),
         debug=said.debug,
         content_type=content_type,
+        is_unread=glanced is not None,
     )
 
 

@@ -11,12 +11,12 @@ word: what a frame holds does not depend on which way its pages went.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
 from functools import lru_cache
 from itertools import chain
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import polars as pl
 
@@ -45,6 +45,9 @@ _RESULT = "result"
 _OF_ENVELOPES = tuple(f'"{key}"'.encode() for key in sorted(ENVELOPE))
 
 
+Check: TypeAlias = Callable[[bytes], object]
+
+
 class _Body(NamedTuple):
     """A body with its list of records (None where that takes a closer look), or with so many `lines`, a record each."""
 
@@ -54,19 +57,24 @@ class _Body(NamedTuple):
 
 
 def parse_pages(
-    bodies: Iterable[bytes], source: Source, layout: Layout, threads: Executor | None = None
+    bodies: Iterable[bytes],
+    source: Source,
+    layout: Layout,
+    threads: Executor | None = None,
+    *,
+    check: Check | None = None,
 ) -> list[ParsedPage]:
     """Read the bodies of one source, in their order; those that are read at once make one `ParsedPage` together.
 
-    Pure, and safe to run in threads; with `threads`, several megabytes are read side by side. Raises what `parse_page`
-    raises.
+    Pure, and safe to run in threads; with `threads`, several megabytes are read side by side. `check` is shown each
+    envelope that is read alone, before it is, and raises where it is none. Raises what `parse_page` raises.
 
     >>> pages = parse_pages([b'{"result":[{"id":"1"}]}', b'{"result":[]}'], Source("62f44730", "cursor"), Layout())
     >>> [page.height for page in pages]
     [1, 0]
     """
     batches = _batches(chain.from_iterable(map(_cut, bodies)))
-    reads = (map if threads is None else threads.map)(lambda batch: _read(batch, source, layout), batches)
+    reads = (map if threads is None else threads.map)(lambda batch: _read(batch, source, layout, check), batches)
     return [page for pages in reads for page in pages]
 
 
@@ -107,15 +115,17 @@ def _batches(bodies: Iterable[_Body]) -> Iterator[list[_Body]]:
         yield held
 
 
-def _read(bodies: list[_Body], source: Source, layout: Layout) -> list[ParsedPage]:
+def _read(bodies: list[_Body], source: Source, layout: Layout, check: Check | None) -> list[ParsedPage]:
     """Read at once what can be; where it cannot, halve it: a body is read alone only if the fault is its own."""
     table = _at_once(bodies, source, layout)
     if table is not None:
         return [ParsedPage(table, source)]
     if len(bodies) == 1:
+        if check is not None and bodies[0].records is not None:
+            check(bodies[0].content)
         return [parse_page(bodies[0].content, source, layout)]
     middle = len(bodies) // 2
-    return _read(bodies[:middle], source, layout) + _read(bodies[middle:], source, layout)
+    return _read(bodies[:middle], source, layout, check) + _read(bodies[middle:], source, layout, check)
 
 
 def _at_once(bodies: list[_Body], source: Source, layout: Layout) -> Table | None:

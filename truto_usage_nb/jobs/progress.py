@@ -41,6 +41,12 @@ class Tally:
         self._records += records
         self._tell(label)
 
+    def records_read(self, label: str, records: int) -> None:
+        """Count the records of pages that were counted unread."""
+        if records:
+            self._records += records
+            self._tell(label)
+
     def query_done(self, label: str) -> None:
         """Count a query that ended, well or not."""
         self._done += 1

@@ -6,9 +6,11 @@ import asyncio
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
-from truto_usage_nb.errors import UsageError
+from truto_usage_nb.envelope import read_envelope
+from truto_usage_nb.errors import ConnectionFailedError, ProtocolError, UsageError
 from truto_usage_nb.frames import BATCH_BYTES, ParsedPage, parse_pages
 from truto_usage_nb.jobs import Job, Show, Tally
 from truto_usage_nb.paging import Page
@@ -74,10 +76,12 @@ async def _run_one(
     parsers: ThreadPoolExecutor,
 ) -> None:
     job = outcome.job
+    reader = _Reader(transport, job, records_per_page, tally, parsers)
     parsing: list[asyncio.Future[list[ParsedPage]]] = []
     held: list[Page] = []
+    walk = transport.pages(job.query, records_per_page=records_per_page, unread_from=_SMALL_BYTES)
     try:
-        async for page in transport.pages(job.query, records_per_page=records_per_page):
+        async for page in walk:
             tally.page_done(job.label, page.records)
             outcome.pages += 1
             outcome.partial = outcome.partial or page.is_partial
@@ -85,22 +89,51 @@ async def _run_one(
                 outcome.debug.append(page.debug)
             held.append(page)
             if sum(len(each.content) for each in held) >= BATCH_BYTES:
-                parsing.append(asyncio.ensure_future(_parse(held, job, parsers)))
+                parsing.append(asyncio.ensure_future(reader.read(held)))
                 held = []
-        parsing.append(asyncio.ensure_future(_parse(held, job, parsers)))
+        parsing.append(asyncio.ensure_future(reader.read(held)))
         outcome.parsed = [parsed for some in await asyncio.gather(*parsing) for parsed in some]
     except UsageError as error:
         outcome.error = error
     finally:
+        await walk.aclose()
         for one in parsing:
             one.cancel()
         await asyncio.gather(*parsing, return_exceptions=True)
     tally.query_done(job.label)
 
 
-async def _parse(pages: Sequence[Page], job: Job, parsers: ThreadPoolExecutor) -> list[ParsedPage]:
-    bodies = [page.content for page in pages]
-    if sum(map(len, bodies)) < _SMALL_BYTES:
-        return parse_pages(bodies, job.source, job.layout)  # done sooner than a thread would have begun
-    loop = asyncio.get_running_loop()
-    return await loop.run_in_executor(parsers, parse_pages, bodies, job.source, job.layout)
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Read the pages of a job, and have those asked for anew that turn out to be none."""
+
+    transport: Transport
+    job: Job
+    records_per_page: int | None
+    tally: Tally
+    parsers: ThreadPoolExecutor
+
+    async def read(self, pages: Sequence[Page]) -> list[ParsedPage]:
+        try:
+            parsed = await self._parse(pages)
+        except (ProtocolError, ConnectionFailedError):
+            if not any(page.is_unread for page in pages):
+                raise
+            again = (self.transport.page_again(self.job.query, page, records_per_page=self.records_per_page)
+                     if page.is_unread else _itself(page) for page in pages)  # fmt: skip
+            parsed = await self._parse([await page for page in again])
+        if any(page.is_unread for page in pages):
+            known = sum(page.records for page in pages)
+            self.tally.records_read(self.job.label, sum(each.height for each in parsed) - known)
+        return parsed
+
+    async def _parse(self, pages: Sequence[Page]) -> list[ParsedPage]:
+        bodies, source, layout = [page.content for page in pages], self.job.source, self.job.layout
+        if sum(map(len, bodies)) < _SMALL_BYTES:
+            return parse_pages(bodies, source, layout)  # done sooner than a thread would have begun
+        read = partial(parse_pages, bodies, source, layout, check=read_envelope)
+        return await asyncio.get_running_loop().run_in_executor(self.parsers, read)
+
+
+async def _itself(page: Page) -> Page:
+    return page

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import weakref
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -118,14 +119,16 @@ class Transport:
         records_per_page: int | None = None,
         cursor: str | None = None,
         on_page: Callable[[Page], object] | None = None,
+        unread_from: int | None = None,
     ) -> AsyncGenerator[Page, None]:
         """Yield a query's pages in order; while the caller works on one, the next is on its way.
 
-        See `paging.walk` for the arguments. `on_page` is called with each page before it is yielded. A caller who
-        stops early closes the generator (`contextlib.aclosing`), which calls the request under way off.
+        See `paging.walk` and `paging.read_page` for the arguments. `on_page` is called with each page before it is
+        yielded. A caller who stops early closes the generator (`contextlib.aclosing`), which calls the request under
+        way off.
         """
         walking = walk(query, records_per_page=records_per_page, cursor=cursor)
-        fetch = partial(self._fetch, query.integrated_account_id)
+        fetch = partial(self._fetch, query.integrated_account_id, unread_from)
         request = next(walking, None)
         leg = None if request is None else Leg(fetch, request)
         try:
@@ -138,6 +141,18 @@ class Transport:
         finally:
             if leg is not None:
                 await leg.call_off()
+
+    async def page_again(self, query: UsageQuery, page: Page, *, records_per_page: int | None = None) -> Page:
+        """Give a page that was handed on unread once more: as it is where it is whole, else asked for anew.
+
+        Raises what `pages` raises for such a body.
+        """
+        request = next(walk(query, records_per_page=records_per_page, cursor=page.cursor))
+        request = replace(request, number=page.number)
+        try:
+            return read_page(request, page.content, page.content_type)
+        except UsageError:
+            return await self._fetch(query.integrated_account_id, None, request, lambda _: False)
 
     async def aclose(self) -> None:
         """Close the connections of every loop; a later request opens new ones."""
@@ -155,11 +170,14 @@ class Transport:
     def __reduce__(self) -> tuple[Any, ...]:
         return copied, (self.base_url,)
 
-    async def _fetch(self, account: str | None, request: PageRequest, glance: Callable[[Reply], bool]) -> Page:
+    async def _fetch(
+        self, account: str | None, unread_from: int | None, request: PageRequest, glance: Callable[[Reply], bool]
+    ) -> Page:
+        left = {} if unread_from is None else {"unread_from": unread_from}
         errand = Errand(
             path=request.path,
             params=request.params,
-            read=lambda reply: read_page(request, reply.content, reply.content_type),
+            read=lambda reply: read_page(request, reply.content, reply.content_type, **left),
             account=account,
             pages=request.number - 1,
             cursor=request.cursor,
