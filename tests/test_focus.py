@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, date, datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Any
 
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.frames_for_tests import charged, frame_of
 from truto_usage_nb.errors import FrameError, InputError, OverlapError, UsageWarning
-from truto_usage_nb.focus import check_focus, focus_billing_periods, to_focus
+from truto_usage_nb.focus import check_focus, checking, exporting, focus_billing_periods, to_focus
+from truto_usage_nb.focus.amounts import exact
 
 M = 1_000_000
 D = Decimal
@@ -572,3 +575,39 @@ def test_purchases_that_cannot_be_read_are_refused(column, value, message):
     } | {column: [value]}  # fmt: skip
     with pytest.raises(FrameError, match=message):
         to_focus(frame_of([datadog(1.0)]), purchases=pl.DataFrame(bought))
+
+
+@given(st.lists(st.one_of(st.none(), st.floats(-1e15, 1e15), st.decimals(-9999, 9999, places=11).map(float))))
+def test_an_amount_is_read_by_its_decimal_text_halves_to_even(amounts):
+    context = Context(prec=60, rounding=ROUND_HALF_EVEN)
+    wanted = [None if a is None else D(repr(a)).quantize(D("1e-10"), context=context) for a in amounts]
+    assert exact(pl.Series("amount", amounts, dtype=pl.Float64)).to_list() == wanted
+
+
+def test_an_amount_between_two_tenth_places_goes_to_the_even_one():
+    # 0.00000000005 lies between 0 and 1e-10, 0.00000000015 between 1e-10 and 2e-10: both go to the even digit.
+    amounts = pl.Series([0.00000000005, 0.00000000015, -0.00000000025, 1e-7])
+    assert exact(amounts).to_list() == [D(0), D("2e-10"), D("-2e-10"), D("1e-7")]
+
+
+@pytest.mark.filterwarnings("ignore::truto_usage_nb.errors.UsageWarning")
+@pytest.mark.parametrize("options", [{}, {"unpriced": "zero"}, {"events": "hour"}, {"billing_day": {"claude-1": 5}}])
+def test_an_export_does_not_depend_on_how_many_rows_are_made_at_a_time(monkeypatch, options):
+    usage = [claude_usage({"input": 10 * n, "output": n}, day=n, surface=f"s{n % 2}") for n in range(1, 9)]
+    money = [claude_cost(n / 7, n / 6, day=n) for n in range(1, 8)]
+    aside = [record("confluent-1", "confluent", day=n, charges=charged(total=n / 3, tax=n / 9)) for n in (1, 2, 3)]
+    frame = frame_of([*money, *usage, *aside])
+    whole = to_focus(frame, **options)
+    monkeypatch.setattr(exporting, "SLICE", 3)
+    monkeypatch.setattr(checking, "SLICE", 2)
+    assert to_focus(frame, **options).equals(whole)
+
+
+def test_a_broken_cell_is_named_by_its_row_however_far_down_it_stands(monkeypatch):
+    monkeypatch.setattr(checking, "SLICE", 2)
+    found = check_focus(pl.DataFrame({"BillingCurrency": ["USD", "EUR", "USD", "EUR", "XXX"]}))
+    broken = [(4, "BillingCurrency", "is not a currency of ISO 4217", "XXX")]
+    assert found.filter(pl.col("row").is_not_null()).rows() == broken
+    two = pl.DataFrame({"ServiceName": ["A", "B", "A"], "ServiceCategory": ["Other", "Other", "Web"]})
+    rule = "must be one for a ServiceName"
+    assert check_focus(two).filter(pl.col("rule") == rule)["row"].to_list() == [0, 2]

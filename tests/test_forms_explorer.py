@@ -110,6 +110,25 @@ def test_the_code_makes_the_table_and_the_chart(usage, by, every, measure):
     assert "Cost by" in seen(explorer)
 
 
+def test_fewer_lines_ask_for_no_other_table(explorer):
+    explorer.wait()
+    before = explorer._answer
+    explorer.top = 3
+    explorer.wait()
+    assert explorer._answer is before
+    explorer.measure = "list"
+    explorer.wait()
+    assert explorer._answer is not before
+
+
+def test_another_frame_is_asked_anew(explorer, usage):
+    explorer.wait()
+    explorer.frame = usage.head(0)
+    explorer.top = 3
+    explorer.wait()
+    assert explorer._answer.table.is_empty()
+
+
 def test_the_table_is_of_the_frames_own_kind(usage):
     explorer = tu.CostExplorer(usage.to_pandas(use_pyarrow_extension_array=True), by="integration", name="bill")
     assert type(explorer.table).__module__.startswith("pandas")
