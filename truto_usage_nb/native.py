@@ -16,7 +16,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from dataclasses import field as member
 from typing import Any, Literal, TypeVar
 
 import narwhals.stable.v2 as nw
@@ -24,6 +25,7 @@ import polars as pl
 
 from truto_usage_nb.decimals import Frame, as_it_is, collect, decimals_in, figures_as_numbers, kept
 from truto_usage_nb.errors import FrameError, MissingExtraError, nearest
+from truto_usage_nb.schema import field
 
 Kind = Literal["polars", "polars_lazy", "pandas", "pandas_arrow", "pyarrow", "duckdb", "dask", "pyspark"]
 T = TypeVar("T")
@@ -59,7 +61,7 @@ class Native:
     kind: Kind
     original: Any
     frame: Frame
-    found: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    found: dict[Hashable, Any] = member(default_factory=dict, init=False, repr=False, compare=False)
 
     def once(self, what: Hashable, find: Callable[[], T]) -> T:
         """Find something of these rows, once: a frame that enters anew is looked at anew.
@@ -130,6 +132,10 @@ def _kind_of(frame: Any) -> Kind:
         return "polars"
     if hasattr(frame, "polars") and hasattr(frame, "queries"):  # a result, which this room does not know
         raise FrameError(f"This is not {KINDS}: {type(frame).__name__}. Give its frame: result.polars or result.frame.")
+    columns = getattr(frame, "columns", None) if type(frame).__module__.startswith("pandas.") else None
+    if not getattr(columns, "is_unique", True):  # an index of pandas
+        twice = columns[columns.duplicated()][0]  # type: ignore[index,union-attr]
+        raise FrameError(f"This frame has the column {twice} twice; rename one of the two.")
     try:
         seen = _seen(frame)
     except TypeError as error:
@@ -171,6 +177,39 @@ def require(native: Native, columns: tuple[str, ...], purpose: str) -> None:
             f"{purpose} needs the column{'s' if len(missing) > 1 else ''} {some}, which this frame does not have."
             f"{nearest(missing[0], have)} Load it with load_usage, or rename its columns back."
         )
+    _refuse_others(native, columns)
+
+
+def _refuse_others(native: Native, columns: tuple[str, ...]) -> None:
+    """Refuse numbers that have become texts, and texts that have become numbers, where they are to be counted with."""
+    types = native.frame.collect_schema()
+    for column in columns:
+        known = field(column)
+        if known is None or known.dtype not in _HELD:
+            continue
+        held, (kind, fits) = types[column], _HELD[known.dtype]
+        if fits(held) or (native.kind == "pandas" and native.original[column].isna().all()):
+            continue
+        raise FrameError(
+            f"{column} holds {held}, not {kind}, as after a CSV. Keep a frame as Parquet, or with UsageResult.save; "
+            f"or give the column its type again."
+        )
+
+
+def _is_number(held: Any) -> bool:
+    return not (held in (nw.String, nw.Categorical, nw.Enum, nw.Binary) or held.is_temporal() or held.is_nested())
+
+
+def _is_text(held: Any) -> bool:
+    return not (held.is_numeric() or held.is_temporal() or held.is_nested() or held == nw.Boolean)
+
+
+_HELD: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    "Int64": ("numbers", _is_number),
+    "Float64": ("numbers", _is_number),
+    "String": ("texts", _is_text),
+}
+"""By a field's type, what may stand in its column: nothing but null is of any type, and some engines' of their own."""
 
 
 def only(native: Native, columns: Iterable[str]) -> Native:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from truto_usage_nb.checks import one_of
+from truto_usage_nb.checks import listed, one_of
 from truto_usage_nb.errors import InputError, PeriodError, QueryError
 from truto_usage_nb.jobs.overhang import check_overhang
 from truto_usage_nb.outside import shown
@@ -88,7 +88,10 @@ class FormState:
 def _accounts(accounts: Any) -> tuple[str, ...]:
     if isinstance(accounts, str):
         raise QueryError(f"accounts={shown(accounts)} is a bare text; give a list, such as [{shown(accounts)}]")
-    checked = tuple(UsageQuery(integrated_account_id=each).integrated_account_id for each in accounts)
+    given = listed(accounts)
+    if given is None:
+        raise QueryError(f"accounts={shown(accounts)} is no list; give a list of accounts' ids")
+    checked = tuple(UsageQuery(integrated_account_id=each).integrated_account_id for each in given)
     for name in checked:
         if name is None or checked.count(name) > 1:
             raise QueryError(f"accounts={list(accounts)!r} names {shown(name)} twice or not at all; name each once")

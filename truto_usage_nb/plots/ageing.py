@@ -9,7 +9,7 @@ import polars as pl
 from truto_usage_nb.format import money
 from truto_usage_nb.native import enter, require
 from truto_usage_nb.plots.figures import headline, legend_below, one_panel, said_instead
-from truto_usage_nb.plots.palette import INK, Look, Palette, shared
+from truto_usage_nb.plots.palette import INK, Look, Palette, chosen
 from truto_usage_nb.plots.ranking import bar_height, named_rows
 from truto_usage_nb.plots.reading import table_of
 from truto_usage_nb.plots.wording import label, plain
@@ -40,7 +40,7 @@ def seats(table: Any, *, roster: bool = True, palette: Palette | None = None, ax
     what = "seat" if roster else "person seen"
     counts = rows.filter(pl.col("status") != _BESIDE).group_by("integration", "status").len()
     statuses = sorted(counts["status"].unique(), key=lambda status: (status != "active", status))
-    looks = (palette or shared).looks(statuses, "status")
+    looks = chosen(palette).looks(statuses, "status")
     height = bar_height(rows["integration"].n_unique()) + 0.4
     drawn = {each: looks[each] for each in statuses}
     return one_panel(lambda axes: _draw(axes, rows, counts, drawn, what), height, ax)

@@ -59,7 +59,7 @@ def picked(table: pl.DataFrame, currency: str | None, ax: Axes | None) -> list[s
     counted = counted.sort(pl.col("currency") == UNSTATED, -pl.col("len").cast(pl.Int64), "currency")
     there: list[str] = counted["currency"].to_list()
     if currency is not None:
-        if currency not in there:
+        if not isinstance(currency, str) or currency not in there:
             known = ", ".join(there) or "none: no cost is stated"
             raise InputError(
                 f"currency={shown(currency)} is not in this frame.{did_you_mean(currency, there)} There: {known}"
@@ -77,6 +77,7 @@ def panels(
     currencies: Sequence[str], draw: Draw, height: Callable[[str], float], ax: Axes | None, empty: str
 ) -> Charts:
     """Draw one panel a currency and give its Axes, or the list of them; nothing to draw is said in words."""
+    _check_ax(ax)
     if ax is not None:
         draw(ax, currencies[0]) if currencies else said_instead(ax, empty)
         return ax
@@ -91,6 +92,11 @@ def panels(
             if len(made) > 1:
                 _say_currency(axes, currency)
     return made if len(made) > 1 else made[0]
+
+
+def _check_ax(ax: object) -> None:
+    if ax is not None and not hasattr(ax, "set_yticks"):
+        raise InputError(f"ax={shown(ax)} is no Axes; give one of matplotlib's, or leave it out.")
 
 
 def _say_currency(ax: Axes, currency: str) -> None:
@@ -109,6 +115,7 @@ def add_to_title(axes: Any, words: str) -> None:
 
 def one_panel(draw: Callable[[Axes], None], height: float, ax: Axes | None) -> Axes:
     """Draw what has no currency."""
+    _check_ax(ax)
     if ax is not None:
         draw(ax)
         return ax

@@ -11,7 +11,7 @@ from truto_usage_nb.costs import cache_savings as savings_table
 from truto_usage_nb.costs import token_mix as mix_table
 from truto_usage_nb.format import money, percent
 from truto_usage_nb.plots.figures import grid, headline, legend_below, one_panel, said_instead
-from truto_usage_nb.plots.palette import PALE, Palette, shared
+from truto_usage_nb.plots.palette import PALE, Palette, chosen
 from truto_usage_nb.plots.ranking import bar_height, named_rows
 from truto_usage_nb.plots.reading import NAME, By, asked, check_top, named
 from truto_usage_nb.plots.wording import compact, dimension, money_ticks, plain
@@ -110,7 +110,7 @@ def cache_savings(
     check_top(top)
     table = named(asked(savings_table, frame, by, **choices), by)
     priced = table.filter(pl.col("cost_without_cache").fill_null(0.0) > 0)
-    looks = palette or shared
+    looks = chosen(palette)
     height = bar_height(min(top, priced.height)) + 0.15
     return one_panel(lambda axes: _draw_savings(axes, priced.head(top), table, by, looks), height, ax)
 

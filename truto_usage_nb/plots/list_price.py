@@ -10,7 +10,7 @@ import polars as pl
 from truto_usage_nb.costs import Choices, cost_per
 from truto_usage_nb.format import percent
 from truto_usage_nb.plots.figures import Charts, grid, headline, panels, picked, said_instead
-from truto_usage_nb.plots.palette import GREY, PALE, Look, Palette, shared
+from truto_usage_nb.plots.palette import GREY, PALE, Look, Palette, chosen
 from truto_usage_nb.plots.ranking import bar_height, named_rows
 from truto_usage_nb.plots.reading import NAME, By, asked, asked_again, by_rank, check_top, named, top_names
 from truto_usage_nb.plots.wording import amount, currency_name, dimension, money_ticks, plain
@@ -51,7 +51,7 @@ def billed_against_list(
     table = sums[0].join(sums[1], on=[NAME, "currency"], how="full", coalesce=True, nulls_equal=True)
     table = table.with_columns(pl.col("billed", "list").fill_null(0.0)).sort(NAME, "currency")
     shown = picked(table, currency, ax)
-    looks = dict((palette or shared).looks(by_rank(table, "list", top, shown), by))
+    looks = dict(chosen(palette).looks(by_rank(table, "list", top, shown), by))
     chart = _Against(table, by, top, looks)
     return panels(shown, chart.draw, chart.height, ax, "no cost is stated")
 

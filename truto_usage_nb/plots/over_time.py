@@ -17,7 +17,7 @@ from truto_usage_nb.errors import FrameError
 from truto_usage_nb.format import percent
 from truto_usage_nb.outside import shown
 from truto_usage_nb.plots.figures import Charts, grid, headline, legend_below, panels, picked, said_instead
-from truto_usage_nb.plots.palette import GREY, Look, Palette, shared
+from truto_usage_nb.plots.palette import GREY, Look, Palette, chosen
 from truto_usage_nb.plots.reading import NAME, By, asked, asked_again, by_rank, check_top, named, top_names
 from truto_usage_nb.plots.wording import (
     MEASURES,
@@ -101,7 +101,7 @@ def over_time_of(
     _refuse_many(table, every)
     shown = picked(table, currency, ax)
     names = by_rank(table, "cost", top, shown)
-    looks = dict((palette or shared).looks(names, by))
+    looks = dict(chosen(palette).looks(names, by))
     stack = _Stack(table, by, every, top, measure, time_zone, looks)
     return panels(shown, stack.draw, lambda _: 3.3 if by is None else 3.9, ax, _EMPTY)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from truto_usage_nb.checks import texts
+from truto_usage_nb.costs.choices import by_columns
 from truto_usage_nb.errors import InputError
 from truto_usage_nb.outside import shown
 from truto_usage_nb.plots.wording import NO_MODEL, NOT_ATTRIBUTED, OTHER, dimension
@@ -69,6 +71,13 @@ shared = Palette()
 """What charts use that are given no palette of their own: one a process, and so one a report."""
 
 
+def chosen(palette: Palette | None) -> Palette:
+    """Give the palette that a chart uses. Raises InputError for what is none."""
+    if palette is not None and not isinstance(palette, Palette):
+        raise InputError(f"palette={shown(palette)} is no palette; give a tu.plots.Palette, or leave it out.")
+    return shared if palette is None else palette
+
+
 def colours(names: Iterable[str], by: str | Sequence[str] | None = "model_id") -> dict[str, str]:
     """Give the colours that the charts of this session use for these names, for a chart of one's own.
 
@@ -78,4 +87,5 @@ def colours(names: Iterable[str], by: str | Sequence[str] | None = "model_id") -
     """
     if isinstance(names, str):
         raise InputError(f"colours({shown(names)}) is given a text; give a list of names, such as [{shown(names)}]")
-    return shared.colours(names, by)
+    by_columns(by)
+    return shared.colours(texts("names", names, "a list of names"), by)

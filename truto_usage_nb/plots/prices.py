@@ -13,7 +13,7 @@ from truto_usage_nb.costs import Choices, cost_per_token
 from truto_usage_nb.format import money, percent
 from truto_usage_nb.plots.figures import Charts, grid, headline, legend_below, panels, picked, said_instead
 from truto_usage_nb.plots.kinds import KIND_COLOURS
-from truto_usage_nb.plots.palette import Look, Palette, shared
+from truto_usage_nb.plots.palette import Look, Palette, chosen
 from truto_usage_nb.plots.ranking import bar_height, named_rows
 from truto_usage_nb.plots.reading import NAME, By, asked, by_rank, check_top, named, top_names
 from truto_usage_nb.plots.wording import amount, compact, currency_name, dimension, money_ticks, plain
@@ -58,7 +58,7 @@ def price_per_million(
     if kind:
         priced = priced.filter(pl.col("kind").is_not_null())
     shown = picked(priced, currency, ax)
-    looks = dict((palette or shared).looks(by_rank(priced, "cost", top, shown), by))
+    looks = dict(chosen(palette).looks(by_rank(priced, "cost", top, shown), by))
     chart = _Prices(priced, by, kind, top, looks, "" if kind else _unpriced(table), shown[:1])
     empty = "no kind of token has a price of its own" if kind else "no tokens have a price"
     return panels(shown, chart.draw, chart.height, ax, empty)

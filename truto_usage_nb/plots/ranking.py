@@ -12,7 +12,7 @@ from truto_usage_nb.costs import Choices, cost_per
 from truto_usage_nb.costs.choices import Measure
 from truto_usage_nb.format import percent
 from truto_usage_nb.plots.figures import Charts, grid, headline, panels, picked, said_instead
-from truto_usage_nb.plots.palette import GREY, Look, Palette, shared
+from truto_usage_nb.plots.palette import GREY, Look, Palette, chosen
 from truto_usage_nb.plots.reading import NAME, By, asked, by_rank, check_top, named, top_names
 from truto_usage_nb.plots.wording import MEASURES, OTHER, amount, currency_name, dimension, label, money_ticks, plain
 
@@ -63,7 +63,7 @@ def bars_of(
     """Draw the bars of a cost table that stands ready."""
     table = named(table.filter(pl.col("cost").is_not_null()), by)
     shown = picked(table, currency, ax)
-    looks = dict((palette or shared).looks(by_rank(table, "cost", top, shown), by))
+    looks = dict(chosen(palette).looks(by_rank(table, "cost", top, shown), by))
     bars = _Bars(table, by, top, measure, looks)
     return panels(shown, bars.draw, bars.height, ax, "no cost is stated")
 

@@ -9,8 +9,9 @@ from typing import Any
 import polars as pl
 
 from truto_usage_nb.checks import a_whole_number
-from truto_usage_nb.errors import UsageWarning
+from truto_usage_nb.errors import InputError, UsageWarning
 from truto_usage_nb.native import collect, enter
+from truto_usage_nb.outside import shown
 from truto_usage_nb.plots.wording import NO_MODEL, NOT_ATTRIBUTED
 
 __all__ = ["NAME", "By", "asked", "asked_again", "by_rank", "check_top", "named", "table_of", "top_names"]
@@ -61,6 +62,11 @@ def by_rank(table: pl.DataFrame, value: str, top: int, currencies: Sequence[str]
     return list(dict.fromkeys(name for names in ranked for name in names))
 
 
+_MOST = 1_000
+
+
 def check_top(top: object) -> None:
     """Refuse a number of names that is none."""
     a_whole_number("top", top)
+    if int(top) > _MOST:  # type: ignore[call-overload]  # it is a number by now
+        raise InputError(f"top={shown(top)} is not allowed; no chart shows more than {_MOST:,} names.")

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
 
-from truto_usage_nb.checks import one_of
+from truto_usage_nb.checks import one_of, texts
+from truto_usage_nb.errors import InputError
 from truto_usage_nb.native import enter, require
+from truto_usage_nb.outside import shown
 from truto_usage_nb.plots.figures import Charts, grid, headline, panels, picked, said_instead
 from truto_usage_nb.plots.palette import GREY, SOFT
 from truto_usage_nb.plots.ranking import bar_height, named_rows
@@ -53,6 +55,8 @@ def bridge(
     """
     check_top(top)
     one_of("steps", steps, _STEPS)
+    if names is not None and len(texts("names", names, "what the two sides are called")) != 2:
+        raise InputError(f"names={shown(names)} are not two; give what the two sides are called.")
     native = enter(change)
     require(native, _OTHER_COLUMNS, "A bridge (of a table that cost_change makes)")
     table = table_of(change)
