@@ -107,7 +107,7 @@ def _read(table: pl.DataFrame, columns: dict[str, Column]) -> list[pl.Expr]:
         elif column.type == "Time" and dtype == pl.String:
             instant = pl.when(pl.col(name).str.contains(_INSTANT)).then(pl.col(name))
             read.append(instant.str.to_datetime(time_unit="us", time_zone="UTC", strict=False).alias(name))
-        elif column.type in ("String", "JSON"):
+        elif column.type in ("String", "JSON") and name in columns:  # of a text of our own nothing is asked
             read.append(_text(name))
         if column.type in ("Decimal", "Price", "Time"):
             read.append(pl.col(name).is_not_null().alias(f"__has_{name}"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import chain
 from typing import Any
 
@@ -32,8 +33,9 @@ def export(native: Native, options: Options, result: Any = None) -> pl.DataFrame
     """Make the rows, check every one of them, and say once what was chosen and what was left out."""
     reading = read(native, options, result)
     pairs = pair(reading, options)
-    currencies = _currencies(reading.money, options)
-    rows = _rows(reading, pairs, currencies, options)
+    currencies, accounts = _currencies(reading.money, options), _accounts(reading)
+    reading = replace(reading, money=reading.money.clear(), tokens=reading.tokens.clear())  # they stand in the pairs
+    rows = _rows(reading, pairs, currencies, accounts, options)
     if options.seat_prices or options.events == "hour":  # sums over all of them
         rows = iter([with_seats(pl.concat(rows, how="diagonal_relaxed"), options)])
     table = pl.concat([lean(finished(each, options, reading)) for each in rows])
@@ -44,11 +46,13 @@ def export(native: Native, options: Options, result: Any = None) -> pl.DataFrame
     return table
 
 
-def _rows(reading: Reading, pairs: Pairs, currencies: pl.DataFrame, options: Options) -> Iterator[pl.DataFrame]:
+def _rows(
+    reading: Reading, pairs: Pairs, currencies: pl.DataFrame, accounts: pl.DataFrame, options: Options
+) -> Iterator[pl.DataFrame]:
     """Give the rows a slice at a time: usage and purchases, then tax, then credits, then what the caller adds."""
     for rows in chain(_charged(reading, pairs), _unpaid(reading, pairs, currencies, options)):
         yield in_billing_periods(with_charge_period(rows), options.billing_day)
-    bought = purchase_rows(options, _accounts(reading))
+    bought = purchase_rows(options, accounts)
     if bought.height:
         yield in_billing_periods(bought, options.billing_day)
 

@@ -50,7 +50,8 @@ def finished(rows: pl.DataFrame, options: Options, reading: Reading) -> pl.DataF
     rows = rows.with_columns(**_plain(options), **_provenance(reading))
     if options.events == "hour":
         rows = _by_hour(rows)
-    rows = rows.with_columns(**_prices()).with_columns(**_pricing_currency())
+    rows = rows.with_columns(**_prices())
+    rows = rows.with_columns(**_pricing_currency(in_credits=rows["x_CreditRate"].null_count() < rows.height))
     wanted = [c for c in columns_of(options.version).values() if c.written]
     ours = [c for c in custom_of().values() if options.emails or c.name != "x_PrincipalEmail"]
     return rows.select(_typed(rows, column) for column in (*wanted, *ours))
@@ -67,18 +68,21 @@ def _costs(options: Options) -> dict[str, pl.Expr]:
     Tax and credit cost effectively what is billed, by FOCUS's own rule, also where somebody else bills them.
     """
     account, category, amount = pl.col("integrated_account_id"), pl.col("category"), pl.col("billed")
-    elsewhere = issuer(options) != of_service("provider")
+    elsewhere = issuer(options) != of_service("provider") if options.invoice_issuer else pl.lit(value=False)
     drawn = account.is_in(sorted(options.prepaid)) & (category == "Usage")
     aside = category.is_in(["Tax", "Credit"])
     effective = pl.coalesce("effective", amount)
     committed = pl.when(drawn | pl.col("seat_cost").is_not_null()).then(pl.lit("Committed"))
     basis = pl.when(elsewhere).then(pl.lit("another issuer")).when(drawn).then(pl.lit("prepaid"))
+    costs = {"EffectiveCost": effective, "ContractedCost": pl.col("contracted"), "ListCost": pl.col("list")}
+    billed, others = amount, pl.lit(None, dtype=AMOUNT)
+    if options.invoice_issuer or options.prepaid:  # else each is the amount itself, and shares its room
+        billed, others = pl.when(elsewhere | drawn).then(_ZERO).otherwise(amount), pl.when(elsewhere).then(amount)
+        costs = {name: pl.when(elsewhere & aside).then(_ZERO).otherwise(cost) for name, cost in costs.items()}
     return {
-        "BilledCost": pl.when(elsewhere | drawn).then(_ZERO).otherwise(amount),
-        "EffectiveCost": pl.when(elsewhere & aside).then(_ZERO).otherwise(effective),
-        "ContractedCost": pl.when(elsewhere & aside).then(_ZERO).otherwise(pl.col("contracted")),
-        "ListCost": pl.when(elsewhere & aside).then(_ZERO).otherwise(pl.col("list")),
-        "x_BilledElsewhere": pl.when(elsewhere).then(amount),
+        "BilledCost": billed,
+        **costs,
+        "x_BilledElsewhere": others,
         "x_BillingBasis": basis.when(pl.col("covered")).then(pl.lit("plan")).otherwise(pl.lit("arrears")),
         "x_CoveredBy": pl.when(pl.col("covered")).then(pl.lit("plan")),
         "PricingCategory": pl.when(~aside).then(committed.otherwise(pl.lit("Standard"))),
@@ -166,12 +170,14 @@ def _prices() -> dict[str, pl.Expr]:
     }
 
 
-def _pricing_currency() -> dict[str, pl.Expr]:
+def _pricing_currency(*, in_credits: bool) -> dict[str, pl.Expr]:
     """In what a row was priced: in credits, or in the currency it is billed in."""
     rate = pl.col("x_CreditRate").cast(pl.Float64).fill_null(1.0)
     stays = pl.col("x_CreditRate").is_null()
 
     def priced(name: str, dtype: pl.DataType) -> pl.Expr:
+        if not in_credits:
+            return pl.col(name).cast(dtype)
         return (
             pl.when(stays).then(pl.col(name).cast(dtype)).otherwise((pl.col(name).cast(pl.Float64) / rate).cast(dtype))
         )
