@@ -132,7 +132,7 @@ def _kind_of(frame: Any) -> Kind:
         return "polars"
     if hasattr(frame, "polars") and hasattr(frame, "queries"):  # a result, which this room does not know
         raise FrameError(f"This is not {KINDS}: {type(frame).__name__}. Give its frame: result.polars or result.frame.")
-    columns = getattr(frame, "columns", None) if type(frame).__module__.startswith("pandas.") else None
+    columns = getattr(frame, "columns", None) if type(frame).__module__.partition(".")[0] == "pandas" else None
     if not getattr(columns, "is_unique", True):  # an index of pandas
         twice = columns[columns.duplicated()][0]  # type: ignore[index,union-attr]
         raise FrameError(f"This frame has the column {twice} twice; rename one of the two.")
