@@ -39,7 +39,7 @@ def refused(spec) -> str:
         ({"team": "cursor"}, "account 'team' is described by a str"),
         (
             {"team": {"api_key": "env:X"}},
-            "account 'team' says no integration; give one of claude, openai_codex, cursor, confluent",
+            "account 'team' says no integration; give one of claude, openai_codex, cursor, confluent, datadog",
         ),
         ({"team": {"integration": "curser", "api_key": "env:X"}}, "Did you mean 'cursor'?"),
         ({"team": {"integration": "cursor"}}, "account 'team' states no key. Cursor takes api_key"),

@@ -42,11 +42,12 @@ def direct(
     | `codex` | `OPENAI_CODEX_KEY`, `OPENAI_CODEX_WORKSPACE_ID` |
     | `cursor` | `CURSOR_API_KEY` |
     | `confluent` | `CONFLUENT_CLOUD_API_KEY`, `CONFLUENT_CLOUD_API_SECRET` |
+    | `datadog` | `DD_API_KEY`, `DD_APP_KEY`, and if need be `DD_SITE` |
 
     Fields are `integration`, `base_url` (https, or http on this machine: a proxy, a test server), and the keys: of
     Claude `admin_key` (a Console organisation) or `analytics_key` (Enterprise), of OpenAI `admin_key`, or `codex_key`
-    with `workspace_id`, of Cursor `api_key`, of Confluent `api_key` and `api_secret`. Claude's `reports` may be
-    "legacy": the reports before `analytics/usage`.
+    with `workspace_id`, of Cursor `api_key`, of Confluent `api_key` and `api_secret`, of Datadog `api_key` and
+    `app_key`, with its `site`. Claude's `reports` may be "legacy": the reports before `analytics/usage`.
 
     A key is never written down: it is `env:NAME`,
     `keyring:NAME` (of the service `truto_usage_nb`; needs `pip install 'truto-usage-nb[keyring]'`), or a function such

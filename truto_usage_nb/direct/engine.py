@@ -219,7 +219,9 @@ def _merged(asked: Params, remote: Params) -> dict[str, Any]:
     found = dict(asked)
     for name, value in remote.items():
         before = found.get(name.removesuffix("[]"))
-        if isinstance(before, list):
+        if isinstance(before, Mapping) and isinstance(value, Mapping):
+            found[name] = _merged(before, value)
+        elif isinstance(before, list):
             also = value if isinstance(value, list) else [value]
             found[name.removesuffix("[]")] = list(dict.fromkeys([*before, *also]))
         else:
@@ -238,8 +240,9 @@ class Access:
 
     `facts` are further fields of the account's description that the way needs, by name, with what each is. `host`
     makes the vendor's host of them. `refusals` are statuses by which the vendor also says that a key is of the wrong
-    kind, with what it means. `products` are (id, name, description). `window` is how a period becomes questions, where
-    that differs from the integration's behind the service.
+    kind, with what it means; `wrong_keys` are words of an answer that say so at any status. `products` are (id, name,
+    description). `window` is how a period becomes questions, where that differs from the integration's behind the
+    service. `names_endpoints` says that `plan` minds the question's `endpoint`.
     """
 
     keys: tuple[Key, ...]
@@ -252,9 +255,11 @@ class Access:
     fact_variables: Mapping[str, str] = field(default_factory=dict)
     fact_defaults: Mapping[str, str] = field(default_factory=dict)
     refusals: Mapping[int, str] = field(default_factory=dict)
+    wrong_keys: tuple[tuple[str, str], ...] = ()
     members: Endpoint | None = None
     label: str = ""
     window: Window | None = None
+    names_endpoints: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,7 +333,7 @@ def _mark(question: Question) -> str:
         question.integrated_account_id, question.report_type, question.start_date, question.end_date, question.date,
         question.product_ids, question.user_ids, question.model_ids, question.surfaces, question.group_by,
         question.granularity, question.sort_by, question.sort_order, question.include_deleted_users, question.user_id,
-        question.api_key_id, json.dumps(question.remote_query, sort_keys=True),
+        question.api_key_id, question.endpoint, json.dumps(question.remote_query, sort_keys=True),
     )  # fmt: skip
     return blake2b(repr(asked).encode("utf-8", "surrogatepass"), digest_size=9).hexdigest()
 

@@ -113,6 +113,12 @@ class Gateway(httpx.AsyncBaseTransport):
                     f"account {account.label!r}: {account.vendor.label} has no list of members", status=404
                 )
             return await self._page(request, question, account, (account.access.members,))
+        if path == _USAGE and question.endpoint is not None and not account.access.names_endpoints:
+            raise InvalidRequestError(
+                f"account {account.label!r}: {account.vendor.label}'s endpoints follow report_type; "
+                f"leave remote_query's endpoint={shown(question.endpoint, 60)} out",
+                status=422,
+            )
         if path == _USAGE:
             return await self._page(request, question, account, account.access.plan(question))
         raise NotFoundError(f"account {account.label!r}: {account.vendor.label} has nothing at {path}", status=404)

@@ -19,7 +19,8 @@ _FLAGS = frozenset({"truto_ignore_limit", "truto_ignore_remote_data", "truto_ski
 @dataclass(frozen=True, slots=True)
 class Question:
     """Hold one query to a vendor and the moment at which it is asked (UTC). None or empty is not asked; dates are as
-    sent. `facts` are the account's own, such as a workspace's id.
+    sent. `facts` are the account's own, such as a workspace's id. `endpoint` names one of the vendor's by itself; it is
+    said in `remote_query`, and is not the vendor's.
     """
 
     now: datetime
@@ -45,6 +46,7 @@ class Question:
     page_size: int | None = None
     cursor: str | None = None
     remote_query: Mapping[str, Any] = field(default_factory=dict)
+    endpoint: str | None = None
     truto_response_format: str = "unified"
     truto_key_by: str | None = None
     truto_ignore_limit: bool = False
@@ -53,7 +55,7 @@ class Question:
     truto_exclude_fields: tuple[str, ...] = ()
 
 
-_NAMES = frozenset(Question.__dataclass_fields__) - {"now", "facts"}
+_NAMES = frozenset(Question.__dataclass_fields__) - {"now", "facts", "endpoint"}
 
 
 def read_question(pairs: Iterable[tuple[str, str]], now: datetime, facts: Mapping[str, str] | None = None) -> Question:
@@ -74,7 +76,8 @@ def read_question(pairs: Iterable[tuple[str, str]], now: datetime, facts: Mappin
             read[head] = (*read.get(head, ()), value)
         else:
             read[head] = int(value) if head in _NUMBERS else value == "true" if head in _FLAGS else value
-    return Question(now=now, facts=facts or {}, **read)
+    endpoint = read.get("remote_query", {}).pop("endpoint", None)
+    return Question(now=now, facts=facts or {}, endpoint=endpoint, **read)
 
 
 def _put(tree: dict[str, Any], path: list[str], value: str) -> None:

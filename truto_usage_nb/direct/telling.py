@@ -60,7 +60,7 @@ def refusal(
     message = said + (f": {words}" if words else "")
     if status in RETRYABLE_STATUSES or status >= 500:
         return _again(status if status in RETRYABLE_STATUSES else 503, message, _body(content))
-    advice = _advice(account, status)
+    advice = _advice(account, status, words)
     raise _KINDS.get(status, InvalidRequestError)(
         f"account {account.label!r}: {message}" + (f"; {advice}" if advice else ""),
         status=status,
@@ -79,9 +79,10 @@ def _again(status: int, message: str, body: Any) -> Refused:
     return Refused(status, json.dumps(told).encode())
 
 
-def _advice(account: Account, status: int) -> str:
-    """Say which key was sent and what it is to be, where the status may mean that it is another."""
-    meant = account.access.refusals.get(status)
+def _advice(account: Account, status: int, words: str) -> str:
+    """Say which key was sent and what it is to be, where the status or its words may mean that it is another."""
+    told = (meant for part, meant in account.access.wrong_keys if part in words)
+    meant = next(told, account.access.refusals.get(status))
     if status not in _OF_THE_KEY and meant is None:
         return ""
     keys = " and ".join(f"{key.named} is to hold {key.key.kind}" for key in account.keys.values())

@@ -33,7 +33,7 @@ from truto_usage_nb.sandbox.wire import JSON_TYPE, dump
 
 __all__ = ["RAW_VENDORS", "RawService", "RawVendor", "create_raw_app", "keys_of", "vendor_server"]
 
-RAW_VENDORS: tuple[str, ...] = ("claude", "openai_codex", "cursor", "confluent")
+RAW_VENDORS: tuple[str, ...] = ("claude", "openai_codex", "cursor", "confluent", "datadog")
 _REMEMBERED_REQUESTS = 10_000
 _FORBIDDEN_HEADERS = frozenset({"authorization", "x-api-key", "dd-api-key", "dd-application-key"})
 

@@ -8,7 +8,7 @@ from truto_usage_nb.direct.engine import Vendor
 
 __all__ = ["NAMES", "vendor_named"]
 
-NAMES = ("claude", "openai_codex", "cursor", "confluent")
+NAMES = ("claude", "openai_codex", "cursor", "confluent", "datadog")
 """The integrations that have a direct door, in the order in which `direct()` lists their accounts."""
 
 

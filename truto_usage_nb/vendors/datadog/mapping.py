@@ -145,21 +145,24 @@ def cost_records(row: Row, *, computed_at: str | None = None) -> Records:
 
 
 def projected_records(row: Row, *, computed_at: str | None = None) -> Records:
-    """Map the row of a month to come: its charges are projections by name, so that none of them is ever a cost."""
+    """Map the row of a month to come to a record per product and kind of amount.
+
+    A forecast is no charge, or it would stand for the month itself: the amount is a quantity of dollars.
+    """
     attributes = row["attributes"]
     start = f"{attributes['date'][:7]}-01T00:00:00Z"
     return [
         {
-            **_product_of(row, attributes, product),
-            "charges": [
-                _charge(_PROJECTED.get(str(charge["charge_type"])) or charge["charge_type"], charge["cost"])
-                for charge in charges
-            ],
+            **(named := _product_of(row, attributes, product)),
+            "id": f"{named['id']}-{charge['charge_type']}",
+            "metric_name": _PROJECTED.get(str(charge["charge_type"])) or charge["charge_type"],
+            "usage": {"quantity": charge["cost"], "unit": _CURRENCY},
             "start_date": start,
             "end_date": _month_after(start),
             **({"updated_at": computed_at} if computed_at else {}),
         }
         for product, charges in _by_product(attributes).items()
+        for charge in charges
     ]
 
 
