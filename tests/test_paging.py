@@ -277,3 +277,12 @@ def test_a_page_keeps_its_facts():
 def test_a_streamed_query_reads_lines():
     request = next(walk(query(truto_response_format="stream")))
     assert read_page(request, b'{"id":"1"}').records == 1
+
+
+def test_pages_without_a_record_end_though_their_cursors_do_not():
+    """999 in a row go on, and one record begins the count anew."""
+    few = [body(0, cursor=f"a{n}") for n in range(999)]
+    requests, ended = walked(walk(query()), *few, body(1, cursor="b"), *(body(0, cursor=f"c{n}") for n in range(999)))
+    assert (len(requests), ended) == (2000, False)
+    with pytest.raises(ProtocolError, match=r"1,000 pages in a row of account 'acc' held no record.* up to page 1000"):
+        walked(walk(query()), *few, body(0, cursor="z"))

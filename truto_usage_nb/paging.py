@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from truto_usage_nb.envelope import glanced_envelope, read_envelope
-from truto_usage_nb.errors import CursorLoopError
+from truto_usage_nb.errors import CursorLoopError, ProtocolError
 from truto_usage_nb.outside import cut
 from truto_usage_nb.query import UsageQuery
 
@@ -95,6 +95,10 @@ def read_page(request: PageRequest, content: bytes, content_type: str = "", *, u
     )
 
 
+EMPTY_PAGES = 1_000
+"""How many pages without a record may follow each other: a service that always has one more would be asked for ever."""
+
+
 def walk(
     query: UsageQuery, *, records_per_page: int | None = None, cursor: str | None = None
 ) -> Generator[PageRequest, Page, None]:
@@ -102,7 +106,8 @@ def walk(
 
     `records_per_page` is the size of page asked for where the query names none. `cursor` starts in the middle, before
     the query's own `cursor`. The query's `limit` caps the records of the whole walk, unless `truto_ignore_limit`.
-    An empty page with a cursor goes on; a cursor that comes a second time is a `CursorLoopError`.
+    An empty page with a cursor goes on, up to `EMPTY_PAGES` in a row; a cursor that comes a second time is a
+    `CursorLoopError`.
 
     >>> walking = walk(UsageQuery(integrated_account_id="cursor"), records_per_page=100)
     >>> first = next(walking); first.params
@@ -112,6 +117,7 @@ def walk(
     """
     request = _first(query, records_per_page, query.cursor if cursor is None else cursor)
     asked: set[str] = set()
+    empty = 0
     while request.keep is None or request.keep > 0:
         page = yield request
         if page.next_cursor is None:
@@ -119,6 +125,9 @@ def walk(
         asked.add(page.cursor or "")
         if page.next_cursor in asked:
             raise _loop(page, query.integrated_account_id)
+        empty = 0 if page.records else empty + 1
+        if empty >= EMPTY_PAGES:
+            raise _nothing(page, query.integrated_account_id)
         request = after(request, page.next_cursor, had=page.keep)
 
 
@@ -153,6 +162,15 @@ def _first_params(query: UsageQuery, records_per_page: int | None) -> list[tuple
         return params
     size = records_per_page if query.limit is None else min(query.limit, records_per_page)
     return [*(pair for pair in params if pair[0] != "limit"), ("limit", str(size))]
+
+
+def _nothing(page: Page, account: str | None) -> ProtocolError:
+    whose = "" if account is None else f" of account {account!r}"
+    return ProtocolError(
+        f"{EMPTY_PAGES:,} pages in a row{whose} held no record, and each pointed to another, up to page {page.number}: "
+        f"the service would go on for ever. Ask for a shorter period, and report it to Truto",
+        pages=page.number,
+    )
 
 
 def _loop(page: Page, account: str | None) -> CursorLoopError:
