@@ -66,13 +66,17 @@ class Errand:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """State where a page stands in its walk: the cursor it was asked with, and the one it leads to."""
+    """State where a page stands in its walk: the cursor it was asked with, and the one it leads to.
+
+    `pages` are those of the service that it holds, one after the other.
+    """
 
     number: Count
     cursor: str | None
     next_cursor: str | None
     partial: bool
     notes: tuple[str, ...]
+    pages: Annotated[int, Field(ge=1)] = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -200,7 +200,8 @@ class Store:
             view=errand.view, query=errand.query, account=errand.account, report_type=errand.report_type,
             start=errand.start, end=errand.end, fetched_at=errand.fetched_at,
             settled=errand.settled and not begun.partial, run=self.journal.run, attempt=errand.attempt,
-            pages=len(begun.pages), records=begun.records - strays, file=file, size=sizes[0],
+            pages=sum(page.mark.pages for page in begun.pages),
+            records=begun.records - strays, file=file, size=sizes[0],
             strays=begun.strays, beside=beside, beside_records=strays, beside_size=sizes[1], pending=strays > 0,
         )  # fmt: skip
 
