@@ -37,7 +37,7 @@ def load(arguments: argparse.Namespace) -> int:
         given["users"] = arguments.users
     with _client(arguments) as client:
         result = client.fetch_usage(
-            arguments.accounts,
+            _accounts(arguments, client),
             period=_period(arguments.period),
             integration=arguments.integration,
             overhang=arguments.overhang,
@@ -112,14 +112,26 @@ def _period(text: str | None) -> Any:
     return tuple(part.strip() for part in text.split(",")) if text is not None and "," in text else text
 
 
+def _accounts(arguments: argparse.Namespace, client: Client) -> list[str]:
+    """Give the accounts that are named; with --direct and no name, all that are described."""
+    return list(arguments.accounts or getattr(client, "labels", ()))
+
+
 def _client(arguments: argparse.Namespace) -> Client:
+    if arguments.sandbox and arguments.direct is not None:
+        raise InputError("--sandbox and --direct exclude each other: the one is invented, the other asks the vendors")
+    if arguments.direct is not None:
+        from truto_usage_nb.direct.client import make as direct
+
+        return direct(arguments.direct or None)
     if arguments.sandbox:
         from truto_usage_nb.sandbox.face import make
 
         return make()
     if not os.environ.get("TRUTO_API_TOKEN"):
         raise InputError(
-            "there is no token: set TRUTO_API_TOKEN; without an account, --sandbox is the service embedded"
+            "there is no token: set TRUTO_API_TOKEN; without an account, --direct asks the vendors with keys of yours, "
+            "and --sandbox is the service embedded"
         )
     from truto_usage_nb.client import Client
 

@@ -23,6 +23,7 @@ examples:
   truto-usage load ACCOUNT --period 2026-10 -o october.xlsx
   truto-usage report ai_spend --period 2026-10 -o october.html --pdf
   truto-usage load cursor --sandbox --period 2026-10-05
+  truto-usage load --direct direct.toml --period 2026-10 -o october.parquet
 
 environment:
   TRUTO_API_TOKEN   the token; it is read from here alone, and never written anywhere
@@ -50,7 +51,10 @@ reaches the notebook.
 
 def parsed(given: Sequence[str]) -> argparse.Namespace:
     """Read a command line. An unknown option is an error that names it, and never repeats its value."""
-    arguments, unknown = parser().parse_known_args(given)
+    top = parser()
+    arguments, unknown = top.parse_known_args(given)
+    if arguments.command == "load" and not arguments.accounts and arguments.direct is None:
+        top.error("the following arguments are required: ACCOUNT")
     if arguments.command == "sandbox":
         arguments.rest = unknown
     elif unknown:
@@ -112,6 +116,8 @@ def _command(made: Any, name: str, text: str, about: str, run: Any, *, takes: st
     )
     one.set_defaults(run=run)
     one.add_argument("--sandbox", action="store_true", help="ask the embedded service: no account, no network")
+    one.add_argument("--direct", nargs="?", const="", metavar="FILE", help="ask the vendors themselves, with the keys "
+                     "that FILE (TOML) or the environment names")  # fmt: skip
     one.add_argument("-q", "--quiet", action="store_true", help="no progress and no summary; errors and notes remain")
     return one
 
@@ -121,7 +127,8 @@ def _period(one: Any) -> None:
 
 
 def _load(one: argparse.ArgumentParser) -> None:
-    one.add_argument("accounts", nargs="+", metavar="ACCOUNT", help="an account's id, or several")
+    one.add_argument("accounts", nargs="*", metavar="ACCOUNT",
+                     help="an account's id, or several; with --direct none is all that are described")  # fmt: skip
     one.add_argument("-o", "--output", metavar="FILE", help=".parquet, .csv or .xlsx; - for CSV on standard output")
     what = one.add_argument_group("what to load")
     _period(what)
