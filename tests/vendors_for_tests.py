@@ -13,7 +13,7 @@ import httpx
 import truto_usage_nb as tu
 from truto_usage_nb.sandbox.ask import World
 from truto_usage_nb.sandbox.mount import SandboxTransport
-from truto_usage_nb.sandbox.raw_server import RAW_VENDORS, create_raw_app, keys_of, vendor_server
+from truto_usage_nb.sandbox.raw_server import create_raw_app, description_of, vendor_server
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 WORLD = World(seed=7, now=NOW)
@@ -26,15 +26,7 @@ def giving(key: str) -> Any:
 
 def described(*names: str, base_url: str | None = None, **changed: Any) -> dict[str, dict[str, Any]]:
     """Describe accounts of vendors' servers, each labelled by the way in, with the keys that open them."""
-    found: dict[str, dict[str, Any]] = {}
-    for vendor in names or RAW_VENDORS:
-        for label, fields in keys_of(vendor).items():
-            keys = {
-                field: giving(text) if "key" in field or "secret" in field else text for field, text in fields.items()
-            }
-            at = {} if base_url is None else {"base_url": base_url}
-            found[label] = {"integration": vendor, **keys, **at, **changed}
-    return found
+    return {label: {**fields, **changed} for label, fields in description_of(*names, base_url=base_url).items()}
 
 
 def in_process(*names: str, faults: Any = None, world: World = WORLD, **options: Any) -> Any:

@@ -31,7 +31,7 @@ from truto_usage_nb.sandbox.raw import RawAnswer, RawAsk, RawRoute
 from truto_usage_nb.sandbox.serve import Serving, loopback
 from truto_usage_nb.sandbox.wire import JSON_TYPE, dump
 
-__all__ = ["RAW_VENDORS", "RawService", "RawVendor", "create_raw_app", "keys_of", "vendor_server"]
+__all__ = ["RAW_VENDORS", "RawService", "RawVendor", "create_raw_app", "description_of", "keys_of", "vendor_server"]
 
 RAW_VENDORS: tuple[str, ...] = ("claude", "openai_codex", "cursor", "confluent", "datadog")
 _REMEMBERED_REQUESTS = 10_000
@@ -148,6 +148,33 @@ def keys_of(name: str) -> Mapping[str, Mapping[str, str]]:
     ['api_key', 'api_secret']
     """
     return _vendor(name).KEYS
+
+
+def description_of(*vendors: str, base_url: str | None = None) -> dict[str, dict[str, Any]]:
+    """Return a description of all accounts of some vendors' servers, or of all, for `direct`: labels to fields.
+
+    The keys are invented, and given by functions, as a person would give them.
+
+    >>> sorted(description_of("cursor", base_url="http://127.0.0.1:8000")["cursor"])
+    ['api_key', 'base_url', 'integration']
+    """
+    return {
+        label: {
+            "integration": vendor,
+            **({} if base_url is None else {"base_url": base_url}),
+            **{name: _giving(text) if _is_key(name) else text for name, text in fields.items()},
+        }
+        for vendor in vendors or RAW_VENDORS
+        for label, fields in keys_of(vendor).items()
+    }
+
+
+def _is_key(name: str) -> bool:
+    return name.endswith(("_key", "_secret"))
+
+
+def _giving(text: str) -> Callable[[], str]:
+    return lambda: text
 
 
 def create_raw_app(
