@@ -278,5 +278,6 @@ def _arrow(dtype: Any) -> pa.DataType:
         return pa.list_(_arrow(dtype.inner))
     plain: dict[Any, pa.DataType] = {
         pl.String: pa.string(), pl.Boolean: pa.bool_(), pl.Int64: pa.int64(), pl.Float64: pa.float64(),
+        pl.Null: pa.null(),
     }  # fmt: skip
     return plain[dtype]

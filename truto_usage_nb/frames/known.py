@@ -44,12 +44,13 @@ def key_of(source: Source, layout: Layout) -> Key:
 
 
 class Pattern:
-    """Hold one remembered shape, ready to read a page with."""
+    """Hold one remembered shape, ready to read a page with; what was only ever null may be there."""
 
     def __init__(self, dtype: pl.Struct, layout: Layout) -> None:
         self.dtype = dtype
-        self.shape: Shape = shape_of(dtype, layout)
-        self._decode = pl.col("page").cast(pl.String).str.json_decode(pl.List(dtype)).explode()
+        stated = _without_nulls(dtype)
+        self.shape: Shape = shape_of(stated, layout)
+        self._decode = pl.col("page").cast(pl.String).str.json_decode(pl.List(stated)).explode()
 
     def decode(self, content: bytes) -> pl.Series:
         """Give the records of a page, read as if they had this shape."""
@@ -120,9 +121,21 @@ def _joined(old: Any, new: pl.Struct, prefix: Path) -> pl.Struct:
     """Give a struct with the fields of both; raises `Doubt` where the page has something not to be remembered."""
     fields = {} if old is None else {each.name: each.dtype for each in old.fields}
     for each in new.fields:
+        path = (*prefix, each.name)
         if each.dtype != pl.Null:
-            fields[each.name] = _field(fields.get(each.name), each.dtype, (*prefix, each.name))
+            known = fields.get(each.name)
+            fields[each.name] = _field(None if known == pl.Null else known, each.dtype, path)
+        elif path in _LEAVES or path in _OBJECTS or path in _LISTS or map_of(path) is not None:
+            fields.setdefault(each.name, pl.Null())
     return pl.Struct(fields)
+
+
+def _without_nulls(dtype: Any) -> Any:
+    if isinstance(dtype, pl.List):
+        return pl.List(_without_nulls(dtype.inner))
+    if isinstance(dtype, pl.Struct):
+        return pl.Struct({each.name: _without_nulls(each.dtype) for each in dtype.fields if each.dtype != pl.Null})
+    return dtype
 
 
 def _field(old: Any, new: Any, path: Path) -> Any:
