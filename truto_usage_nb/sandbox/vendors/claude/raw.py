@@ -179,7 +179,7 @@ def _newer(asked: list[str]) -> tuple[str, ...]:
 def _flat(ask: RawAsk, rows: list[Raw], asked: list[str]) -> RawAnswer:
     width = ask.one("bucket_width")
     found = [
-        {"actor": _older(raw.row["group"]["actor"]), **_columns(raw, asked, times=width is not None)}
+        {"actor": _older(raw.row["group"]["actor"]), **_columns(raw, asked, times=width is not None, by_user=True)}
         for raw in rows
         if raw.row["group"]["actor"] is not None and raw.row["group"]["actor"]["type"] == "user_actor"
     ]
@@ -197,7 +197,7 @@ def _bucketed(ask: RawAsk, rows: list[Raw], asked: list[str], width: str, *, of_
     """Answer a bucket a day (or an hour), empty ones too; a page is a number of buckets."""
     by_start: dict[str, list[dict[str, Any]]] = {}
     for raw in rows:
-        columns = _console_columns(raw, asked) if of_console else _columns(raw, asked, times=False)
+        columns = _console_columns(raw, asked) if of_console else _columns(raw, asked, times=False, by_user=False)
         by_start.setdefault(raw.row["starting_at"], []).append(columns)
     buckets = [
         {"starting_at": stamp(at), "ending_at": stamp(at + step), "results": by_start.get(stamp(at), [])}
@@ -219,7 +219,7 @@ def _steps(ask: RawAsk, width: str) -> Iterator[tuple[datetime, timedelta]]:
         at += step
 
 
-def _columns(raw: Raw, asked: list[str], *, times: bool) -> dict[str, Any]:
+def _columns(raw: Raw, asked: list[str], *, times: bool, by_user: bool) -> dict[str, Any]:
     """Write a row of the Enterprise reports: dimensions beside measures; those not asked for are null."""
     group, row = raw.row["group"], raw.row
     names = ("product", "model", "context_window", "inference_geo", "speed")
@@ -228,7 +228,10 @@ def _columns(raw: Raw, asked: list[str], *, times: bool) -> dict[str, Any]:
     if "cost" in row:
         told |= {name: group.get(name) for name in ("cost_type", "token_type")}
     when = {name: row[name] for name in ("starting_at", "ending_at")} if times else {}
-    return {**told, **when, **(row.get("usage") or row["cost"])}
+    measures = dict(row.get("usage") or row["cost"])
+    if not by_user:
+        measures.pop("total_tokens", None)  # which the flat reports alone state
+    return {**told, **when, **measures}
 
 
 def _console_columns(raw: Raw, asked: list[str]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from truto_usage_nb.sandbox.ask import Ask
 from truto_usage_nb.sandbox.seeds import chance, integer, rng
-from truto_usage_nb.sandbox.vendors.claude.engagement.presence import group_values, seen
+from truto_usage_nb.sandbox.vendors.claude.engagement.presence import OFFICE, group_values, seen
 from truto_usage_nb.sandbox.vendors.claude.engagement.tally import Tally, tally
 from truto_usage_nb.sandbox.vendors.claude.question import Question
 
@@ -55,5 +55,6 @@ def _row(group: Tally, name: str, display: str | None) -> dict[str, Any]:
         "chat_metrics": {"distinct_conversation_connector_used_count": sums.get("chat", 0)},
         "claude_code_metrics": {"distinct_session_connector_used_count": sums.get("claude_code", 0)},
         "cowork_metrics": {"distinct_session_connector_used_count": sums.get("cowork", 0)},
+        "office_metrics": {app: {"distinct_session_connector_used_count": 0} for app in OFFICE},
         **group.columns,
     }

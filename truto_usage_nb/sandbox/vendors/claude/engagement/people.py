@@ -10,10 +10,16 @@ from typing import Any
 from truto_usage_nb.sandbox.ask import Ask
 from truto_usage_nb.sandbox.seeds import integer, rng
 from truto_usage_nb.sandbox.vendors.claude.directory import groups_of
-from truto_usage_nb.sandbox.vendors.claude.engagement.presence import seen, user_object
+from truto_usage_nb.sandbox.vendors.claude.engagement.presence import OFFICE, seen, user_object
 from truto_usage_nb.sandbox.vendors.claude.question import Question
 
-_OFFICE = ("excel", "outlook", "powerpoint", "word")
+_SCIENCE = (
+    "delegation_count",
+    "distinct_session_count",
+    "message_count",
+    "remote_compute_job_count",
+    "skills_used_count",
+)
 
 
 def rows(ask: Ask, question: Question, day: date) -> Iterator[dict[str, Any]]:
@@ -27,6 +33,7 @@ def rows(ask: Ask, question: Question, day: date) -> Iterator[dict[str, Any]]:
             "cowork_metrics": _cowork(r, products.get("cowork", 0)),
             "office_metrics": _office(r, products.get("office_agent", 0)),
             "design_metrics": _design(r, products.get("claude_design", 0)),
+            "science_metrics": dict.fromkeys(_SCIENCE, 0),
             "web_search_count": integer(r, 0, 4) + (integer(r, 4, 30) if "research" in products else 0),
             "distinct_user_count": None,
             "last_activity_date": day.isoformat(),
@@ -94,7 +101,7 @@ def _cowork(r: Random, requests: int) -> dict[str, Any]:
 
 
 def _office(r: Random, requests: int) -> dict[str, Any]:
-    home = _OFFICE[integer(r, 0, 3)]
+    home = OFFICE[integer(r, 0, 3)]
     return {
         app: {
             "distinct_session_count": _some(r, requests, 3) if app == home else 0,
@@ -104,7 +111,7 @@ def _office(r: Random, requests: int) -> dict[str, Any]:
             "connectors_used_count": 0,
             "distinct_connectors_used_count": 0,
         }
-        for app in _OFFICE
+        for app in OFFICE
     }
 
 

@@ -14,6 +14,7 @@ from truto_usage_nb.sandbox.vendors.claude import facts
 from truto_usage_nb.sandbox.vendors.claude.directory import deleted, email, groups_of, user
 from truto_usage_nb.sandbox.vendors.claude.question import Question
 
+OFFICE = ("excel", "outlook", "powerpoint", "word")
 Day = Mapping[Person, Mapping[str, int]]
 """Requests by product, for everyone active on a day."""
 

@@ -10,7 +10,7 @@ from typing import Any
 from truto_usage_nb.sandbox.ask import Ask
 from truto_usage_nb.sandbox.company import Person
 from truto_usage_nb.sandbox.seeds import chance, integer, rng
-from truto_usage_nb.sandbox.vendors.claude.engagement.presence import group_values, seen
+from truto_usage_nb.sandbox.vendors.claude.engagement.presence import OFFICE, group_values, seen
 from truto_usage_nb.sandbox.vendors.claude.engagement.tally import Tally, tally
 from truto_usage_nb.sandbox.vendors.claude.question import Question
 
@@ -76,6 +76,7 @@ def _row(ask: Ask, group: Tally, name: str, display: str | None, product: str) -
         "attributed_list_price": str(_LIST_CENTS * count),
         "currency": ask.account.currency,
         **blocks,
+        "office_metrics": {app: {"distinct_session_skill_used_count": None} for app in OFFICE},
         **group.columns,
     }
 

@@ -1,0 +1,203 @@
+"""What the sandbox's vendor servers answer is what the vendors' own SDKs expect: nothing unknown, nothing missing.
+
+The SDKs are made by the vendors from their own descriptions; nobody here invented them. Anthropic's has no models of
+`usage_report/messages`, `cost_report` and `claude_code`; of Cursor and Confluent there is none in Python.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.vendors_for_tests import WORLD
+from truto_usage_nb.sandbox.mount import SandboxTransport
+from truto_usage_nb.sandbox.raw_server import create_raw_app, keys_of
+
+ANTHROPIC = "/v1/organizations/analytics/"
+RANGE = [("starting_at", "2026-10-05T00:00:00Z"), ("ending_at", "2026-10-07T00:00:00Z")]
+DAY = [("start_time", "1791158400"), ("end_time", "1791244800")]
+
+
+def headers(vendor: str, way: str) -> dict[str, str]:
+    keys = keys_of(vendor)[way]
+    if vendor == "claude":
+        beta = {"anthropic-version": "2023-06-01", "anthropic-beta": "analytics-usage-cost-2026-08-24"}
+        return {"x-api-key": next(iter(keys.values())), **beta}
+    if vendor == "datadog":
+        return {"dd-api-key": keys["api_key"], "dd-application-key": keys["app_key"]}
+    return {"authorization": f"Bearer {next(iter(keys.values()))}"}
+
+
+def answer(vendor: str, way: str, path: str, params: list[tuple[str, str]]) -> Any:
+    async def ask() -> Any:
+        transport = SandboxTransport(create_raw_app(vendor, world=WORLD))
+        async with httpx.AsyncClient(transport=transport, base_url="http://vendor.localhost") as line:
+            found = await line.get(path, params=params, headers=headers(vendor, way))
+            assert found.status_code == 200, found.text
+            return found.json()
+
+    return asyncio.run(ask())
+
+
+def unknown(model: Any) -> Iterator[str]:
+    """Name the fields that a pydantic model of an SDK does not know, at any depth."""
+    if isinstance(model, list | tuple):
+        for each in model:
+            yield from unknown(each)
+    elif hasattr(model, "model_extra"):
+        yield from (f"{type(model).__name__}.{name}" for name in model.model_extra or {})
+        for name in type(model).model_fields:
+            yield from unknown(getattr(model, name))
+
+
+def check(models: list[Any], rows: list[Any], *, but: frozenset[str] = frozenset()) -> None:
+    assert rows
+    for row in rows:
+        found = [set(unknown(model.model_validate(row))) - but for model in models]
+        assert set() in found, found
+
+
+def anthropic(name: str) -> Any:
+    import anthropic.types.beta.organization as general
+    from anthropic.types.beta.organization import analytics
+
+    return getattr(analytics, name, None) or getattr(general, name)
+
+
+@pytest.mark.parametrize("way", ["claude-console", "claude-enterprise"])
+@pytest.mark.parametrize(("path", "model"), [("usage", "BetaAnalyticsUsageItem"), ("cost", "BetaAnalyticsCostItem")])
+@pytest.mark.parametrize("groups", [[], ["actor", "product", "model"], ["workspace_id", "api_key_id", "session_id"]])
+def test_anthropics_newer_reports(way, path, model, groups):
+    params = [*RANGE, ("time_bucket_width", "1d"), ("limit", "500"), *(("group_by[]", name) for name in groups)]
+    check([anthropic(model)], answer("claude", way, ANTHROPIC + path, params)["data"])
+
+
+@pytest.mark.parametrize(
+    ("path", "model"),
+    [
+        ("users", "BetaAnalyticsUserActivity"),
+        ("skills", "BetaAnalyticsSkillActivity"),
+        ("connectors", "BetaAnalyticsConnectorActivity"),
+        ("apps/chat/projects", "BetaAnalyticsProjectActivity"),
+        ("summaries", "BetaAnalyticsSingleDayActivitySummary"),
+    ],
+)
+def test_anthropics_engagement(path, model):
+    body = answer("claude", "claude-enterprise", ANTHROPIC + path, [("date", "2026-10-05")])
+    check([anthropic(model)], body.get("data", body.get("summaries")))
+
+
+@pytest.mark.parametrize(
+    ("path", "model"),
+    [
+        ("usage_report", "BetaAnalyticsUsageReportTimeBucket"),
+        ("cost_report", "BetaAnalyticsCostReportTimeBucket"),
+        ("user_usage_report", "BetaAnalyticsUsageUsersItem"),
+        ("user_cost_report", "BetaAnalyticsCostUsersItem"),
+    ],
+)
+def test_anthropics_older_enterprise_reports(path, model):
+    params = [*RANGE, ("bucket_width", "1d"), ("group_by[]", "model")]
+    body = answer("claude", "claude-enterprise", ANTHROPIC + path, params)
+    # The address is `email` in what was recorded, and `email_address` in the SDK: the one known difference.
+    check([anthropic(model)], body["data"], but=frozenset({"BetaAnalyticsUserActor.email"}))
+
+
+@pytest.mark.parametrize(
+    ("kind", "model"),
+    [
+        ("completions", "UsageCompletionsResponse"),
+        ("embeddings", "UsageEmbeddingsResponse"),
+        ("images", "UsageImagesResponse"),
+        ("web_search_calls", "UsageWebSearchCallsResponse"),
+        ("code_interpreter_sessions", "UsageCodeInterpreterSessionsResponse"),
+    ],
+)
+def test_openais_usage(kind, model):
+    import openai.types.admin.organization as models
+
+    body = answer("openai_codex", "openai-api", f"/v1/organization/usage/{kind}", DAY)
+    assert body["data"][0]["results"]
+    check([getattr(models, model)], [body])
+
+
+def test_openais_costs():
+    import openai.types.admin.organization as models
+
+    params = [*DAY, ("group_by[]", "line_item"), ("group_by[]", "project_id")]
+    check([models.UsageCostsResponse], [answer("openai_codex", "openai-api", "/v1/organization/costs", params)])
+
+
+def datadog_unknown(model: Any) -> Iterator[str]:
+    """Name the fields that a model of Datadog's does not know, at any depth."""
+    if isinstance(model, list):
+        for each in model:
+            yield from datadog_unknown(each)
+    elif hasattr(model, "_data_store"):
+        assert not getattr(model, "_unparsed", False), model
+        if "value" in model._data_store and "value" not in type(model).attribute_map:
+            return  # a word of an enumeration
+        known = type(model).attribute_map
+        yield from (f"{type(model).__name__}.{name}" for name in model._data_store if name not in known)
+        for value in model._data_store.values():
+            yield from datadog_unknown(value)
+
+
+MONTH = [("start_month", "2026-10"), ("end_month", "2026-10"), ("view", "sub-org")]
+BEYOND_THE_MODELS = {
+    "ChargebackBreakdown.last_aggregation_function",  # in the documentation's own sample
+    "UsageHostHour.region",  # in the recording of the SDK's own tests
+    "UsageAttributionTagNames.team",  # an open map of tags
+}
+HOURS = [("start_hr", "2026-10-05T00"), ("end_hr", "2026-10-05T05")]
+
+
+@pytest.mark.parametrize(
+    ("path", "params", "version", "model"),
+    [
+        ("/api/v2/usage/historical_cost", MONTH, 2, "CostByOrgResponse"),
+        ("/api/v2/usage/projected_cost", [("view", "sub-org")], 2, "ProjectedCostResponse"),
+        (
+            "/api/v2/usage/hourly_usage",
+            [
+                ("filter[timestamp][start]", "2026-10-05T00"),
+                ("filter[timestamp][end]", "2026-10-05T05"),
+                ("filter[product_families]", "all"),
+            ],
+            2,
+            "HourlyUsageResponse",
+        ),
+        ("/api/v1/usage/summary", MONTH[:2], 1, "UsageSummaryResponse"),
+        ("/api/v1/usage/hosts", HOURS, 1, "UsageHostsResponse"),
+        (
+            "/api/v1/usage/hourly-attribution",
+            [*HOURS, ("usage_type", "infra_host_usage")],
+            1,
+            "HourlyUsageAttributionResponse",
+        ),
+    ],
+)
+def test_datadogs(path, params, version, model):
+    import datadog_api_client.v1.models as first
+    import datadog_api_client.v2.models as second
+    from datadog_api_client import Configuration
+    from datadog_api_client.model_utils import validate_and_convert_types
+
+    kind = getattr({1: first, 2: second}[version], model)
+    body = answer("datadog", "datadog", path, params)
+    read = validate_and_convert_types(body, (kind,), ["answer"], True, True, Configuration())
+    assert set(datadog_unknown(read)) <= BEYOND_THE_MODELS
+
+
+def test_the_check_notices_what_is_unknown_and_what_is_missing():
+    item = anthropic("BetaAnalyticsUsageItem")
+    params = [*RANGE, ("limit", "1")]
+    (row,) = answer("claude", "claude-console", ANTHROPIC + "usage", params)["data"]
+    check([item], [row])
+    assert list(unknown(item.model_validate({**row, "invented": 1}))) == ["BetaAnalyticsUsageItem.invented"]
+    with pytest.raises(ValueError, match="usage"):
+        item.model_validate({name: value for name, value in row.items() if name != "usage"})
