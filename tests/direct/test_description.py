@@ -143,6 +143,25 @@ def test_a_keyring_holds_keys(monkeypatch):
     assert vendor.asked[0].headers["authorization"].startswith("Basic ")
 
 
+def test_a_keyring_that_cannot_be_read_is_an_error_of_ours(monkeypatch):
+    import keyring
+    import keyring.errors
+
+    def locked(*_):
+        raise keyring.errors.KeyringLocked("the collection is locked")
+
+    monkeypatch.setattr(keyring, "get_password", locked)
+    client, vendor = scripted({"team": {"integration": "cursor", "api_key": "keyring:team"}}, NOTHING)
+    with pytest.raises(
+        InputError, match=r"keyring:team \(api_key\) cannot be read .*the collection is locked\); unlock it"
+    ):
+        client.load_usage("team")
+    monkeypatch.setattr(keyring, "get_password", lambda *_: None)
+    with pytest.raises(InputError, match=r"keyring:team \(api_key\) holds nothing"):
+        client.load_usage("team")
+    assert vendor.asked == []
+
+
 def test_without_the_keyring_package_the_remedy_is_said(monkeypatch):
     import sys
 

@@ -236,27 +236,43 @@ def test_a_limit_caps_and_sizes_the_pages():
 
 
 FAULTS = ["429", "503", "502", "408", "500", "garbage", "cut_body", "reset"]
+WALKS = {  # of each vendor a walk of five requests and more, and the size of its pages
+    "claude": (
+        "claude-console",
+        {
+            "report_type": "usage",
+            "group_by": ["user"],
+            "granularity": "day",
+            "start_date": "2026-10-05",
+            "end_date": "2026-10-12",
+        },
+        15,
+    ),
+    "openai_codex": ("openai-api", {"date": "2026-10-05"}, 1000),
+    "cursor": ("cursor", {"start_date": "2026-10-05", "end_date": "2026-10-05T23:59:59.999Z"}, 90),
+    "confluent": ("confluent", {"start_date": "2026-10-05", "end_date": "2026-10-06"}, 8),
+    "datadog": ("datadog", {"report_type": "usage", "start_date": "2026-10-05", "end_date": "2026-10-07"}, 25),
+}
 
 
-@pytest.mark.parametrize("vendor", ["cursor", "confluent"])
+@pytest.mark.parametrize("vendor", WALKS)
 @pytest.mark.parametrize("kind", FAULTS)
 def test_the_fault_drill_loses_and_doubles_nothing(vendor, kind):
-    # Over real HTTP; each page but the first of the walk is met by the fault once before it comes.
-    expected = in_process().load_usage(vendor, period="2026-10-05")["id"].to_list()
-    size = -(-len(expected) // 4)
+    # Over real HTTP: the second and the fifth request of the walk are met by the fault.
+    account, asked, size = WALKS[vendor]
+    query = UsageQuery(integrated_account_id=account, truto_ignore_remote_data=True, **asked)
+    expected = asyncio.run(ids(walked(in_process(vendor)), query, size))
     faults = Faults(Fault(kind, request=1), Fault(kind, request=4))
-    if kind == "500":  # which the unified service would not have been asked again for
-        faults = Faults(Fault(500, request=2))
-    query = UsageQuery(integrated_account_id=vendor, start_date="2026-10-05", end_date=end_of(vendor))
     with vendor_server(vendor, faults=faults) as serving:
         gateway = Gateway(read_spec(described(vendor, base_url=serving.url)), lambda: NOW)
         transport = Transport(token="direct", base_url=BASE_URL, transport=gateway, clock=FlyingClock(), timeout=5)
         assert asyncio.run(ids(transport, query, size)) == expected
         assert all(faults.fired)
+    assert len(set(expected)) == len(expected) > 20
 
 
-def end_of(vendor):
-    return "2026-10-05T23:59:59.999Z" if vendor == "cursor" else "2026-10-06"
+def walked(client):
+    return client._transport
 
 
 async def ids(transport, query, size):
@@ -275,11 +291,46 @@ def test_the_vendors_limit_is_kept_to():
     with vendor_server("cursor", faults=faults) as serving:
         gateway = Gateway(read_spec(described("cursor", base_url=serving.url)), lambda: NOW)
         transport = Transport(token="direct", base_url=BASE_URL, transport=gateway, clock=clock, retries=50)
-        query = UsageQuery(integrated_account_id="cursor", start_date="2026-10-05", end_date=end_of("cursor"))
+        query = UsageQuery(integrated_account_id="cursor", **WALKS["cursor"][1])
         found = asyncio.run(ids(transport, query, 160))
     assert len(found) == len(set(found)) > 320
     assert [one.status for one in serving.service.seen][:3] == [200, 200, 429]
     assert min(clock.waits) >= 0.9
+
+
+@pytest.mark.parametrize("form", ["unified", "normalized", "stream", "debug"])
+def test_every_form_of_answer_holds_every_record(form):
+    asked = {"start_date": "2026-10-05", "end_date": "2026-10-06"}
+    whole = in_process().load_usage("confluent", **asked)
+    client = in_process(records_per_page=10)
+    result = client.fetch_usage("confluent", truto_response_format=form, **asked)
+    assert result.frame["id"].to_list() == whole["id"].to_list()
+    assert result.pages == len(client.seen) == -(-whole.height // 10)
+    if form == "debug":
+        first = result.debug[0]
+        assert first["requestUrl"].startswith("https://api.confluent.cloud/billing/v1/costs?start_date=2026-10-05")
+        assert (first["requestOptions"]["method"], first["resultCount"], len(first["data"])) == ("GET", 10, 10)
+
+
+def test_records_by_key_and_without_fields():
+    asked = {"start_date": "2026-10-05", "end_date": "2026-10-06"}
+    frame = in_process().load_usage(
+        "confluent", truto_key_by="id", truto_exclude_fields=["usage.unit", "resources.name"], **asked
+    )
+    assert frame.height > 30
+    assert "usage_unit" not in frame.columns
+    assert frame["resources_name"].null_count() == frame.height
+
+
+def test_a_scan_that_was_cut_off_goes_on_from_its_cursor(tmp_path):
+    whole = in_process().load_usage("confluent", period="2026-10-05")
+    broken = in_process(records_per_page=10, faults=Faults(Fault(403, request=2, times=None)))
+    with pytest.raises(ForbiddenError):
+        broken.scan_usage("confluent", tmp_path / "kept", period="2026-10-05")
+    client = in_process(records_per_page=10)
+    scanned = client.scan_usage("confluent", tmp_path / "kept", period="2026-10-05").collect()
+    assert sorted(scanned["id"]) == sorted(whole["id"])
+    assert dict(client.seen[0].pairs)["page_token"] == "pt0000020"  # not from the beginning
 
 
 def test_two_accounts_of_one_vendor_share_no_cookie():

@@ -25,6 +25,7 @@ from truto_usage_nb.direct.question import Question, read_question
 from truto_usage_nb.direct.shape import answer_of, listing_of
 from truto_usage_nb.direct.spec import Account
 from truto_usage_nb.errors import (
+    InputError,
     InvalidRequestError,
     NotFoundError,
     ProtocolError,
@@ -170,7 +171,10 @@ class Gateway(httpx.AsyncBaseTransport):
 
     async def _ask(self, asked: Asked, timeout: Any) -> Heard:
         """Send one request with the account's key in its headers; nothing that is raised shows it."""
-        secrets = await asyncio.to_thread(_revealed, asked.account)
+        if all(key.is_held for key in asked.account.keys.values()):
+            secrets = _revealed(asked.account)
+        else:  # a person may have to be asked, which takes its time
+            secrets = await asyncio.to_thread(_revealed, asked.account)
         line = await self._line(asked.account)
         problem: Exception
         try:
@@ -180,6 +184,10 @@ class Gateway(httpx.AsyncBaseTransport):
             problem = _anew(fault, f"{asked.account.vendor.label} at {asked.account.base_url}: {said}")
         except UnicodeError as fault:
             problem = proxies_refused(fault)
+        except httpx.InvalidURL:
+            problem = InputError(
+                f"account {asked.account.label!r}: the question is too long for an address; ask for less at a time"
+            )
         except BaseException as fault:
             traceback.clear_frames(fault.__traceback__)
             raise

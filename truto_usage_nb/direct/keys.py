@@ -41,6 +41,11 @@ class KeyAt:
         return f"{self.reference} ({self.key.name})" if self.reference else self.key.name
 
     @property
+    def is_held(self) -> bool:
+        """Say whether it was looked up already."""
+        return self._held is not None
+
+    @property
     def is_set(self) -> bool:
         """Say whether it can be there at all: a variable that is not set holds none."""
         scheme, _, name = self.reference.partition(":")
@@ -62,7 +67,20 @@ class KeyAt:
             return self.ask()
         if scheme == "env":
             return os.environ.get(name)
-        return _keyring().get_password(KEYRING_SERVICE, name)
+        return self._from_the_keyring(name)
+
+    def _from_the_keyring(self, name: str) -> str | None:
+        ring = _keyring()
+        try:
+            found: str | None = ring.get_password(KEYRING_SERVICE, name)
+        except ring.errors.KeyringError as problem:
+            said = str(problem) or type(problem).__name__
+        else:
+            return found
+        raise InputError(
+            f"account {self.account!r}: {self.named} cannot be read from the system's keyring ({said}); unlock it, or "
+            "put the key into a variable and write env:NAME"
+        )
 
     def _checked(self, secret: Secret) -> Secret:
         text = secret.reveal()
@@ -110,6 +128,7 @@ def key_at(account: str, key: Key, said: Any) -> KeyAt:
 def _keyring() -> Any:
     try:
         import keyring
+        import keyring.errors
     except ImportError:
         raise MissingExtraError(
             "keyring: needs an optional part: pip install 'truto-usage-nb[keyring]'; or put the key into a variable "
