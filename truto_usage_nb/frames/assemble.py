@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any, NamedTuple, TypeAlias
 
 import polars as pl
 
@@ -23,15 +24,26 @@ from truto_usage_nb.frames.parts import (
     Path,
     dotted,
     most_crowded,
+    repeated,
     unreadable,
 )
 from truto_usage_nb.frames.threads import side_by_side
-from truto_usage_nb.frames.wide import Wide, wide_charges, wide_resources
+from truto_usage_nb.frames.wide import wide_charges, wide_resources
 from truto_usage_nb.schema import EXPANDED, PROVENANCE, Field, columns
 
 _MOST_TYPES = 1000
 _WIDE = {"charges": wide_charges, "resources": wide_resources}
-_Named = dict[str, pl.Series]
+
+
+class _Same(NamedTuple):
+    """A column of one value, which takes no room until somebody changes it."""
+
+    value: str | None
+    dtype: Any
+
+
+_Column: TypeAlias = "pl.Series | _Same"
+_Named: TypeAlias = "dict[str, _Column]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +72,37 @@ def build_frame(pages: Iterable[ParsedPage], layout: Layout, register: Register 
     if layout.documented:
         made |= _documented(book, layout, notes, register)
     made |= _others(book, made, register, layout, notes)
-    return BuiltFrame(pl.DataFrame([series.alias(name) for name, series in made.items()]), tuple(notes))
+    return BuiltFrame(_framed(made, sum(book.heights)), tuple(notes))
 
 
-def _provenance(book: Book, name: str, layout: Layout) -> pl.Series:
+def _framed(made: _Named, height: int) -> pl.DataFrame:
+    """Set columns side by side."""
+    whole = {name: one for name, one in made.items() if isinstance(one, pl.Series)}
+    if not whole or not height:
+        whole = {
+            name: one if isinstance(one, pl.Series) else repeated(one.value, height, one.dtype)
+            for name, one in made.items()
+        }
+    frame = pl.DataFrame([series.alias(name) for name, series in whole.items()])
+    same = {name: pl.lit(one.value, dtype=one.dtype) for name, one in made.items() if isinstance(one, _Same)}
+    return frame.select(pl.col(name) if name in whole else same[name].alias(name) for name in made)
+
+
+def _filled(one: _Column, height: int) -> pl.Series:
+    return one if isinstance(one, pl.Series) else repeated(one.value, height, one.dtype)
+
+
+def _lean(series: pl.Series) -> _Column:
+    """Give a column, or that it holds nothing but nulls."""
+    return _Same(None, series.dtype) if series.len() == series.null_count() else series
+
+
+def _provenance(book: Book, name: str, layout: Layout) -> _Column:
     """State where each record came from; what the service says of it counts where nothing is known."""
-    known = book.stated(name)
     path = (name,)
+    if not (layout.documented and path in book) and (only := book.stated_by_all(name)) is not None:
+        return _Same(only[0], pl.String)
+    known = book.stated(name)
     if not (layout.documented and path in book):
         return known
     served = read.texts(book.look(path))
@@ -83,18 +119,21 @@ def _documented(book: Book, layout: Layout, notes: list[str], register: Register
     lists = side_by_side({name: partial(_list, book, name) for name in EXPANDED if name in names})
     plain = {field.column: partial(_plain, book, field) for field in fields if field.column not in {*lists, *derived}}
     found = side_by_side(plain)
-    for name, (series, wide) in lists.items():
-        found |= {name: series} | wide.columns
+    for name, (series, wide, _) in lists.items():
+        found |= {name: series} | wide
     made = {field.column: found[field.column] for field in fields}
-    new_types = {kind: series for _, wide in lists.values() for kind, series in wide.new_types.items()}
+    new_types = {kind: series for *_, kinds in lists.values() for kind, series in kinds.items()}
     return made | _new_charge_types(new_types, Names(made, register), notes)
 
 
-def _list(book: Book, name: str) -> tuple[pl.Series, Wide]:
+def _list(book: Book, name: str) -> tuple[_Column, _Named, _Named]:
+    """Give a list column, its wide ones, and one for each type of charge that the documentation does not name."""
     items = list_column(name, book.tables, book.owner)
     if name == "charges":
         _check_types(items, book)
-    return items.series(), _WIDE[name](items)
+    wide = _WIDE[name](items)
+    columns, kinds = ({key: _lean(one) for key, one in some.items()} for some in (wide.columns, wide.new_types))
+    return _lean(items.series()), columns, kinds
 
 
 def _check_types(charges: ListColumn, book: Book) -> None:
@@ -112,8 +151,8 @@ def _check_types(charges: ListColumn, book: Book) -> None:
         raise unreadable(book.owner(charges.rows[row]), "charges.type", types[row], why)
 
 
-def _plain(book: Book, field: Field) -> pl.Series:
-    return read.documented(book.take(tuple(field.path.split("."))), field.dtype)
+def _plain(book: Book, field: Field) -> _Column:
+    return _lean(read.documented(book.take(tuple(field.path.split("."))), field.dtype))
 
 
 def _new_charge_types(found: _Named, names: Names, notes: list[str]) -> _Named:
@@ -176,8 +215,8 @@ def _sorted(book: Book, named: dict[str, Path], folded: _Named, layout: Layout) 
     return dict(sorted((folded | made).items()))
 
 
-def _open(book: Book, path: Path) -> pl.Series:
-    return read.open_values(book.take(path))
+def _open(book: Book, path: Path) -> _Column:
+    return _lean(read.open_values(book.take(path)))
 
 
 def _undocumented(book: Book, named: dict[str, Path], layout: Layout, notes: list[str]) -> _Named:
@@ -186,4 +225,4 @@ def _undocumented(book: Book, named: dict[str, Path], layout: Layout, notes: lis
     if outside and layout.documented:
         fields = ", ".join(dotted(path) for path in outside.values())
         notes.append(f"{NEW_FIELDS}: {fields}")
-    return {name: read.free(book.take(path)) for name, path in outside.items()}
+    return {name: _lean(read.free(book.take(path))) for name, path in outside.items()}

@@ -59,6 +59,11 @@ class Book:
         """Give the first record that has a value under a path."""
         return self.owner(next((row for row, _ in self.look(path).stated()), 0))
 
+    def stated_by_all(self, name: str) -> tuple[str | None] | None:
+        """Give what the sources of all pages state alike for a provenance column; None where they differ."""
+        found = {getattr(source, name) for source in self._sources}
+        return (found.pop(),) if len(found) == 1 else None
+
     def stated(self, name: str) -> pl.Series:
         """Give a provenance column as the sources of the pages state it."""
         sources = zip(self._sources, self.heights, strict=True)
