@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BATCH_BYTES", "parse_pages"]
 
-BATCH_BYTES = 2 * 1024 * 1024
+BATCH_BYTES = 1024 * 1024
 """How many bytes of pages are read at once: more save nothing, and take more room."""
 _WORTH_BYTES = 128 * 1024
 """Less than this is read sooner the other way."""
