@@ -6,19 +6,21 @@ import asyncio
 import base64
 import json
 from contextlib import aclosing
+from datetime import timedelta
 
 import httpx
 import pytest
 
 import truto_usage_nb as tu
 from tests.loopback import FlyingClock
-from tests.vendors_for_tests import NOW, described, giving, in_process, on_loopback, scripted
+from tests.vendors_for_tests import NOW, Scripted, described, giving, in_process, on_loopback, scripted
 from truto_usage_nb.direct.gateway import BASE_URL, Gateway
 from truto_usage_nb.direct.spec import read_spec
 from truto_usage_nb.errors import (
     ConnectionFailedError,
     CursorExpiredError,
     ForbiddenError,
+    InputError,
     InvalidRequestError,
     NotFoundError,
     ProtocolError,
@@ -233,6 +235,41 @@ def test_a_limit_caps_and_sizes_the_pages():
     assert client.load_usage("confluent", period="2026-10-05", limit=5)["id"].len() == 5
     assert dict(client.seen[0].pairs)["page_size"] == "5"
     assert len(client.seen) == 1
+
+
+@pytest.mark.parametrize(
+    ("vendor", "dates"),
+    [
+        ("cursor", {"start_date": "0001-01-01T00:00:00+14:00"}),
+        ("confluent", {"start_date": "9999-12-31"}),
+        ("claude-console", {"start_date": "0001-01-01T00:00:00+14:00", "report_type": "usage"}),
+        ("openai-api", {"date": "9999-12-31"}),
+    ],
+)
+def test_dates_beyond_any_calendar_are_an_error_of_ours(vendor, dates):
+    client = in_process()
+    with pytest.raises(InputError, match=f"account '{vendor}': .* cannot be asked with .*no calendar of its"):
+        client.load_usage(vendor, **dates)
+    assert not client.seen
+
+
+def test_a_walk_stays_what_it_was_when_it_began():
+    # Without dates Cursor is asked for the 30 days up to now: a day later the second page is still of those.
+    page = {"usageEvents": [{"timestamp": "1791158400000", "kind": "Usage-based"}], "pagination": {"hasNextPage": True}}
+    vendor = Scripted(page, NOTHING)
+    times = [NOW]
+    gateway = Gateway(read_spec(CURSOR), lambda: times[-1], transport=vendor)
+    transport = Transport(token="direct", base_url=BASE_URL, transport=gateway)
+
+    async def two() -> None:
+        async with aclosing(transport.pages(UsageQuery(integrated_account_id="team"))) as pages:
+            async for _ in pages:
+                times.append(NOW + timedelta(days=1))
+
+    asyncio.run(two())
+    first, second = (json.loads(one.content) for one in vendor.asked)
+    assert (first["page"], second["page"]) == (1, 2)
+    assert {**first, "page": 0} == {**second, "page": 0}
 
 
 FAULTS = ["429", "503", "502", "408", "500", "garbage", "cut_body", "reset"]

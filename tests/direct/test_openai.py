@@ -7,7 +7,7 @@ from polars.testing import assert_frame_equal
 
 import truto_usage_nb as tu
 from tests.vendors_for_tests import giving, in_process, scripted
-from truto_usage_nb.errors import ForbiddenError, InputError, InvalidRequestError
+from truto_usage_nb.errors import AuthenticationError, ForbiddenError, InputError, InvalidRequestError
 
 ADMIN = {"acme": {"integration": "openai", "admin_key": giving("sk-admin-0123456789abcdef")}}
 CODEX = {"acme": {"integration": "codex", "codex_key": giving("sk-0123456789abcdef"), "workspace_id": "ws_1"}}
@@ -193,6 +193,15 @@ def test_where_every_endpoint_is_refused_it_is_an_error():
     client, _ = scripted(ADMIN, (403, {"error": {"message": "no"}}))
     with pytest.raises(ForbiddenError):
         client.load_usage("acme", period="2026-10", report_type="cost")
+
+
+def test_a_key_that_nobody_knows_is_tried_once():
+    client, vendor = scripted(ADMIN, (401, {"error": {"message": "Incorrect API key provided"}}))
+    with pytest.raises(
+        AuthenticationError, match="OpenAI answered 401 Unauthorized to GET /v1/organization/usage/comple"
+    ):
+        client.load_usage("acme", period="2026-10")
+    assert len(vendor.asked) == 1
 
 
 def test_a_workspace_is_asked_a_day_at_a_time_for_its_people():

@@ -48,6 +48,7 @@ _PRODUCTS = "/unified/usage-metering/products"
 _ACCOUNTS = "/integrated-account"
 _HEADERS = {"Accept": "application/json", "Accept-Encoding": CODINGS, "User-Agent": "truto-usage-nb"}
 _LARGE = 64 * 1024
+_NO_KEY = 401  # which every other endpoint would say too
 _UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, IndexError, ArithmeticError)
 """What reading a body of another shape than the documented one comes to."""
 
@@ -105,7 +106,7 @@ class Gateway(httpx.AsyncBaseTransport):
             return _json(_resource(self._account(path.removeprefix(f"{_ACCOUNTS}/"))))
         question = read_question(pairs, self._now())
         account = self._account(question.integrated_account_id)
-        question = replace(question, facts=account.facts)
+        question = _begun(replace(question, facts=account.facts))
         if path == _PRODUCTS:
             return _json(listing_of([_product(each) for each in account.access.products(account.facts)]))
         if path == MEMBERS_PATH:
@@ -121,7 +122,7 @@ class Gateway(httpx.AsyncBaseTransport):
                 status=422,
             )
         if path == _USAGE:
-            return await self._page(request, question, account, account.access.plan(question))
+            return await self._page(request, question, account, _planned(account, question))
         raise NotFoundError(f"account {account.label!r}: {account.vendor.label} has nothing at {path}", status=404)
 
     async def aclose(self) -> None:
@@ -145,12 +146,10 @@ class Gateway(httpx.AsyncBaseTransport):
         if not plan:  # of a day that the vendor does not have yet there is nothing to ask
             return _json(answer_of(question, [], None))
         place = _place(question, plan)
-        question = replace(question, now=place.began)
         endpoint = plan[place.endpoint]
         if question.truto_skip_api_call:
             return _json(answer_of(question, [], None))
-        url, pairs, body = endpoint.url(account.base_url, question, endpoint.params(question, place))
-        asked = Asked(account, endpoint, url, pairs, body)
+        asked = _asked(account, question, endpoint, place)
         headers: dict[str, str] = {}
         try:
             heard = await self._ask(asked, request.extensions.get("timeout"))
@@ -260,6 +259,38 @@ def _anew(fault: httpx.HTTPError, text: str) -> httpx.HTTPError:
     return kind(text)
 
 
+def _begun(question: Question) -> Question:
+    """Give the question as of when its walk began, so that what is asked by default stays what it was."""
+    return replace(question, now=Place.of(question.cursor, question).began) if question.cursor else question
+
+
+def _planned(account: Account, question: Question) -> tuple[Endpoint, ...]:
+    try:
+        return account.access.plan(question)
+    except (ValueError, OverflowError) as problem:
+        if isinstance(problem, UsageError):
+            raise
+        raise _unaskable(account, question) from None
+
+
+def _asked(account: Account, question: Question, endpoint: Endpoint, place: Place) -> Asked:
+    try:
+        url, pairs, body = endpoint.url(account.base_url, question, endpoint.params(question, place))
+    except (ValueError, OverflowError) as problem:
+        if isinstance(problem, UsageError):
+            raise
+        raise _unaskable(account, question) from None
+    return Asked(account, endpoint, url, pairs, body)
+
+
+def _unaskable(account: Account, question: Question) -> InputError:
+    dates = {name: value for name in ("date", "start_date", "end_date") if (value := getattr(question, name))}
+    said = ", ".join(f"{name}={shown(value, 60)}" for name, value in dates.items())
+    return InputError(
+        f"account {account.label!r}: {account.vendor.label} cannot be asked with {said}: no calendar of its holds that"
+    )
+
+
 def _place(question: Question, plan: tuple[Endpoint, ...]) -> Place:
     if question.cursor:
         place = Place.of(question.cursor, question)
@@ -273,7 +304,8 @@ def _place(question: Question, plan: tuple[Endpoint, ...]) -> Place:
 def _without(problem: ServiceError, question: Question, place: Place, plan: tuple[Endpoint, ...]) -> bytes:
     """Go on without an endpoint that was refused, and say so; where all of a plan were, the refusal stands."""
     refused = place.refused + 1
-    if not plan[place.endpoint].may_be_refused or place.bookmark is not None or refused >= len(plan):
+    spoilt = problem.status == _NO_KEY or place.bookmark is not None or refused >= len(plan)
+    if spoilt or not plan[place.endpoint].may_be_refused:
         raise problem
     tell(f"{problem.message}; its records are missing, and the others stand")
     following = replace(place, endpoint=place.endpoint + 1, bookmark=None, size=None, refused=refused)

@@ -191,7 +191,7 @@ class Transport:
         if self.has_lost_its_token:
             raise InputError(
                 "this client was copied, or came out of a pickle, and has no token: tokens stay where they are; "
-                "make a client here: Client(token=…)"
+                "make a client here, as this one was made: Client(token=…), or direct(…)"
             )
         line = await self._line()
         tries = 0

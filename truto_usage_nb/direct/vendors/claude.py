@@ -22,6 +22,7 @@ _ROOT = "/v1/organizations/"
 _BETA = {"anthropic-beta": "analytics-usage-cost-2026-08-24"}
 _DAY, _HOUR = timedelta(days=1), timedelta(hours=1)
 _SPAN = timedelta(days=31)
+_MOST_DAYS = 366
 _WIDTHS = {"day": "1d", "hour": "1h", "minute": "1m"}
 _BUCKETS = {"1d": 31, "1h": 168, "1m": 1440}
 _ENTERPRISE_BUCKETS = {**_BUCKETS, "1m": 256}
@@ -77,6 +78,10 @@ class _Window:
 
     def days(self, now: datetime, lag: timedelta) -> Iterator[date]:
         """Yield the UTC days that it touches and that the vendor has by now; asking for a later one is refused."""
+        if self.end - self.start > _MOST_DAYS * _DAY:
+            raise InvalidRequestError(
+                f"Claude gives this report a day a request; ask for at most {_MOST_DAYS} days at a time", status=422
+            )
         day = self.start.date()
         while _midnight(day) < self.end and _midnight(day) + _DAY + lag <= now:
             yield day
