@@ -234,3 +234,25 @@ def test_a_copy_has_no_keys_and_says_so():
         with pytest.raises(UsageError, match="copied"):
             other.load_usage("team")
     assert len(vendor.asked) == 1
+
+
+def test_the_code_of_a_form_makes_the_client_anew_and_holds_no_key(monkeypatch, tmp_path):
+    monkeypatch.setenv("CURSOR_API_KEY", KEY)
+    monkeypatch.setenv("MY_KEY", KEY)
+    eu = {"integration": "datadog", "api_key": "env:MY_KEY", "app_key": giving(KEY), "site": "datadoghq.eu"}
+    spec = {"team": {**CURSOR, "base_url": "http://127.0.0.1:9"}, "eu": eu}
+    code = tu.QueryForm(tu.direct(spec), accounts=["team"], period="2026-10").code
+    assert KEY not in code
+    (line,) = [line for line in code.splitlines() if line.startswith("client = ")]
+    described = {
+        "team": {"integration": "cursor", "api_key": "env:CURSOR_API_KEY", "base_url": "http://127.0.0.1:9"},
+        "eu": {"integration": "datadog", "api_key": "env:MY_KEY", "app_key": "env:DD_APP_KEY", "site": "datadoghq.eu"},
+    }
+    assert line == f"client = tu.direct({described!r})"
+    assert "client = tu.direct()\n" in tu.QueryForm(tu.direct(), accounts=["cursor"], period="2026-10").code
+    path = tmp_path / "direct.toml"
+    path.write_text('[team]\nintegration = "cursor"\napi_key = "env:MY_KEY"\n')
+    assert (
+        f"client = tu.direct({str(path)!r})\n"
+        in tu.QueryForm(tu.direct(path), accounts=["team"], period="2026-10").code
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from truto_usage_nb.client import Client
@@ -26,13 +27,15 @@ __all__ = ["DirectClient", "make"]
 class DirectClient(Client):
     """A `Client` that asks the vendors' own APIs with the keys of `direct`'s description.
 
-    `labels` names its accounts. A copy, or what a pickle gives back, has no keys, and says so when it is to ask.
+    `labels` names its accounts, `code` is the line that makes such a client anew; no key is in it. A copy, or what a
+    pickle gives back, has no keys, and says so when it is to ask.
     """
 
     def __init__(
         self,
         accounts: tuple[Account, ...],
         *,
+        code: str | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
         clock: Callable[[], datetime] | None = None,
         max_body_bytes: int = MAX_BODY_BYTES,
@@ -44,6 +47,7 @@ class DirectClient(Client):
             return datetime.now(UTC) if clock is None else clock().astimezone(UTC)
 
         self.labels = tuple(account.label for account in accounts)
+        self.code = code or f"tu.direct({_described(accounts)!r})"
         gateway = Gateway(accounts, now, transport=transport, max_body_bytes=max_body_bytes)
         super().__init__(
             "direct",  # the gateway is this process: it asks for no token
@@ -83,6 +87,21 @@ def _behind(account: Account) -> Integration:
     return replace(behind, hears=account.vendor.hears, window=account.access.window or behind.window)
 
 
+def _described(accounts: tuple[Account, ...]) -> dict[str, dict[str, str]]:
+    """Write accounts as they can be kept: a key that a function gave is to come from the variable that is customary."""
+    return {
+        each.label: {
+            "integration": each.vendor.name,
+            **{name: key.reference or f"env:{key.key.variable}" for name, key in each.keys.items()},
+            **{name: value for name, value in each.facts.items() if value != each.access.fact_defaults.get(name)},
+            **({} if each.base_url == f"https://{each.access.host(each.facts)}" else {"base_url": each.base_url}),
+        }
+        for each in accounts
+    }
+
+
 def make(spec: Any = None, **options: Any) -> DirectClient:
     """Make the client of a description; see `truto_usage_nb.direct`."""
-    return DirectClient(read_spec(spec), **options)
+    accounts = read_spec(spec)
+    code = "tu.direct()" if spec is None else f"tu.direct({str(spec)!r})" if isinstance(spec, str | Path) else None
+    return DirectClient(accounts, code=code, **options)

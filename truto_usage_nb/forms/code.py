@@ -57,8 +57,11 @@ def client_code(client: Client) -> str:
     >>> client_code(Client("secret", base_url="https://example.com"))
     "tu.Client(base_url='https://example.com')  # the token comes from TRUTO_API_TOKEN"
     """
+    from truto_usage_nb.direct.client import DirectClient
     from truto_usage_nb.sandbox.face import SandboxClient
 
+    if isinstance(client, DirectClient):
+        return client.code
     if isinstance(client, SandboxClient):
         world = client.world
         now = world.now.astimezone(UTC).isoformat().replace("+00:00", "Z")
