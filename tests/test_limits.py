@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 
 import httpx
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from tests.loopback import FlyingClock
 from tests.stand_in import GOOD, answers, transport_of
 from truto_usage_nb import errors
+from truto_usage_nb.limits import AccountLimit, RateLimit
 
 
 def test_the_budget_is_followed_before_a_429_comes():
@@ -98,3 +100,42 @@ def test_no_more_requests_are_under_way_than_concurrency_allows():
 
     asyncio.run(work())
     assert most["most"] == 3
+
+
+def told(remaining, limit=10, reset=60.0):
+    return RateLimit(limit, 60, remaining, reset, datetime(2026, 10, 1, tzinfo=UTC))
+
+
+def asked_at_once(answers_heard, requests):
+    """Send the first alone, then `requests` side by side; hear their answers as told; how many more may pass now?"""
+    clock = FlyingClock()
+    limit = AccountLimit(clock, 3600.0)
+
+    async def work():
+        async with limit.turn() as number:
+            limit.heard(told(9), number)
+        turns = [limit.turn() for _ in range(requests)]
+        numbers = [await turn.__aenter__() for turn in turns]
+        for place, remaining in answers_heard:
+            limit.heard(told(remaining), numbers[place])
+        for turn in turns:
+            await turn.__aexit__(None, None, None)
+        passed = 0
+        while limit._may_pass():
+            async with limit.turn():
+                passed += 1
+        return passed
+
+    return asyncio.run(work())
+
+
+def test_an_answer_that_was_overtaken_tells_nothing_new():
+    """Of ten, four are asked: the fourth's answer says 6 remain, the second's, which comes later, 8 at its time."""
+    assert asked_at_once([(2, 6), (0, 8)], 3) == 6
+    assert asked_at_once([(0, 8), (2, 6)], 3) == 6
+
+
+def test_requests_sent_since_come_off_what_an_answer_says_remains():
+    """The second's answer says 8 remain; the third and the fourth were sent since: 6 may still go."""
+    assert asked_at_once([(0, 8)], 3) == 6
+    assert asked_at_once([(1, 7)], 3) == 6
