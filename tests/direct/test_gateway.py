@@ -172,6 +172,36 @@ def test_an_answer_of_another_shape_is_an_error_and_never_an_empty_frame(body):
     assert len(vendor.asked) == 1
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'{"usageEvents": [{"timestamp": "0", "chargedCents": 1e999}], "pagination": {"hasNextPage": false}}',
+        b'{"usageEvents": [{"timestamp": "0", "chargedCents": "NaN"}], "pagination": {"hasNextPage": false}}',
+        b'{"usageEvents": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+        b'{"usageEvents": [{"timestamp": "' + b"9" * 400 + b'"}], "pagination": {"hasNextPage": false}}',
+        b'{"usageEvents": [{"timestamp": ' + b"9" * 5000 + b'}], "pagination": {"hasNextPage": false}}',
+    ],
+)
+def test_what_no_record_can_hold_is_an_error_of_ours(content):
+    client, _ = scripted(CURSOR, (200, content), retries=0)
+    with pytest.raises((ProtocolError, ServiceUnavailableError)) as error:
+        client.load_usage("team", truto_ignore_remote_data=False)
+    assert "account 'team': Cursor's answer to POST /teams/filtered-usage-events" in str(error.value)
+    assert len(str(error.value)) < 1000
+
+
+def test_a_field_that_nobody_knows_is_kept_however_deep_it_is():
+    content = (
+        b'{"usageEvents": [{"timestamp": "0", "x": '
+        + b"[" * 90
+        + b"]" * 90
+        + b'}], "pagination": {"hasNextPage": false}}'
+    )
+    client, _ = scripted(CURSOR, (200, content))
+    frame = client.load_usage("team", truto_ignore_remote_data=False)
+    assert frame["remote_data"][0] == '{"timestamp":"0","x":' + "[" * 90 + "]" * 90 + "}"
+
+
 def test_a_refusal_loses_one_account_and_is_told_as_a_gap():
     client, _ = scripted({**CURSOR, **CONFLUENT}, (403, {"message": "no"}))
     spec = {**described("cursor"), "other": {**CURSOR["team"]}}

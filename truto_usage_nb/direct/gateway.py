@@ -49,8 +49,8 @@ _ACCOUNTS = "/integrated-account"
 _HEADERS = {"Accept": "application/json", "Accept-Encoding": CODINGS, "User-Agent": "truto-usage-nb"}
 _LARGE = 64 * 1024
 _NO_KEY = 401  # which every other endpoint would say too
-_UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, IndexError, ArithmeticError)
-"""What reading a body of another shape than the documented one comes to."""
+_UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, IndexError, ArithmeticError, RecursionError)
+"""What reading a body of another shape than the documented one comes to, and writing down what no JSON can hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,11 +331,11 @@ class _Reading:
             bookmark = self.asked.endpoint.paging.following(
                 body, self.place.bookmark, len(rows), self.asked.account.hosts
             )
+            return answer_of(self.question, rows, self._cursor(bookmark), debug=self._debug(rows))
         except UsageError as problem:
             raise self._unreadable(problem.message) from None
         except _UNREADABLE as problem:
             raise self._unreadable(f"{type(problem).__name__}: {one_line(str(problem))}") from None
-        return answer_of(self.question, rows, self._cursor(bookmark), debug=self._debug(body, rows))
 
     def _body(self) -> Any:
         try:
@@ -353,10 +353,9 @@ class _Reading:
             place = replace(place, endpoint=self.place.endpoint + 1, size=None)
         return place.cursor(self.question)
 
-    def _debug(self, body: Any, rows: list[Row]) -> dict[str, Any] | None:
+    def _debug(self, rows: list[Row]) -> dict[str, Any] | None:
         if self.question.truto_response_format != "debug":
             return None
-        del body
         url = str(httpx.URL(self.asked.url, params=self.asked.pairs)) if self.asked.pairs else self.asked.url
         return {
             "requestUrl": url,
