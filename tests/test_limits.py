@@ -130,9 +130,9 @@ def asked_at_once(answers_heard, requests):
 
 
 def test_an_answer_that_was_overtaken_tells_nothing_new():
-    """Of ten, four are asked: the fourth's answer says 6 remain, the second's, which comes later, 8 at its time."""
-    assert asked_at_once([(2, 6), (0, 8)], 3) == 6
-    assert asked_at_once([(0, 8), (2, 6)], 3) == 6
+    """The window opened anew between the second and the fourth: 9 remain, whatever the second's answer says late."""
+    assert asked_at_once([(2, 9), (0, 3)], 3) == 9
+    assert asked_at_once([(0, 3), (2, 9)], 3) == 9
 
 
 def test_requests_sent_since_come_off_what_an_answer_says_remains():
