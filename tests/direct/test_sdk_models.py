@@ -7,15 +7,22 @@ The SDKs are made by the vendors from their own descriptions; nobody here invent
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from pydantic import TypeAdapter
 
 from tests.vendors_for_tests import WORLD
 from truto_usage_nb.sandbox.mount import SandboxTransport
 from truto_usage_nb.sandbox.raw_server import create_raw_app, keys_of
+from truto_usage_nb.vendors.claude.mapping import admin
+from truto_usage_nb.vendors.confluent import mapping as confluent
+from truto_usage_nb.vendors.cursor import mapping as cursor
+from truto_usage_nb.vendors.openai_codex.mapping import codex
 
 ANTHROPIC = "/v1/organizations/analytics/"
 RANGE = [("starting_at", "2026-10-05T00:00:00Z"), ("ending_at", "2026-10-07T00:00:00Z")]
@@ -193,11 +200,98 @@ def test_datadogs(path, params, version, model):
     assert set(datadog_unknown(read)) <= BEYOND_THE_MODELS
 
 
+NOVEMBER = {"startDate": 1791158400000, "endDate": 1791244799999, "page": 1, "pageSize": 1000}
+
+
+def cursors(path: str, field: str) -> list[Any]:
+    """Give the rows of an answer of Cursor's, which are asked for by POST but for members."""
+    from base64 import b64encode
+
+    async def ask() -> Any:
+        transport = SandboxTransport(create_raw_app("cursor", world=WORLD))
+        key = b64encode(f"{keys_of('cursor')['cursor']['api_key']}:".encode()).decode()
+        async with httpx.AsyncClient(transport=transport, base_url="http://vendor.localhost") as line:
+            sent = {"headers": {"authorization": f"Basic {key}"}}
+            answered = line.get(path, **sent) if path == "/teams/members" else line.post(path, json=NOVEMBER, **sent)
+            return (await answered).json()[field]
+
+    return list(asyncio.run(ask()))
+
+
+def confluents() -> list[Any]:
+    from tests.vendors_for_tests import in_process
+
+    frame = in_process("confluent").fetch_usage(
+        "confluent", start_date="2026-10-01", end_date="2026-10-07", truto_response_format="debug"
+    )
+    return list(frame.debug[0]["data"])
+
+
+def console(path: str, *more: tuple[str, str]) -> list[Any]:
+    body = answer("claude", "claude-console", f"/v1/organizations/{path}", [*RANGE, *more])
+    return [row for bucket in body["data"] for row in bucket["results"]]
+
+
+OWN = {
+    "a Cursor event": (cursor.Event, lambda: cursors("/teams/filtered-usage-events", "usageEvents")),
+    "a Cursor day": (cursor.Day, lambda: cursors("/teams/daily-usage-data", "data")),
+    "a Cursor spend": (cursor.Spend, lambda: cursors("/teams/spend", "teamMemberSpend")),
+    "a Cursor member": (cursor.Member, lambda: cursors("/teams/members", "teamMembers")),
+    "a Confluent cost": (confluent.Cost, confluents),
+    "Claude's messages": (admin.Messages, lambda: console("usage_report/messages", ("group_by[]", "model"))),
+    "a Claude cost": (admin.Cost, lambda: console("cost_report", ("group_by[]", "description"))),
+    "Claude Code": (
+        admin.ClaudeCode,
+        lambda: answer(
+            "claude", "claude-console", "/v1/organizations/usage_report/claude_code", [("starting_at", "2026-10-05")]
+        )["data"],
+    ),
+    "a Codex day": (
+        codex.UserDay,
+        lambda: answer("openai_codex", "codex", "/v1/analytics/codex/workspaces/org-Tw4xCodexWorkspace01/usage", DAY)[
+            "data"
+        ],
+    ),
+}
+"""Rows of which no SDK has a model, by our own types of them."""
+
+
+@pytest.mark.parametrize("what", OWN)
+def test_where_there_is_no_model_rows_are_of_our_own_types(what):
+    kind, rows = OWN[what]
+    found = rows()
+    assert found
+    read = TypeAdapter(kind)
+    for row in found:
+        assert read.validate_python(row) == row  # which leaves out what the type does not name
+
+
+@pytest.mark.parametrize(
+    ("kind", "sample"),
+    [
+        (cursor.Event, ("cursor", "C3", "usageEvents")),
+        (cursor.Day, ("cursor", "C1", "data")),
+        (cursor.Member, ("cursor", "C4", "teamMembers")),
+        (cursor.Spend, ("cursor", "C2", "teamMemberSpend")),
+        (confluent.Cost, ("confluent", "F1", "data")),
+        (admin.ClaudeCode, ("claude", "A3", "data")),
+        (codex.UserDay, ("openai", "O4", "data")),
+    ],
+)
+def test_the_documented_samples_are_of_the_same_types(kind, sample):
+    vendor, name, field = sample
+    path = Path(__file__).parents[1] / "sandbox" / "fixtures" / vendor / f"{name}.json"
+    for row in json.loads(path.read_text(encoding="utf-8"))[field]:
+        assert TypeAdapter(kind).validate_python(row) == row
+
+
 def test_the_check_notices_what_is_unknown_and_what_is_missing():
     item = anthropic("BetaAnalyticsUsageItem")
     params = [*RANGE, ("limit", "1")]
     (row,) = answer("claude", "claude-console", ANTHROPIC + "usage", params)["data"]
     check([item], [row])
     assert list(unknown(item.model_validate({**row, "invented": 1}))) == ["BetaAnalyticsUsageItem.invented"]
+    odd = {"timestamp": "0", "invented": 1}
+    assert TypeAdapter(cursor.Event).validate_python(odd) != odd
     with pytest.raises(ValueError, match="usage"):
         item.model_validate({name: value for name, value in row.items() if name != "usage"})

@@ -111,6 +111,7 @@ class Spend(TypedDict, total=False):
     fastPremiumRequests: int | None
     hardLimitOverrideDollars: float | None
     monthlyLimitDollars: float | None
+    effectivePerUserLimitDollars: float | None
 
 
 class Member(TypedDict, total=False):

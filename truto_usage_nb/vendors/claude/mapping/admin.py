@@ -5,11 +5,100 @@ Of `usage_report/claude_code` each row comes to a record a model; the activity i
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Required
+
+from typing_extensions import TypedDict
 
 from truto_usage_nb.vendors.claude.mapping import fields
 from truto_usage_nb.vendors.claude.mapping.fields import Row, Told
 from truto_usage_nb.vendors.records import compact
+
+
+class CacheCreation(TypedDict, total=False):
+    """Tokens written to the cache, by how long they live there."""
+
+    ephemeral_5m_input_tokens: int | None
+    ephemeral_1h_input_tokens: int | None
+
+
+class ServerToolUse(TypedDict, total=False):
+    """Calls of tools on the vendor's side."""
+
+    web_search_requests: int | None
+
+
+class Messages(TypedDict, total=False):
+    """One result of `usage_report/messages`; a dimension that was not asked for is null."""
+
+    account_id: str | None
+    service_account_id: str | None
+    api_key_id: str | None
+    workspace_id: str | None
+    model: str | None
+    service_tier: str | None
+    context_window: str | None
+    inference_geo: str | None
+    speed: str | None
+    uncached_input_tokens: int | None
+    output_tokens: int | None
+    cache_read_input_tokens: int | None
+    cache_creation: CacheCreation | None
+    server_tool_use: ServerToolUse | None
+
+
+class Cost(TypedDict, total=False):
+    """One result of `cost_report`: cents, as a decimal string; null dimensions unless it is asked for descriptions."""
+
+    amount: Required[str]
+    currency: str | None
+    description: str | None
+    cost_type: str | None
+    token_type: str | None
+    model: str | None
+    service_tier: str | None
+    context_window: str | None
+    inference_geo: str | None
+    workspace_id: str | None
+
+
+class Estimate(TypedDict):
+    """What the vendor guesses that a model's tokens cost: cents, as a JSON number."""
+
+    amount: float
+    currency: str
+
+
+class ModelTokens(TypedDict, total=False):
+    """Disjoint kinds of tokens."""
+
+    input: int | None
+    output: int | None
+    cache_read: int | None
+    cache_creation: int | None
+
+
+class ModelUse(TypedDict, total=False):
+    """One entry of `model_breakdown`."""
+
+    model: str | None
+    tokens: ModelTokens | None
+    estimated_cost: Estimate | None
+
+
+class ClaudeCode(TypedDict, total=False):
+    """One row of `usage_report/claude_code`; `actor` names an address or an API key, `tool_actions` is an open map."""
+
+    actor: Required[dict[str, str]]
+    date: Required[str]
+    organization_id: str | None
+    customer_type: str | None
+    subscription_type: str | None
+    terminal_type: str | None
+    is_remote: bool | None
+    core_metrics: dict[str, Any] | None
+    tool_actions: dict[str, dict[str, int]] | None
+    model_breakdown: list[ModelUse] | None
+
 
 _USAGE_KEYS = (
     "account_id",

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Required
+
+from typing_extensions import TypedDict
 
 from truto_usage_nb.vendors.openai_codex.mapping.fields import (
     CODEX_PRODUCT,
@@ -15,6 +17,38 @@ from truto_usage_nb.vendors.openai_codex.mapping.fields import (
     stable_id,
 )
 from truto_usage_nb.vendors.records import compact
+
+
+class Part(TypedDict, total=False):
+    """Counters of a user's day: `totals`, or an entry of `clients` or `models`, which break the same totals down."""
+
+    client_id: str
+    model: str | None
+    speed: str | None
+    threads: int | None
+    turns: int | None
+    credits: float | None
+    cost_usd: float | None
+    estimated_cost_usd: float | None
+    uncached_text_input_tokens: int | None
+    cached_text_input_tokens: int | None
+    text_output_tokens: int | None
+    text_total_tokens: int | None
+
+
+class UserDay(TypedDict, total=False):
+    """One `workspace.codex.usage.result`, as a third party recorded it: the reference is behind a login."""
+
+    object: str
+    start_time: Required[int]
+    end_time: Required[int]
+    user_id: str | None
+    actor: dict[str, Any] | None
+    totals: Part | None
+    clients: list[Part] | None
+    models: list[Part] | None
+    code_attribution: dict[str, Any] | None
+
 
 UNKNOWN_CLIENT = "CODEX_UNKNOWN_DEFAULT"
 UNKNOWN_MODEL = "other"
