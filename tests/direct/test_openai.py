@@ -181,6 +181,8 @@ def test_an_endpoint_that_is_refused_is_told_and_the_others_stand():
     assert "its records are missing, and the others stand" in said
     assert "acme: the provider gave incomplete data" in said
     assert result.partial
+    (gap,) = result.gaps
+    assert "403 Forbidden to GET /v1/organization/usage/completions" in gap
     assert result.frame["charges_total"].to_list() == [2.0]
     assert len(vendor.asked) == len(KINDS) + 1
 

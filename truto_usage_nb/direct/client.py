@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from truto_usage_nb.client import Client
 from truto_usage_nb.client.door import veiled, wait
-from truto_usage_nb.direct.gateway import BASE_URL, MEMBERS_PATH, Gateway
+from truto_usage_nb.direct.gateway import BASE_URL, MEMBERS_PATH, Gateway, noting
 from truto_usage_nb.direct.spec import Account, read_spec
 from truto_usage_nb.integrations import INTEGRATIONS
 from truto_usage_nb.transport import MAX_BODY_BYTES
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     import httpx
     import polars as pl
 
+    from truto_usage_nb.client.options import Backend, Options, What
     from truto_usage_nb.integrations import Integration
+    from truto_usage_nb.result import UsageResult
 
 __all__ = ["DirectClient", "make"]
 
@@ -58,6 +60,14 @@ class DirectClient(Client):
             **options,
         )
         self._looked_up = Integrations(self._transport, known={each.label: _behind(each) for each in accounts})
+
+    async def afetch_usage(
+        self, what: What = None, *, backend: Backend = "polars", **options: Unpack[Options]
+    ) -> UsageResult:
+        """Await `fetch_usage`. An endpoint that was refused beside others that answered is among the gaps."""
+        with noting() as missing:
+            result = await super().afetch_usage(what, backend=backend, **options)
+        return replace(result, gaps=(*result.gaps, *missing), told=(*result.told, *missing)) if missing else result
 
     async def alist_members(self, account: str) -> pl.DataFrame:
         """Await `list_members`."""

@@ -10,7 +10,9 @@ from __future__ import annotations
 import asyncio
 import json
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -39,7 +41,7 @@ from truto_usage_nb.secret import Secret, masked
 from truto_usage_nb.transport.body import CODINGS, MAX_BODY_BYTES, read_body
 from truto_usage_nb.transport.surroundings import certificates, check_proxies, proxies_refused
 
-__all__ = ["BASE_URL", "MEMBERS_PATH", "Gateway"]
+__all__ = ["BASE_URL", "MEMBERS_PATH", "Gateway", "noting"]
 
 BASE_URL = "http://direct.localhost"
 MEMBERS_PATH = "/direct/members"
@@ -301,13 +303,30 @@ def _place(question: Question, plan: tuple[Endpoint, ...]) -> Place:
     return Place(question.now, 0, str(question.page) if numbered else None, plan[0].size(question))
 
 
+_noted: ContextVar[list[str] | None] = ContextVar("noted", default=None)
+
+
+@contextmanager
+def noting() -> Iterator[list[str]]:
+    """Note what is told to be missing inside, in this task and those that it starts."""
+    noted: list[str] = []
+    token = _noted.set(noted)
+    try:
+        yield noted
+    finally:
+        _noted.reset(token)
+
+
 def _without(problem: ServiceError, question: Question, place: Place, plan: tuple[Endpoint, ...]) -> bytes:
     """Go on without an endpoint that was refused, and say so; where all of a plan were, the refusal stands."""
     refused = place.refused + 1
     spoilt = problem.status == _NO_KEY or place.bookmark is not None or refused >= len(plan)
     if spoilt or not plan[place.endpoint].may_be_refused:
         raise problem
-    tell(f"{problem.message}; its records are missing, and the others stand")
+    text = f"{problem.message}; its records are missing, and the others stand"
+    tell(text)
+    if (noted := _noted.get()) is not None:
+        noted.append(text)
     following = replace(place, endpoint=place.endpoint + 1, bookmark=None, size=None, refused=refused)
     cursor = following.cursor(question) if following.endpoint < len(plan) else None
     return answer_of(question, [], cursor, partial=True)
