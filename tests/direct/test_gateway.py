@@ -19,6 +19,7 @@ from truto_usage_nb.direct.spec import read_spec
 from truto_usage_nb.errors import (
     ConnectionFailedError,
     CursorExpiredError,
+    CursorLoopError,
     ForbiddenError,
     InputError,
     InvalidRequestError,
@@ -363,6 +364,20 @@ def test_the_vendors_limit_is_kept_to():
     assert len(found) == len(set(found)) > 320
     assert [one.status for one in serving.service.seen][:3] == [200, 200, 429]
     assert min(clock.waits) >= 0.9
+
+
+def test_pages_that_go_in_circles_are_noticed():
+    event = {"timestamp": "1791158400000", "kind": "Usage-based"}
+    again = {"usageEvents": [event], "pagination": {"currentPage": 1, "hasNextPage": True}}
+    client, vendor = scripted(CURSOR, again)
+    with pytest.raises(ProtocolError, match="page 2 was asked for, and it says to be another"):
+        client.load_usage("team")
+    assert len(vendor.asked) == 2
+    link = "https://api.confluent.cloud/billing/v1/costs?page_token=same"
+    client, vendor = scripted(CONFLUENT, {"data": [COST], "metadata": {"next": link}})
+    with pytest.raises(CursorLoopError):
+        client.load_usage("bill", period="2026-10")
+    assert len(vendor.asked) <= 3
 
 
 @pytest.mark.parametrize("form", ["unified", "normalized", "stream", "debug"])

@@ -13,6 +13,7 @@ from typing import Any
 
 from truto_usage_nb.direct.engine import Access, ByNumber, Endpoint, Key, Row, Vendor, not_served
 from truto_usage_nb.direct.question import Question, instant_of
+from truto_usage_nb.errors import ProtocolError
 from truto_usage_nb.vendors.cursor.mapping import PRODUCT, daily_record, event_record, member_user, spend_record
 
 _LONGEST = timedelta(days=30)
@@ -50,8 +51,12 @@ def _members(body: Any, question: Question) -> Iterator[Row]:  # noqa: ARG001
         yield Row(row, [{**member_user(row), "role": row.get("role"), "is_removed": row.get("isRemoved")}])
 
 
-def _says_so(body: Any, number: int) -> bool:  # noqa: ARG001
-    return bool(body["pagination"]["hasNextPage"])
+def _says_so(body: Any, number: int) -> bool:
+    """Say whether another page follows; one that is not the page that was asked for would come for ever."""
+    said = body["pagination"]
+    if said.get("currentPage", said.get("page")) not in (None, number):
+        raise ProtocolError(f"page {number} was asked for, and it says to be another")
+    return bool(said["hasNextPage"])
 
 
 def _counts(body: Any, number: int) -> bool:
