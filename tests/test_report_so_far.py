@@ -164,16 +164,16 @@ def test_on_the_first_of_a_month_there_is_no_whole_day_to_compare():
 
 def test_a_period_before_that_cannot_be_loaded_takes_no_report_down(monkeypatch):
     """Nobody asked for it: the report's own period is there, and why nothing is compared is told."""
-    asked = loading._ask
+    asked = loading._Asking.of
 
     async def refused():
         await asyncio.sleep(0)
         raise InputError("a year is as far as it goes")
 
-    def ask(client, accounts, span, told, *, users):
-        return refused() if span.start.day == 4 else asked(client, accounts, span, told, users=users)
+    def ask(asking, accounts, span, *, users=False):
+        return refused() if span.start.day == 4 else asked(asking, accounts, span, users=users)
 
-    monkeypatch.setattr(loading, "_ask", ask)
+    monkeypatch.setattr(loading._Asking, "of", ask)
     result = loading.load(tu.sandbox(), ["cursor"], "2026-10-05", lambda _: None, before=1)
     assert result.period == Period.parse("2026-10-05")
     assert result.polars.height

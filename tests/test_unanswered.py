@@ -13,7 +13,7 @@ from truto_usage_nb.errors import hearing
 from truto_usage_nb.planning import Period
 from truto_usage_nb.reports import parts
 from truto_usage_nb.result import UsageResult, read_result
-from truto_usage_nb.unanswered import View, heard, unanswered
+from truto_usage_nb.unanswered import Failure, View, failures, gap_of, heard, unanswered, unexplained
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 OCTOBER = Period.parse("2026-10")
@@ -371,3 +371,18 @@ def test_a_bare_frame_is_told_of_where_its_spans_are_far_apart(days, is_told):
     assert bool(spans_of(frame)) is is_told
     marked = frame.with_columns(overhangs_period=pl.lit(value=False))
     assert spans_of(marked) == []  # it was loaded for a period
+
+
+def test_a_view_that_failed_is_not_silent_and_another_of_its_account_is():
+    queries = [asked("k", kind, granularity="day") for kind in ("usage", "cost")]
+    gaps = (gap_of("k", queries[0], "out of order"),)
+    found = tu.coverage(result_of([], queries, {"k": "claude"}, gaps=gaps, partial=True))
+    assert found.accounts["report_type"].to_list() == ["cost", "usage"]  # both lack every day
+    assert found.notes == ("asked, and delivered no record: k (Claude): cost; nothing here says whether there was none",
+                           *gaps)  # fmt: skip
+    failed, others = failures(queries, [*gaps, "something else"])
+    assert (failed, others) == ([Failure(queries[0], "out of order")], ["something else"])
+    lookup = Failure(asked("k"), "who is that")
+    assert unexplained([View("k", "claude", "cost"), View("a", "cursor", None)], [lookup]) == [
+        View("a", "cursor", None)
+    ]

@@ -1,6 +1,7 @@
 """Who was asked and delivered nothing: a view is an account and, where it honours one, a report type.
 
-An empty answer and an outage look the same on the wire, so nobody here guesses which of them it was.
+An empty answer and an outage look the same on the wire, so nobody here guesses which of them it was. A query that
+failed is another matter: its gap says why, and `failures` finds it again.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import polars as pl
 from truto_usage_nb.integrations import INTEGRATIONS
 from truto_usage_nb.query import UsageQuery
 
-__all__ = ["HEARD", "View", "heard", "unanswered"]
+__all__ = ["HEARD", "Failure", "View", "failures", "gap_of", "heard", "unanswered", "unexplained"]
 
 HEARD = ("integrated_account_id", "integration", "report_type", "query_id")
 """The columns that say of whom a record is, and to what question."""
@@ -37,6 +38,53 @@ class View(NamedTuple):
     def __str__(self) -> str:
         kind = f"{self.report_type} " if self.report_type is not None else ""
         return f"{self.label} delivered no {kind}record"
+
+
+class Failure(NamedTuple):
+    """Name a query that failed, and why."""
+
+    query: UsageQuery
+    reason: str
+
+
+def gap_of(label: str, query: UsageQuery, reason: object) -> str:
+    """Say of a query that it failed, and why."""
+    return f"{label}{_mark(query)}{reason}"
+
+
+def failures(queries: Iterable[UsageQuery], gaps: Iterable[str]) -> tuple[list[Failure], list[str]]:
+    """Find the queries that the gaps of a result say failed, each once; also gives the gaps that name none of them.
+
+    >>> query = UsageQuery(integrated_account_id="a")
+    >>> failures([query], [gap_of("a", query, "no answer")])[0][0].reason
+    'no answer'
+    """
+    marks = {_mark(query): query for query in queries}
+    found: dict[UsageQuery, Failure] = {}
+    others: list[str] = []
+    for gap in gaps:
+        mark = next((each for each in marks if each in gap), None)
+        if mark is None:
+            others.append(gap)
+        else:
+            found.setdefault(marks[mark], Failure(marks[mark], gap.partition(mark)[2]))
+    return list(found.values()), others
+
+
+def unexplained(views: Iterable[View], failed: Iterable[Failure]) -> list[View]:
+    """Leave out the views that failed: why nothing came of them is known."""
+    lost = {(each.query.integrated_account_id, each.query.report_type) for each in failed}
+    accounts = {account for account, _ in lost}
+
+    def is_lost(view: View) -> bool:
+        kinds = {(view.account, view.report_type), (view.account, None)}
+        return bool(kinds & lost) or (view.report_type is None and view.account in accounts)
+
+    return [view for view in views if not is_lost(view)]
+
+
+def _mark(query: UsageQuery) -> str:
+    return f": {query!r} failed: "
 
 
 def heard(frame: pl.DataFrame) -> pl.DataFrame:

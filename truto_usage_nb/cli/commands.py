@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from truto_usage_nb.cli.codes import DONE, INCOMPLETE
-from truto_usage_nb.errors import InputError, did_you_mean
+from truto_usage_nb.errors import InputError, did_you_mean, tell
 from truto_usage_nb.outside import one_line, plain
 from truto_usage_nb.query import PARAMETERS
 from truto_usage_nb.writing import check_target, is_stream, write_stdout
@@ -39,7 +39,7 @@ def load(arguments: argparse.Namespace) -> int:
         result = client.fetch_usage(
             _accounts(arguments, client),
             period=_period(arguments.period),
-            integration=arguments.integration,
+            integration=_integration(arguments.integration),
             overhang=arguments.overhang,
             on_error=arguments.on_error,
             progress=False if arguments.quiet else None,
@@ -112,6 +112,14 @@ def _period(text: str | None) -> Any:
     return tuple(part.strip() for part in text.split(",")) if text is not None and "," in text else text
 
 
+def _integration(text: str | None) -> str | dict[str, str] | None:
+    """Read one name for all accounts, or ACCOUNT=NAME with commas between."""
+    if text is None or "=" not in text:
+        return text
+    pairs = [part.strip().rpartition("=") for part in text.split(",")]
+    return {account: name for account, _, name in pairs}
+
+
 def _accounts(arguments: argparse.Namespace, client: Client) -> list[str]:
     """Give the accounts that are named; with --direct and no name, all that are described."""
     return list(arguments.accounts or getattr(client, "labels", ()))
@@ -140,30 +148,38 @@ def _client(arguments: argparse.Namespace) -> Client:
 
 def report(arguments: argparse.Namespace) -> int:
     """Render a report, and say where it is."""
-    from truto_usage_nb.reports import render_report
+    from truto_usage_nb.reports import make_report
+    from truto_usage_nb.reports.source import Source
 
     pdf = arguments.output.with_suffix(".pdf") if arguments.pdf == "" else arguments.pdf
     asks = arguments.snapshot is None
     client = _client(arguments) if asks and not arguments.sandbox else None
-    path = render_report(
-        arguments.name,
-        arguments.output,
+    path = arguments.output
+    source = Source(
+        snapshot=arguments.snapshot,
         client=client,
         sandbox=arguments.sandbox,
-        snapshot=arguments.snapshot,
         accounts=arguments.accounts,
         period=_period(arguments.period),
         keep_snapshot=arguments.keep_snapshot,
-        pdf=pdf,
-        progress=False if arguments.quiet else None,
-        **_parameters(arguments.parameters),
+        integration=_integration(arguments.integration),
+        on_error=arguments.on_error,
     )
+    parameters = _parameters(arguments.parameters)
+    is_partial = make_report(
+        arguments.name, path, source, parameters, pdf=pdf, progress=False if arguments.quiet else None
+    )
+    if is_partial:
+        tell(f"{path} lacks some of what was asked for, and its first lines say what")
     if not arguments.quiet:
         write_stdout("".join(f"{each}\n" for each in (path, pdf) if each is not None and not is_stream(each)))
-    return DONE
+    return INCOMPLETE if is_partial else DONE
 
 
-_OPTIONS = ("client", "snapshot", "sandbox", "accounts", "period", "keep_snapshot", "pdf", "progress", "to")
+_OPTIONS = (
+    "client", "snapshot", "sandbox", "accounts", "period", "keep_snapshot", "integration", "on_error", "pdf",
+    "progress", "to",
+)  # fmt: skip
 
 
 def _parameters(pairs: Iterable[str]) -> dict[str, Any]:

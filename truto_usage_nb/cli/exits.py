@@ -22,6 +22,7 @@ _SAID_IN_PYTHON = {
     r"what did load is this error's \.result, and on_error='warn' returns it with the gaps stated": (
         "--on-error warn writes what did load"
     ),
+    r"\bintegration=\{'([^']*)': '(\w+)'\}": r"--integration \1=\2",
     r"a report needs a period, such as period='(\S+?)', or snapshot=": r"a report needs --period \1, or --snapshot",
 }
 """What the library says to people who write Python, and what it is called here."""

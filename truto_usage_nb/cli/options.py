@@ -134,16 +134,20 @@ def _load(one: argparse.ArgumentParser) -> None:
     _period(what)
     what.add_argument("--users", action=argparse.BooleanOptionalAction, help="ask by user, where there is such a view")
     what.add_argument("--overhang", metavar="{prorate,include,drop}", help="records that stick out of the period")
-    what.add_argument("--integration", metavar="NAME", help="what stands behind the accounts, where the token may not "
-                      f"look it up: {', '.join(INTEGRATIONS)}")  # fmt: skip
-    what.add_argument("--on-error", default="raise", metavar="{raise,warn}",
-                      help="warn: write what did load and exit with 3")  # fmt: skip
+    _failing(what)
     group = one.add_argument_group(
         "parameters of the endpoint", "Passed on as they are; in brackets: who honours them."
     )
     for parameter in PARAMETERS.values():
         if parameter.name not in _OF_THE_CALL:
             _add(group, parameter)
+
+
+def _failing(what: Any) -> None:
+    what.add_argument("--integration", metavar="NAME", help="what stands behind the accounts, where the token may not "
+                      f"look it up: {', '.join(INTEGRATIONS)}; or ACCOUNT=NAME, with commas between")  # fmt: skip
+    what.add_argument("--on-error", default="raise", metavar="{raise,warn}", help="warn: where an account fails, write "
+                      "what did load, say what is missing and exit with 3")  # fmt: skip
 
 
 def _add(group: Any, parameter: Parameter) -> None:
@@ -174,6 +178,7 @@ def _report(one: argparse.ArgumentParser) -> None:
     what.add_argument("--accounts", nargs="+", metavar="ACCOUNT", help="accounts' ids; all known ones when left out")
     what.add_argument("--snapshot", type=Path, metavar="FILE.parquet", help="report from what `load` wrote; ask nobody")
     what.add_argument("--keep-snapshot", type=Path, metavar="FILE.parquet", help="keep what was loaded")
+    _failing(what)
     what.add_argument("-p", "--parameter", action="append", default=[], metavar="NAME=VALUE", dest="parameters",
                       help="a parameter of the report, such as -p earlier=september.parquet; numbers, true and "
                       "JSON are read as such; may be repeated")  # fmt: skip

@@ -23,7 +23,7 @@ from truto_usage_nb.costs.reasons import REASONS
 from truto_usage_nb.native import Native, collect, each_part, enter, suspects
 from truto_usage_nb.repeats import AT, RECORD
 from truto_usage_nb.series import OTHERS_MONEY
-from truto_usage_nb.unanswered import HEARD, View, heard, unanswered
+from truto_usage_nb.unanswered import HEARD, View, failures, heard, unanswered, unexplained
 
 __all__ = ["Coverage", "coverage", "covered", "days_over"]
 
@@ -111,6 +111,8 @@ def _silent(native: Native, result: Any) -> list[View]:
 def _silence_told(silent: list[View], result: Any) -> list[str]:
     if result is None:
         return ["a frame cannot know who was asked: coverage(result) of fetch_usage shows who delivered nothing too"]
+    failed, _ = failures(getattr(result, "queries", ()), getattr(result, "gaps", ()))  # the gaps tell of them
+    silent = unexplained(silent, failed)
     names = ", ".join(f"{each.label}{f': {each.report_type}' if each.report_type else ''}" for each in silent)
     return [f"asked, and delivered no record: {names}; nothing here says whether there was none"] if silent else []
 

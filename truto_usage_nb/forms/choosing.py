@@ -1,4 +1,4 @@
-"""What a load may be told beyond the endpoint's own parameters; both mean something only where there is a period."""
+"""What a load may be told beyond the endpoint's own parameters; two of them mean nothing where there is no period."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from truto_usage_nb.forms.checking import Standing, and_
 from truto_usage_nb.forms.look import markup, note_html
 from truto_usage_nb.forms.state import FormState
 from truto_usage_nb.integrations import INTEGRATIONS
+from truto_usage_nb.jobs.failing import ON_ERROR
 from truto_usage_nb.jobs.overhang import OVERHANG
 
 __all__ = ["Choosing"]
@@ -19,11 +20,14 @@ _OVERHANG_HELP = (
     "or not at all (drop)."
 )
 _USERS_HELP = "Ask by person, where a vendor has views of its own for that."
+_ON_ERROR_HELP = (
+    "Where an account fails: an error that holds the others (raise), or the others with the gap stated (warn)."
+)
 _NO_PERIOD = "It needs a period."
 
 
 class Choosing:
-    """Hold `overhang` and `users`."""
+    """Hold `overhang`, `users` and `on_error`."""
 
     def __init__(self, changed: Callable[[], None]) -> None:
         common = {"style": {"description_width": "140px"}, "layout": {"width": "auto"}}
@@ -32,7 +36,10 @@ class Choosing:
         self.users = w.Dropdown(
             options=[("no", False), ("yes", True)], description="users", tooltip=_USERS_HELP, **common
         )
-        self._notes = {self.overhang: markup(), self.users: markup()}
+        self.on_error = w.Dropdown(options=ON_ERROR, description="on error", tooltip=_ON_ERROR_HELP, **common)
+        self._notes = {
+            self.overhang: markup(), self.users: markup(), self.on_error: markup(note_html(_ON_ERROR_HELP)),
+        }  # fmt: skip
         boxes = [w.VBox([control, note]) for control, note in self._notes.items()]
         for box in boxes:
             box.add_class("tu-field")
@@ -42,12 +49,16 @@ class Choosing:
             control.observe(lambda _: changed(), "value")
 
     def read(self) -> dict[str, object]:
-        return {"overhang": self.overhang.value or None, "users": self.users.value}
+        return {"overhang": self.overhang.value or None, "users": self.users.value, "on_error": self.on_error.value}
 
-    def show(self, state: FormState | None) -> None:
-        """Show a state's choices; None is neither."""
-        self.overhang.value = "" if state is None else state.overhang or ""
-        self.users.value = state is not None and state.users
+    def show(self, state: FormState) -> None:
+        """Show a state's choices."""
+        self.overhang.value, self.users.value = state.overhang or "", state.users
+        self.on_error.value = state.on_error
+
+    def empty(self) -> None:
+        """Take back what only a period gives a meaning."""
+        self.overhang.value, self.users.value = "", False
 
     def say(self, integrations: Sequence[str | None], *, has_period: bool) -> None:
         """Grey what cannot act, and say why."""

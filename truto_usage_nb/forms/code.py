@@ -35,7 +35,11 @@ def report_code(client: Client, state: FormState, name: str = "ai_spend") -> str
     """
     to = f"{name}.html"
     if state.is_plain:
-        said = {"accounts": list(state.accounts) or None, "period": state.period, "client": _Name("client")}
+        failing = None if state.on_error == "raise" else state.on_error
+        said = {
+            "accounts": list(state.accounts) or None, "period": state.period, "on_error": failing,
+            "client": _Name("client"),
+        }  # fmt: skip
         given = {key: value for key, value in said.items() if value is not None}
         return f"{_opening(client)}{call('tu.render_report', [name, to], given)}"
     made = call("tu.render_report", [name, to], {"snapshot": _Name("result.save('usage.parquet')")})

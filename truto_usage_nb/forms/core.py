@@ -28,7 +28,7 @@ def first_state(client: Client, defaults: Mapping[str, Any]) -> FormState:
     chosen: Any = accounts if accounts is not None else [] if single is None else [single]
     own = any(given.get(name) is not None for name in DATED)
     period = given.pop("period", None if own else presets(client.now())["Last month"])
-    choices = {name: given.pop(name) for name in ("backend", "overhang", "users") if name in given}
+    choices = {name: given.pop(name) for name in ("backend", "overhang", "users", "on_error") if name in given}
     return FormState(chosen, UsageQuery(**given), period, **choices)
 
 

@@ -37,8 +37,8 @@ class QueryForm(Asking, w.VBox):  # type: ignore[misc]  # ipywidgets publishes n
     """Click a query together, see what it loads, and keep the code.
 
     `client` is the one to ask (`Client()` when left out). `defaults` are what the form starts with: `accounts`,
-    `period` (last month when left out), `backend`, `overhang`, `users`, and any parameter of `UsageQuery`. Traits, to
-    set and to observe:
+    `period` (last month when left out), `backend`, `overhang`, `users`, `on_error`, and any parameter of `UsageQuery`.
+    Traits, to set and to observe:
 
     - `state`: the `FormState` that the form shows; a field that is wrong is in `problems` and not in the state.
     - `result`: the `UsageResult` of the last run, None before it; `error`: what ended it instead, or took some accounts
@@ -215,7 +215,7 @@ class QueryForm(Asking, w.VBox):  # type: ignore[misc]  # ipywidgets publishes n
             for name in DATED if self.period.is_chosen else ():
                 self.fields[name].show(None)
             if not self.period.is_chosen:
-                self.choosing.show(None)
+                self.choosing.empty()
         finally:
             self._showing = False
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from truto_usage_nb.checks import listed, one_of
 from truto_usage_nb.errors import InputError, PeriodError, QueryError
+from truto_usage_nb.jobs.failing import ON_ERROR
 from truto_usage_nb.jobs.overhang import check_overhang
 from truto_usage_nb.outside import shown
 from truto_usage_nb.planning import DATED, Period
@@ -25,11 +26,11 @@ class FormState:
 
     `period` is anything `load_usage` takes and is kept in its shortest words: "2026", "2026-10", "2026-10-05", or a
     pair of texts with the end excluded (UTC). None means that the query says its dates itself. No account at all asks
-    with the token's own. `backend`, and with a period `overhang` and `users`, are those of `load_usage`. Raises
-    `QueryError`, `PeriodError` and `InputError`.
+    with the token's own. `backend`, `on_error`, and with a period `overhang` and `users`, are those of `load_usage`.
+    Raises `QueryError`, `PeriodError` and `InputError`.
 
-    >>> FormState(accounts=["cursor"], period=("2026-10-01", "2026-11-01"))
-    FormState(accounts=('cursor',), query=UsageQuery(), period='2026-10', backend='polars', overhang=None, users=False)
+    >>> FormState(accounts=["cursor"], period=("2026-10-01", "2026-11-01")).period
+    '2026-10'
     """
 
     accounts: tuple[str, ...] = ()
@@ -38,6 +39,7 @@ class FormState:
     backend: str = "polars"
     overhang: str | None = None
     users: bool = False
+    on_error: str = "raise"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "accounts", _accounts(self.accounts))
@@ -52,6 +54,7 @@ class FormState:
             _refuse_dates(self.query, self.period)
         _check_choices(self.period, self.overhang, self.users)
         one_of("backend", self.backend, BACKENDS)
+        one_of("on_error", self.on_error, ON_ERROR)
 
     @property
     def what(self) -> str | list[str] | None:
@@ -62,14 +65,15 @@ class FormState:
     def options(self) -> dict[str, Any]:
         """Give the other arguments of `load_usage`, those that say something."""
         period = {} if self.period is None else {"period": self.period}
-        choices = {"backend": self.backend, "overhang": self.overhang, "users": self.users}
-        usual = {"backend": "polars", "overhang": None, "users": False}
+        usual = {"backend": "polars", "overhang": None, "users": False, "on_error": "raise"}
+        choices = {name: getattr(self, name) for name in usual}
         return {**period, **self.query.given(), **{name: each for name, each in choices.items() if each != usual[name]}}
 
     @property
     def is_plain(self) -> bool:
-        """Whether it says no more than accounts, a period and the kind of frame."""
-        return not set(self.options) - {"period", "backend"} and self.period is not None
+        """Whether it says no more than accounts, a period, the kind of frame and what becomes of an account that
+        fails."""
+        return not set(self.options) - {"period", "backend", "on_error"} and self.period is not None
 
     def with_query(self, query: UsageQuery) -> FormState:
         """Give the state that asks this query; a query with dates of its own takes the period's place."""

@@ -12,7 +12,7 @@ progress    how far it has come, and a bar that shows it
 
 from truto_usage_nb.jobs.accounts import Integrations, accounts, products
 from truto_usage_nb.jobs.asking import Asked, asked
-from truto_usage_nb.jobs.failing import PARTIAL, check_on_error, gaps, raise_unless_told
+from truto_usage_nb.jobs.failing import ON_ERROR, PARTIAL, check_on_error, gaps, raise_unless_told
 from truto_usage_nb.jobs.making import Job, lost_jobs, make_job, make_jobs, unheard
 from truto_usage_nb.jobs.overhang import check_overhang, cut_to, prorated, settle_overhang
 from truto_usage_nb.jobs.owning import SAME, identity, owns, stands
@@ -28,6 +28,7 @@ from truto_usage_nb.jobs.telling import (
 
 __all__ = [
     "MORE_THAN_ASKED",
+    "ON_ERROR",
     "PARTIAL",
     "SAME",
     "Asked",

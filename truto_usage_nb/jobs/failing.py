@@ -8,11 +8,13 @@ from typing import Any, Protocol
 from truto_usage_nb.checks import one_of
 from truto_usage_nb.errors import PartialLoadError, UsageError
 from truto_usage_nb.jobs.making import Job
+from truto_usage_nb.unanswered import gap_of
 
-__all__ = ["PARTIAL", "Ended", "check_on_error", "gaps", "raise_unless_told"]
+__all__ = ["ON_ERROR", "PARTIAL", "Ended", "check_on_error", "gaps", "raise_unless_told"]
 
 PARTIAL = "{}: the provider gave incomplete data (is_partial_response); its figures are a lower bound"
-_ON_ERROR = ("raise", "warn")
+_REST = "what did load is this error's .result, and on_error='warn' returns it with the gaps stated"
+ON_ERROR = ("raise", "warn")
 
 
 class Ended(Protocol):
@@ -27,12 +29,12 @@ class Ended(Protocol):
 
 def check_on_error(on_error: Any) -> None:
     """Refuse an `on_error` that is none of the two."""
-    one_of("on_error", on_error, _ON_ERROR)
+    one_of("on_error", on_error, ON_ERROR)
 
 
 def gaps(outcomes: Sequence[Ended]) -> list[str]:
     """Say of each job that failed what it was and why."""
-    return [f"{each.job.label}: {each.job.query!r} failed: {each.error}" for each in outcomes if each.error is not None]
+    return [gap_of(each.job.label, each.job.query, each.error) for each in outcomes if each.error is not None]
 
 
 def raise_unless_told(outcomes: Sequence[Ended], result: Any, on_error: str) -> None:
@@ -47,9 +49,9 @@ def raise_unless_told(outcomes: Sequence[Ended], result: Any, on_error: str) -> 
     if len(labels) == 1:
         raise next(iter(errors.values()))
     reasons = "; ".join(f"{label}: {error}" for label, error in errors.items())
+    rest = "nothing was loaded" if result is None else _REST
     raise PartialLoadError(
-        f"{len(errors)} of {len(labels)} accounts failed ({reasons}); what did load is this error's .result, "
-        "and on_error='warn' returns it with the gaps stated",
+        f"{len(errors)} of {len(labels)} accounts failed ({reasons}); {rest}",
         result=result,
         errors=errors,
     )

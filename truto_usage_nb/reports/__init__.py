@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from truto_usage_nb.checks import a_flag
 from truto_usage_nb.errors import InputError
@@ -18,7 +18,7 @@ from truto_usage_nb.writing import check_target, is_stream, write_file
 if TYPE_CHECKING:
     from truto_usage_nb.client import Client
 
-__all__ = ["list_reports", "render_report"]
+__all__ = ["list_reports", "make_report", "render_report"]
 
 
 def render_report(
@@ -31,6 +31,8 @@ def render_report(
     accounts: str | Iterable[str] | None = None,
     period: Any = None,
     keep_snapshot: str | Path | None = None,
+    integration: str | Mapping[str, str] | None = None,
+    on_error: Literal["raise", "warn"] = "raise",
     pdf: str | Path | None = None,
     progress: bool | Show | None = None,
     **parameters: Any,
@@ -43,6 +45,10 @@ def render_report(
     notebook's kernel only reads it, so no token reaches a kernel, a parameter or the page. `keep_snapshot` keeps that
     file where you say; `snapshot` renders from such a file, or one that `UsageResult.save` wrote, and asks nobody. The
     same snapshot and versions give the same bytes.
+
+    With `on_error="warn"` an account that fails does not lose the others: the page begins by naming it and why, calls
+    itself INCOMPLETE, and compares nothing of it; where all fail it is an error still. `integration` says what stands
+    behind accounts that the token may not look up, as for `load_usage`.
 
     `pdf` prints the page as well, where Chromium is at hand. `progress` as for `load_usage`; a callable is given `Step`
     values. `parameters` are the notebook's own: text, numbers, lists, paths, or dataframes (the kernel gets a file).
@@ -63,23 +69,38 @@ def render_report(
     ...     "<script" in page.read_text(encoding="utf-8")
     False
     """
+    a_flag("sandbox", sandbox)
+    source = Source(snapshot, client, sandbox, accounts, period, keep_snapshot, integration, on_error)
+    make_report(name_or_path, to, source, parameters, pdf=pdf, progress=progress)
+    return Path(to)
+
+
+def make_report(
+    name_or_path: str | Path,
+    to: str | Path,
+    source: Source,
+    parameters: Mapping[str, Any],
+    *,
+    pdf: str | Path | None = None,
+    progress: bool | Show | None = None,
+) -> bool:
+    """Render a report as `render_report` says, and give whether something is known to be missing of its figures."""
     from truto_usage_nb.reports.worker import worker
 
-    a_flag("sandbox", sandbox)
     notebook = find(name_or_path)
     printer = _browser(pdf)
     notebook.check(parameters)
-    for target in (to, pdf, keep_snapshot):
+    for target in (to, pdf, source.keep_snapshot):
         if target is not None:
             check_target(target)
-    source = Source(snapshot, client, sandbox, accounts, period, keep_snapshot)
     source.check()
-    own = _own(notebook, period)
+    own = _own(notebook, source.period)
     with tempfile.TemporaryDirectory(prefix="truto-report-") as scratch:
         given = plain(parameters, Path(scratch))
         with worker(warm=notebook.shipped) as rendering, progress_shown(progress) as show:  # it gets ready meanwhile
             made = plain(source.brought(notebook, given), Path(scratch))
-            own["snapshot"] = str(source.file(notebook, made, Path(scratch), show).resolve())
+            snapshot, is_partial = source.file(notebook, made, Path(scratch), show)
+            own["snapshot"] = str(snapshot.resolve())
             straight = not is_stream(Path(to))  # a pipe or /dev/stdout of this process is not one of that which renders
             page = Path(to) if straight else Path(scratch) / "page.html"
             rendering.render(notebook, {**made, **own}, page, show)
@@ -87,7 +108,7 @@ def render_report(
                 _printed(printer, page, Path(pdf), show)
             if not straight:
                 write_file(to, lambda stream: stream.write(page.read_bytes()))
-        return Path(to)
+    return is_partial
 
 
 def _printed(printer: str, page: Path, pdf: Path, show: Show) -> None:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Coroutine, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import polars as pl
 
 from truto_usage_nb.bridge import run
-from truto_usage_nb.errors import InputError, UsageError, tell
+from truto_usage_nb.errors import ForbiddenError, InputError, PartialLoadError, UsageError, hearing, tell
 from truto_usage_nb.planning import Period
+from truto_usage_nb.query import UsageQuery
+from truto_usage_nb.reports.failing import failed_in
 from truto_usage_nb.reports.progress import Loads, Show
+from truto_usage_nb.unanswered import gap_of
 
 if TYPE_CHECKING:
     from truto_usage_nb.client import Client
@@ -22,54 +25,127 @@ if TYPE_CHECKING:
 
 __all__ = ["load", "period_before"]
 
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """Hold how each of a report's loads is asked."""
+
+    client: Client
+    integration: str | Mapping[str, str] | None
+    on_error: Literal["raise", "warn"]
+    told: Loads
+
+    def of(self, accounts: list[str], span: Period, *, users: bool = False) -> Coroutine[Any, Any, UsageResult]:
+        """One period at a time, so that a record which sticks out of its own is seen to; whole months have none."""
+        overhang: Literal["prorate"] | None = None if _whole_months(span) else "prorate"
+        given = self.integration
+        if isinstance(given, Mapping):
+            given = {name: side for name, side in given.items() if not users or name in accounts}
+        return self.client.afetch_usage(
+            accounts, period=span, users=users, overhang=overhang, integration=given, on_error=self.on_error,
+            progress=self.told.one(),
+        )  # fmt: skip
+
+    async def by_user(self, known: UsageResult, span: Period) -> UsageResult | None:
+        """Ask Claude's views by user, of the accounts that the first load found to be Claude's."""
+        claude = [name for name, side in known.integrations.items() if side == "claude"]
+        try:
+            return await self.of(claude, span, users=True) if claude else None
+        except UsageError as problem:
+            if self.on_error == "raise":
+                raise
+            return _lost(known, claude, span, problem)
+
 
 def load(
-    client: Client, accounts: Iterable[str] | None, period: Any, show: Show, *, before: int = 0, users: bool = False
+    client: Client,
+    accounts: Iterable[str] | None,
+    period: Any,
+    show: Show,
+    *,
+    before: int = 0,
+    users: bool = False,
+    integration: str | Mapping[str, str] | None = None,
+    on_error: Literal["raise", "warn"] = "raise",
 ) -> UsageResult:
     """Load a period, `before` more of its length, and with `users` Claude's views of the period by user as well.
 
-    Of those before, what cannot be loaded for every account is left out, with all before it, and told.
+    Of those before, what cannot be loaded for every account is left out, with all before it, and told; with
+    `on_error="warn"` only the accounts that fail are missing, here and there, as `gaps` says.
     """
     span = Period.parse(period)
-    chosen = list(accounts) if accounts is not None else _known(client, span)
+    chosen = list(accounts) if accounts is not None else _known(client, span, on_error)
     if not chosen:
         raise InputError("there is no account to report on: none is connected, or accounts=[] was given")
     spans = [span]
     for _ in range(before):
         spans.append(period_before(spans[-1]))
-    told = Loads(show)
-    loads = [_ask(client, chosen, span, told, users=False)]
-    claude = _of(client, chosen, "claude") if users else []
-    if claude:
-        loads.append(_ask(client, claude, span, told, users=True))
-    earlier = [_if_there(_ask(client, chosen, one, told, users=False)) for one in spans[1:]]
-    results = run(_all([*loads, *earlier]))
-    asked, found = results[: len(loads)], results[len(loads) :]
+    ask = _Asking(client, integration, on_error, Loads(show))
+    with hearing() as said:
+        asked, found = run(_loaded(ask, chosen, spans, users=users))
     held = list(itertools.takewhile(lambda each: not isinstance(each, UsageError), found))
     whole = _joined([*reversed(held), *asked], Period(spans[len(held)].start, span.end))
+    for text in (*(each for each in dict.fromkeys(said) if each not in whole.gaps), *_failing(whole, spans)):
+        tell(text)
     if len(held) == len(found):
         return whole
     since = f"{spans[len(held)].start:%Y-%m-%d}"
     lacking = f"nothing before {since} is compared, since it could not be loaded: {found[len(held)]}"
+    if on_error == "warn":
+        tell(lacking)
     return replace(whole, told=(*whole.told, lacking))
+
+
+async def _loaded(
+    ask: _Asking, chosen: list[str], spans: list[Period], *, users: bool
+) -> tuple[list[UsageResult], list[Any]]:
+    earlier = [_if_there(ask.of(chosen, one)) for one in spans[1:]]
+    asked, found = await asyncio.gather(_reported(ask, chosen, spans[0], users=users), _all(earlier))
+    return asked, found
+
+
+async def _reported(ask: _Asking, chosen: list[str], span: Period, *, users: bool) -> list[UsageResult]:
+    first = await ask.of(chosen, span)
+    by_user = await ask.by_user(first, span) if users else None
+    return [first] if by_user is None else [first, by_user]
 
 
 async def _all(loads: list[Any]) -> list[Any]:
     return list(await asyncio.gather(*loads))
 
 
-async def _if_there(load: Any) -> UsageResult | UsageError:
+async def _if_there(load: Coroutine[Any, Any, T]) -> T | UsageError:
     """A period that nobody asked for takes no report down: its error is given instead."""
     try:
-        return await load  # type: ignore[no-any-return]
+        return await load
     except UsageError as problem:
         return problem
 
 
-def _ask(client: Client, accounts: list[str], span: Period, told: Loads, *, users: bool) -> Any:
-    """One period at a time, so that a record which sticks out of its own period is seen to; whole months have none."""
-    overhang: Literal["prorate"] | None = None if _whole_months(span) else "prorate"
-    return client.afetch_usage(accounts, period=span, users=users, overhang=overhang, progress=told.one())
+def _lost(known: UsageResult, accounts: list[str], span: Period, problem: UsageError) -> UsageResult:
+    """Give a result without a record that says of each account why its views by user are missing."""
+    errors = dict(problem.errors) if isinstance(problem, PartialLoadError) else {}
+    start, end = span.start.isoformat(), span.end.isoformat()
+    asked = [
+        UsageQuery(integrated_account_id=name, report_type="user_cost", start_date=start, end_date=end)
+        for name in accounts
+    ]
+    missing = tuple(gap_of(name, query, errors.get(name, problem)) for name, query in zip(accounts, asked, strict=True))
+    return replace(
+        known, polars=known.polars.clear(), queries=tuple(asked), pages=0, partial=True, told=missing, notes=(),
+        gaps=missing,
+    )  # fmt: skip
+
+
+def _failing(result: UsageResult, spans: list[Period]) -> list[str]:
+    """Say of each account that failed of which periods, in one sentence where the reason is one."""
+    said: dict[str, list[str]] = {}
+    for span in spans:
+        for each in failed_in(result, span):
+            said.setdefault(str(each), []).append(str(span))
+    return [f"{' and '.join(of)}: {text}" for text, of in said.items()]
 
 
 def period_before(span: Period) -> Period:
@@ -118,30 +194,37 @@ def _joined(results: list[UsageResult], span: Period) -> UsageResult:
     )
 
 
-def _of(client: Client, accounts: list[str], integration: str) -> list[str]:
-    table = client.list_accounts().filter(pl.col("integration") == integration)
-    return [account for account in accounts if account in set(table["id"])]
-
-
-def _known(client: Client, span: Period) -> list[str]:
+def _known(client: Client, span: Period, on_error: str) -> list[str]:
     """Give every account of the five integrations; of those that serve the same records, the one linked first."""
-    table = client.list_accounts().filter(pl.col("integration").is_not_null()).sort("created_at", maintain_order=True)
+    try:
+        listed = client.list_accounts()
+    except ForbiddenError as problem:
+        raise ForbiddenError(
+            f"the token may not list the accounts ({problem.message}); accounts= names those to report on", status=403
+        ) from None
+    table = listed.filter(pl.col("integration").is_not_null()).sort("created_at", maintain_order=True)
     several = table.filter(pl.len().over("integration", "tenant_id") > 1)
-    twins = _twins(client, several, span)
+    twins = _twins(client, several, span, on_error)
     for twin, first in twins.items():
         tell(f"account {twin} serves the same records as {first} and is left out; accounts= names those to report on")
-    return [account for account in client.list_accounts()["id"] if account in set(table["id"]) and account not in twins]
+    return [account for account in listed["id"] if account in set(table["id"]) and account not in twins]
 
 
-def _twins(client: Client, table: pl.DataFrame, span: Period) -> dict[str, str]:
-    """Look at one day of each account that has a neighbour: who has the very records of an earlier one is its twin."""
+def _twins(client: Client, table: pl.DataFrame, span: Period, on_error: str) -> dict[str, str]:
+    """Look at one day of each account that has a neighbour: who has the very records of an earlier one is its twin.
+
+    With "warn" one that fails is nobody's twin: the load itself says why it failed.
+    """
     day = Period(span.start, min(span.end, span.start + timedelta(days=1)))
     accounts = [row for row in table.iter_rows(named=True) if row["integration"] != "datadog"]
-    looks = [client.afetch_usage(row["id"], period=day, progress=False, overhang="include") for row in accounts]
+    looks: list[Coroutine[Any, Any, Any]] = [
+        client.afetch_usage(row["id"], period=day, progress=False, overhang="include") for row in accounts
+    ]
     seen: dict[tuple[Any, ...], str] = {}
     twins: dict[str, str] = {}
-    for row, result in zip(accounts, run(_all(looks)), strict=True):
-        records = _records(result.polars)
+    found = run(_all([_if_there(each) for each in looks] if on_error == "warn" else looks))
+    for row, result in zip(accounts, found, strict=True):
+        records = frozenset() if isinstance(result, UsageError) else _records(result.polars)
         key = (row["integration"], records)
         if records and key in seen:
             twins[row["id"]] = seen[key]

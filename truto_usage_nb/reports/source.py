@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from truto_usage_nb.checks import a_path, texts
 from truto_usage_nb.errors import InputError
@@ -32,6 +32,8 @@ class Source:
     accounts: str | Iterable[str] | None
     period: Any
     keep_snapshot: str | Path | None
+    integration: str | Mapping[str, str] | None = None
+    on_error: Literal["raise", "warn"] = "raise"
 
     def brought(self, notebook: Notebook, given: Mapping[str, Any]) -> dict[str, Any]:
         """Give the parameters with those of the demo company that `sandbox=True` brings along: its directory, its seats
@@ -53,31 +55,41 @@ class Source:
         extra = {name: make_() for name, make_ in offered.items() if name in notebook.parameters and name not in given}
         return {**extra, **given}
 
-    def file(self, notebook: Notebook, parameters: Mapping[str, Any], scratch: Path, show: Show) -> Path:
-        """Give the snapshot to read; what is loaded is kept in `scratch` unless a place was named."""
-        self._read(notebook, parameters)
+    def file(self, notebook: Notebook, parameters: Mapping[str, Any], scratch: Path, show: Show) -> tuple[Path, bool]:
+        """Give the snapshot to read, and whether something is known to be missing of it; what is loaded is kept in
+        `scratch` unless a place was named."""
+        partial = self._read(notebook, parameters)
         if self.snapshot is not None:
-            return Path(self.snapshot)
+            return Path(self.snapshot), partial
         result = self._load(notebook, parameters, show)
         if self.keep_snapshot is not None:
             kept = result.save(self.keep_snapshot)
             if not is_stream(kept):
-                return kept
-        return result.save(scratch / "usage.parquet")
+                return kept, result.partial
+        return result.save(scratch / "usage.parquet"), result.partial
 
-    def _read(self, notebook: Notebook, parameters: Mapping[str, Any]) -> None:
-        """Read the snapshots that a cell is going to read: what is wrong with one is said here, and not by the cell."""
+    def _read(self, notebook: Notebook, parameters: Mapping[str, Any]) -> bool:
+        """Read the snapshots that a cell is going to read: what is wrong with one is said here, and not by the cell.
+
+        Gives whether something is known to be missing of the one that is reported.
+        """
         from truto_usage_nb.result.snapshot import read_snapshot
 
-        earlier = parameters.get("earlier") if notebook.shipped else None
+        partial, earlier = False, parameters.get("earlier") if notebook.shipped else None
         for path in (self.snapshot, earlier):
             if path is not None and str(path):
-                read_snapshot(Path(path))
+                held = read_snapshot(Path(path))
+                partial = partial or (path is self.snapshot and bool(held["partial"]))
+        return partial
 
     def check(self) -> None:
         """Refuse what contradicts itself, before anything is loaded."""
+        from truto_usage_nb.jobs import check_on_error
+
+        check_on_error(self.on_error)
         if self.snapshot is not None:
-            for name in ("client", "sandbox", "accounts", "keep_snapshot"):
+            names = ("client", "sandbox", "accounts", "keep_snapshot", "integration")
+            for name in (*names, *(("on_error",) if self.on_error != "raise" else ())):
                 if (given := getattr(self, name)) is not None and given is not False:
                     raise InputError(
                         f"snapshot= and {name}= are both given: a report is read from a file or loaded, not both"
@@ -104,14 +116,17 @@ class Source:
             texts("accounts", self.accounts, "an account's id or a list of them")
 
     def _load(self, notebook: Notebook, parameters: Mapping[str, Any], show: Show) -> UsageResult:
-        from truto_usage_nb.reports.loading import load
-
         accounts = [self.accounts] if isinstance(self.accounts, str) else self.accounts
         users = notebook.by_user(parameters)
         if self.client is not None:
-            return load(self.client, accounts, self.period, show, before=notebook.before, users=users)
+            return self._loaded(self.client, accounts, show, before=notebook.before, users=users)
         with _client(sandbox=self.sandbox) as own:
-            return load(own, accounts, self.period, show, before=notebook.before, users=users)
+            return self._loaded(own, accounts, show, before=notebook.before, users=users)
+
+    def _loaded(self, client: Client, accounts: Iterable[str] | None, show: Show, **asked: Any) -> UsageResult:
+        from truto_usage_nb.reports.loading import load
+
+        return load(client, accounts, self.period, show, integration=self.integration, on_error=self.on_error, **asked)
 
 
 def _is_file(path: Path) -> bool:

@@ -30,12 +30,14 @@ def sentences(book: Book) -> list[str]:
 
 
 def _cost(book: Book) -> str:
+    lost = [each for each in book.failed if not each.by_user]
+    without = f" Not in it: {'; '.join(str(each) for each in lost)}." if lost else ""
     if nothing_came(book):
         of = f" of {joined(silent_names(book.silent))}" if book.silent else ""
-        return f"{span_name(book.period)}: no record came{of}, so nothing is known of what it cost."
+        return f"{span_name(book.period)}: no record came{of}, so nothing is known of what it cost.{without}"
     totals = _totals(book, book.bill)
     if not totals:
-        return f"{book.name}: no record states a cost."
+        return f"{book.name}: no record states a cost.{without}"
     whole = joined(_amount(amount, currency) for currency, amount in totals.items())
     currency, amount = next(iter(totals.items()))
     vendors = book.by("integration").filter((pl.col("currency") == currency) & (pl.col("cost") > 0))
@@ -44,7 +46,8 @@ def _cost(book: Book) -> str:
         for name, cost in vendors.select("integration", "cost").head(3).iter_rows()
     ]
     largest = f"; the largest are {joined(parts)}" if len(parts) > 1 and amount > 0 else ""
-    return f"{book.name} cost {whole}, before credits and tax{largest}."
+    least = "at least " if lost else ""
+    return f"{book.name} cost {least}{whole}, before credits and tax{largest}.{without}"
 
 
 def _totals(book: Book, bill: pl.DataFrame) -> dict[str, float]:

@@ -28,6 +28,8 @@ def bill_table(book: Book) -> pl.DataFrame:
     sums = [pl.when(pl.col(name).is_not_null().any()).then(pl.col(name).sum()).alias(name) for name in _AMOUNTS]
     summed = mine.group_by("integration", "currency", maintain_order=True).agg(*sums, pl.col("cannot_know").first())
     exact = pl.col("credits", "difference")
+    short = pl.col("integration").is_in(book.failing_vendors)  # what is not here is no difference
+    summed = summed.with_columns(difference=pl.when(~short).then(pl.col("difference")))
     return summed.with_columns(pl.when(exact.abs() < _DUST).then(0.0).otherwise(exact).name.keep()).sort(
         book.place(), pl.col("expected"), descending=[False, True], nulls_last=True
     )
@@ -56,7 +58,6 @@ def bill(book: Book) -> Html:
             "cannot_know": text("May explain it"),
         }
     totals = tuple(name for name in columns if name in _AMOUNTS)
-    below = (
-        () if book.invoices is not None else ("No invoice was given (invoices=), so there is none to compare with.",)
-    )
+    none = "No invoice was given (invoices=), so there is none to compare with."
+    below = [*([] if book.invoices is not None else [none]), *book.not_in_it]
     return table(lines, columns, order=book.currencies, name="bill", totals=totals, below=below)

@@ -25,12 +25,13 @@ from truto_usage_nb.questions.budgets import budget_lines
 from truto_usage_nb.questions.invoicing import invoice_lines
 from truto_usage_nb.questions.seating import roster_lines, seat_price
 from truto_usage_nb.questions.tables import Table, header_named, read_table
+from truto_usage_nb.reports.failing import Failed, failed_in, failures_in, other_gaps
 from truto_usage_nb.reports.loading import period_before
 from truto_usage_nb.reports.parts.comparing import Comparison, compare, is_running
 from truto_usage_nb.reports.parts.naming import days_name, span_name
 from truto_usage_nb.reports.parts.records import BY_USER, Records
 from truto_usage_nb.result import UsageResult, read_result
-from truto_usage_nb.unanswered import View, heard, unanswered
+from truto_usage_nb.unanswered import View, heard, unanswered, unexplained
 
 __all__ = ["Book", "open_book"]
 
@@ -142,7 +143,7 @@ class Book:
         """Who was asked and has no record of the period; whoever has one of the period before was asked."""
         now = heard(self.plain)
         if self._queries or self.before is None:
-            return unanswered(self._queries, now, self.result.integrations)
+            return self._unexplained(unanswered(self._queries, now, self.result.integrations), self.period)
         views = ("integrated_account_id", "integration", "report_type")
         gone = (
             heard(self.before)
@@ -157,13 +158,49 @@ class Book:
         """Who was asked and has no record of the period before."""
         if self.before is None:
             return []
-        return unanswered(self._queries, heard(self.before), self.result.integrations)
+        views = unanswered(self._queries, heard(self.before), self.result.integrations)
+        return self._unexplained(views, period_before(self.period))
+
+    @cached_property
+    def failed(self) -> list[Failed]:
+        """The accounts of which something of the period is missing since it failed; nobody's silence is meant."""
+        return failed_in(self.result, self.period)
+
+    @cached_property
+    def failed_before(self) -> list[Failed]:
+        """The same of the period before."""
+        return [] if self.before is None else failed_in(self.result, period_before(self.period))
+
+    def _unexplained(self, views: list[View], span: Period) -> list[View]:
+        return unexplained(views, failures_in(self.result, span))
+
+    @property
+    def lacking(self) -> list[str]:
+        """What is missing of the period, a sentence each; of what only the provider says nobody knows how much."""
+        told = [text for text in self.result.told if "is_partial_response" in text]
+        some = [str(each) for each in self.failed] + other_gaps(self.result) + told
+        unsaid = self.result.partial and not (some or self.result.gaps)
+        return [*some, *(["some of what was asked for did not arrive"] if unsaid else [])]
+
+    @property
+    def not_in_it(self) -> list[str]:
+        """What to say under a table of money: who failed, since what is missing is neither zero nor saved."""
+        return [f"{each.what}: what it cost is not in these figures." for each in self.failed if not each.by_user]
+
+    @cached_property
+    def failing_vendors(self) -> list[str]:
+        """The integrations of which an account failed in the period."""
+        return sorted({each.integration for each in self.failed if each.integration is not None})
 
     @cached_property
     def one_sided(self) -> list[str]:
-        """The accounts that delivered in one of the two periods alone, or a report type of theirs so."""
-        before, now = set(self.silent_before), set(self.silent)
-        return sorted({str(view.account) for view in before ^ now}) if self.before is not None else []
+        """The accounts that delivered in one of the two periods alone, or a report type of theirs so, or that failed in
+        one of them."""
+        if self.before is None:
+            return []
+        uneven = {view.account for view in set(self.silent_before) ^ set(self.silent)}
+        lost = {each.account for each in (*self.failed, *self.failed_before) if not each.by_user}
+        return sorted(str(account) for account in uneven | lost)
 
     @property
     def _queries(self) -> tuple[UsageQuery, ...]:

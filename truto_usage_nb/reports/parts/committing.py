@@ -10,14 +10,15 @@ from truto_usage_nb import plots
 from truto_usage_nb.costs import with_costs
 from truto_usage_nb.questions import seats as seated
 from truto_usage_nb.reports.parts.book import Book
-from truto_usage_nb.reports.parts.markup import Html, figure, joined, note
+from truto_usage_nb.reports.parts.markup import Html, figure, joined, note, notes
 from truto_usage_nb.reports.parts.naming import label_of
 from truto_usage_nb.reports.parts.silence import silent_names
 from truto_usage_nb.reports.parts.tables import Column, count, day, millions, spend, table, text
 
 __all__ = ["commitments", "idle_seats", "seat_chart", "seat_list", "seat_summary"]
 
-BESIDE = "seen, not on the roster"
+BESIDE, UNKNOWN = "seen, not on the roster", "not known"
+_UNUSED = ("idle", "never seen")
 _SUMS = {
     "charges_committed": spend("Committed"),
     "charges_on_demand": spend("On demand"),
@@ -54,6 +55,11 @@ def seat_list(book: Book) -> pl.DataFrame:
     """Give `tu.seats` of everything that the snapshot holds, of the vendors that tell a person."""
     roster = _roster(book)
     found = cast("pl.DataFrame", book.hear(lambda: seated(book.result.polars, roster, book.seat_prices)))
+    unknown = pl.col("integration").is_in(book.failing_vendors)  # a seat that was not looked at is not idle
+    found = found.with_columns(
+        idle_cost=pl.when(~unknown).then(pl.col("idle_cost")),
+        status=pl.when(unknown & pl.col("status").is_in(_UNUSED)).then(pl.lit(UNKNOWN)).otherwise(pl.col("status")),
+    )
     return found.with_columns(vendor=pl.col("integration").map_elements(label_of, pl.String))
 
 
@@ -72,6 +78,7 @@ def seat_summary(book: Book) -> Html:
              BESIDE: "People seen beside it"}  # fmt: skip
     people = {"seats": "People seen", "active": "Active", "idle": "Idle"}
     kinds = seats if _roster(book) is not None else people
+    kinds |= {UNKNOWN: "Not known"} if UNKNOWN in found["status"] else {}
     counts = [(pl.col("status") == kind).sum().alias(kind) for kind in kinds if kind != "seats"]
     counts.append((pl.col("status") != BESIDE).sum().alias("seats"))
     cost = pl.when(pl.col("idle_cost").is_not_null().any()).then(pl.col("idle_cost").sum()).alias("idle_cost")
@@ -86,6 +93,7 @@ def _told(book: Book) -> list[str]:
     rule = "Idle: no use in the vendor's last fourteen days. Never seen: on the roster, in no record."
     if book.silent:
         rule += f" No record came of {joined(silent_names(book.silent))}: whether its seats are used, nobody can say."
+    rule += "".join(f" {each.what}: whether its seats are used, nobody can say." for each in book.failed)
     if _roster(book) is None:
         return [rule, "No roster was given (roster=): these are people seen, and a seat that nobody used is not here."]
     return [rule, *([] if book.seat_prices else ["No price of a seat was given (seat_prices=), so none is known."])]
@@ -96,9 +104,10 @@ def idle_seats(book: Book, *, top: int | None = None) -> Html:
     known = seat_list(book)
     if not known.height:
         return note("No seat is known: no record names a person, and no roster does for a vendor that has records.")
-    found = known.filter(pl.col("status").is_in(["idle", "never seen"]))
+    found = known.filter(pl.col("status").is_in(_UNUSED))
     if not found.height:
-        return note("Every seat that is known was used.")
+        lost = [f"{each.what}: whether its other seats are used, nobody can say." for each in book.failed]
+        return notes([f"Every seat {'whose use' if lost else 'that'} is known was used.", *lost])
     columns = {
         "vendor": text("Vendor"), "email": text("Person"), "status": text("Status"), "last_active": day("Last used"),
         "idle_days": count("Days idle"), "idle_cost": spend("A month"),

@@ -22,6 +22,7 @@ def not_in_these_figures(book: Book) -> Html:
     """Say before any chart what no figure below can hold."""
     held = [name for name in book.now["integration"].drop_nulls().unique().sort() if name in CANNOT_KNOW]
     lines = "".join(f"<li><strong>{escape(label_of(name))}</strong>: {escape(CANNOT_KNOW[name])}</li>" for name in held)
+    lines += "".join(f"<li>{escape(each)}</li>" for each in book.not_in_it)
     general = "What an invoice may hold that no usage API tells, and so no figure below:"
     end = "Tax counts where a record states it. No total below is an invoice: it is what was metered."
     return Html(f'<div class="aside"><p>{general}</p><ul>{lines}</ul><p>{end}</p></div>')
@@ -46,7 +47,8 @@ def coverage(book: Book) -> Html:
         "priced_share": share("With a price"),
         "settled_until": day("Final until"),
     }
-    return table(accounts, columns, order=book.currencies, name="coverage", below=held.notes)
+    below = [text for text in held.notes if text not in book.result.gaps] + book.lacking
+    return table(accounts, columns, order=book.currencies, name="coverage", below=below)
 
 
 def _money(stated: pl.DataFrame, key: tuple[str | None, ...]) -> str:

@@ -36,7 +36,7 @@ def doubts(book: Book) -> list[Doubt]:
     """Give every doubt, the largest of each currency first, never weighed across two; last what has no amount."""
     held = book.coverage
     found = [
-        *_silent(book), *_open(book), *_missing(book, held), *_unpriced(book), *_positive_credits(held),
+        *_failed(book), *_silent(book), *_open(book), *_missing(book, held), *_unpriced(book), *_positive_credits(held),
         *_nameless(book),
     ]  # fmt: skip
     places: dict[str | None, int] = {currency: place for place, currency in enumerate(book.currencies)}
@@ -46,6 +46,21 @@ def doubts(book: Book) -> list[Doubt]:
         return places.get(each.currency, len(places) - 1), each.currency or "", -abs(each.amount or 0.0), each.what
 
     return sorted(found, key=place)
+
+
+def _failed(book: Book) -> Iterator[Doubt]:
+    """Who failed, at what it billed in the period before where nothing of it is in this one."""
+    for each in book.failed:
+        known = not each.by_user and each.account not in {lost.account for lost in book.failed_before}
+        before = book.bill_before if known else None
+        mine = None if before is None else before.filter(pl.col("integrated_account_id").eq_missing(each.account))
+        sums = [] if mine is None or _bills(book.bill, each.account) else _sums(mine)
+        for currency, amount in sums:
+            how = f"at what it billed in {span_name(period_before(book.period))}; {each.reason}"
+            yield Doubt(each.what, amount, currency, how)
+        if not sums:
+            unknown = "who used what is not known" if each.by_user else "how much money that is nobody can say"
+            yield Doubt(each.what, None, None, f"{unknown}; {each.reason}")
 
 
 def _silent(book: Book) -> Iterator[Doubt]:

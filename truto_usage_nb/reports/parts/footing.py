@@ -30,15 +30,18 @@ def foot(book: Book) -> Html:
         "list prices": f"{price_source()}, of the usage date, base tier; estimates only, never in the bill",
         "versions": ", ".join(f"{name} {version(name)}" for name in _PACKAGES),
     }
-    told = _each_once([*result.told, *result.notes, *book.told])
+    told = _each_once([*(text for text in result.told if text not in result.gaps), *result.notes, *book.told])
     queries = fold(f"{plural(len(result.queries), 'query', 'queries')} sent", (repr(query) for query in result.queries))
-    return pairs(rows) + notes(told) + queries
+    failed = [fold(f"{plural(len(result.gaps), 'query', 'queries')} failed", result.gaps)] if result.gaps else []
+    return sum([queries, *failed], start=pairs(rows) + notes(told))
 
 
 def _complete(book: Book) -> str:
-    missing = [*book.result.gaps, *(f"no record came of {each}" for each in silent_names(book.silent))]
-    if book.result.partial or missing or nothing_came(book):
+    missing = [*book.lacking, *(f"no record came of {each}" for each in silent_names(book.silent))]
+    if missing or nothing_came(book):
         return "no: " + ("; ".join(missing) or "some of what was asked for did not arrive")
+    if book.failed_before:
+        return "yes; of the period before, " + "; ".join(map(str, book.failed_before))
     return "yes, every query was answered"
 
 

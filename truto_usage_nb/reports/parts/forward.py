@@ -37,13 +37,14 @@ def _budget(book: Book) -> Html:
     frame = book.asked.both or book.asked.plain
     lines = book.hear(lambda: paced(frame, book.budget, now=f"{book.period.end:%Y-%m-%d}"), of=book.reach)
     lines = lines.filter(pl.col("to_date").is_not_null()).with_columns(
-        month=pl.lit(span_name(book.period)), left=pl.col("budget") - pl.col("to_date")
+        month=pl.lit(span_name(book.period)),
+        left=pl.lit(None, pl.Float64) if book.not_in_it else pl.col("budget") - pl.col("to_date"),
     )
     columns = {
         "month": text("Month"), "to_date": spend("Billed"), "budget": spend("Budget"),
         "left": spend("Left of it"), "breaks_on": day("Budget passed on"),
     }  # fmt: skip
-    return table(lines, columns, order=book.currencies, name="pace")
+    return table(lines, columns, order=book.currencies, name="pace", below=book.not_in_it)
 
 
 def _pace(book: Book) -> Html:
@@ -70,6 +71,7 @@ def _pace(book: Book) -> Html:
         caption=f"Cost as it adds up, {book.name}",
     )
     below = () if book.budget is not None else ("No budget was given (budget=), so there is none to hold it against.",)
+    below = (*below, *book.not_in_it)
     return chart + table(named, {"month": text("Month"), **columns}, order=book.currencies, name="pace", below=below)
 
 

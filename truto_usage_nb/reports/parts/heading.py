@@ -15,7 +15,8 @@ __all__ = ["head", "state_line"]
 def head(book: Book) -> Html:
     """Say period, accounts and state, and which snapshot the figures are from.
 
-    The state is FINAL, PROVISIONAL until a day, INCOMPLETE where somebody asked delivered nothing, or NO RECORD.
+    The state is FINAL, PROVISIONAL until a day, INCOMPLETE where somebody asked failed or delivered nothing, or NO
+    RECORD.
     """
     accounts = book.now["integrated_account_id"].drop_nulls().unique(maintain_order=True).to_list()
     facts = {
@@ -38,6 +39,8 @@ def state_line(book: Book) -> str:
     """Write the state as the strip has it."""
     if nothing_came(book):
         return "NO RECORD"
+    if book.lacking:
+        return "INCOMPLETE"
     if not open_vendors(book):
         if book.silent:
             return "INCOMPLETE"
@@ -55,9 +58,9 @@ def _badge(book: Book) -> str:
 
 
 def _partial(book: Book) -> str:
-    if not book.result.partial:
+    if not book.lacking:
         return ""
-    lines = "".join(f"<li>{escape(gap)}</li>" for gap in book.result.gaps)
+    lines = "".join(f"<li>{escape(each)}</li>" for each in book.lacking)
     text = "Some of what was asked for did not arrive: these figures are a lower bound."
     return f'<div class="aside"><p><strong>{text}</strong></p><ul>{lines}</ul></div>'
 

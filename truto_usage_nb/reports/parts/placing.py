@@ -6,11 +6,13 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from truto_usage_nb.reports.failing import Failed
 from truto_usage_nb.reports.parts.book import Book
-from truto_usage_nb.reports.parts.markup import Html, joined, note
+from truto_usage_nb.reports.parts.markup import Html, joined, notes
 from truto_usage_nb.reports.parts.naming import days_name, label_of
 from truto_usage_nb.reports.parts.silence import silent_names, uncompared_told
 from truto_usage_nb.reports.parts.tables import NOBODY, PINNED, millions, part, price, share, spend, table, text
+from truto_usage_nb.unanswered import View
 
 __all__ = ["by_product", "unit_prices", "where"]
 
@@ -107,7 +109,8 @@ def by_product(book: Book, integrations: Sequence[str], *, top: int = 25) -> Htm
         below = (*((_LEFT_OUT,) if held.so_far else ()), *(uncompared_told(book) if _apart(book) else ()))
     if not lines.height:
         silent = silent_names(view for view in book.silent if view.integration in integrations)
-        came = note(f"No record came of {joined(silent)}.") if silent else Html("")
+        lost = [f"{each}." for each in book.failed if each.integration in integrations]
+        came = notes([*([f"No record came of {joined(silent)}."] if silent else []), *lost])
         return Html(f"<p>No cost of {' or '.join(label_of(name) for name in integrations)} in this period.</p>") + came
     lines = with_shares(lines).with_columns(vendor=_vendor())
     lines = lines.sort(["currency", "cost"], descending=[False, True], nulls_last=True)
@@ -118,7 +121,7 @@ def by_product(book: Book, integrations: Sequence[str], *, top: int = 25) -> Htm
 
 def _apart(book: Book) -> list[str]:
     """The vendors of which an account delivered in one of the two periods alone: their change is not known."""
-    views = [*book.silent, *book.silent_before]
+    views: list[View | Failed] = [*book.silent, *book.silent_before, *book.failed, *book.failed_before]
     return sorted({str(view.integration) for view in views if view.account in book.one_sided})
 
 

@@ -13,12 +13,11 @@ from truto_usage_nb.costs.ruled import asked, ruled
 from truto_usage_nb.errors import FrameError
 from truto_usage_nb.native import Native
 from truto_usage_nb.planning import Period
+from truto_usage_nb.reports.failing import BY_USER
 from truto_usage_nb.reports.loading import period_before
 from truto_usage_nb.result import UsageResult
 
 __all__ = ["BY_USER", "Records", "cut"]
-
-BY_USER = ("user_cost", "user_usage")
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import polars as pl
 from truto_usage_nb.errors import InputError
 from truto_usage_nb.format import money
 from truto_usage_nb.planning import Period
+from truto_usage_nb.reports.failing import failed_in
 from truto_usage_nb.reports.loading import period_before
 from truto_usage_nb.reports.parts.book import Book
 from truto_usage_nb.reports.parts.markup import Html, joined, note
@@ -70,7 +71,9 @@ def _compared(book: Book, span: Period) -> pl.DataFrame:
     assert book.earlier is not None
     accounts = _held(book.earlier.polars, span)
     mine = book.result.polars.filter(pl.col("integrated_account_id").is_in(_accounts(book.earlier.polars).implode()))
-    gone = accounts.filter(~accounts.is_in(_held(mine, span).implode()))  # of these nothing can be said
+    lost = _lost(book, span)
+    gone = accounts.filter(~accounts.is_in(_held(mine, span).implode()) | accounts.is_in(lost))
+    mine = mine.filter(~pl.col("integrated_account_id").is_in(lost))  # of these nothing can be said
     then = book.earlier.polars.filter(~pl.col("integrated_account_id").is_in(gone.implode()).fill_null(value=False))
     sides = [_costs(book, frame, span) for frame in (then, mine)]
     both = sides[0].rename({"cost": "reported"}).join(
@@ -90,6 +93,13 @@ def _accounts(frame: pl.DataFrame) -> pl.Series:
     return frame["integrated_account_id"].drop_nulls().unique().sort()
 
 
+def _lost(book: Book, span: Period) -> list[str]:
+    """The accounts of which one of the two snapshots lacks something of a period, since it failed."""
+    assert book.earlier is not None
+    failed = (each for result in (book.result, book.earlier) for each in failed_in(result, span))
+    return sorted({str(each.account) for each in failed if not each.by_user})
+
+
 def _held(frame: pl.DataFrame, span: Period) -> pl.Series:
     """The accounts with records of a period."""
     return _accounts(cut(frame, span, undated=False))
@@ -102,7 +112,10 @@ def _no_longer_here(book: Book) -> list[str]:
     told = []
     for span in (each for each in spans if _holds(book.result.period, each)):
         then, now = _held(book.earlier.polars, span), _held(book.result.polars, span)
-        if gone := then.filter(~then.is_in(now.implode())).to_list():
+        if lost := _lost(book, span):
+            why = "could not be loaded for both snapshots; it is left out here"
+            told.append(f"{span_name(span)}: {joined(lost)} {why}.")
+        if gone := then.filter(~then.is_in(now.implode()) & ~then.is_in(lost)).to_list():
             told.append(
                 f"{span_name(span)}: {joined(gone)} had been reported, and this snapshot has no record of it; "
                 "it is left out here."

@@ -44,7 +44,31 @@ def uncompared_told(book: Book) -> list[str]:
         return []
     then, now = period_before(book.period), book.period
     told = (_told(book, book.silent_before, then, now, book.bill), _told(book, book.silent, now, then, before))
-    return [text for text in told if text]
+    return [text for text in told if text] + _failed_told(book, before)
+
+
+def _failed_told(book: Book, before: pl.DataFrame) -> list[str]:
+    """Say of who failed in one of the two periods that nothing of the account is compared."""
+    sides = [(book.failed_before, period_before(book.period)), (book.failed, book.period)]
+    known = {each.account for each in book.failed}  # of these the first sentence says why
+    said: dict[str, list[str]] = {}
+    for failed, span in sides:
+        for each in failed:
+            if not each.by_user:
+                said.setdefault(each.what if each.account in known else str(each), []).append(span_name(span))
+    told = [f"{' and '.join(spans)}: {text}." for text, spans in said.items()]
+    mine = pl.col("integrated_account_id").is_in([each.account for failed, _ in sides for each in failed])
+    stated = [
+        f"{joined(amounts)} of {span_name(span)}"
+        for bill, (_, span) in zip((before, book.bill), sides, strict=True)
+        if (amounts := _amounts(bill.filter(mine)))
+    ]
+    return [*told, f"Not compared for that: {joined(stated)}."] if stated else told
+
+
+def _amounts(bill: pl.DataFrame) -> list[str]:
+    sums = bill.filter(pl.col("cost").is_not_null()).group_by("currency").agg(pl.col("cost").sum()).sort("currency")
+    return [money(amount, currency) for currency, amount in sums.iter_rows()]
 
 
 def _told(book: Book, silent: Sequence[View], there: Period, other: Period, bill: pl.DataFrame) -> str:
@@ -54,8 +78,7 @@ def _told(book: Book, silent: Sequence[View], there: Period, other: Period, bill
     names = silent_names(views)
     shown = names if len(names) <= _NAMED else [*names[: _NAMED - 1], f"{len(names) - _NAMED + 1} others"]
     mine = bill.filter(pl.col("integrated_account_id").is_in([view.account for view in views]))
-    sums = mine.filter(pl.col("cost").is_not_null()).group_by("currency").agg(pl.col("cost").sum()).sort("currency")
-    amounts = [money(amount, currency) for currency, amount in sums.iter_rows()]
+    amounts = _amounts(mine)
     rest = f"{joined(amounts)} of {span_name(other)}" if amounts else f"what {span_name(other)} has"
     verb = "are" if len(amounts) > 1 else "is"
     return f"No record came for {span_name(there)} of {joined(shown)}: {rest} {verb} not compared."
