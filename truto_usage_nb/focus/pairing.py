@@ -44,7 +44,7 @@ def pair(reading: Reading, options: Options) -> Pairs:
     """Let tokens meet money."""
     money = with_metric_kind(reading.money)
     takers, tokens = _placed(_takers(money, options), reading.tokens, reading.lines)
-    got, left = _met(takers, _stated_again(_by_kind(tokens), money))
+    got, left = _met(takers, _stated_again(tokens, money))
     return Pairs(_with_tokens(money, got), left)
 
 
@@ -55,15 +55,6 @@ def with_metric_kind(money: pl.DataFrame) -> pl.DataFrame:
     known = dict(kinds.drop_nulls().iter_rows())
     return money.with_columns(
         metric_kind=pl.col("metric_name").replace_strict(known, default=None, return_dtype=pl.String).cast(KIND)
-    )
-
-
-def _by_kind(tokens: pl.DataFrame) -> pl.DataFrame:
-    return pl.concat(
-        tokens.select(ROW, LINE, "key", *_LEVELS, pl.lit(kind, dtype=KIND).alias("kind"), n=kind).filter(
-            pl.col("n") != 0
-        )
-        for kind in ALL_KINDS
     )
 
 
@@ -78,16 +69,18 @@ def has_own_tokens() -> pl.Expr:
 
 
 def _stated_again(tokens: pl.DataFrame, money: pl.DataFrame) -> pl.DataFrame:
-    """Take away the tokens that a charge of their key and kind has counted itself."""
-    key = ["key", "kind"]
+    """Take away the tokens that a charge of their key and kind has counted itself; what is left are whole tokens."""
     counted = money.filter(has_own_quantity() & pl.col("metric_kind").is_not_null())
-    if not counted.height:
-        return tokens.filter(pl.col("n") > 0).with_columns(pl.col("n").round())
-    own = counted.group_by("key", kind="metric_kind").agg(pl.col("usage_quantity").sum().alias("counted"))
-    rows = tokens.join(own, on=key, how="left", maintain_order="left")
-    whole = pl.col("n").sum().over(key)
-    rest = (whole - pl.col("counted").fill_null(0)).clip(lower_bound=0)
-    return rows.with_columns(n=(pl.col("n") * rest / whole).round()).filter(pl.col("n") > 0).drop("counted")
+    for kind in counted["metric_kind"].unique().to_list():
+        named = counted.filter(pl.col("metric_kind") == kind)
+        own = named.group_by("key").agg(pl.col("usage_quantity").sum().alias("counted"))
+        tokens = tokens.join(own, on="key", how="left", maintain_order="left")
+        whole = pl.col(kind).sum().over("key")
+        rest = (whole - pl.col("counted").fill_null(0)).clip(lower_bound=0)
+        part = pl.when(pl.col(kind) != 0).then(pl.col(kind) * rest / whole).otherwise(0.0)
+        tokens = tokens.with_columns(part.alias(kind)).drop("counted")
+    some = [kind for kind in ALL_KINDS if (tokens[kind] != 0).any()]
+    return tokens.with_columns(pl.when(pl.col(k) > 0).then(pl.col(k).round()).otherwise(0.0).alias(k) for k in some)
 
 
 def _takers(money: pl.DataFrame, options: Options) -> pl.DataFrame:
@@ -122,67 +115,83 @@ def _met(takers: pl.DataFrame, tokens: pl.DataFrame) -> tuple[pl.DataFrame, pl.D
 
     Gives what each charge got, a column a kind, and the tokens that are left.
     """
-    sums = {kind: pl.when(pl.col("kind") == kind).then(pl.col("n")).sum() for kind in ALL_KINDS}
-    rest = tokens.group_by("key", *_LEVELS).agg(**sums)
+    rest = tokens.group_by("key", *_LEVELS).agg(pl.col(ALL_KINDS).sum())
     found, hungry = [], takers
     for place in (*_LEVELS, "key"):
         got, rest = _level(hungry, rest, place)
         hungry = hungry.join(got.select("money_row"), on="money_row", how="anti", maintain_order="left")
         found.append(got)
     got, rest = _level(takers, rest, "key")
-    left = rest.select("fine", *ALL_KINDS).unpivot(ALL_KINDS, index="fine", variable_name="kind", value_name="left")
-    left = left.filter(pl.col("left") != 0).with_columns(pl.col("kind").cast(KIND))
-    left = tokens.join(left, on=["fine", "kind"], how="semi", maintain_order="left")
-    return _together([*found, got]), left.select(ROW, LINE, "kind", "n")
+    return _together([*found, got]), _left(tokens, rest)
+
+
+def _left(tokens: pl.DataFrame, rest: pl.DataFrame) -> pl.DataFrame:
+    """The tokens of which nobody took any, by record and kind."""
+    there = [kind for kind in ALL_KINDS if (rest[kind] != 0).any()]
+    parts = [tokens.select(ROW, LINE, pl.lit(None, dtype=KIND).alias("kind"), n=pl.lit(0.0)).clear()]
+    for kind in there:
+        places = rest.filter(pl.col(kind) != 0).select("fine")
+        some = tokens.filter(pl.col(kind) > 0).join(places, on="fine", how="semi", maintain_order="left")
+        parts.append(some.select(ROW, LINE, pl.lit(kind, dtype=KIND).alias("kind"), n=kind))
+    return pl.concat(parts)
 
 
 def _together(found: list[pl.DataFrame]) -> pl.DataFrame:
     got = pl.concat(found)
-    return got.group_by("money_row").agg(pl.col(ALL_KINDS).sum()) if found[-1].height else got
+    return _summed(got) if found[-1].height else got
 
 
 def _level(takers: pl.DataFrame, tokens: pl.DataFrame, place: str) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Share each kind's tokens among the charges that name it, else among those that name none, by what they charge."""
     sums = tokens.group_by(place).agg(pl.col(ALL_KINDS).sum())
     there = [kind for kind in ALL_KINDS if (sums[kind] != 0).any()]
+    sums = sums.select(place, *there).filter(pl.any_horizontal(pl.col(k) != 0 for k in there) if there else False)
     met = takers.select("money_row", "weight", "metric_kind", place)
-    met = met.join(sums.select(place, *there), on=place, how="inner", maintain_order="left")
-    takes = {kind: (pl.col(kind) != 0) & _takes(kind, met, place) for kind in there}
-    met = met.with_columns(takes[kind].alias(f"takes_{kind}") for kind in there)
-    met = met.filter(pl.any_horizontal(f"takes_{kind}" for kind in there)) if there else met.clear()
-    shares = met.group_by(place).agg("money_row", *(_share(kind) for kind in there), *_taken(there))
-    got = shares.select("money_row", *there).explode("money_row", *there)
-    rest = tokens.join(shares.select(place, *(f"taken_{kind}" for kind in there)), on=place, how="left")
-    gone = {kind: pl.col(f"taken_{kind}").fill_null(value=False) for kind in there}
-    rest = rest.with_columns(pl.when(gone[kind]).then(0.0).otherwise(pl.col(kind)).alias(kind) for kind in there)
-    return got.select("money_row", *(_or_zero(kind, there) for kind in ALL_KINDS)), rest.select(tokens.columns)
+    met = met.join(sums, on=place, how="inner", maintain_order="left")
+    if met["metric_kind"].null_count() == met.height:
+        shares = [_shared(met, there, place)]
+    else:  # who takes differs by kind
+        shares = [_shared(met.filter((pl.col(kind) != 0) & _takes(kind, place)), [kind], place) for kind in there]
+    taken = dict(zip(there, shares, strict=True)) if len(shares) > 1 else dict.fromkeys(there, shares[0])
+    rest = tokens.with_columns(_untaken(tokens, taken[kind], kind, place) for kind in there if taken[kind].height)
+    got = pl.concat(share.select("money_row", *(_or_zero(kind, share) for kind in ALL_KINDS)) for share in shares)
+    return _summed(got) if len(shares) > 1 else got, rest
 
 
-def _takes(kind: str, met: pl.DataFrame, place: str) -> pl.Expr:
+def _takes(kind: str, place: str) -> pl.Expr:
     """Whether a charge is of those that name the kind most closely in its place."""
-    if not met["metric_kind"].null_count() < met.height:
-        return pl.lit(value=True)
     metric = pl.col("metric_kind")
     writes = (metric == "cache_write") & pl.lit(kind.startswith("cache_write"))
     rank = pl.when(metric == kind).then(0).when(writes).then(1).when(metric.is_null()).then(2)
     return (rank == rank.min().over(place)).fill_null(value=False)
 
 
-def _share(kind: str) -> pl.Expr:
-    """What each charge of a place gets of a kind: whole tokens, and the charge that is largest takes the rest."""
-    takes, whole = pl.col(f"takes_{kind}"), pl.col(kind).first()
-    weight = pl.when(takes).then(pl.col("weight")).otherwise(0.0)
-    part = pl.when(takes).then((whole * weight / weight.sum()).floor()).otherwise(0.0)
-    largest = takes & (pl.int_range(pl.len()) == weight.arg_max())
-    return (part + pl.when(largest).then(whole - part.sum()).otherwise(0.0)).alias(kind)
+def _shared(takers: pl.DataFrame, kinds: list[str], place: str) -> pl.DataFrame:
+    """What each charge of a place gets of each kind: whole tokens, and the first of the largest takes the rest."""
+    weight, at = pl.col("weight"), pl.int_range(pl.len())
+    parts = {kind: (pl.col(kind) * weight / pl.col("__all")).floor() for kind in kinds}
+    takers = takers.with_columns(
+        __all=weight.sum().over(place), __at=pl.when(weight == weight.max().over(place)).then(at)
+    ).with_columns(__first=at == pl.col("__at").min().over(place))
+    takers = takers.with_columns(part.alias(f"__{kind}") for kind, part in parts.items())
+    rests = {kind: pl.col(kind) - pl.col(f"__{kind}").sum().over(place) for kind in kinds}
+    first = pl.col("__first")
+    return takers.select(
+        "money_row", place, *(pl.col(f"__{k}") + pl.when(first).then(rests[k]).otherwise(0.0) for k in kinds)
+    ).rename({f"__{kind}": kind for kind in kinds})
 
 
-def _taken(kinds: list[str]) -> list[pl.Expr]:
-    return [pl.col(f"takes_{kind}").any().alias(f"taken_{kind}") for kind in kinds]
+def _untaken(tokens: pl.DataFrame, share: pl.DataFrame, kind: str, place: str) -> pl.Expr:
+    taken = pl.lit(tokens[place].is_in(share[place].unique().implode()))
+    return pl.when(taken).then(0.0).otherwise(pl.col(kind)).alias(kind)
 
 
-def _or_zero(kind: str, there: list[str]) -> pl.Expr:
-    return pl.col(kind) if kind in there else pl.lit(0.0).alias(kind)
+def _or_zero(kind: str, share: pl.DataFrame) -> pl.Expr:
+    return pl.col(kind) if kind in share.columns else pl.lit(0.0).alias(kind)
+
+
+def _summed(got: pl.DataFrame) -> pl.DataFrame:
+    return got.group_by("money_row").agg(pl.col(ALL_KINDS).sum())
 
 
 def _with_tokens(money: pl.DataFrame, got: pl.DataFrame) -> pl.DataFrame:
