@@ -138,7 +138,11 @@ def test_a_refusal_is_not_asked_again_and_names_account_vendor_and_endpoint(stat
         ),
         ((529, {"error": {"message": "overloaded"}}), ServiceUnavailableError, "Cursor answered 529 .*overloaded"),
         ((500, b"oops"), ServiceUnavailableError, "Cursor answered 500 Internal Server Error .*oops"),
-        (httpx.ConnectError("no route"), ConnectionFailedError, "Cursor at https://api.cursor.com: no route"),
+        (
+            httpx.ConnectError("no route"),
+            ConnectionFailedError,
+            r"could not be reached \(Cursor at https://api\.cursor\.com: no route\)",
+        ),
         ((200, b"<html>busy</html>"), ServiceUnavailableError, "it is no JSON: '<html>busy</html>'"),
         ((200, b'{"usageEvents": [NaN]}'), ServiceUnavailableError, "it is no JSON"),
     ],

@@ -14,12 +14,15 @@ telling     refusals and budgets, in the words of all
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import httpx
+
     from truto_usage_nb.direct.client import DirectClient
 
 __all__ = ["direct"]
@@ -27,7 +30,14 @@ __all__ = ["direct"]
 
 def direct(
     spec: Mapping[str, Mapping[str, Any]] | str | Path | None = None,
-    **options: Any,
+    *,
+    timeout: float | httpx.Timeout = 60.0,
+    retries: int = 5,
+    concurrency: int = 8,
+    records_per_page: int | None = None,
+    max_body_bytes: int | None = None,
+    transport: httpx.AsyncBaseTransport | None = None,
+    clock: Callable[[], datetime] | None = None,
 ) -> DirectClient:
     """Give a client that asks the vendors themselves, without an account at Truto: the same frames, costs and reports.
 
@@ -53,7 +63,7 @@ def direct(
     `keyring:NAME` (of the service `truto_usage_nb`; needs `pip install 'truto-usage-nb[keyring]'`), or a function such
     as `getpass.getpass`, called when it is first needed. It goes to the vendor's own host, in headers alone.
 
-    `options` are those of `Client`: `timeout`, `retries`, `concurrency`, `records_per_page`, `clock`, `transport`.
+    The other arguments are those of `Client`; `transport` is httpx's own seam for the lines to the vendors.
 
     Raises `InputError` for a description that cannot be asked with, before anything is asked.
 
@@ -62,8 +72,18 @@ def direct(
     direct('team')
     """
     from truto_usage_nb.direct.client import make
+    from truto_usage_nb.transport import MAX_BODY_BYTES
 
-    return make(spec, **options)
+    return make(
+        spec,
+        timeout=timeout,
+        retries=retries,
+        concurrency=concurrency,
+        records_per_page=records_per_page,
+        max_body_bytes=MAX_BODY_BYTES if max_body_bytes is None else max_body_bytes,
+        transport=transport,
+        clock=clock,
+    )
 
 
 class _CallableModule(ModuleType):

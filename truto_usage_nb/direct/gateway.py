@@ -39,6 +39,7 @@ from truto_usage_nb.errors import (
 from truto_usage_nb.outside import cut, one_line, shown
 from truto_usage_nb.secret import Secret, masked
 from truto_usage_nb.transport.body import CODINGS, MAX_BODY_BYTES, read_body
+from truto_usage_nb.transport.line import SAYS_WHERE
 from truto_usage_nb.transport.surroundings import certificates, check_proxies, proxies_refused
 
 __all__ = ["BASE_URL", "MEMBERS_PATH", "Gateway", "noting"]
@@ -256,9 +257,10 @@ def _revealed(account: Account) -> dict[str, Secret]:
 
 def _anew(fault: httpx.HTTPError, text: str) -> httpx.HTTPError:
     """Make the same error without the request that it held, in whose headers the key stands."""
-    kind = type(fault)
+    anew = type(fault)(text)
+    setattr(anew, SAYS_WHERE, True)
     traceback.clear_frames(fault.__traceback__)
-    return kind(text)
+    return anew
 
 
 def _begun(question: Question) -> Question:

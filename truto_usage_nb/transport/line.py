@@ -21,7 +21,10 @@ from truto_usage_nb.secret import Secret, masked
 from truto_usage_nb.transport.body import CODINGS, read_body
 from truto_usage_nb.transport.surroundings import certificates, check_proxies, proxies_refused
 
-__all__ = ["Answer", "Line", "Settings"]
+__all__ = ["SAYS_WHERE", "Answer", "Line", "Settings"]
+
+SAYS_WHERE = "says_where"
+"""The attribute by which an error of the line tells that its own words say what could not be reached."""
 
 _KEEPALIVE_SECONDS = 15.0
 _POOL_CONNECTIONS = 8
@@ -204,7 +207,8 @@ def _broken(fault: httpx.HTTPError, base_url: str) -> UsageError:
         return ProtocolError(f"the request could not be sent: {said}")
     retryable = "CERTIFICATE_VERIFY_FAILED" not in said
     happened = _what_happened(fault)
-    where = f" at {base_url}" if happened == _UNREACHABLE else ""
+    says_where = getattr(fault, SAYS_WHERE, False)  # what stands in the line's place asks elsewhere, and names it
+    where = f" at {base_url}" if happened == _UNREACHABLE and not says_where else ""
     return ConnectionFailedError(f"{happened}{where} ({said})", retryable=retryable)
 
 
