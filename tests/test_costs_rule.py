@@ -328,3 +328,30 @@ def test_a_positive_credit_as_stated_takes_one_back():
     assert cost_per(frame, measure="payable", positive_credits="as_stated")["cost"].to_list() == [90]
     with pytest.raises(InputError, match="Did you mean 'as_stated'"):
         cost_per(frame, positive_credits="as_state")
+
+
+@pytest.mark.parametrize(
+    ("total", "missed"),
+    [(100.01, False), (100.02, True), (99.991, False), (99.98, True)],
+)
+def test_parts_agree_with_their_total_within_a_hundredth_of_a_percent(total, missed):
+    """40 + 60 is 100: of 100.01 one cent is missing, which is 0.01 %; of 100.02 two."""
+    flags = cost_lines(frame_of([{"charges": charged(committed=40, on_demand=60, total=total)}]))["cost_flag"][0]
+    assert ("total_mismatch" in flags) is missed
+
+
+@pytest.mark.parametrize(("total", "missed"), [(0.001009, False), (0.00105, True), (0.000991, False), (0.00095, True)])
+def test_parts_of_next_to_nothing_agree_within_a_thousandth_of_a_cent(total, missed):
+    """0.0004 + 0.0006 is 0.001: 0.000009 is less than 0.00001, and 0.00005 is more."""
+    flags = cost_lines(frame_of([{"charges": charged(committed=0.0004, on_demand=0.0006, total=total)}]))["cost_flag"][
+        0
+    ]
+    assert ("total_mismatch" in flags) is missed
+
+
+@pytest.mark.parametrize(("net", "one"), [(82.80, True), (82.84, True), (83.20, False)])
+def test_two_currencies_state_one_charge_where_their_rates_part_by_less_than_a_thousandth(net, one):
+    """92 of 100 is 0.92. Of 90, 82.80 is the same, 82.84 is 0.05 % more, and 83.20 is 0.48 % more."""
+    charges = [*charged(total=100, net=90), *charged("EUR", total=92, net=net)]
+    flags = cost_lines(frame_of([{"charges": charges}]))["cost_flag"].to_list()
+    assert any("dual_currency" in (flag or "") for flag in flags) is one
