@@ -2,7 +2,7 @@
 
 One daemon thread with one event loop serves the whole process; it starts at the first call. The loop of the notebook
 is never touched. Interrupting the wait cancels the work and waits for it to end. A forked child gets a loop of its own;
-what it cannot get is polars' threads, so whoever is about to use them there asks `refuse_if_cut_off` first.
+what it cannot get is polars' threads (`forks`).
 """
 
 from __future__ import annotations
@@ -10,16 +10,15 @@ from __future__ import annotations
 import asyncio
 import atexit
 import os
-import sys
 import threading
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from truto_usage_nb.errors import InputError, LoopThreadError
+from truto_usage_nb.errors import LoopThreadError
+from truto_usage_nb.forks import worked
 
-__all__ = ["Errand", "allow_nested_asyncio", "refuse_if_cut_off", "run", "start"]
+__all__ = ["Errand", "allow_nested_asyncio", "run", "start"]
 
 T = TypeVar("T")
 
@@ -183,15 +182,9 @@ class _Process:
         self.lock = threading.Lock()
         self.background: _Background | None = None
         self.of_parents: list[_Background] = []  # kept for ever: closing a parent's loop would reach into the parent
-        self.leaves_threads_behind = self.is_cut_off = False
-
-    def prepare(self) -> None:
-        """Look, before a fork, whether polars has threads, which the child will not have."""
-        self.leaves_threads_behind = _polars_has_threads(used=self.background is not None)
 
     def begin_anew(self) -> None:
         """Start with nothing of the parent's, in a forked child."""
-        self.is_cut_off = self.is_cut_off or self.leaves_threads_behind
         self.lock = threading.Lock()
         if self.background is not None:
             atexit.unregister(self.background.stop)
@@ -202,31 +195,12 @@ class _Process:
 _process = _Process()
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_process.prepare, after_in_child=_process.begin_anew)
-
-
-def refuse_if_cut_off() -> None:
-    """Raise `InputError` where polars would wait for ever: in a child forked from a process that had used it."""
-    if _process.is_cut_off:
-        raise InputError(
-            "this process was forked from one that had loaded already, and polars' threads stayed there: a load here "
-            "would wait for them for ever; start processes afresh, with multiprocessing.get_context('spawn')"
-        )
-
-
-def _polars_has_threads(*, used: bool) -> bool:
-    """Say whether polars has begun to work in this process; where nobody can tell, whether we had it work."""
-    if "polars" not in sys.modules:
-        return False
-    try:
-        names = [task.joinpath("comm").read_text() for task in Path("/proc/self/task").iterdir()]
-    except OSError:
-        return used
-    return any(name.startswith("polars-") and name[len("polars-")].isdigit() for name in names)
+    os.register_at_fork(after_in_child=_process.begin_anew)
 
 
 def _the_background() -> _Background:
     with _process.lock:
         if _process.background is None or not _process.background.is_alive():
             _process.background = _Background()
+            worked()
         return _process.background

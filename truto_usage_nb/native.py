@@ -25,6 +25,7 @@ import polars as pl
 
 from truto_usage_nb.decimals import Frame, as_it_is, collect, decimals_in, figures_as_numbers, kept
 from truto_usage_nb.errors import FrameError, MissingExtraError, nearest
+from truto_usage_nb.forks import refuse_if_cut_off
 from truto_usage_nb.schema import field
 
 Kind = Literal["polars", "polars_lazy", "pandas", "pandas_arrow", "pyarrow", "duckdb", "dask", "pyspark"]
@@ -102,6 +103,7 @@ def enter(frame: Any) -> Native:
     """
     if isinstance(frame, Native):
         return frame
+    refuse_if_cut_off()
     kind = _kind_of(frame)
     seen = frame.lazy() if kind == "polars" else frame
     return Native(kind, frame, _with_numbers(kind, _seen(seen)))

@@ -15,9 +15,9 @@ from typing import Any
 
 import polars as pl
 
-from truto_usage_nb.bridge import refuse_if_cut_off
 from truto_usage_nb.dataset import is_dataset, is_records, read_dataset, read_records
 from truto_usage_nb.errors import InputError, ProtocolError, UnreadableValueError, did_you_mean, tell
+from truto_usage_nb.forks import refuse_if_cut_off
 from truto_usage_nb.frames import (
     BATCH_BYTES,
     Layout,

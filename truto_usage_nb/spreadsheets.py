@@ -18,6 +18,7 @@ import polars as pl
 
 from truto_usage_nb.checks import a_path
 from truto_usage_nb.errors import InputError, WriteError, tell
+from truto_usage_nb.forks import refuse_if_cut_off
 from truto_usage_nb.native import enter, kept
 from truto_usage_nb.result import UsageResult
 from truto_usage_nb.writing import write_file
@@ -100,6 +101,7 @@ def write_xlsx(frame: Any, path: str | Path) -> Path:
 
 def _table(frame: Any) -> pl.DataFrame:
     if isinstance(frame, UsageResult):
+        refuse_if_cut_off()
         return frame.polars
     return kept(enter(frame).as_it_came)
 

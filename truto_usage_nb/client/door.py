@@ -6,9 +6,10 @@ from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from truto_usage_nb.bridge import refuse_if_cut_off, run
+from truto_usage_nb.bridge import run
 from truto_usage_nb.client.veil import veil
 from truto_usage_nb.errors import hearing, tell
+from truto_usage_nb.forks import refuse_if_cut_off
 
 __all__ = ["veiled", "wait"]
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from truto_usage_nb.forks import refuse_if_cut_off
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -16,4 +18,5 @@ def to_pandas(frame: pl.DataFrame) -> pd.DataFrame:
     >>> to_pandas(pl.DataFrame({"usage_requests_total": [1, None]})).dtypes.iloc[0]
     int64[pyarrow]
     """
+    refuse_if_cut_off()
     return frame.to_pandas(use_pyarrow_extension_array=True)

@@ -7,6 +7,7 @@ from datetime import datetime
 from html import escape
 from typing import TYPE_CHECKING
 
+from truto_usage_nb.forks import refuse_if_cut_off
 from truto_usage_nb.unanswered import heard, unanswered
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ _CELL = "padding:2px 12px 2px 0;vertical-align:top;text-align:left"
 
 def result_html(result: UsageResult) -> str:
     """Say in a small table what was asked, of whom, what came, which days it covers, and what is missing."""
+    refuse_if_cut_off()
     rows = "".join(
         f'<tr><th style="{_CELL}">{escape(name)}</th><td style="{_CELL}">{value}</td></tr>'
         for name, value in _rows(result)

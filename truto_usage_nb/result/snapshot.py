@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import polars as pl
 
 from truto_usage_nb.errors import DatasetError, UsageError
+from truto_usage_nb.forks import refuse_if_cut_off
 from truto_usage_nb.planning import Period
 from truto_usage_nb.query import UsageQuery
 from truto_usage_nb.recall import Count, Moment, recalled
@@ -52,6 +53,7 @@ _REMEDY = "restore it from a copy, or load and save it anew"
 
 def write_snapshot(result: UsageResult, path: Path) -> Path:
     """Write a result; the file appears whole or not at all."""
+    refuse_if_cut_off()
     provenance = {
         "format": _FORMAT,
         "queries": [query.given() for query in result.queries],
@@ -137,6 +139,7 @@ def read_hashed(path: Path) -> tuple[dict[str, Any], str]:
 
 
 def _content(path: Path) -> bytes:
+    refuse_if_cut_off()  # for it is polars that reads it
     try:
         content = path.read_bytes()
     except OSError as problem:
