@@ -141,11 +141,13 @@ def _at_once(bodies: list[_Body], source: Source, layout: Layout) -> Table | Non
     if pattern is None:
         return None
     try:
-        return _reader(pattern, layout).read(texts, bodies[0].lines)
+        table = _reader(pattern, layout).read(texts, bodies[0].lines)
     except Doubt:
         if len(bodies) == 1:
-            KNOWN.refused(key)
+            KNOWN.tried(key, worked=False)
         return None
+    KNOWN.tried(key, worked=True)
+    return table
 
 
 def _learn(records: bytes, source: Source, layout: Layout) -> None:

@@ -25,7 +25,7 @@ Key: TypeAlias = tuple[str | None, str | None, Layout]
 
 _MOST_SHAPES = 64
 _PATIENCE = 8
-_NATIVE_PATIENCE = 32
+_NATIVE_PATIENCE = 4
 _MOST_LEAVES = 1000  # what one page after the other adds to an open map would soon be read into every page
 _SENT_AS: dict[str, Any] = {
     "String": pl.String, "Datetime": pl.String, "Boolean": pl.Boolean, "Int64": pl.Float64, "Float64": pl.Float64,
@@ -77,14 +77,14 @@ class Memory:
             self._misses[key] = self._misses.get(key, 0) + 1
 
     def native(self, key: Key) -> Pattern | None:
-        """Give the shape by which pages may be read natively; None if there is none, or too many were refused."""
+        """Give the shape by which pages may be read natively; None if there is none, or the last ones were refused."""
         with self._lock:
             return self._patterns.get(key) if self._refusals.get(key, 0) < _NATIVE_PATIENCE else None
 
-    def refused(self, key: Key) -> None:
-        """Take note that a page was not read natively though a shape was known."""
+    def tried(self, key: Key, *, worked: bool) -> None:
+        """Take note whether pages of a known shape could be read natively."""
         with self._lock:
-            self._refusals[key] = self._refusals.get(key, 0) + 1
+            self._refusals[key] = 0 if worked else self._refusals.get(key, 0) + 1
 
     def learn(self, key: Key, records: pl.Struct) -> None:
         """Remember a shape, joined with what is remembered; one with anything undocumented is passed over."""
