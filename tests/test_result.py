@@ -39,6 +39,26 @@ def test_both_libraries_hold_the_same(october):
     assert str(pandas["usage_tokens_input"].dtype) == "int64[pyarrow]"
 
 
+def test_pandas_keeps_and_reads_it_and_every_way_back_costs_the_same(october, tmp_path):
+    """Without `dtype_backend` pandas gives lists as objects where a file lets it, and refuses its own of lists."""
+    pandas = pytest.importorskip("pandas")
+    october.to_pandas().to_parquet(tmp_path / "own.parquet")
+    october.save(tmp_path / "kept.parquet")
+    frames = [
+        pandas.read_parquet(tmp_path / "own.parquet", dtype_backend="pyarrow"),
+        pandas.read_parquet(tmp_path / "kept.parquet"),
+        pandas.read_parquet(tmp_path / "kept.parquet", dtype_backend="numpy_nullable"),
+    ]
+    assert [str(each["charges"].dtype)[:10] for each in frames] == ["large_list", "object", "object"]
+    cost = tu.cost_per_model(october.polars)["cost"].drop_nulls().to_list()
+    assert cost
+    for each in frames:
+        assert tu.cost_per_model(each)["cost"].dropna().tolist() == pytest.approx(cost, rel=1e-12)
+        assert tu.charges(each).shape[0] == tu.charges(october.polars).height
+    with pytest.raises(DatasetError, match=r"is not a snapshot; .*dtype_backend='pyarrow'"):
+        tu.read_usage(tmp_path / "own.parquet")
+
+
 def test_nothing_and_everything_missing_is_said():
     query = tu.UsageQuery(integrated_account_id=EVIL)
     result = UsageResult(

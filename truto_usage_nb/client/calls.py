@@ -165,7 +165,8 @@ def load_usage(
     - `start_date`, `end_date`, `date`: instead of a period, and they go over verbatim. Without `granularity`, Claude
       then answers usage and cost, also those by user, with one record a group for the whole range, both ends rounded
       down to the hour: sums are the same, tokens meet money inside the range, and no record tells its days apart.
-    - `backend`: "polars" or "pandas" (Arrow-backed dtypes).
+    - `backend`: "polars" or "pandas" (Arrow-backed dtypes; what its `to_parquet` wrote is read back with
+      `pd.read_parquet(path, dtype_backend="pyarrow")`, for pandas alone cannot name the type of a list of objects).
     - `integration`: one name, or a mapping of account ids to names, where the token may not look it up.
     - `on_error`: "raise", or "warn" to get what did load with the gaps stated.
     - `overhang`: "prorate", "include" or "drop" for records that stick out of the period.

@@ -56,7 +56,11 @@ class UsageResult:
         return self.to_pandas() if self.backend == "pandas" else self.polars
 
     def to_pandas(self) -> pd.DataFrame:
-        """Give the records as a pandas DataFrame with Arrow-backed dtypes."""
+        """Give the records as a pandas DataFrame with Arrow-backed dtypes.
+
+        What its `to_parquet` wrote is read back with `pd.read_parquet(path, dtype_backend="pyarrow")`: pandas alone
+        cannot name the type of a list of objects. A snapshot (`save`) is read by `read_usage`, and by pandas as it is.
+        """
         from truto_usage_nb.frames import to_pandas
 
         return to_pandas(self.polars)

@@ -207,7 +207,10 @@ def _said(path: Path, content: bytes) -> str:
             f"{path} is not a snapshot, or no longer a whole one: {why} ({_line(problem)}); {_REMEDY}"
         ) from None
     if _KEY not in found:
-        raise DatasetError(f"{path} is not a snapshot; UsageResult.save(path) writes one")
+        raise DatasetError(
+            f"{path} is not a snapshot; UsageResult.save(path) writes one. A frame in a file of another's is read by "
+            "pl.read_parquet(path) or pd.read_parquet(path, dtype_backend='pyarrow')"
+        )
     return found[_KEY]
 
 
