@@ -26,7 +26,7 @@ import polars as pl
 from truto_usage_nb.decimals import Frame, as_it_is, collect, decimals_in, figures_as_numbers, kept
 from truto_usage_nb.errors import FrameError, MissingExtraError, nearest
 from truto_usage_nb.forks import refuse_if_cut_off
-from truto_usage_nb.schema import field
+from truto_usage_nb.held import as_documented, as_given, wrongly
 
 Kind = Literal["polars", "polars_lazy", "pandas", "pandas_arrow", "pyarrow", "duckdb", "dask", "pyspark"]
 T = TypeVar("T")
@@ -41,6 +41,8 @@ __all__ = [
     "enter",
     "kept",
     "mapped",
+    "need",
+    "nothing_like",
     "only",
     "require",
     "suspects",
@@ -99,6 +101,8 @@ class Native:
 def enter(frame: Any) -> Native:
     """Take a caller's frame in; amounts and counts that it holds as decimals become floats and whole numbers.
 
+    Documented columns that hold nothing get their type, and documented texts that are categories become texts.
+
     Raises FrameError for anything that is not a frame narwhals knows, and for a count beyond 63 bits.
     """
     if isinstance(frame, Native):
@@ -112,7 +116,8 @@ def enter(frame: Any) -> Native:
 def _with_numbers(kind: Kind, frame: Frame) -> Frame:
     decimals = decimals_in(frame)
     if kind != "dask" or not decimals:
-        return figures_as_numbers(frame, decimals) if decimals else frame
+        frame = figures_as_numbers(frame, decimals) if decimals else frame
+        return frame if kind == "dask" else as_documented(frame)
     parts: Any = frame.to_native()
     return _seen(parts.map_partitions(_change, _entered, meta=_change(parts._meta, _entered)))
 
@@ -169,49 +174,34 @@ _KIND_OF: dict[str, Callable[[Frame], Kind]] = {
 }
 
 
-def require(native: Native, columns: tuple[str, ...], purpose: str) -> None:
-    """Refuse a frame that lacks columns, naming them and what they are needed for."""
+def require(native: Native, columns: Iterable[str], purpose: str, *, also: Iterable[str] = ()) -> None:
+    """Refuse a frame that lacks columns, naming them and what they are needed for, and columns of the wrong type.
+
+    `also` are columns that are read where a frame has them.
+    """
+    needed = tuple(columns)
+    need(native, needed, purpose)
+    _refuse_others(native.frame, (*needed, *also))
+
+
+def need(native: Native, needed: Sequence[str], purpose: str) -> None:
+    """Refuse a frame that lacks columns, whatever those hold that it has."""
     have = native.columns
-    missing = [column for column in columns if column not in have]
+    missing = [column for column in needed if column not in have]
     if missing:
         some = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
         raise FrameError(
             f"{purpose} needs the column{'s' if len(missing) > 1 else ''} {some}, which this frame does not have."
             f"{nearest(missing[0], have)} Load it with load_usage, or rename its columns back."
         )
-    _refuse_others(native, columns)
 
 
-def _refuse_others(native: Native, columns: tuple[str, ...]) -> None:
-    """Refuse numbers that have become texts, and texts that have become numbers, where they are to be counted with."""
-    types = native.frame.collect_schema()
-    for column in columns:
-        known = field(column)
-        if known is None or known.dtype not in _HELD:
-            continue
-        held, (kind, fits) = types[column], _HELD[known.dtype]
-        if fits(held) or (native.kind == "pandas" and native.original[column].isna().all()):
-            continue
+def _refuse_others(frame: Frame, columns: Iterable[str]) -> None:
+    for column, held, kind in wrongly(frame, columns):
         raise FrameError(
             f"{column} holds {held}, not {kind}, as after a CSV. Keep a frame as Parquet, or with UsageResult.save; "
-            f"or give the column its type again."
+            f"or give the column its type again, as load_usage has it."
         )
-
-
-def _is_number(held: Any) -> bool:
-    return not (held in (nw.String, nw.Categorical, nw.Enum, nw.Binary) or held.is_temporal() or held.is_nested())
-
-
-def _is_text(held: Any) -> bool:
-    return not (held.is_numeric() or held.is_temporal() or held.is_nested() or held == nw.Boolean)
-
-
-_HELD: dict[str, tuple[str, Callable[[Any], bool]]] = {
-    "Int64": ("numbers", _is_number),
-    "Float64": ("numbers", _is_number),
-    "String": ("texts", _is_text),
-}
-"""By a field's type, what may stand in its column: nothing but null is of any type, and some engines' of their own."""
 
 
 def only(native: Native, columns: Iterable[str]) -> Native:
@@ -255,13 +245,19 @@ def _ask(part: Any, ask: Callable[[Native], pl.DataFrame]) -> pl.DataFrame:
 def mapped(native: Native, change: Callable[[Native], Frame]) -> Any:
     """Change a frame row by row and give it back as the kind that came in; a Dask frame stays lazy, part by part."""
     if native.kind != "dask":
-        return native.leave(change(native))
+        return native.leave(as_given(change(native), native.as_it_came))
     frame: Any = native.frame.to_native()
     return frame.map_partitions(_change, change, meta=_change(frame._meta, change))
 
 
 def _change(part: Any, change: Callable[[Native], Frame]) -> Any:
-    return change(enter(part)).to_native()
+    native = enter(part)
+    return as_given(change(native), native.as_it_came).to_native()
+
+
+def nothing_like(column: str) -> nw.Expr:
+    """Give null, of a column's type: pandas makes none of a whole number out of a literal."""
+    return nw.when(nw.col(column).is_null()).then(nw.col(column))
 
 
 def with_instants(native: Native, frame: Frame, columns: Mapping[str, str]) -> Frame:
@@ -269,13 +265,7 @@ def with_instants(native: Native, frame: Frame, columns: Mapping[str, str]) -> F
 
     Raises FrameError for a column of anything else.
     """
-    types = frame.collect_schema()
-    for column in columns.values():
-        if types[column].is_numeric() or types[column] in (nw.String, nw.Boolean):
-            raise FrameError(
-                f"{column} holds {types[column]}, not times, as after a CSV. Keep a frame as Parquet, or with "
-                f"UsageResult.save; or make its columns times, integers and texts again as load_usage gives them."
-            )
+    _refuse_others(frame, columns.values())
     if native.kind == "duckdb":
         parts = ", ".join(f'epoch_us("{column}") AS "{name}"' for name, column in columns.items())
         relation: Any = frame.to_native()
@@ -285,7 +275,12 @@ def with_instants(native: Native, frame: Frame, columns: Mapping[str, str]) -> F
 
         spark: Any = frame.to_native()
         return _seen(spark.withColumns({n: f.unix_micros(f.col(c)) for n, c in columns.items()}))
-    return frame.with_columns(**{name: nw.col(column).dt.timestamp("us") for name, column in columns.items()})
+    types = frame.collect_schema()
+    moments = {
+        name: nw.col(column).cast(nw.Datetime("us")) if types[column] == nw.Date else nw.col(column)
+        for name, column in columns.items()
+    }
+    return frame.with_columns(**{name: moment.dt.timestamp("us") for name, moment in moments.items()})
 
 
 def to_polars(native: Native) -> pl.DataFrame | pl.LazyFrame:

@@ -117,6 +117,8 @@ def _flat(table: pl.DataFrame) -> pl.DataFrame:
             made.append(table[name].dt.convert_time_zone("UTC").dt.replace_time_zone(None))
         elif isinstance(dtype, pl.Categorical | pl.Enum):
             made.append(table[name].cast(pl.String))
+        elif dtype == pl.Duration:
+            made.append(table[name].dt.to_string("iso"))
     return table.with_columns(made)
 
 
@@ -189,7 +191,7 @@ def _changed(table: pl.DataFrame) -> list[str]:
     """Say which columns lose something on the way into Excel."""
     told = []
     for name, dtype in table.schema.items():
-        if dtype.is_integer() and (n := int(((table[name] >= _EXACT) | (table[name] <= -_EXACT)).sum())):
+        if dtype.is_integer() and (n := int((table[name].cast(pl.Float64).abs() >= _EXACT).sum())):
             told.append(f"{name}: {n:,} whole numbers have more than the 15 digits that Excel keeps")
         if dtype == pl.String and (n := int((table[name].str.len_chars() > _CELL).sum())):
             told.append(f"{name}: {n:,} texts are cut to the {_CELL:,} characters that a cell holds")

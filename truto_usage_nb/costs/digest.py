@@ -25,7 +25,7 @@ from truto_usage_nb.costs.stray import stray_told
 from truto_usage_nb.costs.tokens import KINDS, TOKEN_COLUMNS
 from truto_usage_nb.costs.totals import PRORATED
 from truto_usage_nb.errors import FrameError
-from truto_usage_nb.native import Frame, Native, collect, each_part, enter, only, require
+from truto_usage_nb.native import Frame, Native, collect, each_part, enter, nothing_like, only, require
 from truto_usage_nb.outside import shown
 from truto_usage_nb.schema import RECORD_DIMENSIONS, RECORD_KEY, folded_currency
 
@@ -101,7 +101,7 @@ class _Plan:
 
 def _required(native: Native, by: tuple[str, ...]) -> tuple[str, ...]:
     read = (*NEEDED, *SOURCE, *TOKEN_COLUMNS, *SHAPE_COLUMNS, *RECORD_KEY, *_CYCLE)
-    require(native, read, "A cost table")
+    require(native, read, "A cost table", also=(OVERHANG, PRORATED, *_CYCLE_TOO, "resources_count", "updated_at"))
     require(native, by, "by=")
     return (*read, *by)
 
@@ -240,7 +240,7 @@ def _cycle(columns: list[str]) -> dict[str, nw.Expr]:
     text = nw.concat_str(
         *(nw.col(name).cast(nw.String()).fill_null("") for name in names), person, part.fill_null(""), separator="\x1f"
     )
-    end, updated = nw.coalesce(nw.col("__end"), nw.col("__start")), nw.lit(None, dtype=nw.Int64())
+    end, updated = nw.coalesce(nw.col("__end"), nw.col("__start")), nothing_like("__start")
     if "__updated" in columns:
         updated = nw.col("__updated")
     early = (updated < end).fill_null(False) & (updated > nw.col("__start")).fill_null(False)

@@ -54,7 +54,7 @@ def deduplicate(frame: Any) -> Any:
     True
     """
     native = enter(frame)
-    require(native, RECORD_KEY, "deduplicate")
+    require(native, RECORD_KEY, "deduplicate", also=("resources_count", "charges_count", "updated_at"))
     found = repeated(native)
     if found[CONTESTED].any():
         raise DuplicateError(contest(found))

@@ -12,7 +12,7 @@ import polars as pl
 from truto_usage_nb.costs.choices import PositiveCredits
 from truto_usage_nb.costs.rule import Facts
 from truto_usage_nb.costs.tokens import CACHED_COLUMNS, TOKEN_COLUMNS, undecided_input
-from truto_usage_nb.costs.totals import is_state
+from truto_usage_nb.costs.totals import PRORATED, is_state
 from truto_usage_nb.errors import FrameError
 from truto_usage_nb.native import Native, collect, require, with_instants
 from truto_usage_nb.schema import CHARGE_TYPES
@@ -43,6 +43,8 @@ NEEDED = (
     "end_date",
     "model_id",
 )
+READ_TOO = (*TOKEN_COLUMNS, "updated_at", PRORATED)
+"""What the rule reads where a frame has it."""
 MOST_TOKENS = 2**63 - 1
 """The largest sum that a whole number of 63 bits holds."""
 
@@ -104,7 +106,7 @@ def look(native: Native, *, said: Said = NOTHING_SAID) -> Facts:
 
 
 def _look(native: Native) -> Facts:
-    require(native, NEEDED, "The cost rule")
+    require(native, NEEDED, "The cost rule", also=READ_TOO)
     columns = numeric_amounts(native)
     unknown = unknown_amounts(native)
     seen = with_instants(native, native.frame, {"__start": "start_date", "__end": "end_date"})

@@ -12,6 +12,7 @@ from truto_usage_nb.costs.choices import PositiveCredits, check_credits, check_c
 from truto_usage_nb.costs.facts import (
     NEEDED,
     NOTHING_SAID,
+    READ_TOO,
     Said,
     check_amounts,
     look,
@@ -60,7 +61,7 @@ def with_costs(
     (10.0, 12.5, 2.5)
     """
     native = enter(frame)
-    require(native, NEEDED, "with_costs")
+    require(native, NEEDED, "with_costs", also=READ_TOO)
     said = _said(total_means, positive_credits)
     kept = kept_lines(native, said)
     if kept is not None:
@@ -102,9 +103,7 @@ def _ruled(native: Native, frame: Frame, facts: Facts) -> Frame:
     """The rule, and what else is known of a record by itself: whether it is a state of its cycle, and its tokens."""
     columns = numeric_amounts(native)
     instants = {"__start": "start_date", "__end": "end_date"}
-    if isinstance(
-        native.frame.collect_schema().get("updated_at"), nw.Datetime
-    ):  # a column that holds nothing may not be
+    if native.frame.collect_schema().get("updated_at") in (nw.Datetime, nw.Date):  # what holds nothing may not be
         instants["__updated"] = "updated_at"
     frame = with_instants(native, frame, instants)
     some = set(TOKEN_COLUMNS) <= set(columns)

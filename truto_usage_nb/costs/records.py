@@ -12,7 +12,7 @@ import polars as pl
 from truto_usage_nb.costs.digest import DAY, OVERHANG, Digest
 from truto_usage_nb.costs.duplicates import repeated
 from truto_usage_nb.errors import DuplicateError, FrameError, OverhangError, OverlapError, did_you_mean
-from truto_usage_nb.native import Native, collect, suspects, with_instants
+from truto_usage_nb.native import Native, collect, require, suspects, with_instants
 from truto_usage_nb.outside import shown
 from truto_usage_nb.repeats import CONTESTED, RECORD, contest, day
 from truto_usage_nb.schema import RECORD_KEY
@@ -30,6 +30,7 @@ def within_period(native: Native, decided: str | None) -> tuple[Native, list[str
     """
     if OVERHANG not in native.columns:
         return native, []
+    require(native, (OVERHANG,), "A cost table")
     out = nw.col(OVERHANG).fill_null(False)
     accounts = native.frame.filter(out).group_by("integrated_account_id").agg(nw.len().alias("n"))
     found = native.once("overhang", lambda: collect(accounts))

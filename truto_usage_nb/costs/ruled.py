@@ -17,7 +17,7 @@ from truto_usage_nb.costs.reasons import REASONS
 from truto_usage_nb.costs.rule import OUTPUTS, Facts
 from truto_usage_nb.costs.shapes import length, shape
 from truto_usage_nb.costs.tokens import KINDS, with_tokens
-from truto_usage_nb.native import Frame, Native, collect, enter
+from truto_usage_nb.native import Frame, Native, collect, enter, nothing_like
 
 __all__ = ["asked", "counted", "prepared", "ruled"]
 
@@ -50,7 +50,7 @@ def ruled(frame: pl.DataFrame) -> pl.DataFrame:
     native = enter(frame)
     lines = prepared(native, look(native), kinds=True)
     if "__updated" not in lines.collect_schema().names():
-        lines = lines.with_columns(__updated=nw.lit(None, dtype=nw.Int64()))
+        lines = lines.with_columns(__updated=nothing_like("__start"))
     return collect(lines.select(*frame.columns, *_BESIDE))
 
 

@@ -10,7 +10,7 @@ from truto_usage_nb.costs.currencies import ISO_4217
 from truto_usage_nb.errors import FrameError
 from truto_usage_nb.focus.amounts import AMOUNT, exact, split
 from truto_usage_nb.focus.options import Options
-from truto_usage_nb.native import collect, enter, require
+from truto_usage_nb.native import collect, enter, need
 
 __all__ = ["purchase_rows", "with_seats"]
 
@@ -31,7 +31,7 @@ def purchase_rows(options: Options, accounts: pl.DataFrame) -> pl.DataFrame:
     if options.purchases is None:
         return pl.DataFrame()
     given = enter(options.purchases)
-    require(given, PURCHASES, "purchases=")
+    need(given, PURCHASES, "purchases=")  # dates may be texts
     known = [name for name in (*PURCHASES, *_MORE) if name in given.columns]
     table = collect(given.frame.select(*known))
     _check(table, accounts)

@@ -29,7 +29,7 @@ from truto_usage_nb.focus.refusing import ROW, refuse_what_cannot_be_exported
 from truto_usage_nb.focus.searches import with_searches
 from truto_usage_nb.native import Native, collect, enter, require
 
-__all__ = ["LINE", "ROW", "SAID", "Reading", "lean", "numbered", "read"]
+__all__ = ["LINE", "ROW", "SAID", "Reading", "is_alike", "lean", "numbered", "read"]
 
 LINE = "line"
 """A line's position: what a row of FOCUS gathers its words by."""
@@ -84,7 +84,8 @@ class Reading:
 
 def read(native: Native, options: Options, result: Any = None) -> Reading:
     """Read a frame for export. Raises FrameError for what FOCUS cannot hold, and what a cost table raises."""
-    require(native, ("integrated_account_id", "integration", *options.tags), "to_focus")
+    read = ("integrated_account_id", "integration", *options.tags)
+    require(native, read, "to_focus", also=(OVERHANG, *(each.column for each in schema.columns())))
     records = _documented(collect(native.frame), options)
     records = records.with_row_index(ROW).with_columns(pl.col(ROW).cast(pl.Int64))
     known_accounts(options, records["integrated_account_id"].unique().to_list())
@@ -179,11 +180,12 @@ def numbered(rows: pl.DataFrame, by: Sequence[str], name: str) -> pl.DataFrame:
 def lean(table: pl.DataFrame) -> pl.DataFrame:
     """The same table; a column that says one thing throughout, as many do, takes no room as a literal."""
     columns = (table[name] for name in table.columns)
-    alike = [each for each in columns if _is_alike(each[:100]) and _is_alike(each)]
+    alike = [each for each in columns if is_alike(each[:100]) and is_alike(each)]
     return table.with_columns(pl.lit(each.first(), dtype=each.dtype).alias(each.name) for each in alike)
 
 
-def _is_alike(values: pl.Series) -> bool:
+def is_alike(values: pl.Series) -> bool:
+    """Whether a column says one thing throughout."""
     return bool(len(values)) and bool(values.eq_missing(values.first()).all())
 
 

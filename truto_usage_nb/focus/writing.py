@@ -6,6 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
+from truto_usage_nb.errors import FrameError
 from truto_usage_nb.writing import write_file
 
 __all__ = ["as_text", "write_csv"]
@@ -29,5 +30,8 @@ def _text(name: str, dtype: pl.DataType) -> pl.Expr:
 
 def write_csv(table: pl.DataFrame, path: Path) -> Path:
     """Write the file; it appears whole or not at all."""
+    for name, dtype in table.schema.items():
+        if dtype.is_nested() or dtype in (pl.Duration, pl.Object, pl.Binary):
+            raise FrameError(f"{name} holds {dtype}, and a CSV of FOCUS texts, numbers and times; write .parquet.")
     texts = as_text(table)
     return write_file(path, lambda file: texts.write_csv(file, null_value="", line_terminator="\n"))

@@ -10,7 +10,7 @@ from typing import Any
 import narwhals.stable.v2 as nw
 
 from truto_usage_nb.integrations import INTEGRATIONS
-from truto_usage_nb.native import Native, collect, with_instants
+from truto_usage_nb.native import Native, collect, nothing_like, with_instants
 
 __all__ = ["Arrivals", "age_told", "arrivals", "seen_at", "settled_to"]
 
@@ -113,7 +113,7 @@ def _appeared(native: Native) -> list[tuple[Any, ...]]:
     have = native.columns
     stamps = {f"__{c}": c for c in ("updated_at", "created_at") if c in have}
     rows = with_instants(native, native.frame, {"__start": "start_date", "__end": "end_date", **stamps})
-    missing = {f"__{c}": nw.lit(None, dtype=nw.Int64()) for c in ("updated_at", "created_at") if c not in have}
+    missing = {f"__{c}": nothing_like("__start") for c in ("updated_at", "created_at") if c not in have}
     end = nw.coalesce(nw.col("__end"), nw.col("__start"))
     rows = rows.with_columns(**missing, __last=end).filter(
         ~nw.col("__start").is_null() & (nw.col("__last") - nw.col("__start") <= _DAY)

@@ -13,7 +13,7 @@ import narwhals.stable.v2 as nw
 import polars as pl
 
 from truto_usage_nb.integrations import INTEGRATIONS
-from truto_usage_nb.native import Native, collect, with_instants
+from truto_usage_nb.native import Native, collect, nothing_like, with_instants
 from truto_usage_nb.questions.daily import Days, Key, Span, Stream
 
 __all__ = ["Growth", "grown", "mark_growing"]
@@ -48,7 +48,7 @@ def _kinds(native: Native, by: tuple[str, ...]) -> dict[tuple[Any, ...], tuple[f
     moments = {"__start": "start_date", "__end": "end_date", "__updated": "updated_at"}
     rows = with_instants(native, native.frame, {name: column for name, column in moments.items() if column in have})
     if "updated_at" not in have:
-        rows = rows.with_columns(__updated=nw.lit(None, dtype=nw.Int64()))
+        rows = rows.with_columns(__updated=nothing_like("__start"))
     rows = rows.filter((nw.col("__end") - nw.col("__start") > _MICROSECONDS).fill_null(False))
     amounts = [name for name in (*GROWS, *FIXED) if name in have]
     names = list(dict.fromkeys((*by, "integrated_account_id", *amounts)))

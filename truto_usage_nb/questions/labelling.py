@@ -8,7 +8,8 @@ import narwhals.stable.v2 as nw
 import polars as pl
 
 from truto_usage_nb.errors import FrameError, did_you_mean, tell
-from truto_usage_nb.native import Frame, Native, collect, enter
+from truto_usage_nb.held import as_given
+from truto_usage_nb.native import Frame, Native, collect, enter, require
 from truto_usage_nb.outside import shown
 from truto_usage_nb.questions.people import ID, MAIL, PERSON, mails_of, who, with_people
 from truto_usage_nb.questions.remainder import NOT_ATTRIBUTED, WHOLES, with_remainder
@@ -19,6 +20,7 @@ __all__ = ["UNLABELLED", "with_labels"]
 UNLABELLED = "(unlabelled)"
 _USER = ("user_email", "user_id", "user_name")
 _KEY = "__label_key"
+_REPORTED = ("integrated_account_id", "integration", "report_type")
 
 
 def with_labels(frame: Any, table: Any, on: str = "user.email", *, key: str | None = None) -> Any:
@@ -48,15 +50,26 @@ def with_labels(frame: Any, table: Any, on: str = "user.email", *, key: str | No
     """
     native = enter(frame)
     column = column_named(on, native.columns, "on")
+    _refuse_what_is_no_key(native, column)
     labels = _labels(read_table(table, "The table of labels"), column, key)
     _refuse_overwriting(native, labels)
     told: list[str] = []
     if column in _USER:
+        require(native, _REPORTED, "with_labels on a person", also=(*_USER, "start_date", "end_date"))
         native, told = with_remainder(native)
         told += _spellings(native, column)
     if told:
         tell("; ".join(told) + ".", stacklevel=2)
-    return native.leave(_labelled(native.frame, labels, column))
+    return native.leave(as_given(_labelled(native.frame, labels, column), native.as_it_came))
+
+
+def _refuse_what_is_no_key(native: Native, column: str) -> None:
+    require(native, (column,), "with_labels")
+    held = native.frame.collect_schema()[column]
+    if held.is_nested() or held in (nw.Binary, nw.Duration):
+        raise FrameError(
+            f"on={shown(column)} holds {held}, which no label can be looked up by; name a column of texts."
+        )
 
 
 def _labels(brought: Table, column: str, key: str | None) -> pl.DataFrame:

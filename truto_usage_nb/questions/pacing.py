@@ -13,7 +13,7 @@ import polars as pl
 from truto_usage_nb.costs.choices import Choices
 from truto_usage_nb.costs.digest import OVERHANG
 from truto_usage_nb.errors import tell
-from truto_usage_nb.native import Native, collect
+from truto_usage_nb.native import Native, collect, require
 from truto_usage_nb.questions.age import settled_to
 from truto_usage_nb.questions.ahead import Ahead, Row
 from truto_usage_nb.questions.amounts import DecimalMark
@@ -112,6 +112,7 @@ def month_of(
     result: UsageResult | None = None,
 ) -> Month:
     """Look at records, of a result, as `pace` does, and work its rows out; what has no projection is told."""
+    require(native, (), "pace", also=(OVERHANG, "created_at", "updated_at"))
     if OVERHANG in native.columns and "overhang" not in choices and _sticks_out(native):
         choices = {**choices, "overhang": "include"}
     days = money_days(native, by, choices, COLUMNS)

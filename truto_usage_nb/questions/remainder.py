@@ -14,7 +14,7 @@ import polars as pl
 
 from truto_usage_nb.costs import cost_lines
 from truto_usage_nb.errors import FrameError
-from truto_usage_nb.native import Native, collect, enter, to_polars
+from truto_usage_nb.native import Native, collect, enter, require, to_polars
 from truto_usage_nb.schema import SCHEMA
 
 __all__ = ["NOT_ATTRIBUTED", "WHOLES", "with_remainder"]
@@ -70,6 +70,7 @@ def with_remainder(native: Native) -> tuple[Native, list[str]]:
         joined += [(account, pair) for account in both]
     if not joined:
         return native, told
+    require(native, _SPAN, "A bill by person", also=(*_SHARED, *_COUNTS, "query_id"))
     if native.kind in ("dask", "pyspark"):
         raise FrameError(
             f"On {native.kind} the part of {joined[0][1].whole} without a person cannot be told apart. Label Claude's "
