@@ -42,8 +42,8 @@ def test_every_call_has_an_awaitable_twin(name):
 def test_the_client_takes_what_is_documented():
     taken = inspect.signature(tu.Client).parameters
     assert list(taken) == [
-        "token", "base_url", "timeout", "retries", "concurrency", "records_per_page", "max_body_bytes", "transport",
-        "clock",
+        "token", "base_url", "timeout", "retries", "concurrency", "records_per_page", "max_body_bytes", "max_pages",
+        "transport", "clock",
     ]  # fmt: skip
     assert all(each.kind is inspect.Parameter.KEYWORD_ONLY for name, each in taken.items() if name != "token")
 

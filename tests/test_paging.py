@@ -286,3 +286,12 @@ def test_pages_without_a_record_end_though_their_cursors_do_not():
     assert (len(requests), ended) == (2000, False)
     with pytest.raises(ProtocolError, match=r"1,000 pages in a row of account 'acc' held no record.* up to page 1000"):
         walked(walk(query()), *few, body(0, cursor="z"))
+
+
+def test_a_walk_whose_cursors_are_always_new_ends_at_the_most_pages():
+    walking = walk(query(), max_pages=3)
+    with pytest.raises(ProtocolError, match=r"page 3 of account 'acc'.*max_pages=3.*Client\(max_pages=") as caught:
+        walked(walking, *(body(cursor=f"c{n}") for n in range(5)))
+    assert caught.value.pages == 3
+    requests, is_over = walked(walk(query(), max_pages=3), body(cursor="a"), body(cursor="b"), body())
+    assert (len(requests), is_over) == (3, True)

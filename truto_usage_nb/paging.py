@@ -18,7 +18,7 @@ from truto_usage_nb.errors import CursorLoopError, ProtocolError
 from truto_usage_nb.outside import cut
 from truto_usage_nb.query import UsageQuery
 
-__all__ = ["USAGE_PATH", "Page", "PageRequest", "after", "read_page", "walk"]
+__all__ = ["MAX_PAGES", "USAGE_PATH", "Page", "PageRequest", "after", "read_page", "walk"]
 
 USAGE_PATH = "/unified/usage-metering/usage"
 """Where the endpoint lies under the service's URL."""
@@ -95,19 +95,25 @@ def read_page(request: PageRequest, content: bytes, content_type: str = "", *, u
     )
 
 
+MAX_PAGES = 100_000
+"""How many pages one query may have, where a client does not say otherwise."""
 EMPTY_PAGES = 1_000
 """How many pages without a record may follow each other: a service that always has one more would be asked for ever."""
 
 
 def walk(
-    query: UsageQuery, *, records_per_page: int | None = None, cursor: str | None = None
+    query: UsageQuery,
+    *,
+    records_per_page: int | None = None,
+    cursor: str | None = None,
+    max_pages: int = MAX_PAGES,
 ) -> Generator[PageRequest, Page, None]:
     """Yield a query's requests one by one, being sent the page of each; end where the service's cursors end.
 
     `records_per_page` is the size of page asked for where the query names none. `cursor` starts in the middle, before
     the query's own `cursor`. The query's `limit` caps the records of the whole walk, unless `truto_ignore_limit`.
     An empty page with a cursor goes on, up to `EMPTY_PAGES` in a row; a cursor that comes a second time is a
-    `CursorLoopError`.
+    `CursorLoopError`, and one that leads beyond `max_pages` a `ProtocolError`.
 
     >>> walking = walk(UsageQuery(integrated_account_id="cursor"), records_per_page=100)
     >>> first = next(walking); first.params
@@ -128,6 +134,8 @@ def walk(
         empty = 0 if page.records else empty + 1
         if empty >= EMPTY_PAGES:
             raise _nothing(page, query.integrated_account_id)
+        if page.number >= max_pages:
+            raise _endless(page, query.integrated_account_id, max_pages)
         request = after(request, page.next_cursor, had=page.keep)
 
 
@@ -169,6 +177,15 @@ def _nothing(page: Page, account: str | None) -> ProtocolError:
     return ProtocolError(
         f"{EMPTY_PAGES:,} pages in a row{whose} held no record, and each pointed to another, up to page {page.number}: "
         f"the service would go on for ever. Ask for a shorter period, and report it to Truto",
+        pages=page.number,
+    )
+
+
+def _endless(page: Page, account: str | None, most: int) -> ProtocolError:
+    whose = "" if account is None else f" of account {account!r}"
+    return ProtocolError(
+        f"page {page.number:,}{whose} points to another, and a query may have max_pages={most:,}: ask for a shorter "
+        f"period or larger pages (records_per_page=), or allow more: Client(max_pages=…)",
         pages=page.number,
     )
 

@@ -11,6 +11,7 @@ from truto_usage_nb.checks import a_flag, a_path, a_text, a_whole_number, one_of
 from truto_usage_nb.client.door import veiled, wait
 from truto_usage_nb.errors import InputError
 from truto_usage_nb.outside import shown
+from truto_usage_nb.paging import MAX_PAGES
 from truto_usage_nb.secret import Secret
 from truto_usage_nb.transport import MAX_BODY_BYTES, Transport, copied
 
@@ -45,7 +46,8 @@ class Client:
 
     `token` comes from `TRUTO_API_TOKEN` and `base_url` from `TRUTO_BASE_URL` when not given. `timeout` is in seconds
     (or an `httpx.Timeout`), `retries` counts further tries of a request, `concurrency` the requests under way at once,
-    `records_per_page` the page size asked for, `max_body_bytes` the most that one answer may have, unpacked.
+    `records_per_page` the page size asked for, `max_body_bytes` the most that one answer may have, unpacked,
+    `max_pages` how many pages one query may have (100,000: what never ends would fill the memory).
     `transport` is httpx's own seam, `clock` gives the time (aware, UTC).
     Every method has an awaitable twin with the prefix `a`. Use it as a context manager, or call `close()`. A copy, or
     what a pickle gives back, has no token, and says so when it is to ask.
@@ -63,6 +65,7 @@ class Client:
         concurrency: int = 8,
         records_per_page: int | None = None,
         max_body_bytes: int = MAX_BODY_BYTES,
+        max_pages: int = MAX_PAGES,
         transport: httpx.AsyncBaseTransport | None = None,
         clock: Callable[[], datetime] | None = None,
     ) -> None:
@@ -79,6 +82,7 @@ class Client:
                 retries=retries,
                 concurrency=concurrency,
                 max_body_bytes=max_body_bytes,
+                max_pages=max_pages,
                 transport=transport,
             )
         except InputError:

@@ -36,6 +36,7 @@ def direct(
     concurrency: int = 8,
     records_per_page: int | None = None,
     max_body_bytes: int | None = None,
+    max_pages: int | None = None,
     transport: httpx.AsyncBaseTransport | None = None,
     clock: Callable[[], datetime] | None = None,
 ) -> DirectClient:
@@ -72,6 +73,7 @@ def direct(
     direct('team')
     """
     from truto_usage_nb.direct.client import make
+    from truto_usage_nb.paging import MAX_PAGES
     from truto_usage_nb.transport import MAX_BODY_BYTES
 
     return make(
@@ -81,6 +83,7 @@ def direct(
         concurrency=concurrency,
         records_per_page=records_per_page,
         max_body_bytes=MAX_BODY_BYTES if max_body_bytes is None else max_body_bytes,
+        max_pages=MAX_PAGES if max_pages is None else max_pages,
         transport=transport,
         clock=clock,
     )

@@ -20,7 +20,7 @@ from truto_usage_nb.clock import Clock
 from truto_usage_nb.errors import InputError, ProtocolError, UsageError
 from truto_usage_nb.limits import RateLimit, read_rate_limit
 from truto_usage_nb.outside import shown
-from truto_usage_nb.paging import Page, PageRequest, read_page, walk
+from truto_usage_nb.paging import MAX_PAGES, Page, PageRequest, read_page, walk
 from truto_usage_nb.query import UsageQuery
 from truto_usage_nb.retry import Backoff, told_wait
 from truto_usage_nb.secret import Secret
@@ -40,7 +40,7 @@ class Transport:
     Works from several event loops at once, each with connections of its own that close when the loop ends or `aclose`
     is called. `timeout` is in seconds for connecting and for each wait for bytes, or an `httpx.Timeout`; `retries`
     counts the tries after the first (or is a `Backoff`); `concurrency` is the most requests under way in a loop;
-    `max_body_bytes` the most that an answer may have, unpacked.
+    `max_body_bytes` the most that an answer may have, unpacked; `max_pages` how many pages one query may have.
     Raises `InputError` for a URL that a token must not be sent to: anything but https, save http on loopback. A copy,
     and what a pickle gives back, has no token, and says so when it is to ask.
     """
@@ -56,12 +56,14 @@ class Transport:
         retries: int | Backoff = 5,
         concurrency: int = 8,
         max_body_bytes: int = MAX_BODY_BYTES,
+        max_pages: int = MAX_PAGES,
         transport: httpx.AsyncBaseTransport | None = None,
         clock: Clock | None = None,
     ) -> None:
         token = Secret(token.strip()) if isinstance(token, str) else token  # from here on no frame holds it bare
         self._backoff = retries if isinstance(retries, Backoff) else Backoff(retries=_whole("retries", retries, 0))
         self._clock = clock or Clock()
+        self._max_pages = _whole("max_pages", max_pages, 1)
         self._token = None if token is None else checked_token(token)
         try:
             self.base_url = checked_url(base_url, self._token)
@@ -127,7 +129,7 @@ class Transport:
         yielded. A caller who stops early closes the generator (`contextlib.aclosing`), which calls the request under
         way off.
         """
-        walking = walk(query, records_per_page=records_per_page, cursor=cursor)
+        walking = walk(query, records_per_page=records_per_page, cursor=cursor, max_pages=self._max_pages)
         fetch = partial(self._fetch, query.integrated_account_id, unread_from)
         request = next(walking, None)
         leg = None if request is None else Leg(fetch, request)
