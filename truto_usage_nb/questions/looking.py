@@ -11,7 +11,6 @@ from truto_usage_nb.errors import InputError
 from truto_usage_nb.native import Native, enter
 from truto_usage_nb.questions.age import Arrivals, arrivals, seen_at
 from truto_usage_nb.questions.daily import Days
-from truto_usage_nb.questions.moments import moment_named
 from truto_usage_nb.result import UsageResult
 
 __all__ = ["View", "opened"]
@@ -39,13 +38,12 @@ class View:
         return (self.today - _DAY).replace(day=1)
 
     @classmethod
-    def of(cls, native: Native, days: Days, result: UsageResult | None, now: date | str | None) -> View:
+    def of(cls, native: Native, days: Days, result: UsageResult | None, at: datetime | None) -> View:
         came = arrivals(native)
         told = [one.reaches for one in came.values()]
         told += [datetime.fromtimestamp(until / 1e6, UTC) for until in days.totalled.values()]
         told += [stamp] if (stamp := seen_at(native)) is not None else []
         known = result.fetched_at if result is not None else max(told, default=None)
-        at = moment_named(now, "now") if now is not None else None
         if at is None and result is not None and result.period is not None:
             at = min(result.period.end, result.fetched_at)
         today = _day_after(at) if at is not None else _last(days) + _DAY

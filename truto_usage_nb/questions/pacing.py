@@ -21,6 +21,7 @@ from truto_usage_nb.questions.budgets import Budget, budgets_by_row
 from truto_usage_nb.questions.daily import Days, Key, money_days
 from truto_usage_nb.questions.growing import mark_growing
 from truto_usage_nb.questions.looking import View, opened
+from truto_usage_nb.questions.moments import moment_named
 from truto_usage_nb.questions.rhythm import ENOUGH
 from truto_usage_nb.result import UsageResult
 
@@ -112,12 +113,13 @@ def month_of(
     result: UsageResult | None = None,
 ) -> Month:
     """Look at records, of a result, as `pace` does, and work its rows out; what has no projection is told."""
+    at = moment_named(now, "now") if now is not None else None
     require(native, (), "pace", also=(OVERHANG, "created_at", "updated_at"))
     if OVERHANG in native.columns and "overhang" not in choices and _sticks_out(native):
         choices = {**choices, "overhang": "include"}
     days = money_days(native, by, choices, COLUMNS)
     mark_growing(days, native)
-    view = View.of(native, days, result, now)
+    view = View.of(native, days, result, at)
     rows = Ahead(days, view).rows()
     _tell_of_short(rows)
     settled = view.seen if result is not None else datetime.combine(view.today, time(), UTC)
