@@ -6,7 +6,7 @@ import gzip
 import json
 import os
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
 from glob import glob, has_magic
@@ -15,6 +15,7 @@ from typing import Any
 
 import polars as pl
 
+from truto_usage_nb.checks import a_flag, a_path, a_text, one_of
 from truto_usage_nb.dataset import is_dataset, is_records, read_dataset, read_records
 from truto_usage_nb.errors import InputError, ProtocolError, UnreadableValueError, did_you_mean, tell
 from truto_usage_nb.forks import refuse_if_cut_off
@@ -29,8 +30,8 @@ from truto_usage_nb.frames import (
     parse_pages,
     to_pandas,
 )
-from truto_usage_nb.integrations import INTEGRATIONS, integration_named
-from truto_usage_nb.outside import cut, one_line
+from truto_usage_nb.integrations import INTEGRATIONS, Integration, integration_named
+from truto_usage_nb.outside import cut, one_line, shown
 from truto_usage_nb.result.snapshot import is_parquet, read_snapshot
 from truto_usage_nb.secret import masked
 
@@ -66,33 +67,59 @@ def read_usage(
     >>> tu.read_usage(path).select("id", "charges_net", "charges_currency").rows()
     [('1', 2.5, 'USD')]
     """
-    if backend not in ("polars", "pandas"):
-        raise InputError(f"backend={backend!r} is not allowed; give 'polars' or 'pandas'")
+    one_of("backend", backend, ("polars", "pandas"))
+    a_flag("remote_data", remote_data)
+    a_flag("documented", documented)
+    for name, value in (("integrated_account_id", integrated_account_id), ("report_type", report_type)):
+        if value is not None:
+            a_text(name, value, "a text, such as 'cursor'" if name[0] == "i" else "a text, such as 'cost'")
+    known = None if integration is None else _known(integration)
     refuse_if_cut_off()
     files = _files(paths)
-    known = None if integration is None else integration_named(integration)
-    if integration is not None and known is None:
-        raise InputError(
-            f"integration={integration!r} is not known.{did_you_mean(integration, INTEGRATIONS)} "
-            f"Known: {', '.join(INTEGRATIONS)}"
-        )
     source = Source(integrated_account_id, None if known is None else known.name, report_type, None)
     frame = _read(files, source, Layout(documented=documented, remote_data=remote_data))
     return to_pandas(frame) if backend == "pandas" else frame
 
 
+def _known(integration: Any) -> Integration:
+    known = integration_named(integration) if isinstance(integration, str) else None
+    if known is None:
+        near = did_you_mean(integration, INTEGRATIONS) if isinstance(integration, str) else ""
+        raise InputError(f"integration={shown(integration)} is not known.{near} Known: {', '.join(INTEGRATIONS)}")
+    return known
+
+
+def _several(paths: Any) -> list[Path]:
+    """Give the paths one by one, each checked; a path is one, whatever may be walked over several."""
+    if isinstance(paths, str | os.PathLike):
+        return [a_path("paths", paths)]
+    is_walkable = isinstance(paths, Iterable) and not isinstance(paths, bytes | bytearray | Mapping)
+    if not is_walkable or hasattr(paths, "columns"):
+        raise InputError(f"paths={shown(paths)} is no path; give a path, several, or a glob")
+    return [a_path("paths", each) for each in paths]
+
+
 def _files(paths: str | Path | Iterable[str | Path]) -> list[Path]:
     found: list[Path] = []
-    for one in [paths] if isinstance(paths, str | Path) else paths:
+    for one in _several(paths):
         is_glob = has_magic(str(one)) and not os.path.lexists(one)  # a name like `a[1].json` means that file, if there
         matches = sorted(glob(str(one), recursive=True)) if is_glob else [str(one)]
-        missing = [each for each in matches if not (Path(each).is_file() or is_dataset(Path(each)))]
+        missing = [each for each in matches if not _is_there(Path(each))]
         if missing or not matches:
-            raise InputError(f"there is no file {missing[0] if missing else one!s}; give a path, several, or a glob")
+            name = one_line(cut(str(missing[0] if missing else one), 200))
+            raise InputError(f"there is no file {name}; give a path, several, or a glob")
         found += [Path(each) for each in matches]
     if not found:
         raise InputError("there is nothing to read: no path was given")
     return found
+
+
+def _is_there(path: Path) -> bool:
+    """Whether a path leads anywhere; a name that is too long leads nowhere."""
+    try:
+        return path.is_file() or is_dataset(path)
+    except OSError:
+        return False
 
 
 def _read(files: Sequence[Path], source: Source, layout: Layout) -> pl.DataFrame:
