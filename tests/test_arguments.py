@@ -22,7 +22,7 @@ import pytest
 import truto_usage_nb as tu
 from truto_usage_nb import plots
 from truto_usage_nb.costs import Choices
-from truto_usage_nb.errors import UsageError, hearing
+from truto_usage_nb.errors import FrameError, UsageError, hearing
 
 SECONDS = 20.0
 """No call that is refused takes so long on the slowest machine; one that hangs does."""
@@ -65,22 +65,14 @@ def result():
     return tu.sandbox().fetch_usage("confluent", period="2026-10-05")
 
 
-READ_LATER = (
-    "coverage", "deduplicate", "pace", "reconcile", "to_focus", "with_costs", "with_labels", "write_focus",
-    "write_xlsx",
-)  # fmt: skip
-"""What reads columns beyond those it asks for by name: a frame of the wrong types is its engine's to refuse."""
-
-
-def frames(name):
-    """Give frames that are wrong in another way than being none."""
-    if name in READ_LATER:
-        return [usage().clear(), result()]
-    names = usage().columns
-    texts = usage().select(pl.lit("x").alias(name) for name in names)
-    nothing = usage().select(pl.lit(None).alias(name) for name in names)
-    numbers = usage().select(pl.lit(1).alias(name) for name in names)
-    return [texts, nothing, numbers, usage().clear(), usage().to_pandas(), result()]
+@cache
+def wrong_frames():
+    """Give frames that are wrong in another way than being none: each column of the wrong type, or all alike."""
+    every = usage().columns
+    alike = [pl.lit("x"), pl.lit(None), pl.lit(1), pl.lit(b"x"), pl.lit([1])]
+    texts = usage().with_columns(pl.exclude(pl.List).cast(pl.String))
+    made = [usage().select(value.alias(name) for name in every) for value in alike]
+    return [*made, made[1].to_pandas(), texts, usage().clear(), usage().to_pandas(), result()]
 
 
 def table():
@@ -97,7 +89,8 @@ def table():
     of_plots["cost_bars"] |= {"by": "user_email"}
     others = {
         "Client": {}, "CostExplorer": frame, "Period": {"start": DAY, "end": DAY.replace(month=11)},
-        "QueryForm": {"client": client},
+        "QueryForm": {"client": client}, "direct": {"spec": {"team": {"integration": "cursor", "api_key": len}}},
+        "read_usage": {"paths": "nope.json"},
         "UsageQuery": {}, "allow_nested_asyncio": {}, "check_focus": {"frame": rows},
         "closing_line": {"table": tu.cost_per(usage())},
         "cost_rule": {}, "coverage": {"frame_or_result": usage()}, "data_dictionary": {}, "fetch_usage": load,
@@ -129,10 +122,8 @@ ELSEWHERE = (
     "afetch_usage",
     "aload_usage",
     "ascan_usage",
-    "direct",
-    "read_usage",
 )
-"""Values of ours, what the blocking functions await, and what has tests like these of its own."""
+"""Values of ours, and what the blocking functions await."""
 CALLABLE = [name for name in tu.__all__ if callable(getattr(tu, name)) and name not in ELSEWHERE]
 NAMES = [
     *CALLABLE, *(f"plots.{name}" for name in plots.__all__ if name not in ("Charts", "Palette")),
@@ -207,7 +198,7 @@ def test_whatever_is_given_the_end_is_an_answer_or_a_sentence_of_ours(name, tmp_
     rng, wrong = random.Random(name), []
     for argument in arguments(function):
         first = argument in ("frame", "table", "change", "frame_or_result")
-        values = [*rng.sample(VALUES, EACH), *(frames(name) if first else ())]
+        values = [*rng.sample(VALUES, EACH), *(wrong_frames() if first else ())]
         wrong += [said for value in values if (said := ends(function, given, argument, value)) is not None]
     assert not wrong, "\n".join(wrong)
 
@@ -217,3 +208,47 @@ def test_every_public_function_is_tried():
     assert {name for name in plots.__all__ if name not in ("Charts", "Palette")} <= {
         n.removeprefix("plots.") for n in NAMES
     }
+
+
+def test_labels_refuse_cells_that_hold_several_things():
+    arrays = pd.DataFrame({"email": ["a@b.example", "c@d.example"], "team": [np.array([1, 2]), ["x", "y"]]})
+    keys = pd.DataFrame({"email": [np.array(["a"]), {"b": 1}], "team": ["t", "u"]})
+    for labels, column in ((arrays, "team"), (keys, "email")):
+        with pytest.raises(FrameError, match=rf"The table of labels holds .* in its column '{column}'"):
+            tu.with_labels(usage(), labels)
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "words"),
+    [
+        ("charges_net", "1.5", "charges_net holds String, not numbers"),
+        ("start_date", 1, "start_date holds Int32, not times"),
+        ("resources_count", "1", "resources_count holds String, not numbers"),
+        ("overhangs_period", "false", "overhangs_period holds String, not flags"),
+        ("report_type", b"cost", "report_type holds Binary, not texts"),
+    ],
+)
+def test_a_column_of_another_kind_is_named(column, value, words):
+    with pytest.raises(FrameError, match=words):
+        tu.coverage(usage().with_columns(pl.lit(value).alias(column)))
+
+
+@pytest.mark.parametrize("to", ["polars", "pandas", "pyarrow"])
+def test_categories_and_columns_of_nothing_count_as_the_same_texts(to):
+    texts = [name for name, dtype in usage().schema.items() if dtype == pl.String]
+    frame = usage().with_columns(pl.col(texts).cast(pl.Categorical)).with_columns(report_type=pl.lit(None))
+    given = {"polars": frame, "pandas": frame.to_pandas(), "pyarrow": frame.to_arrow()}[to]
+    plain = usage().with_columns(report_type=pl.lit(None, pl.String))
+    assert tu.coverage(given).tables["money"].equals(tu.coverage(plain).tables["money"])
+    costs = tu.with_costs(given)
+    billed = costs["cost_billed"].to_pylist() if to == "pyarrow" else costs["cost_billed"].to_list()
+    expected = tu.with_costs(plain)["cost_billed"].to_list()
+    assert [None if b is None or math.isnan(b) else b for b in billed] == expected
+    if to == "polars":
+        assert costs.schema["user_email"] == pl.Categorical  # as it came
+
+
+@pytest.mark.parametrize("missing", [["updated_at"], ["updated_at", "created_at"]])
+def test_pandas_without_times_of_change_is_read_like_polars(missing):
+    frame = usage().drop(missing)
+    assert tu.coverage(frame.to_pandas()).tables["money"].equals(tu.coverage(frame).tables["money"])

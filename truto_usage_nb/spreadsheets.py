@@ -17,7 +17,7 @@ from typing import IO, Any
 import polars as pl
 
 from truto_usage_nb.checks import a_path
-from truto_usage_nb.errors import InputError, WriteError, tell
+from truto_usage_nb.errors import FrameError, InputError, WriteError, tell
 from truto_usage_nb.forks import refuse_if_cut_off
 from truto_usage_nb.native import enter, kept
 from truto_usage_nb.result import UsageResult
@@ -117,6 +117,8 @@ def _flat(table: pl.DataFrame) -> pl.DataFrame:
             made.append(table[name].dt.convert_time_zone("UTC").dt.replace_time_zone(None))
         elif isinstance(dtype, pl.Categorical | pl.Enum):
             made.append(table[name].cast(pl.String))
+        elif dtype == pl.Binary:
+            raise FrameError(f"{name} holds bytes, which no cell holds; make it text, as with .bin.encode('hex').")
         elif dtype == pl.Duration:
             made.append(table[name].dt.to_string("iso"))
     return table.with_columns(made)

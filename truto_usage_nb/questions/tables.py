@@ -148,6 +148,7 @@ def _from_frame(table: Any, what: str) -> Table:
     except FrameError as problem:
         raise FrameError(f"{what}: {problem}") from None
     held = _of_pandas(table) if native.kind.startswith("pandas") else kept(native.as_it_came)
+    _refuse_several(held, what)
     named = held.rename({name: name.strip() for name in held.columns})
     return Table(what, named, tuple(range(1, held.height + 1)))
 
@@ -178,9 +179,23 @@ def _of_pandas(table: Any) -> pl.DataFrame:
     return pl.DataFrame([_column(str(n), cells[n]) if n in cells else plain[str(n)] for n in table.columns])
 
 
+def _refuse_several(table: pl.DataFrame, what: str) -> None:
+    """Refuse cells that hold more than one thing: lists, arrays, objects."""
+    for column in table.iter_columns():
+        held = column.dtype
+        found = str(held) if held.is_nested() or held in (pl.Binary, pl.Duration) else None
+        if held == pl.Object:
+            several = (type(cell).__name__ for cell in column if hasattr(cell, "__len__") and not isinstance(cell, str))
+            found = next(several, None)
+        if found is not None:
+            raise FrameError(
+                f"{what} holds {shown(found)} in its column {column.name!r}; give one text or number a cell."
+            )
+
+
 def _column(name: str, values: list[Any]) -> pl.Series:
     """Cells of one kind as a column of it; others as they are."""
-    cells = [None if value == "" else value for value in values]
+    cells = [None if isinstance(value, str) and not value else value for value in values]
     kinds = {type(cell) for cell in cells if cell is not None}
     if kinds <= {str}:
         return pl.Series(name, cells, pl.String)
