@@ -26,7 +26,7 @@ _METRIC = ("metric_name", "usage_quantity", "usage_unit", "start_date")
 def used_rows(charges: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
     """Give the rows of what charges are for, what was used or bought, with all that their lines say."""
     rows = described(charges.filter(_says_something()).drop("__more"), lines)
-    rows = rows.with_columns(category=_category(), list_known=~_flagged("list_assumed"))
+    rows = rows.with_columns(category=_category(rows), list_known=~_flagged("list_assumed"))
     return _based(_with_quantity(_same_sign(rows)))
 
 
@@ -69,8 +69,10 @@ def _flagged(reason: str) -> pl.Expr:
     return pl.col("cost_flag").fill_null("").str.contains(reason, literal=True)
 
 
-def _category() -> pl.Expr:
+def _category(rows: pl.DataFrame) -> pl.Expr:
     """Support is bought, not used: a fee on the month's spend."""
+    if not (rows["integration"] == "confluent").any():
+        return pl.lit("Usage")
     support = pl.concat_str(
         pl.col("product_id").fill_null(""), pl.col("metric_name").fill_null(""), separator=" "
     ).str.to_uppercase()

@@ -24,7 +24,7 @@ __all__ = ["violations"]
 
 TOLERANCE = 1e-9
 """How far unit price times quantity may be from the cost, relative to the cost (to 1 below 1): the validators' own."""
-SLICE = 2**15
+SLICE = 2**16
 """So many rows are read at a time."""
 _SCHEMA = {"row": pl.Int64, "column": pl.String, "rule": pl.String, "value": pl.String}
 _DETAILS = frozenset({
@@ -32,6 +32,11 @@ _DETAILS = frozenset({
     "NetworkMaxIops", "NetworkMaxThroughput", "OperatingSystem", "Redundancy", "StorageClass",
 })  # fmt: skip
 _UNITS = ("ConsumedUnit", "PricingUnit", "CommitmentDiscountUnit")
+_RECKONED = (
+    "BilledCost", "EffectiveCost", "ListCost", "ContractedCost", "ListUnitPrice", "ContractedUnitPrice",
+    "PricingQuantity",
+)  # fmt: skip
+"""What is held against one another, in floats."""
 _INSTANT = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?Z$"
 
 
@@ -102,16 +107,24 @@ def _read(table: pl.DataFrame, columns: dict[str, Column]) -> list[pl.Expr]:
         if name not in table.columns:
             continue
         dtype = table.schema[name]
-        if column.type in ("Decimal", "Price"):
+        exact = isinstance(dtype, pl.Decimal) and name not in _RECKONED
+        if column.type in ("Decimal", "Price") and not exact:
             read.append(pl.col(name).cast(pl.Float64, strict=False).alias(name))
         elif column.type == "Time" and dtype == pl.String:
             instant = pl.when(pl.col(name).str.contains(_INSTANT)).then(pl.col(name))
             read.append(instant.str.to_datetime(time_unit="us", time_zone="UTC", strict=False).alias(name))
         elif column.type in ("String", "JSON") and name in columns:  # of a text of our own nothing is asked
             read.append(_text(name))
-        if column.type in ("Decimal", "Price", "Time"):
+        if _is_read_anew(column, dtype):
             read.append(pl.col(name).is_not_null().alias(f"__has_{name}"))
     return read
+
+
+def _is_read_anew(column: Column, dtype: pl.DataType) -> bool:
+    """Whether a cell may turn out to hold no number, or no instant: those of a type of numbers or times do."""
+    if column.type == "Time":
+        return not isinstance(dtype, pl.Datetime)
+    return column.type in ("Decimal", "Price") and not isinstance(dtype, pl.Decimal)
 
 
 def _text(name: str) -> pl.Expr:
@@ -130,7 +143,7 @@ def _each(read: pl.DataFrame, columns: dict[str, Column]) -> Iterator[_Rule]:
         if f"__has_{name}" in read.columns:
             kind = "an instant such as 2026-10-01T00:00:00Z" if column.type == "Time" else "a number"
             yield _Rule(name, f"is not {kind}", pl.col(f"__has_{name}") & value.is_null())
-        if column.type in ("Decimal", "Price"):
+        if column.type in ("Decimal", "Price") and read.schema[name].is_float():
             yield _Rule(name, "must be a finite number", ~value.is_finite())
         if column.type == "Price":
             yield _Rule(name, "must not be negative", value < 0)

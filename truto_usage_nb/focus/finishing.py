@@ -14,7 +14,7 @@ from truto_usage_nb.focus.identity import issuer, people, tags_and_resources, wh
 from truto_usage_nb.focus.options import Options
 from truto_usage_nb.focus.reading import Reading
 from truto_usage_nb.focus.services import of_service
-from truto_usage_nb.focus.skus import price_details, skus
+from truto_usage_nb.focus.skus import words
 
 __all__ = ["DTYPES", "finished"]
 
@@ -45,8 +45,8 @@ def finished(rows: pl.DataFrame, options: Options, reading: Reading) -> pl.DataF
     """Give the dataset: FOCUS's columns of the version, then our own."""
     types = dict.fromkeys(_TEXT, pl.String) | _OTHER
     rows = rows.with_columns(pl.lit(None, dtype=t).alias(n) for n, t in types.items() if n not in rows.columns)
-    rows = rows.with_columns(**_costs(options), **who(options), **skus(), **people(rows, options))
-    rows = rows.with_columns(**tags_and_resources(rows, options), SkuPriceDetails=price_details(rows))
+    rows = rows.with_columns(**_costs(options), **who(options), **people(rows, options))
+    rows = rows.with_columns(*words(rows), **tags_and_resources(rows, options))
     rows = rows.with_columns(**_plain(options), **_provenance(reading))
     if options.events == "hour":
         rows = _by_hour(rows)

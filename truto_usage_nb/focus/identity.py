@@ -10,29 +10,21 @@ from typing import Any
 import polars as pl
 
 from truto_usage_nb.focus.options import Options, tag_column
-from truto_usage_nb.focus.services import SERVICES, of_service, service_names
+from truto_usage_nb.focus.services import SERVICES, of_service
 
 __all__ = ["issuer", "people", "tags_and_resources", "who"]
 
 
 def who(options: Options) -> dict[str, pl.Expr]:
-    """Name accounts, service, issuer, sub-account and resource."""
+    """Name accounts, issuer, sub-account and resource."""
     account, organization = pl.col("integrated_account_id"), pl.col("organization_id")
     blank = organization.is_null() | (organization.str.strip_chars() == "")
-    provider = of_service("provider")
     kind = pl.when(blank).then(pl.lit("Integrated Account")).otherwise(pl.lit("Organization"))
     return {
         "BillingAccountId": pl.when(blank).then(account).otherwise(organization),
         "BillingAccountName": pl.coalesce("organization_name", account),
         "BillingAccountType": kind,
-        "ServiceProviderName": provider,
-        "HostProviderName": provider,
-        "ProviderName": provider,
-        "PublisherName": provider,
         "InvoiceIssuerName": issuer(options),
-        "ServiceName": service_names(),
-        "ServiceCategory": of_service("category"),
-        "ServiceSubcategory": of_service("subcategory"),
     } | _places()
 
 

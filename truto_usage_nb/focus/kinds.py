@@ -14,7 +14,7 @@ import polars as pl
 
 from truto_usage_nb.focus.amounts import AMOUNT, exact
 from truto_usage_nb.focus.pairing import ALL_KINDS
-from truto_usage_nb.focus.reading import LINE
+from truto_usage_nb.focus.reading import LINE, is_alike
 from truto_usage_nb.prices import price_source, unit_prices
 
 __all__ = ["by_kind", "with_list_prices"]
@@ -22,6 +22,7 @@ __all__ = ["by_kind", "with_list_prices"]
 _KEY = ["model_id", "model_provider", "price_day"]
 _TIERS = ("service_tier", "speed", "context_window")
 """Columns of the caller that change a price, under the names by which the list is asked."""
+_SOURCE = "price_source"
 _SPLIT = ("billed", "list", "contracted")
 _PRICED = tuple(kind for kind in ALL_KINDS if kind != "unkind")
 _PLAIN = ("model_id", "model_provider", *_TIERS)
@@ -125,14 +126,19 @@ def with_list_prices(rows: pl.DataFrame) -> pl.DataFrame:
     rows = rows.with_columns(price_day=pl.col("start_date").dt.date())
     has = rows.filter(pl.sum_horizontal(*ALL_KINDS) != 0) if set(ALL_KINDS) <= set(rows.columns) else rows
     tiers = [tier for tier in _TIERS if tier in rows.columns]
-    asked = has.select(*_KEY, *tiers).unique()
-    schema = pl.Schema({f"price_{kind}": pl.Float64() for kind in _PRICED})
+    by = [name for name in (*_KEY, *tiers) if not is_alike(rows[name])] or _KEY[:1]
+    asked = has.unique(by).select(*_KEY, *tiers)
     found = [_prices(row, tiers) for row in asked.iter_rows()]
-    priced = pl.concat([asked, pl.DataFrame(found, schema=schema, orient="row")], how="horizontal")
-    rows = rows.join(priced, on=[*_KEY, *tiers], how="left", nulls_equal=True, maintain_order="left")
-    source = price_source() if asked.height else None
-    known = pl.any_horizontal(*(pl.col(f"price_{kind}").is_not_null() for kind in _PRICED))
-    return rows.with_columns(price_source=pl.when(known).then(pl.lit(source)))
+    names = [f"price_{kind}" for kind in _PRICED]
+    if not any(price is not None for prices in found for price in prices):
+        return rows.with_columns(
+            *(pl.lit(None, dtype=pl.Float64).alias(name) for name in names), pl.lit(None, pl.String).alias(_SOURCE)
+        )
+    schema = pl.Schema(dict.fromkeys(names, pl.Float64()))
+    priced = pl.concat([asked.select(by), pl.DataFrame(found, schema=schema, orient="row")], how="horizontal")
+    rows = rows.join(priced, on=by, how="left", nulls_equal=True, maintain_order="left")
+    known = pl.any_horizontal(*(pl.col(name).is_not_null() for name in names))
+    return rows.with_columns(pl.when(known).then(pl.lit(price_source())).alias(_SOURCE))
 
 
 def _prices(row: tuple[Any, ...], tiers: list[str]) -> tuple[float | None, ...]:

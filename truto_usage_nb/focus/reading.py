@@ -154,21 +154,29 @@ def _counts(lines: pl.DataFrame, counted: Digest, options: Options) -> pl.DataFr
     whole = pl.sum_horizontal("tokens", "covered_tokens")
     keys = keys.select(ROW, "currency", "key", pays=pl.col("money_n") > 0, counts=whole != 0)
     keys = keys.filter(pl.col("pays") | pl.col("counts")).explode(ROW)
-    by = [ROW] if lines[ROW].is_unique().all() else [ROW, "currency"]  # several currencies are several lines
     said = Said.of(options.choices).input_includes_cache
-    stated: Any = with_tokens(nw.from_native(lines.lazy()), said, kinds=True).to_native()
+    read: Any = with_tokens(nw.from_native(lines.lazy()), said, kinds=True).to_native()
+    stated: pl.DataFrame = read.select(
+        LINE, ROW, "currency", *(f"__{kind}" for kind in (*KINDS, "tokens")), bills=_bills()
+    ).collect()
     each = {kind: pl.col(f"__{kind}") for kind in KINDS} | {"unkind": pl.col("__tokens")}
     figures = {name: pl.when("counts").then(column.fill_null(0)).otherwise(0) for name, column in each.items()}
-    found: pl.DataFrame = (
-        stated.select(LINE, ROW, "currency", *(f"__{kind}" for kind in (*KINDS, "tokens")), bills=_bills())
-        .join(keys.lazy(), on=by, how="inner", nulls_equal=True, maintain_order="left")
-        .select(
-            LINE, ROW, "key", "pays", "bills", **{name: column.cast(pl.Float64) for name, column in figures.items()}
-        )
-        .with_columns(unkind=pl.col("unkind") - pl.sum_horizontal(*KINDS))
-        .collect()
+    found = _beside(stated, keys).select(
+        LINE, ROW, "key", "pays", "bills", **{name: column.cast(pl.Float64) for name, column in figures.items()}
     )
-    return found
+    return found.with_columns(unkind=pl.col("unkind") - pl.sum_horizontal(*KINDS))
+
+
+def _beside(stated: pl.DataFrame, keys: pl.DataFrame) -> pl.DataFrame:
+    """The lines beside their keys, in the order of the lines. Lines of several currencies are told apart by them."""
+    rows = stated[ROW]
+    if not (rows.diff().fill_null(1) > 0).all():
+        return stated.join(keys, on=[ROW, "currency"], how="inner", nulls_equal=True, maintain_order="left")
+    keys = keys.sort(ROW)
+    places = rows.search_sorted(keys[ROW]).clip(upper_bound=max(rows.len() - 1, 0))
+    there = rows.gather(places) == keys[ROW]
+    keys, places = keys.filter(there), places.filter(there)
+    return stated.drop("currency")[places].with_columns(keys.select("key", "pays", "counts").iter_columns())
 
 
 def numbered(rows: pl.DataFrame, by: Sequence[str], name: str) -> pl.DataFrame:

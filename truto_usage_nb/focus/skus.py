@@ -1,4 +1,7 @@
-"""What was bought, as a key that stays the same from month to month, and in words."""
+"""What was bought and of whom: the SKU, as a key that stays the same from month to month, the service, and words.
+
+All of it follows from a few columns, in which most rows are alike: it is written once for each that is different.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,16 @@ import json
 
 import polars as pl
 
-from truto_usage_nb.focus.services import service_names, token_words
+from truto_usage_nb.focus.reading import is_alike
+from truto_usage_nb.focus.services import of_service, service_names, token_words
 
-__all__ = ["price_details", "skus"]
+__all__ = ["words"]
+
+_OF = (
+    "integration", "category", "purchase", "kind", "metric_name", "unit", "usage_unit", "model_id", "product_id",
+    "product_name", "service_tier", "description",
+)  # fmt: skip
+"""What these words follow from."""
 
 _LABELS = {
     "input": "input tokens", "cache_read": "cache read tokens", "cache_write": "cache write tokens",
@@ -17,11 +27,30 @@ _LABELS = {
 }  # fmt: skip
 
 
-def skus() -> dict[str, pl.Expr]:
+def words(rows: pl.DataFrame) -> list[pl.Series]:
+    """Give the columns of SKU, service and description for rows."""
+    by = [name for name in _OF if not is_alike(rows[name])] or ["integration"]
+    known = rows.unique(by).select(_OF).with_columns(**_skus(), **_services())
+    known = known.with_columns(_price_details(known)).drop(name for name in _OF if name not in by)
+    found = rows.select(by).join(known, on=by, how="left", nulls_equal=True, maintain_order="left")
+    return found.drop(by).get_columns()
+
+
+def _services() -> dict[str, pl.Expr]:
+    provider = of_service("provider")
+    return {
+        **dict.fromkeys(("ServiceProviderName", "HostProviderName", "ProviderName", "PublisherName"), provider),
+        "ServiceName": service_names(),
+        "ServiceCategory": of_service("category"),
+        "ServiceSubcategory": of_service("subcategory"),
+    }
+
+
+def _skus() -> dict[str, pl.Expr]:
     """Name the SKU, its meter and tier, and describe the charge. Tax and credit have no SKU."""
     aside = pl.col("category").is_in(["Tax", "Credit"])
-    words = token_words()
-    metered = pl.when(pl.col("purchase").is_null()).then(pl.coalesce(words["SkuMeter"], "metric_name", "unit"))
+    spoken = token_words()
+    metered = pl.when(pl.col("purchase").is_null()).then(pl.coalesce(spoken["SkuMeter"], "metric_name", "unit"))
     sku = pl.when(~aside).then(_sku())
     return {
         "SkuId": sku,
@@ -29,7 +58,7 @@ def skus() -> dict[str, pl.Expr]:
         "SkuMeter": pl.when(~aside).then(pl.coalesce(metered, "unit")),
         "ChargeDescription": _description(aside),
         "x_ServiceTier": _tier(),
-    } | {name: words[name] for name in ("x_TokenDirection", "x_TokenCacheAction", "x_CacheTtl")}
+    } | {name: spoken[name] for name in ("x_TokenDirection", "x_TokenCacheAction", "x_CacheTtl")}
 
 
 def _tier() -> pl.Expr:
@@ -66,16 +95,12 @@ def _description(aside: pl.Expr) -> pl.Expr:
     return pl.coalesce("description", seats, bought, pl.when(aside).then(whole), of_tokens, other)
 
 
-def price_details(rows: pl.DataFrame) -> pl.Series:
+def _price_details(rows: pl.DataFrame) -> pl.Series:
     """What a token's price depends on, as JSON; null for rows that are not of tokens."""
     columns = ("kind", "model_id", "x_TokenDirection", "x_TokenCacheAction", "x_CacheTtl", "x_ServiceTier")
     names = ("x_ModelId", *columns[2:])
-    combined = rows.select(pl.lit(None, dtype=pl.String).alias(c) if rows.schema[c] == pl.Null else c for c in columns)
-    known = combined.unique()
     texts = []
-    for kind, *words in known.iter_rows():
+    for kind, *words in rows.select(columns).iter_rows():
         stated = {name: value for name, value in zip(names, words, strict=True) if value is not None}
         texts.append(json.dumps(stated, ensure_ascii=False) if kind is not None and stated else None)
-    known = known.with_columns(pl.Series("SkuPriceDetails", texts, dtype=pl.String))
-    found = combined.join(known, on=list(columns), how="left", nulls_equal=True, maintain_order="left")
-    return found["SkuPriceDetails"]
+    return pl.Series("SkuPriceDetails", texts, dtype=pl.String)
