@@ -7,15 +7,13 @@ no part ever has another sign than the whole.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import ROUND_HALF_EVEN, Context, Decimal
+from decimal import Decimal
 
 import polars as pl
 
 __all__ = ["AMOUNT", "PRICE", "exact", "split", "unit_price"]
 
 AMOUNT, PRICE = pl.Decimal(38, 10), pl.Decimal(38, 18)
-_PLACES = Decimal("1e-10")
-_CONTEXT = Context(prec=60, rounding=ROUND_HALF_EVEN)
 _SHARE = "__share"
 
 
