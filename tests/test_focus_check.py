@@ -22,8 +22,8 @@ from tests.test_focus_sandbox import read
 from truto_usage_nb.costs import with_costs
 from truto_usage_nb.errors import FrameError, InputError, UsageWarning
 from truto_usage_nb.focus import check_focus, focus_billing_periods, to_focus, write_focus
+from truto_usage_nb.focus.amounts import focus_unit, is_focus_unit
 from truto_usage_nb.focus.columns import CUSTOM
-from truto_usage_nb.focus.units import focus_unit, is_focus_unit
 
 START, AFTER = datetime(2026, 10, 5, tzinfo=UTC), datetime(2026, 11, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)

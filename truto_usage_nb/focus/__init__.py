@@ -16,11 +16,10 @@ import polars as pl
 from truto_usage_nb.checks import a_path
 from truto_usage_nb.costs.choices import Choices
 from truto_usage_nb.errors import InputError, WriteError
-from truto_usage_nb.focus.billing import NEEDED, billing_periods
 from truto_usage_nb.focus.checking import violations
 from truto_usage_nb.focus.exporting import export
 from truto_usage_nb.focus.options import Options, moment
-from truto_usage_nb.focus.writing import write_csv
+from truto_usage_nb.focus.writing import NEEDED, billing_periods, write_csv
 from truto_usage_nb.native import as_it_is, enter, require
 from truto_usage_nb.result import UsageResult
 from truto_usage_nb.writing import write_file

@@ -17,8 +17,8 @@ import polars as pl
 
 from truto_usage_nb.checks import one_of
 from truto_usage_nb.costs.currencies import ISO_4217
+from truto_usage_nb.focus.amounts import is_focus_unit
 from truto_usage_nb.focus.columns import SUBCATEGORIES, VERSIONS, Column, columns_of, custom_of
-from truto_usage_nb.focus.units import is_focus_unit
 
 __all__ = ["violations"]
 

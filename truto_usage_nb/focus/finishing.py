@@ -1,7 +1,10 @@
-"""The rows in FOCUS's words and order, with what each costs here, elsewhere and effectively."""
+"""The rows in FOCUS's words and order: costs, who bills whom, what was bought, and how each figure came about."""
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -10,11 +13,9 @@ import polars as pl
 
 from truto_usage_nb.focus.amounts import AMOUNT, PRICE, unit_price
 from truto_usage_nb.focus.columns import Column, columns_of, custom_of
-from truto_usage_nb.focus.identity import issuer, people, tags_and_resources, who
-from truto_usage_nb.focus.options import Options
-from truto_usage_nb.focus.reading import Reading
-from truto_usage_nb.focus.services import of_service
-from truto_usage_nb.focus.skus import words
+from truto_usage_nb.focus.options import Options, tag_column
+from truto_usage_nb.focus.reading import Reading, is_alike
+from truto_usage_nb.focus.services import SERVICES, of_service, service_names, token_words
 
 __all__ = ["DTYPES", "finished"]
 
@@ -188,3 +189,188 @@ def _pricing_currency(*, in_credits: bool) -> dict[str, pl.Expr]:
         "PricingCurrencyListUnitPrice": priced("ListUnitPrice", PRICE),
         "PricingCurrencyContractedUnitPrice": priced("ContractedUnitPrice", PRICE),
     }
+
+
+def who(options: Options) -> dict[str, pl.Expr]:
+    """Name accounts, issuer, sub-account and resource."""
+    account, organization = pl.col("integrated_account_id"), pl.col("organization_id")
+    blank = organization.is_null() | (organization.str.strip_chars() == "")
+    kind = pl.when(blank).then(pl.lit("Integrated Account")).otherwise(pl.lit("Organization"))
+    return {
+        "BillingAccountId": pl.when(blank).then(account).otherwise(organization),
+        "BillingAccountName": pl.coalesce("organization_name", account),
+        "BillingAccountType": kind,
+        "InvoiceIssuerName": issuer(options),
+    } | _places()
+
+
+def issuer(options: Options) -> pl.Expr:
+    """Name who sends the bill: the provider, unless the caller says that somebody else does."""
+    provider = of_service("provider")
+    if not options.invoice_issuer:
+        return provider
+    said = pl.col("integrated_account_id").replace_strict(
+        dict(options.invoice_issuer), default=None, return_dtype=pl.String
+    )
+    return pl.coalesce(said, provider)
+
+
+def _places() -> dict[str, pl.Expr]:
+    workspace, name = pl.col("resources_workspace_id"), pl.col("resources_name")
+    provisions = pl.col("integration").is_in([key for key, service in SERVICES.items() if service.provisions])
+    resource = pl.when(provisions).then(pl.col("resources_id"))
+    there, placed = resource.is_not_null(), workspace.is_not_null()
+    return {
+        "SubAccountId": workspace,
+        "SubAccountName": pl.when(placed).then(pl.coalesce("resources_workspace_name", workspace)),
+        "SubAccountType": pl.when(placed).then(of_service("sub_account")),
+        "ResourceId": resource,
+        "ResourceName": pl.when(there & (name != resource)).then(name),
+        "ResourceType": pl.when(there).then(pl.coalesce("product_name", "product_id", pl.lit("Resource"))),
+    }
+
+
+def people(rows: pl.DataFrame, options: Options) -> dict[str, pl.Expr]:
+    """The person by an opaque id; an e-mail alone becomes a digest, the same for every spelling of its letters."""
+    mails = {mail for name in ("user_email", "user_id") for mail in rows[name].unique().to_list() if mail}
+    digests = {mail: _digest(mail) for mail in mails if "@" in mail}
+    own = pl.col("user_id").cast(pl.String)
+    plain = pl.when(~own.str.contains("@", literal=True)).then(own)
+    hashed = [
+        pl.col(name).cast(pl.String).replace_strict(digests, default=None, return_dtype=pl.String)
+        for name in ("user_id", "user_email")
+        if digests
+    ]
+    found = {"x_PrincipalId": pl.coalesce(plain, *hashed)}
+    return found | ({"x_PrincipalEmail": pl.col("user_email")} if options.emails else {})
+
+
+def _digest(mail: str) -> str:
+    return "sha256:" + hashlib.sha256(mail.strip().lower().encode()).hexdigest()[:24]
+
+
+def tags_and_resources(rows: pl.DataFrame, options: Options) -> dict[str, pl.Series]:
+    """The caller's columns as Tags, and a record's resources, both as JSON, written once for each that is alike."""
+    found = {}
+    if options.tags:
+        columns = [tag_column(name) for name in options.tags]
+        found["Tags"] = _once_each(rows.select(columns), "Tags", lambda each: _tags(options.tags, each))
+    if "resources" in rows.columns:
+        found["x_Resources"] = _once_each(rows.select("resources"), "x_Resources", lambda each: _resources(each[0]))
+    return found
+
+
+def _once_each(rows: pl.DataFrame, name: str, write: Callable[[tuple[Any, ...]], str | None]) -> pl.Series:
+    """Write each different row once: most are alike, and Python writes them one by one."""
+    key = rows.select(pl.struct(pl.all()).struct.json_encode()).to_series().alias("key")
+    first = key.to_frame().with_row_index("at").group_by("key").agg(pl.col("at").first())
+    texts = pl.Series(name, [write(each) for each in rows[first["at"]].iter_rows()], dtype=pl.String)
+    return key.to_frame().join(first.with_columns(texts), on="key", how="left", maintain_order="left")[name]
+
+
+def _tags(names: Sequence[str], values: tuple[Any, ...]) -> str | None:
+    return _json({name: _json_value(value) for name, value in zip(names, values, strict=True) if value is not None})
+
+
+def _resources(value: Any) -> str | None:
+    return _json({"resources": value} if value else None)
+
+
+def _json_value(value: Any) -> Any:
+    return value if isinstance(value, bool | int | float | str) else str(value)
+
+
+def _json(value: dict[str, Any] | None) -> str | None:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str) if value else None
+
+
+_OF = (
+    "integration", "category", "purchase", "kind", "metric_name", "unit", "usage_unit", "model_id", "product_id",
+    "product_name", "service_tier", "description",
+)  # fmt: skip
+"""What these words follow from."""
+
+_LABELS = {
+    "input": "input tokens", "cache_read": "cache read tokens", "cache_write": "cache write tokens",
+    "cache_write_5m": "cache write tokens (5 minutes)", "cache_write_1h": "cache write tokens (1 hour)",
+    "output": "output tokens", "tokens": "tokens",
+}  # fmt: skip
+
+
+def words(rows: pl.DataFrame) -> list[pl.Series]:
+    """Give the columns of SKU, service and description for rows."""
+    by = [name for name in _OF if not is_alike(rows[name])] or ["integration"]
+    known = rows.unique(by).select(_OF).with_columns(**_skus(), **_services())
+    known = known.with_columns(_price_details(known)).drop(name for name in _OF if name not in by)
+    found = rows.select(by).join(known, on=by, how="left", nulls_equal=True, maintain_order="left")
+    return found.drop(by).get_columns()
+
+
+def _services() -> dict[str, pl.Expr]:
+    provider = of_service("provider")
+    return {
+        **dict.fromkeys(("ServiceProviderName", "HostProviderName", "ProviderName", "PublisherName"), provider),
+        "ServiceName": service_names(),
+        "ServiceCategory": of_service("category"),
+        "ServiceSubcategory": of_service("subcategory"),
+    }
+
+
+def _skus() -> dict[str, pl.Expr]:
+    """Name the SKU, its meter and tier, and describe the charge. Tax and credit have no SKU."""
+    aside = pl.col("category").is_in(["Tax", "Credit"])
+    spoken = token_words()
+    metered = pl.when(pl.col("purchase").is_null()).then(pl.coalesce(spoken["SkuMeter"], "metric_name", "unit"))
+    sku = pl.when(~aside).then(_sku())
+    return {
+        "SkuId": sku,
+        "SkuPriceId": sku,
+        "SkuMeter": pl.when(~aside).then(pl.coalesce(metered, "unit")),
+        "ChargeDescription": _description(aside),
+        "x_ServiceTier": _tier(),
+    } | {name: spoken[name] for name in ("x_TokenDirection", "x_TokenCacheAction", "x_CacheTtl")}
+
+
+def _tier() -> pl.Expr:
+    """The tier that the record states, else batch where the vendor writes it into the metric or the product."""
+    names = pl.concat_str(pl.col("metric_name").fill_null(""), pl.col("product_id").fill_null(""), separator=" ")
+    batch = pl.when(names.str.to_lowercase().str.contains("batch", literal=True)).then(pl.lit("batch"))
+    return pl.coalesce(pl.col("service_tier").cast(pl.String), batch)
+
+
+def _sku() -> pl.Expr:
+    """`<integration>:<model or product>:<kind or metric>[:<tier>]`."""
+    thing = pl.coalesce("purchase", "model_id", "product_id", pl.lit("usage"))
+    metric = pl.coalesce("kind", "metric_name", "usage_unit", pl.lit("usage"))
+    metric = pl.when(pl.col("purchase").is_not_null()).then(pl.lit("fee")).otherwise(metric)
+    tier = pl.when(_tier() != "standard").then(_tier())
+    parts = [_slug(each) for each in (pl.col("integration"), thing, metric, tier)]
+    return pl.concat_str(*parts, separator=":", ignore_nulls=True)
+
+
+def _slug(text: pl.Expr) -> pl.Expr:
+    return text.cast(pl.String).str.strip_chars().str.replace_all(r"[\s:]+", "-")
+
+
+def _description(aside: pl.Expr) -> pl.Expr:
+    """`<model> <kind>`, `<product> <metric>`, or what the purchase, tax or credit is; never null."""
+    service, kind = service_names(), pl.col("kind")
+    labels = kind.replace_strict(_LABELS, default=None, return_dtype=pl.String)
+    seats = pl.when(pl.col("purchase") == "seats").then(pl.concat_str(service, pl.lit("seats"), separator=" "))
+    bought = pl.when(pl.col("purchase").is_not_null()).then(pl.concat_str(service, pl.lit("purchase"), separator=" "))
+    thing = pl.coalesce("model_id", "product_name", service)
+    of_tokens = pl.when(kind.is_not_null()).then(pl.concat_str(thing, labels, separator=" "))
+    whole = pl.concat_str(service, pl.col("category").str.to_lowercase(), separator=" ")
+    other = pl.concat_str(thing, "metric_name", separator=" ", ignore_nulls=True)
+    return pl.coalesce("description", seats, bought, pl.when(aside).then(whole), of_tokens, other)
+
+
+def _price_details(rows: pl.DataFrame) -> pl.Series:
+    """What a token's price depends on, as JSON; null for rows that are not of tokens."""
+    columns = ("kind", "model_id", "x_TokenDirection", "x_TokenCacheAction", "x_CacheTtl", "x_ServiceTier")
+    names = ("x_ModelId", *columns[2:])
+    texts = []
+    for kind, *words in rows.select(columns).iter_rows():
+        stated = {name: value for name, value in zip(names, words, strict=True) if value is not None}
+        texts.append(json.dumps(stated, ensure_ascii=False) if kind is not None and stated else None)
+    return pl.Series("SkuPriceDetails", texts, dtype=pl.String)

@@ -16,8 +16,7 @@ import polars as pl
 from truto_usage_nb.costs.kinds import kind_of
 from truto_usage_nb.costs.tokens import KINDS
 from truto_usage_nb.focus.options import Options
-from truto_usage_nb.focus.reading import LINE, ROW, Reading, numbered
-from truto_usage_nb.focus.searches import named
+from truto_usage_nb.focus.reading import LINE, ROW, Reading, named, numbered
 
 __all__ = ["ALL_KINDS", "KIND", "Pairs", "pair"]
 
