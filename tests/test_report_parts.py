@@ -398,3 +398,11 @@ def test_a_chart_is_the_picture_that_matplotlib_makes_of_it(layout):
     shown = parts.figure(chart(), "a chart")._repr_html_()
     assert base64.b64decode(re.search(r"base64,([^\"]+)", shown)[1]) == held.getvalue()
     assert not plt.get_fignums()
+
+
+def test_a_label_column_of_any_name_stays_within_the_page(book):
+    name = 'x"><img src=y>'
+    people = pl.DataFrame({"email": ["nobody@x.com"], name: ["t"]})
+    page = parts.by_label(replace(book, labels=people), name, csv=True)._repr_html_()
+    assert "<img" not in page
+    assert "&lt;img src=y&gt;" in page

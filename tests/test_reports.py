@@ -70,6 +70,32 @@ def test_bad_input_is_refused(name, options, words, tmp_path):
     assert not (tmp_path / "d.html").exists()
 
 
+def _never(step):
+    raise AssertionError(f"{step} was begun")
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "words"),
+    [
+        (
+            "ai_spend",
+            {"labels": {"email": ["a@x.com"], "division": ["d"]}},
+            "label='team' is no column of the table of labels",
+        ),
+        ("showback", {"labels": {"email": ["a@x.com"], "team": ["d"]}, "label": "taem"}, "Did you mean 'team'"),
+        ("showback", {"labels": {"mail": ["a@x.com"], "team": ["d"]}}, "has no column 'email'"),
+        ("showback", {"labels": 5}, "labels=5 is no path"),
+    ],
+)
+def test_a_table_of_labels_that_a_cell_would_refuse_is_refused_before_anything_runs(
+    name, given, words, snapshot, tmp_path
+):
+    labels = given["labels"]
+    given = {**given, "labels": pl.DataFrame(labels) if isinstance(labels, dict) else labels}
+    with pytest.raises(InputError, match=re.escape(words)):
+        tu.render_report(name, tmp_path / "l.html", snapshot=snapshot, progress=_never, **given)
+
+
 def test_an_unknown_parameter_lists_the_known(snapshot, tmp_path):
     with pytest.raises(InputError, match=r"no parameter 'snap'\. Did you mean 'snapshot'\? Known: snapshot, period"):
         tu.render_report("ai_spend", tmp_path / "e.html", snapshot=snapshot, snap=1)

@@ -85,6 +85,7 @@ def make_report(
     progress: bool | Show | None = None,
 ) -> bool:
     """Render a report as `render_report` says, and give whether something is known to be missing of its figures."""
+    from truto_usage_nb.reports.parts.book import check_labels
     from truto_usage_nb.reports.worker import worker
 
     notebook = find(name_or_path)
@@ -97,6 +98,8 @@ def make_report(
     own = _own(notebook, source.period)
     with tempfile.TemporaryDirectory(prefix="truto-report-") as scratch:
         given = plain(parameters, Path(scratch))
+        if notebook.shipped and given.get("labels"):
+            check_labels(given["labels"], given.get("label", "team"))
         with worker(warm=notebook.shipped) as rendering, progress_shown(progress) as show:  # it gets ready meanwhile
             made = plain(source.brought(notebook, given), Path(scratch))
             snapshot, is_partial = source.file(notebook, made, Path(scratch), show)

@@ -12,6 +12,7 @@ from typing import Any, TypeVar, cast
 
 import polars as pl
 
+from truto_usage_nb.checks import a_path
 from truto_usage_nb.costs import Coverage, cost_per, estimate_costs
 from truto_usage_nb.costs.coverage import covered
 from truto_usage_nb.errors import InputError, UsageWarning, did_you_mean, hearing
@@ -33,7 +34,7 @@ from truto_usage_nb.reports.parts.records import BY_USER, Records
 from truto_usage_nb.result import UsageResult, read_result
 from truto_usage_nb.unanswered import View, heard, unanswered, unexplained
 
-__all__ = ["Book", "open_book"]
+__all__ = ["Book", "check_labels", "open_book"]
 
 T = TypeVar("T")
 
@@ -67,13 +68,7 @@ class Book:
     def label_named(self, label: str) -> str:
         """Give the column of labels that is meant, in whatever spelling. Raises InputError, naming those there are."""
         assert self.labels is not None
-        others = [name for name in self.labels.columns if name != "email"]
-        found = header_named(label, others, "The table of labels")
-        if found is None:
-            near = did_you_mean(label, others)
-            said = f"label={shown(label)}"
-            raise InputError(f"{said} is no column of the table of labels; it has {', '.join(others)}.{near}")
-        return found
+        return _label_named(self.labels, label)
 
     @cached_property
     def asked(self) -> Records:
@@ -303,13 +298,34 @@ def open_book(
         result=result,
         period=_reported(result, period),
         hash=hash_,
-        labels=_file("labels", labels, ("email",), Table.texts),
+        labels=_labels(labels),
         invoices=_file("invoices", invoices, _INVOICE, lambda table: invoice_lines(table, decimal)),
         roster=_file("roster", roster, ("integration", "email"), roster_lines),
         seat_prices={n: seat_price(f"seat_prices[{n!r}]", price) for n, price in (seat_prices or {}).items()} or None,
         budget=_budget(budget, decimal),
         earlier=read_result(earlier) if earlier else None,
     )
+
+
+def check_labels(labels: str | Path, label: str) -> None:
+    """Refuse a table of labels that a cell would refuse, before the notebook runs and anything is loaded for it."""
+    read = _labels(labels)
+    if read is not None:
+        _label_named(read, label)
+
+
+def _labels(labels: str | Path | None) -> pl.DataFrame | None:
+    return _file("labels", labels, ("email",), Table.texts)
+
+
+def _label_named(labels: pl.DataFrame, label: str) -> str:
+    others = [name for name in labels.columns if name != "email"]
+    found = header_named(label, others, "The table of labels")
+    if found is None:
+        near = did_you_mean(label, others)
+        said = f"label={shown(label)}"
+        raise InputError(f"{said} is no column of the table of labels; it has {', '.join(others)}.{near}")
+    return found
 
 
 def _reported(result: UsageResult, period: Any) -> Period:
@@ -335,7 +351,7 @@ def _file(
 ) -> pl.DataFrame | None:
     if not path:
         return None
-    where = Path(path)
+    where = a_path(name, path)
     if not where.is_file():
         raise InputError(f"{name}={shown(str(path))}: there is no such file")
     table = read_table(where, f"{name}: {where.name}")

@@ -88,6 +88,15 @@ def day(label: str) -> Column:
     return Column(label, "day")
 
 
+def _id(name: str) -> str:
+    r"""Give an id for the page: a name may be a column of the reader's own, with whatever stands in it.
+
+    >>> _id('where-x"><b>')
+    't-where-x-b-'
+    """
+    return "t-" + re.sub(r"[^\w-]+", "-", name)
+
+
 def table(
     frame: pl.DataFrame,
     columns: Mapping[str, Column],
@@ -112,7 +121,7 @@ def table(
         *([pl.Series("block", [_CURRENCY.get(c, c) for c in shown["currency"]])] if blocks else []),
         *(_written(shown, key, column) for key, column in columns.items()),
     )
-    made = GT(body, id=f"t-{name}", groupname_col="block" if blocks else None)
+    made = GT(body, id=_id(name), groupname_col="block" if blocks else None)
     made = made.cols_label({key: column.label for key, column in columns.items()})
     made = made.cols_align("left", [key for key, column in columns.items() if column.kind in _LEFT])
     made = made.cols_align("right", [key for key, column in columns.items() if column.kind not in _LEFT])
