@@ -196,9 +196,10 @@ def test_whatever_is_given_the_end_is_an_answer_or_a_sentence_of_ours(name, tmp_
     monkeypatch.chdir(tmp_path)
     function, given = _table()[name]
     rng, wrong = random.Random(name), []
+    tried = [*wrong_frames()[:3], *wrong_frames()[-3:]] if name.startswith("plots.") else wrong_frames()
     for argument in arguments(function):
         first = argument in ("frame", "table", "change", "frame_or_result")
-        values = [*rng.sample(VALUES, EACH), *(wrong_frames() if first else ())]
+        values = [*rng.sample(VALUES, EACH), *(tried if first else ())]
         wrong += [said for value in values if (said := ends(function, given, argument, value)) is not None]
     assert not wrong, "\n".join(wrong)
 
