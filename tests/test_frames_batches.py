@@ -59,7 +59,9 @@ def with_field(path: str, value: str) -> str:
 
 VALUES = [
     "1.0", "1.5", "-0", "-0.0", "1e3", "1e400", "9007199254740991", "9007199254740993", "9223372036854775807",
-    "9223372036854775808", "123456789012345678901234567890", "0.1000000000000000055", "NaN", "Infinity", "-Infinity",
+    "9223372036854775808", "123456789012345678901234567890", "0.1000000000000000055", "1.000000000000000000001",
+    "0.99999999999999999999",
+    "4503599627370497.3", "68719476737.5", "NaN", "Infinity", "-Infinity",
     "1" + "0" * 400, "true", "null", '"x"', '"12"', '"1.50"', '"\\ud83d\\ude00"', '"\\ud800"', '"\\u0000"', '"é"',
     '"2026-10-01T02:00:00+02:00"', "{}", '{"id":"x"}', "[]", "[1]", "[null]", '[{"amount":1}]', "[[]]", "01", "+1",
     ".5", "1.", "tru", "'x'", "\ud800", "",
@@ -151,13 +153,14 @@ def test_good_pages_are_read_natively_and_make_one(monkeypatch):
     assert build_frame([one], LAYOUT).frame["id"].to_list()[:3] == ["a0", "b0", "a1"]
 
 
-def test_one_body_of_another_shape_is_read_alone_and_the_others_are_not(monkeypatch):
+def test_a_body_of_another_shape_keeps_few_others_from_being_read_at_once(monkeypatch):
     parse_page(good(0), SOURCE, LAYOUT)
     calls = []
     monkeypatch.setattr(batches, "parse_page", lambda *asked: calls.append(asked[0]) or parse_page(*asked))
     odd = body(RECORD % "odd", '{"id":"x","undocumented":1}')
     found = parse_pages([*(good(n) for n in range(5)), odd, *(good(n) for n in range(5, 9))], SOURCE, LAYOUT)
-    assert calls == [odd]
+    assert odd in calls
+    assert len(calls) <= batches._FEW
     assert sum(page.height for page in found) == 20
     assert build_frame(found, LAYOUT).frame.height == 20
 

@@ -3,7 +3,7 @@
 `pyarrow.json` reads a few megabytes of pages in a fraction of the time that inferring them takes, and where the schema
 says every field it refuses one that it does not know, a key stated twice, a fraction or `1.0` in a column of whole
 numbers, a number beyond 64 bits or beyond a float's range, and half of a surrogate pair. What it takes in silence is
-looked for here: NaN and infinities, whole numbers that a float rounds, bytes that are not UTF-8, nulls among the
+looked for here: NaN and infinities, numbers that a float rounds, bytes that are not UTF-8, nulls among the
 records, and a body that is not exactly one list. A body that has any of it is read alone, by `page`, which has the last
 word: what a frame holds does not depend on which way its pages went.
 """
@@ -26,8 +26,8 @@ from truto_usage_nb.frames.bodies import quick_cut
 from truto_usage_nb.frames.known import KNOWN, Pattern, key_of
 from truto_usage_nb.frames.numbers import is_below
 from truto_usage_nb.frames.page import parse_page
-from truto_usage_nb.frames.parts import EXACT_IN_FLOAT, MOST_CELLS, Items, Layout, ParsedPage, Path, Source, Table
-from truto_usage_nb.frames.shape import Doubt, Shape, shape_of
+from truto_usage_nb.frames.parts import MOST_CELLS, Items, Layout, ParsedPage, Path, Source, Table
+from truto_usage_nb.frames.shape import CLEAR_IN_FLOAT, Doubt, Shape, is_almost_whole, shape_of
 from truto_usage_nb.schema import SCHEMA
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ BATCH_BYTES = 1024 * 1024
 """How many bytes of pages are read at once: more save nothing, and take more room."""
 _WORTH_BYTES = 128 * 1024
 """Less than this is read sooner the other way."""
+_FEW = 4
 _SAMPLE_BYTES = 256 * 1024
 _WHOLE = frozenset(tuple(each.path.split(".")) for each in SCHEMA if each.dtype == "Int64")
 _RESULT = "result"
@@ -116,16 +117,20 @@ def _batches(bodies: Iterable[_Body]) -> Iterator[list[_Body]]:
 
 
 def _read(bodies: list[_Body], source: Source, layout: Layout, check: Check | None) -> list[ParsedPage]:
-    """Read at once what can be; where it cannot, halve it: a body is read alone only if the fault is its own."""
+    """Read at once what can be; where it cannot, halve it, down to a few bodies, which are read one by one."""
     table = _at_once(bodies, source, layout)
     if table is not None:
         return [ParsedPage(table, source)]
-    if len(bodies) == 1:
-        if check is not None and bodies[0].records is not None:
-            check(bodies[0].content)
-        return [parse_page(bodies[0].content, source, layout)]
+    if len(bodies) <= _FEW:
+        return [_alone(body, source, layout, check) for body in bodies]
     middle = len(bodies) // 2
     return _read(bodies[:middle], source, layout, check) + _read(bodies[middle:], source, layout, check)
+
+
+def _alone(body: _Body, source: Source, layout: Layout, check: Check | None) -> ParsedPage:
+    if check is not None and body.records is not None:
+        check(body.content)
+    return parse_page(body.content, source, layout)
 
 
 def _at_once(bodies: list[_Body], source: Source, layout: Layout) -> Table | None:
@@ -135,7 +140,7 @@ def _at_once(bodies: list[_Body], source: Source, layout: Layout) -> Table | Non
         return None
     key = key_of(source, layout)
     pattern = KNOWN.native(key)
-    if pattern is None and size > BATCH_BYTES:
+    if pattern is None and len(texts[0]) > BATCH_BYTES:
         _learn(texts[0], source, layout)
         pattern = KNOWN.native(key)
     if pattern is None:
@@ -143,7 +148,7 @@ def _at_once(bodies: list[_Body], source: Source, layout: Layout) -> Table | Non
     try:
         table = _reader(pattern, layout).read(texts, bodies[0].lines)
     except Doubt:
-        if len(bodies) == 1:
+        if len(bodies) <= _FEW:
             KNOWN.tried(key, worked=False)
         return None
     KNOWN.tried(key, worked=True)
@@ -179,7 +184,7 @@ class _Reader:
     def read(self, texts: Sequence[bytes], lines: int) -> Table:
         """Give the columns of all records; raises `Doubt` where anything may be lost, or is of another shape."""
         text = texts[0] if lines else b"\n".join(b'{"result":%b}' % records for records in texts)
-        if text.count(b"{") * self._leaves > MOST_CELLS + len(text) or not _is_utf8(text):
+        if text.count(b"{") * self._leaves > MOST_CELLS + len(text) or not _is_utf8(text) or is_almost_whole(text):
             raise Doubt
         return _laid_out(self._lines(text, lines) if lines else self._lists(text, len(texts)), self._shape)
 
@@ -205,7 +210,7 @@ def _laid_out(records: pa.StructArray, shape: Shape) -> Table:
     table = Table(len(records), dict.fromkeys(shape.paths), shape.objects)
     _take_apart(records, (), shape, table)
     floats = [pl.Series(part) for path in shape.floats if (part := table.columns[path]) is not None]
-    if not all(is_below(part, EXACT_IN_FLOAT) for part in floats):
+    if not all(is_below(part, CLEAR_IN_FLOAT) for part in floats):
         raise Doubt
     for path in shape.unwanted:
         table.columns.pop(path, None)

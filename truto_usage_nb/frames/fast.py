@@ -6,7 +6,6 @@ danger: a large float may have been a number with other digits, and so may one t
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 
 import polars as pl
@@ -17,14 +16,11 @@ from truto_usage_nb.frames.known import KNOWN, key_of
 from truto_usage_nb.frames.order import settle_order
 from truto_usage_nb.frames.parts import MOST_PATHS, Layout, Source, Table
 from truto_usage_nb.frames.remote import REMOTE, cut_remote, is_nested, put_back
-from truto_usage_nb.frames.shape import Doubt, Shape, shape_of
+from truto_usage_nb.frames.shape import Doubt, Shape, is_almost_whole, shape_of
 from truto_usage_nb.frames.survey import is_tame
 
 _SPOILT = (b"\\ud", b"\\uD", b"\\u0000")
 """Half of a surrogate pair would come out as another letter, and polars panics at a NUL in a key."""
-_RUNS = (b"00000", b"99999")
-_ALMOST_WHOLE = re.compile(rb"\.(?:(?:(?<=[1-9]\.)|(?<=\d\d\.))0{5,}[1-9]|9{5})")
-"""How a number goes on that a float may take for the whole one beside it, such as 1.00000000000000000001."""
 _FIRST = 65_536  # bytes that hold at least one record, as a rule: enough to see whether records have `remote_data`
 
 
@@ -32,7 +28,7 @@ def read(content: bytes, source: Source, layout: Layout) -> Table | None:
     """Give the columns of a JSON array of records; None where that cannot be done, or not proved right."""
     if b"\\" in content and any(escape in content for escape in _SPOILT):
         return None
-    if any(run in content for run in _RUNS) and _ALMOST_WHOLE.search(content):
+    if is_almost_whole(content):
         return None
     try:
         if layout.documented and b'"remote_data"' in content[:_FIRST]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,8 +18,26 @@ _KINDS: dict[Any, str] = {pl.String: "text", pl.Boolean: "flag", pl.Int64: "numb
 _TEXTS = frozenset(tuple(each.path.split(".")) for each in SCHEMA if each.dtype == "String")
 _ITEM_TEXTS = frozenset(path for leaves in LEAVES.values() for path, dtype in leaves.items() if dtype == "String")
 
-_CLEAR_IN_FLOAT = 2**36
-"""Up to here a float takes a fraction for a whole number only if it begins with five zeros or nines (`fast`)."""
+CLEAR_IN_FLOAT = 2**36
+"""Up to here a float takes a fraction for a whole number only if it begins with five zeros or nines."""
+_RUNS = (b"00000", b"99999")
+_ALMOST_WHOLE = re.compile(rb"\.(?:00000|99999)[0-9]*")
+_TOLD_APART = 15
+"""So many digits tell a float from any other that is written with as many."""
+
+
+def is_almost_whole(content: bytes) -> bool:
+    """Tell whether a number may be there that a float takes for the whole one beside it, such as 1.0000000000000001."""
+    if not any(run in content for run in _RUNS):
+        return False
+    return any(_digits(content, *found.span()) > _TOLD_APART for found in _ALMOST_WHOLE.finditer(content))
+
+
+def _digits(content: bytes, point: int, end: int) -> int:
+    """Count the digits of a number whose decimal point stands there, from the first that is not zero."""
+    before = content[max(0, point - 20) : point]
+    whole = before[len(before.rstrip(b"0123456789")) :].lstrip(b"0")
+    return len(whole) + len(content[point + 1 : end] if whole else content[point + 1 : end].lstrip(b"0"))
 
 
 class Doubt(Exception):
@@ -52,7 +71,7 @@ class Shape:
         table = Table(records.len(), dict.fromkeys(self.paths), self.objects)
         self._take_apart(records, (), table, found)
         floats = [part for path in self.floats if isinstance(part := table.columns[path], pl.Series)]
-        if floats and not is_below(pl.concat(floats, rechunk=False), _CLEAR_IN_FLOAT):
+        if floats and not is_below(pl.concat(floats, rechunk=False), CLEAR_IN_FLOAT):
             raise Doubt
         for path in self.unwanted:
             table.columns.pop(path, None)
