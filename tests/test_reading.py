@@ -38,7 +38,7 @@ FORMS = {
 
 def write(path, rows=RECORDS):
     content = FORMS[path.name](rows).encode()
-    path.write_bytes(gzip.compress(content) if path.suffix.lower() == ".gz" else content)
+    path.write_bytes(gzip.compress(content, mtime=0) if path.suffix.lower() == ".gz" else content)
     return path
 
 
@@ -98,7 +98,7 @@ def test_a_field_that_is_not_documented_is_told_once(tmp_path):
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"not json", b'{"result": [{"id": "1"}', b'{"id": "1"}\n{"id": ', b"\xff\xfe", gzip.compress(b"[]")],
+    [b"", b"not json", b'{"result": [{"id": "1"}', b'{"id": "1"}\n{"id": ', b"\xff\xfe", gzip.compress(b"[]", mtime=0)],
 )
 def test_a_file_that_is_broken_is_an_error_and_never_an_empty_frame(tmp_path, content):
     path = tmp_path / "page.json"
@@ -145,11 +145,11 @@ BROKEN = {
     "none.json": (b"null", "a record or an envelope is missing"),
     "words.json": (b"<html>no</html>", "a record or an envelope is missing"),
     "line.ndjson": (b'{"id": "1"}\n{"id": \n', "at character"),
-    "packed.json": (gzip.compress(GOOD), r"is packed \(gzip\): call it packed.json.gz"),
+    "packed.json": (gzip.compress(GOOD, mtime=0), r"is packed \(gzip\): call it packed.json.gz"),
     "zipped.json": (b"PK\x03\x04rest", r"is packed \(zip\)"),
-    "cut.json.gz": (gzip.compress(GOOD)[:-9], "cannot be read"),
-    "spoilt.json.gz": (gzip.compress(GOOD)[:20] + b"\xff" * 40, "cannot be read"),
-    "empty.json.gz": (gzip.compress(b" "), "is empty"),
+    "cut.json.gz": (gzip.compress(GOOD, mtime=0)[:-9], "cannot be read"),
+    "spoilt.json.gz": (gzip.compress(GOOD, mtime=0)[:20] + b"\xff" * 40, "cannot be read"),
+    "empty.json.gz": (gzip.compress(b" ", mtime=0), "is empty"),
     "wide.json": (GOOD.decode().encode("utf-16"), "UTF-16"),
     "wider.json": (LIST.decode().encode("utf-16-le"), "UTF-16"),
     "latin.json": ('[{"id": "\u00e9"}]'.encode("latin-1"), "not UTF-8 at byte 9"),
