@@ -611,3 +611,14 @@ def test_a_broken_cell_is_named_by_its_row_however_far_down_it_stands(monkeypatc
     two = pl.DataFrame({"ServiceName": ["A", "B", "A"], "ServiceCategory": ["Other", "Other", "Web"]})
     rule = "must be one for a ServiceName"
     assert check_focus(two).filter(pl.col("rule") == rule)["row"].to_list() == [0, 2]
+
+
+def test_the_row_with_the_largest_weight_takes_what_does_not_divide():
+    """10 by one and two: 3.3333333333 and 6.6666666666, and the last 0.0000000001 to the larger."""
+    from truto_usage_nb.focus.amounts import AMOUNT, split
+
+    whole = pl.Series([Decimal(10)] * 2, dtype=AMOUNT)
+    less, more = "3.3333333333", "6.6666666667"
+    for weights, parts in (([1.0, 2.0], [less, more]), ([2.0, 1.0], [more, less])):
+        made = split(pl.DataFrame({"key": [1, 1], "cost": whole, "weight": weights}), ["cost"], "key", "weight")
+        assert made["cost"].to_list() == list(map(Decimal, parts))

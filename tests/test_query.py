@@ -135,5 +135,6 @@ def test_the_query_id_changes_only_with_what_a_row_means():
             "model_ids": ["x"],
         }.items()
     }
-    assert len(ids | {one.query_id}) == 5
+    ids |= {UsageQuery(include_deleted_users=value).query_id for value in (True, False)}
+    assert len(ids | {one.query_id}) == 7
     assert all(len(each) == 8 for each in ids)

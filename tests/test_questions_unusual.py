@@ -56,6 +56,14 @@ def test_a_user_at_three_times_is_found_beside_whatever_is_large():
     assert table.rows() == [(date(2026, 9, 16), "user", "USD", 15.0, 3.75, 6.25, 8.75)]
 
 
+def test_less_than_two_percent_of_a_usual_day_wakes_nobody():
+    """100 a day, so usual is 75 to 125: 126.50 is 1.50 beyond it, less than the 2 of a day's 100; 128 is 3 beyond."""
+    little, much = [100.0] * 28, [100.0] * 28
+    little[9], much[9] = 126.5, 128.0
+    table, _ = asked([*spent(little, "little"), *spent(much, "much")])
+    assert table.select("surface", "excess").rows() == [("much", 3.0)]
+
+
 def test_less_than_a_dollar_wakes_nobody():
     """Beside real money a line of 0.40 a day at 1.20 is 0.70 beyond 0.50; one of 1 a day at 3 is 1.75 beyond 1.25."""
     cents, dollars = [0.4] * 28, [1.0] * 28

@@ -226,6 +226,14 @@ def test_a_refusal_of_the_query_itself_is_not_taken_for_an_expired_cursor(tmp_pa
         client(vendor, concurrency=1).scan_usage("c", tmp_path, period="2026-10-05")
 
 
+def test_a_window_whose_cursors_keep_expiring_is_begun_three_times_and_no_more(tmp_path):
+    vendor = Vendor({"c": "cursor"}, fail=lambda each: refusal(410, "expired") if "next_cursor" in each else None)
+    vendor.per_page = 1
+    with pytest.raises(tu.errors.CursorExpiredError):
+        client(vendor, concurrency=1).scan_usage("c", tmp_path, period="2026-10-05")
+    assert sum("next_cursor" not in each for each in vendor.asked) == 3
+
+
 def test_what_an_interrupted_scan_had_two_days_ago_does_not_mix_with_figures_of_today(tmp_path):
     early = day(11, 20)
     vendor = Vendor({"c": "cursor"}, fail=lambda _: refusal(400, "no") if len(vendor.asked) == 4 else None)
