@@ -29,7 +29,7 @@ from truto_usage_nb.native import Frame, Native, collect, each_part, enter, noth
 from truto_usage_nb.outside import shown
 from truto_usage_nb.schema import RECORD_DIMENSIONS, RECORD_KEY, folded_currency
 
-__all__ = ["DAY", "MINUTE", "OVERHANG", "SOURCE", "TIERS", "Digest", "check_dims", "digest", "reduced"]
+__all__ = ["DAY", "MINUTE", "OVERHANG", "SOURCE", "TIERS", "Digest", "check_dims", "digest", "reduced", "required"]
 
 OVERHANG = "overhangs_period"
 TIERS = ("service_tier", "speed", "context_window")
@@ -99,7 +99,8 @@ class _Plan:
         return ["tokens", "covered_tokens", *self.kinds, *(f"covered_{kind}" for kind in self.kinds)]
 
 
-def _required(native: Native, by: tuple[str, ...]) -> tuple[str, ...]:
+def required(native: Native, by: tuple[str, ...]) -> tuple[str, ...]:
+    """Give the columns that a table needs. Raises FrameError where one of them is missing, or of another type."""
     read = (*NEEDED, *SOURCE, *TOKEN_COLUMNS, *SHAPE_COLUMNS, *RECORD_KEY, *_CYCLE)
     require(native, read, "A cost table", also=(OVERHANG, PRORATED, *_CYCLE_TOO, "resources_count", "updated_at"))
     require(native, by, "by=")
@@ -109,7 +110,7 @@ def _required(native: Native, by: tuple[str, ...]) -> tuple[str, ...]:
 def reduced(native: Native, by: tuple[str, ...]) -> Native:
     """Give the columns that a table reads, and no other. Raises FrameError where one of them is missing."""
     more = (OVERHANG, PRORATED, *TIERS, *_CYCLE_TOO, "updated_at", *unknown_amounts(native), "charges", "resources")
-    return only(native, (*_required(native, by), *RECORD_DIMENSIONS, "resources_count", *more))
+    return only(native, (*required(native, by), *RECORD_DIMENSIONS, "resources_count", *more))
 
 
 def digest(
@@ -127,7 +128,7 @@ def digest(
 
     `members` names a column of a polars frame whose values each row of the digest keeps, as a list under that name.
     """
-    _required(native, by)
+    required(native, by)
     plan = _Plan(by, measure, bin, KINDS if kinds else (), said, members)
     kept = kept_lines(native, plan.said)
     split = None if kept is not None and not kept.mixed else split_currencies(native)

@@ -31,7 +31,7 @@ from truto_usage_nb.native import Frame, Native, enter, mapped, require, to_pola
 from truto_usage_nb.schema import SCHEMA, folded_currency
 from truto_usage_nb.series import TotalMeans
 
-__all__ = ["cost_lines", "rule_lines", "with_costs"]
+__all__ = ["cost_lines", "lines_of", "rule_lines", "with_costs"]
 
 MEASURES = tuple(f.column for f in SCHEMA if f.column.startswith("usage_") and f.dtype in ("Int64", "Float64"))
 
@@ -142,8 +142,14 @@ def cost_lines(
     ['USD']
     """
     check_currency("billing_currency", billing_currency)
-    native = enter(frame)
-    said = _said(total_means, positive_credits)
+    return lines_of(enter(frame), billing_currency, _said(total_means, positive_credits))
+
+
+def lines_of(native: Native, billing_currency: str | None, said: Said) -> Any:
+    """Give the lines of `cost_lines`, which are not made anew where they stand ready."""
+    kept = kept_lines(native, said)
+    if kept is not None and not kept.mixed:
+        return native.leave(_finish(kept.frame, native.columns))
     facts = look(native, said=said)
     split = split_currencies(native)
     if split is None:

@@ -15,12 +15,13 @@ import narwhals.stable.v2 as nw
 import polars as pl
 
 from truto_usage_nb import schema
-from truto_usage_nb.costs.digest import OVERHANG, Digest, digest
-from truto_usage_nb.costs.facts import Said
+from truto_usage_nb.costs.digest import OVERHANG, Digest, digest, required
+from truto_usage_nb.costs.facts import NOTHING_SAID, Said
 from truto_usage_nb.costs.guard import checked
-from truto_usage_nb.costs.lines import cost_lines
+from truto_usage_nb.costs.lines import lines_of
 from truto_usage_nb.costs.matching import KEY, keyed
 from truto_usage_nb.costs.records import within_period
+from truto_usage_nb.costs.ruled import asked, ruled
 from truto_usage_nb.costs.tokens import KINDS, TOKEN_COLUMNS, with_tokens
 from truto_usage_nb.focus.admitting import ROW, refuse_what_cannot_be_exported, with_credit_rates, with_restatements
 from truto_usage_nb.focus.amounts import exact, split
@@ -89,8 +90,10 @@ def read(native: Native, options: Options, result: Any = None) -> Reading:
     known_accounts(options, records["integrated_account_id"].unique().to_list())
     records = with_credit_rates(records, options)
     held, told = within_period(enter(records), options.choices.get("overhang"))
+    held = _ruled_once(held, options)
     held, counted = checked(held, lambda records, bin: _digest(records, options, bin), options.choices)
-    lines = _lines(collect(held.frame), options)
+    lines = _lines(held, options)
+    del held, records
     refuse_what_cannot_be_exported(lines)
     counts = _counts(lines, counted, options)
     money = with_searches(_money(lines, counts, options), lines)
@@ -119,19 +122,20 @@ def _typed(records: pl.DataFrame, name: str, dtype: Any) -> pl.Expr:
     return pl.col(name).cast(dtype)
 
 
+def _ruled_once(records: Native, options: Options) -> Native:
+    """Apply the cost rule once for the digest and the lines, where the caller says nothing that changes it."""
+    required(records, ())
+    return asked(ruled(collect(records.frame))) if Said.of(options.choices) == NOTHING_SAID else records
+
+
 def _digest(records: Native, options: Options, bin: int) -> Digest:
     said, currency = Said.of(options.choices), options.choices.get("billing_currency")
     return digest(records, (), bin=bin, billing_currency=currency, said=said, members=ROW)
 
 
-def _lines(records: pl.DataFrame, options: Options) -> pl.DataFrame:
+def _lines(records: Native, options: Options) -> pl.DataFrame:
     """The cost rule's lines, as far as an export reads them."""
-    lines: pl.DataFrame = cost_lines(
-        records,
-        billing_currency=options.choices.get("billing_currency"),
-        total_means=options.choices.get("total_means"),
-        positive_credits=Said.of(options.choices).positive_credits,
-    )
+    lines: pl.DataFrame = lines_of(records, options.choices.get("billing_currency"), Said.of(options.choices))
     lines = with_restatements(lines.with_columns(currency=pl.col("cost_currency"), covered=_covered()))
     return lines.with_row_index(LINE)
 
