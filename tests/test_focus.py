@@ -102,6 +102,12 @@ def test_tokens_go_to_the_money_of_their_own_product_and_what_is_left_to_the_key
     assert table["ConsumedQuantity"].to_list() == [D(4 * M + 200), D(M + 100)]
 
 
+def test_equal_charges_share_their_tokens_equally():
+    # 0.11 of 0.22 is half, 3,519 of 7,038; in floats 7038 * 0.11 / 0.22 is 3518.9999999999995
+    used = frame_of([claude_cost(0.11, id="a"), claude_cost(0.11, id="b"), claude_usage({"input": 7038})])
+    assert to_focus(used)["ConsumedQuantity"].to_list() == [3519, 3519]
+
+
 def test_a_charge_that_counts_its_own_tokens_keeps_its_count_and_they_are_not_counted_again():
     line = record(
         "openai-1", "openai_codex", metric_name="gpt-5, input_tokens", usage={"quantity": 2 * M, "unit": "tokens"},

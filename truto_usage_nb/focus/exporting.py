@@ -21,7 +21,7 @@ from truto_usage_nb.focus.reading import LINE, ROW, Reading, lean, read
 from truto_usage_nb.format import number
 from truto_usage_nb.native import Native
 
-__all__ = ["export", "in_billing_periods", "period_bounds", "with_charge_period"]
+__all__ = ["export"]
 
 SLICE = 2**16
 """So many rows are made at a time: wide rows of a whole export would take many times the room of what comes out."""
