@@ -45,7 +45,7 @@ from truto_usage_nb.writing import telling
 
 __all__ = ["Scanner"]
 
-_THREADS = 4
+_THREADS = min(4, os.cpu_count() or 1)
 _SHARE = 20  # windows are published together once they are a twentieth of those held: the journal is written less often
 
 

@@ -126,7 +126,7 @@ def _may_restart(error: UsageError, begun: Begun, resumed_at: str | None) -> boo
 def _may_wait(held: Sequence[Page]) -> bool:
     """Tell whether pages may wait for one another: short ones are committed alone, for little is won."""
     sizes = [len(page.content) for page in held]
-    return min(sizes) >= _WORTH_BYTES and sum(sizes) < 2 * BATCH_BYTES
+    return min(sizes) >= _WORTH_BYTES and sum(sizes) < 4 * BATCH_BYTES
 
 
 def commit(store: Store, task: Task, begun: Begun, pages: Sequence[Page]) -> int:

@@ -116,9 +116,10 @@ def _documented(book: Book, layout: Layout, notes: list[str], register: Register
     fields = columns(remote_data=layout.remote_data, excluded=layout.excluded)[len(PROVENANCE) :]
     names = {field.column for field in fields}
     derived = {field.column for wide in EXPANDED.values() for field in wide}
-    lists = side_by_side({name: partial(_list, book, name) for name in EXPANDED if name in names})
+    rows = sum(book.heights)
+    lists = side_by_side({name: partial(_list, book, name) for name in EXPANDED if name in names}, rows)
     plain = {field.column: partial(_plain, book, field) for field in fields if field.column not in {*lists, *derived}}
-    found = side_by_side(plain)
+    found = side_by_side(plain, rows)
     for name, (series, wide, _) in lists.items():
         found |= {name: series} | wide
     made = {field.column: found[field.column] for field in fields}
@@ -211,7 +212,7 @@ def _crowds(book: Book, rest: Sequence[Path], known: Collection[Path], layout: L
 def _sorted(book: Book, named: dict[str, Path], folded: _Named, layout: Layout) -> _Named:
     """Give the columns of the open maps, by name."""
     inside = {name: path for name, path in named.items() if layout.documented and map_of(path)}
-    made = side_by_side({name: partial(_open, book, path) for name, path in inside.items()})
+    made = side_by_side({name: partial(_open, book, path) for name, path in inside.items()}, sum(book.heights))
     return dict(sorted((folded | made).items()))
 
 

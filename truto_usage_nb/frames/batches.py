@@ -40,7 +40,7 @@ BATCH_BYTES = 1024 * 1024
 _WORTH_BYTES = 128 * 1024
 """Less than this is read sooner the other way."""
 _FEW = 4
-_SAMPLE_BYTES = 256 * 1024
+_SAMPLE_BYTES = 64 * 1024
 _WHOLE = frozenset(tuple(each.path.split(".")) for each in SCHEMA if each.dtype == "Int64")
 _RESULT = "result"
 _OF_ENVELOPES = tuple(f'"{key}"'.encode() for key in sorted(ENVELOPE))
@@ -139,24 +139,25 @@ def _at_once(bodies: list[_Body], source: Source, layout: Layout) -> Table | Non
     if len(texts) < len(bodies) or size < _WORTH_BYTES or layout.excluded or not layout.documented:
         return None
     key = key_of(source, layout)
-    pattern = KNOWN.native(key)
-    if pattern is None and len(texts[0]) > BATCH_BYTES:
-        _learn(texts[0], source, layout)
-        pattern = KNOWN.native(key)
-    if pattern is None:
+    if not KNOWN.may_try(key):
         return None
-    try:
-        table = _reader(pattern, layout).read(texts, bodies[0].lines)
-    except Doubt:
-        if len(bodies) <= _FEW:
-            KNOWN.tried(key, worked=False)
-        return None
-    KNOWN.tried(key, worked=True)
-    return table
+    for is_learned in (False, True):
+        if is_learned:  # what is new in the first records of a page is cheaper to learn than the page is to read alone
+            for text in texts[:_FEW]:
+                _learn(text, source, layout)
+        pattern = KNOWN.pattern(key)
+        with suppress(Doubt):
+            if pattern is not None:
+                table = _reader(pattern, layout).read(texts, bodies[0].lines)
+                KNOWN.tried(key, worked=True)
+                return table
+    if len(bodies) <= _FEW:
+        KNOWN.tried(key, worked=False)
+    return None
 
 
 def _learn(records: bytes, source: Source, layout: Layout) -> None:
-    """Have the shape of the first records of a long body remembered."""
+    """Have the shape of the first records of a body remembered."""
     text = records[:_SAMPLE_BYTES].decode("utf-8", "replace")
     decoder, found, at = json.JSONDecoder(), list[str](), text.find("{")
     with suppress(ValueError, RecursionError):

@@ -25,7 +25,7 @@ Key: TypeAlias = tuple[str | None, str | None, Layout]
 
 _MOST_SHAPES = 64
 _PATIENCE = 8
-_NATIVE_PATIENCE = 4
+_NATIVE_PATIENCE = 3
 _MOST_LEAVES = 1000  # what one page after the other adds to an open map would soon be read into every page
 _SENT_AS: dict[str, Any] = {
     "String": pl.String, "Datetime": pl.String, "Boolean": pl.Boolean, "Int64": pl.Float64, "Float64": pl.Float64,
@@ -76,10 +76,15 @@ class Memory:
         with self._lock:
             self._misses[key] = self._misses.get(key, 0) + 1
 
-    def native(self, key: Key) -> Pattern | None:
-        """Give the shape by which pages may be read natively; None if there is none, or the last ones were refused."""
+    def pattern(self, key: Key) -> Pattern | None:
+        """Give the shape that is remembered."""
         with self._lock:
-            return self._patterns.get(key) if self._refusals.get(key, 0) < _NATIVE_PATIENCE else None
+            return self._patterns.get(key)
+
+    def may_try(self, key: Key) -> bool:
+        """Say whether pages are worth reading natively: those before fitted, or there were few."""
+        with self._lock:
+            return self._refusals.get(key, 0) < _NATIVE_PATIENCE
 
     def tried(self, key: Key, *, worked: bool) -> None:
         """Take note whether pages of a known shape could be read natively."""

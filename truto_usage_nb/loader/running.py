@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from truto_usage_nb.transport import Transport
 
 __all__ = ["Outcome", "run"]
 
-_PARSERS = 4  # threads: parsing leaves the interpreter's lock most of the time
+_PARSERS = min(4, os.cpu_count() or 1)  # threads: parsing leaves the interpreter's lock most of the time
 _SMALL_BYTES = 100_000
 
 
