@@ -49,7 +49,7 @@ class Row:
     def range(self) -> tuple[float | None, float | None, float | None]:
         if not self.known:
             return None, None, None
-        end = self.to_date + math.fsum(self.coming.values())
+        end = round(math.fsum([*self.spent.values(), *self.coming.values()]), 9)  # threads add in any order
         low = end - self.half
         return end, max(low, self.to_date) if self.never_less else low, end + self.half
 
