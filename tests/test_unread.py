@@ -10,7 +10,7 @@ import pytest
 import truto_usage_nb as tu
 from truto_usage_nb.envelope import glanced_envelope, read_envelope
 from truto_usage_nb.errors import PartialLoadError, ProtocolError, UsageError, UsageWarning
-from truto_usage_nb.loader import running
+from truto_usage_nb.paging import LONG_PAGE_BYTES
 
 RECORDS = [
     {"id": f"r{n}", "surface": "x" * 300, "charges": [{"type": "net", "amount": n + 0.5, "currency": "USD"}]}
@@ -105,7 +105,7 @@ def test_progress_counts_what_was_read_once(monkeypatch):
 
 
 def test_a_short_page_is_read_at_once():
-    assert max(map(len, GOOD.values())) > running._SMALL_BYTES > 1000
+    assert max(map(len, GOOD.values())) > LONG_PAGE_BYTES > 1000
     vendor = Vendor()
     short = b'{"result": [{"id": "1"},], "next_cursor": null}'
     vendor.left[None] = [short, b'{"result": [{"id": "1"}], "next_cursor": null}']

@@ -18,8 +18,10 @@ from truto_usage_nb.errors import CursorLoopError, ProtocolError
 from truto_usage_nb.outside import cut
 from truto_usage_nb.query import UsageQuery
 
-__all__ = ["MAX_PAGES", "USAGE_PATH", "Page", "PageRequest", "after", "read_page", "walk"]
+__all__ = ["LONG_PAGE_BYTES", "MAX_PAGES", "USAGE_PATH", "Page", "PageRequest", "after", "read_page", "walk"]
 
+LONG_PAGE_BYTES = 100_000
+"""A page of so many bytes is worth a thread, and a second look at all of it worth sparing."""
 USAGE_PATH = "/unified/usage-metering/usage"
 """Where the endpoint lies under the service's URL."""
 
@@ -172,29 +174,30 @@ def _first_params(query: UsageQuery, records_per_page: int | None) -> list[tuple
     return [*(pair for pair in params if pair[0] != "limit"), ("limit", str(size))]
 
 
+def _whose(account: str | None) -> str:
+    return "" if account is None else f" of account {account!r}"
+
+
 def _nothing(page: Page, account: str | None) -> ProtocolError:
-    whose = "" if account is None else f" of account {account!r}"
     return ProtocolError(
-        f"{EMPTY_PAGES:,} pages in a row{whose} held no record, and each pointed to another, up to page {page.number}: "
-        f"the service would go on for ever. Ask for a shorter period, and report it to Truto",
+        f"{EMPTY_PAGES:,} pages in a row{_whose(account)} held no record, and each pointed to another, up to "
+        f"page {page.number}: the service would go on for ever. Ask for a shorter period, and report it to Truto",
         pages=page.number,
     )
 
 
 def _endless(page: Page, account: str | None, most: int) -> ProtocolError:
-    whose = "" if account is None else f" of account {account!r}"
     return ProtocolError(
-        f"page {page.number:,}{whose} points to another, and a query may have max_pages={most:,}: ask for a shorter "
-        f"period or larger pages (records_per_page=), or allow more: Client(max_pages=…)",
+        f"page {page.number:,}{_whose(account)} points to another, and a query may have max_pages={most:,}: ask for a "
+        f"shorter period or larger pages (records_per_page=), or allow more: Client(max_pages=…)",
         pages=page.number,
     )
 
 
 def _loop(page: Page, account: str | None) -> CursorLoopError:
-    whose = "" if account is None else f" of account {account!r}"
     return CursorLoopError(
-        f"page {page.number}{whose} points to the cursor {cut(repr(page.next_cursor))}, which was asked for before: "
-        f"the service would go in circles. {page.number} pages were had; ask again, or for a shorter period",
+        f"page {page.number}{_whose(account)} points to the cursor {cut(repr(page.next_cursor))}, which was asked for "
+        f"before: the service would go in circles. {page.number} pages were had; ask again, or for a shorter period",
         pages=page.number,
         details={"cursor": page.next_cursor},
     )

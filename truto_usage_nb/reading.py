@@ -158,7 +158,7 @@ def _pages(files: Sequence[Path], source: Source, layout: Layout) -> pl.DataFram
 
 
 def _side_by_side(files: Sequence[Path], source: Source, layout: Layout) -> list[ParsedPage]:
-    """Read files in their order, a few megabytes of them at once and in a thread each."""
+    """Read files in their order, a megabyte of them at once and in a thread each."""
     runs = list(_runs(files))
     with ThreadPoolExecutor(min(_MOST_THREADS, os.cpu_count() or 1), thread_name_prefix="truto-read") as threads:
         if len(runs) == 1:

@@ -30,13 +30,13 @@ from truto_usage_nb.errors import (
 )
 from truto_usage_nb.frames import BATCH_BYTES, Layout, build_frame, parse_pages, types_of
 from truto_usage_nb.jobs import Tally
-from truto_usage_nb.paging import Page
+from truto_usage_nb.paging import LONG_PAGE_BYTES, Page
 from truto_usage_nb.transport import Transport
 
 __all__ = ["Walker"]
 
 _RESTARTS = 2
-_UNREAD_BYTES, _WORTH_BYTES = 100_000, 16_384
+_WORTH_BYTES = 16_384
 _EXPIRED = (CursorExpiredError, InvalidRequestError, NotFoundError)  # 410, and what services say instead of it
 
 
@@ -68,7 +68,7 @@ class Walker:
     async def _go_on(self, task: Task, begun: Begun) -> None:
         size = begun.errand.records_per_page
         pages = self.transport.pages(
-            task.job.query, records_per_page=size, cursor=begun.cursor, unread_from=_UNREAD_BYTES
+            task.job.query, records_per_page=size, cursor=begun.cursor, unread_from=LONG_PAGE_BYTES
         )
         held, committing = list[Page](), None
         try:
@@ -106,10 +106,8 @@ class Walker:
             if not any(page.is_unread for page in pages):
                 raise
             size = begun.errand.records_per_page
-            pages = [
-                await self.transport.page_again(task.job.query, page, records_per_page=size) if page.is_unread else page
-                for page in pages
-            ]
+            again = partial(self.transport.page_again, task.job.query, records_per_page=size)
+            pages = [await again(page) for page in pages]
             records = await in_thread(commit, self.store, task, begun, pages)
         for _ in pages[1:]:
             self.tally.page_done(task.view.label, 0)

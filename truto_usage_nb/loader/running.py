@@ -1,4 +1,4 @@
-"""Run planned queries side by side, pages parsed in threads, a few megabytes at once, while the next ones travel."""
+"""Run planned queries side by side, pages parsed in threads, a megabyte at once, while the next ones travel."""
 
 from __future__ import annotations
 
@@ -14,13 +14,12 @@ from truto_usage_nb.envelope import read_envelope
 from truto_usage_nb.errors import ConnectionFailedError, ProtocolError, UsageError
 from truto_usage_nb.frames import BATCH_BYTES, ParsedPage, parse_pages
 from truto_usage_nb.jobs import Job, Show, Tally
-from truto_usage_nb.paging import Page
+from truto_usage_nb.paging import LONG_PAGE_BYTES, Page
 from truto_usage_nb.transport import Transport
 
 __all__ = ["Outcome", "run"]
 
 _PARSERS = min(4, os.cpu_count() or 1)  # threads: parsing leaves the interpreter's lock most of the time
-_SMALL_BYTES = 100_000
 
 
 @dataclass(slots=True)
@@ -79,8 +78,8 @@ async def _run_one(
     job = outcome.job
     reader = _Reader(transport, job, records_per_page, tally, parsers)
     parsing: list[asyncio.Future[list[ParsedPage]]] = []
-    held: list[Page] = []
-    walk = transport.pages(job.query, records_per_page=records_per_page, unread_from=_SMALL_BYTES)
+    held, size = list[Page](), 0
+    walk = transport.pages(job.query, records_per_page=records_per_page, unread_from=LONG_PAGE_BYTES)
     try:
         async for page in walk:
             tally.page_done(job.label, page.records)
@@ -89,9 +88,10 @@ async def _run_one(
             if page.debug is not None:
                 outcome.debug.append(page.debug)
             held.append(page)
-            if sum(len(each.content) for each in held) >= BATCH_BYTES:
+            size += len(page.content)
+            if size >= BATCH_BYTES:
                 parsing.append(asyncio.ensure_future(reader.read(held)))
-                held = []
+                held, size = [], 0
         parsing.append(asyncio.ensure_future(reader.read(held)))
         outcome.parsed = [parsed for some in await asyncio.gather(*parsing) for parsed in some]
     except UsageError as error:
@@ -120,9 +120,8 @@ class _Reader:
         except (ProtocolError, ConnectionFailedError):
             if not any(page.is_unread for page in pages):
                 raise
-            again = (self.transport.page_again(self.job.query, page, records_per_page=self.records_per_page)
-                     if page.is_unread else _itself(page) for page in pages)  # fmt: skip
-            parsed = await self._parse([await page for page in again])
+            again = partial(self.transport.page_again, self.job.query, records_per_page=self.records_per_page)
+            parsed = await self._parse([await again(page) for page in pages])
         if any(page.is_unread for page in pages):
             known = sum(page.records for page in pages)
             self.tally.records_read(self.job.label, sum(each.height for each in parsed) - known)
@@ -130,11 +129,7 @@ class _Reader:
 
     async def _parse(self, pages: Sequence[Page]) -> list[ParsedPage]:
         bodies, source, layout = [page.content for page in pages], self.job.source, self.job.layout
-        if sum(map(len, bodies)) < _SMALL_BYTES:
+        if sum(map(len, bodies)) < LONG_PAGE_BYTES:
             return parse_pages(bodies, source, layout)  # done sooner than a thread would have begun
         read = partial(parse_pages, bodies, source, layout, check=read_envelope)
         return await asyncio.get_running_loop().run_in_executor(self.parsers, read)
-
-
-async def _itself(page: Page) -> Page:
-    return page

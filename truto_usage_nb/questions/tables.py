@@ -141,7 +141,8 @@ def _plain(name: str) -> str:
 
 
 def _from_frame(table: Any, what: str) -> Table:
-    names = [str(name) for name in getattr(table, "columns", ())]
+    lazy = isinstance(table, pl.LazyFrame)  # which warns where its columns are asked for
+    names = [str(name) for name in (table.collect_schema().names() if lazy else getattr(table, "columns", ()))]
     _refuse_twice(names, what)
     try:
         native = enter(table)

@@ -147,8 +147,10 @@ class Transport:
     async def page_again(self, query: UsageQuery, page: Page, *, records_per_page: int | None = None) -> Page:
         """Give a page that was handed on unread once more: as it is where it is whole, else asked for anew.
 
-        Raises what `pages` raises for such a body.
+        One that was read is given back. Raises what `pages` raises for such a body.
         """
+        if not page.is_unread:
+            return page
         request = next(walk(query, records_per_page=records_per_page, cursor=page.cursor))
         request = replace(request, number=page.number)
         try:
