@@ -2,6 +2,7 @@
 
 import csv
 import io
+import asyncio
 import json
 import os
 import signal
@@ -497,3 +498,14 @@ def test_further_lines_of_a_message_are_set_in():
     assert third.startswith("    ?[2Jxxx")
     assert len(third) < 30_000
     assert end == ""
+
+
+def test_control_c_is_quiet_even_where_the_loop_only_tells_that_it_was_cancelled(monkeypatch, capsys):
+    """asyncio starts to count interrupts just after it has taken the signal: one in between is a bare cancellation."""
+
+    def cancelled(*_, **__):
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr("uvicorn.Server.run", cancelled)
+    assert main(["sandbox", "--port", "0"]) == 130
+    assert capsys.readouterr().err == ""

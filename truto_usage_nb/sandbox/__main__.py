@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -42,7 +43,10 @@ def main(argv: Sequence[str] | None = None, *, prog: str = "python -m truto_usag
         return 1
     sys.stdout.write(f"TRUTO_BASE_URL={url_of(listening)}\nTRUTO_API_TOKEN={arguments.token}\n")
     sys.stdout.flush()
-    server_of(app).run(sockets=[listening])
+    try:
+        server_of(app).run(sockets=[listening])
+    except asyncio.CancelledError:  # Ctrl-C in the moment in which asyncio has cancelled, and not yet begun to count
+        raise KeyboardInterrupt from None
     return 0
 
 
