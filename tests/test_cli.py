@@ -1,8 +1,8 @@
 """The command line: files, exit codes a cron job can act on, one line for an error, and never a token."""
 
+import asyncio
 import csv
 import io
-import asyncio
 import json
 import os
 import signal
