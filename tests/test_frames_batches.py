@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from tests.test_frames_fast import SOURCE, as_bytes, layouts, outcome, pages, same, tame
 from truto_usage_nb.errors import ProtocolError, UnreadableValueError
-from truto_usage_nb.frames import Layout, Source, batches, build_frame, parse_page, parse_pages
-from truto_usage_nb.frames.known import KNOWN
+from truto_usage_nb.frames import Layout, Provenance, batches, build_frame, parse_page, parse_pages
+from truto_usage_nb.frames.schema_memory import KNOWN
 
 LAYOUT = Layout()
 RECORD = (
@@ -37,7 +37,7 @@ def good(number: int) -> bytes:
     return body(RECORD % f"a{number}", RECORD % f"b{number}")
 
 
-def read(bodies: list[bytes], *, at_once: bool, source: Source = SOURCE, layout: Layout = LAYOUT):
+def read(bodies: list[bytes], *, at_once: bool, source: Provenance = SOURCE, layout: Layout = LAYOUT):
     try:
         if at_once:
             return outcome(parse_pages(bodies, source, layout), layout)
@@ -168,9 +168,9 @@ def test_a_body_of_another_shape_keeps_few_others_from_being_read_at_once(monkey
 
 
 def test_shapes_are_remembered_by_integration_and_report_type_not_by_account(monkeypatch):
-    parse_page(good(0), Source("one", "claude", "usage", "q1"), LAYOUT)
+    parse_page(good(0), Provenance("one", "claude", "usage", "q1"), LAYOUT)
     monkeypatch.setattr(batches, "parse_page", lambda *_: pytest.fail("it was read alone"))
-    assert parse_pages([good(1)], Source("two", "claude", "usage", "q2"), LAYOUT)[0].height == 2
+    assert parse_pages([good(1)], Provenance("two", "claude", "usage", "q2"), LAYOUT)[0].height == 2
 
 
 def test_a_source_whose_pages_never_fit_is_tried_no_more():
@@ -185,9 +185,9 @@ def test_a_source_whose_pages_never_fit_is_tried_no_more():
 CRASHES = """
     import sys
     from truto_usage_nb.errors import UsageError
-    from truto_usage_nb.frames import Layout, Source, batches, parse_page, parse_pages
+    from truto_usage_nb.frames import Layout, Provenance, batches, parse_page, parse_pages
     batches._WORTH_BYTES = 0
-    source, layout = Source("a", "claude"), Layout()
+    source, layout = Provenance("a", "claude"), Layout()
     good = b'{"result":[{"id":"1","usage":{"quantity":1,"tools":{"a":{"b":1}}}}]}'
     parse_page(good, source, layout)
     for bad in BAD:

@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from truto_usage_nb.errors import ProtocolError, UnreadableValueError
-from truto_usage_nb.frames import BuiltFrame, Layout, ParsedPage, Source, build_frame, fast, parse_page
-from truto_usage_nb.frames.bodies import careful_cut
-from truto_usage_nb.frames.exact import walk
-from truto_usage_nb.frames.known import KNOWN
+from truto_usage_nb.frames import BuiltFrame, Layout, ParsedPage, Provenance, build_frame, fast, parse_page
+from truto_usage_nb.frames.exact import read_exactly
+from truto_usage_nb.frames.parse import careful_cut
+from truto_usage_nb.frames.schema_memory import KNOWN
 
-SOURCE = Source("acc-1", "claude", "usage", "0f0f0f0f")
+SOURCE = Provenance("acc-1", "claude", "usage", "0f0f0f0f")
 NUMBERS = ["0", "1", "-3", "1.5", "1.0", "1e3", "-0", "-0.0", "0.1", "2.50", "1E-7", "1e22", "123456789.123456789",
            "9007199254740991", "9007199254740992", "9007199254740993", "9007199254740993.0", "9223372036854775807",
            "9223372036854775808", "-9223372036854775809", "123456789012345678901234567890"]  # fmt: skip
@@ -119,10 +119,10 @@ ORDERS = [
 @pytest.mark.parametrize(("options", "found"), ORDERS)
 def test_keys_come_in_the_order_stated_every_time(options: dict, found: list[str]) -> None:
     layout = Layout(**options)
-    walked = build_frame([ParsedPage(walk(as_bytes(found), layout), SOURCE)], layout)
+    walked = build_frame([ParsedPage(read_exactly(as_bytes(found), layout), SOURCE)], layout)
     for _ in range(12):  # polars' inference alone gives another order about every other time
         KNOWN.forget()
-        table = fast.read(as_bytes(found), SOURCE, layout)
+        table = fast.read_whole(as_bytes(found), SOURCE, layout)
         assert table is not None
         same(build_frame([ParsedPage(table, SOURCE)], layout), walked)
 
@@ -135,14 +135,14 @@ def test_the_fast_path_gives_what_the_exact_walk_gives(loaded: list[list[str]], 
     slow: list[ParsedPage] = []
     for page in loaded:
         content = as_bytes(page)
-        table = fast.read(content, SOURCE, layout)
+        table = fast.read_whole(content, SOURCE, layout)
         try:
-            walked = walk(careful_cut(content), layout)
+            walked = read_exactly(careful_cut(content), layout)
         except (ProtocolError, UnreadableValueError):
             assert table is None
             return
         slow.append(ParsedPage(walked, SOURCE))
-        quick.append(ParsedPage(walk(careful_cut(content), layout) if table is None else table, SOURCE))
+        quick.append(ParsedPage(read_exactly(careful_cut(content), layout) if table is None else table, SOURCE))
     same(outcome(quick, layout), outcome(slow, layout))
 
 

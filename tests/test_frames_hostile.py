@@ -19,14 +19,14 @@ from hypothesis import strategies as st
 
 from truto_usage_nb.envelope import read_envelope
 from truto_usage_nb.errors import ProtocolError, UnreadableValueError, UsageError
-from truto_usage_nb.frames import BuiltFrame, Layout, Register, Source, build_frame, parse_page
+from truto_usage_nb.frames import BuiltFrame, Layout, Provenance, Register, build_frame, parse_page
+from truto_usage_nb.frames.assemble import AS_TEXT, DEEP
+from truto_usage_nb.frames.fast import _Text, is_tame, levels_of
 from truto_usage_nb.frames.jsontext import dumps
-from truto_usage_nb.frames.known import KNOWN
-from truto_usage_nb.frames.notes import AS_TEXT, DEEP
-from truto_usage_nb.frames.parts import MOST_LEVELS, MOST_PATHS
-from truto_usage_nb.frames.survey import _Text, is_tame, levels_of
+from truto_usage_nb.frames.parsed import MOST_LEVELS, MOST_PATHS
+from truto_usage_nb.frames.schema_memory import KNOWN
 
-SOURCE = Source("acc-1", "claude", "usage", "0f0f0f0f")
+SOURCE = Provenance("acc-1", "claude", "usage", "0f0f0f0f")
 RAW = Layout(documented=False)
 
 
@@ -131,12 +131,12 @@ def test_brackets_that_never_close_are_refused(text):
 
 CRASHES = """
 import sys
-from truto_usage_nb.frames import Layout, Source, build_frame, parse_page
+from truto_usage_nb.frames import Layout, Provenance, build_frame, parse_page
 for place in sys.argv[2:]:
     for levels in (500, 900, 1023, 1025, 60_000):
         value = '{"a":' * levels + "1" + "}" * levels if sys.argv[1] == "objects" else "[" * levels + "]" * levels
         for envelope in ("[%s]", '{"result":[%s],"next_cursor":"c"}'):
-            page = parse_page((envelope % place % value).encode(), Source("acc-1"), Layout())
+            page = parse_page((envelope % place % value).encode(), Provenance("acc-1"), Layout())
             print(build_frame([page], Layout()).frame.height, end="")
 """
 
@@ -287,14 +287,14 @@ def test_memory_is_in_proportion_too():
     source = """
 import resource, sys
 from truto_usage_nb.errors import UsageError
-from truto_usage_nb.frames import Layout, Source, build_frame, parse_page
-build_frame([parse_page(b'[{"id":"1"}]', Source(), Layout())], Layout())
+from truto_usage_nb.frames import Layout, Provenance, build_frame, parse_page
+build_frame([parse_page(b'[{"id":"1"}]', Provenance(), Layout())], Layout())
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 wide = "{" + ",".join(f'"k{n}":1' for n in range(4000)) + "}"
 empty = ",{}" * 200_000
 for text in (f"[{wide}{empty}]", f'[{{"charges":[{wide}{empty}]}}]', f'[{{"x":{wide}}}{empty}]'):
     try:
-        build_frame([parse_page(text.encode(), Source(), Layout())], Layout())
+        build_frame([parse_page(text.encode(), Provenance(), Layout())], Layout())
     except UsageError:
         pass
 print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)

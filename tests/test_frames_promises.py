@@ -14,12 +14,21 @@ import polars as pl
 import pytest
 
 from truto_usage_nb.errors import UnreadableValueError
-from truto_usage_nb.frames import BuiltFrame, Layout, Source, batches, build_frame, parse_page, parse_pages, to_pandas
-from truto_usage_nb.frames.known import KNOWN
-from truto_usage_nb.frames.openmaps import MOST_PATHS
+from truto_usage_nb.frames import (
+    BuiltFrame,
+    Layout,
+    Provenance,
+    batches,
+    build_frame,
+    parse_page,
+    parse_pages,
+    to_pandas,
+)
+from truto_usage_nb.frames.column_names import MOST_IN_A_MAP
+from truto_usage_nb.frames.schema_memory import KNOWN
 from truto_usage_nb.schema import columns
 
-SOURCE = Source("acc-1", "claude", "usage", "0f0f0f0f")
+SOURCE = Provenance("acc-1", "claude", "usage", "0f0f0f0f")
 DOCUMENTED = [field.column for field in columns()]
 DTYPES = {
     "String": pl.String,
@@ -62,7 +71,7 @@ def page(*records: Any) -> bytes:
     return f'{{"result":[{",".join(texts)}],"next_cursor":null,"result_count":{len(texts)}}}'.encode()
 
 
-def load(*bodies: bytes, layout: Layout | None = None, source: Source = SOURCE) -> BuiltFrame:
+def load(*bodies: bytes, layout: Layout | None = None, source: Provenance = SOURCE) -> BuiltFrame:
     layout = Layout() if layout is None else layout
     if WRITTEN["native"]:
         parse_page(page(*map(tame, range(3))), source, layout)  # whose shape is remembered
@@ -345,11 +354,11 @@ class TestOpenMaps:
         assert row["usage__code__tool_actions__a__b_c"] == 2
 
     def test_beyond_the_limit_the_rest_is_kept_as_text_and_told_once(self) -> None:
-        tools = {f"tool{number:03}": number for number in range(MOST_PATHS)} | {"zz": {"deep": 1.0, "list": [1.0]}}
+        tools = {f"tool{number:03}": number for number in range(MOST_IN_A_MAP)} | {"zz": {"deep": 1.0, "list": [1.0]}}
         built = self.built(tools)
         stem = "usage_code_tool_actions"
         names = [name for name in built.frame.columns if name.startswith(stem)]
-        assert len(names) == MOST_PATHS + 1  # `edit` of the tame records is one of the paths
+        assert len(names) == MOST_IN_A_MAP + 1  # `edit` of the tame records is one of the paths
         assert f"{stem}_edit" in names
         assert built.frame[f"{stem}_other"].to_list() == [None] * 11 + [
             '{"tool199":199,"zz":{"deep":1.0,"list":[1.0]}}'
@@ -373,19 +382,19 @@ class TestProvenance:
         assert frame.row(-1)[:4] == ("acc-1", "claude", "usage", "0f0f0f0f")
 
     def test_what_was_not_sent_is_not_filled_in(self) -> None:
-        frame = load(page(tame(1)), source=Source("acc-2", "cursor", None, "1")).frame
+        frame = load(page(tame(1)), source=Provenance("acc-2", "cursor", None, "1")).frame
         assert frame["report_type"].to_list() == [None]
         assert frame.schema["report_type"] == pl.String
 
     def test_pages_of_several_sources_keep_their_own(self) -> None:
         layout = Layout()
-        sources = (Source("a", "cursor", None, "1"), Source("b", "claude", "cost", "2"))
+        sources = (Provenance("a", "cursor", None, "1"), Provenance("b", "claude", "cost", "2"))
         frame = build_frame([parse_page(page(tame(1), tame(2)), source, layout) for source in sources], layout).frame
         assert frame["integrated_account_id"].to_list() == ["a", "a", "b", "b"]
         assert frame["report_type"].to_list() == [None, None, "cost", "cost"]
 
     def test_what_the_service_says_fills_what_is_unknown(self) -> None:
-        frame = load(page(tame(1) | {"report_type": "cost"}), source=Source("a", "claude")).frame
+        frame = load(page(tame(1) | {"report_type": "cost"}), source=Provenance("a", "claude")).frame
         assert frame["report_type"].to_list() == ["cost"]
         assert frame.columns == [*DOCUMENTED, "usage_code_tool_actions_edit"]
 

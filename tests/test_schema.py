@@ -4,7 +4,7 @@ import pytest
 
 import truto_usage_nb as tu
 from truto_usage_nb import schema
-from truto_usage_nb.frames import Layout, Source, build_frame, parse_page
+from truto_usage_nb.frames import Layout, Provenance, build_frame, parse_page
 
 REFERENCE = """
 id  product: id name  metric_name  resources  organization: id name  user: id email name  model: id provider  charges
@@ -52,7 +52,7 @@ def test_distinct_counts_are_never_sums():
 @pytest.mark.parametrize("remote_data", [False, True])
 def test_an_empty_frame_has_the_documented_columns_and_no_others(excluded, remote_data):
     layout = Layout(remote_data=remote_data, excluded=excluded)
-    frame = build_frame([parse_page(b'{"result": []}', Source(), layout)], layout).frame
+    frame = build_frame([parse_page(b'{"result": []}', Provenance(), layout)], layout).frame
     fields = schema.columns(remote_data=remote_data, excluded=excluded)
     assert frame.columns == [field.column for field in fields]
     simple = {"String": "String", "JSON": "String", "Int64": "Int64", "Float64": "Float64", "Boolean": "Boolean",

@@ -23,7 +23,7 @@ from truto_usage_nb.frames import (
     BATCH_BYTES,
     Layout,
     ParsedPage,
-    Source,
+    Provenance,
     build_frame,
     pages_cut,
     parse_page,
@@ -76,7 +76,7 @@ def read_usage(
     known = None if integration is None else _known(integration)
     refuse_if_cut_off()
     files = _files(paths)
-    source = Source(integrated_account_id, None if known is None else known.name, report_type, None)
+    source = Provenance(integrated_account_id, None if known is None else known.name, report_type, None)
     frame = _read(files, source, Layout(documented=documented, remote_data=remote_data))
     return to_pandas(frame) if backend == "pandas" else frame
 
@@ -122,7 +122,7 @@ def _is_there(path: Path) -> bool:
         return False
 
 
-def _read(files: Sequence[Path], source: Source, layout: Layout) -> pl.DataFrame:
+def _read(files: Sequence[Path], source: Provenance, layout: Layout) -> pl.DataFrame:
     """Read what is a frame already as it is and everything else as pages, in the order of the files."""
     kept = [_kept(each) for each in files]
     if all(each is None for each in kept):
@@ -146,7 +146,7 @@ def _kept(path: Path) -> pl.DataFrame | None:
     return None
 
 
-def _pages(files: Sequence[Path], source: Source, layout: Layout) -> pl.DataFrame:
+def _pages(files: Sequence[Path], source: Provenance, layout: Layout) -> pl.DataFrame:
     try:
         built = build_frame(_side_by_side(files, source, layout), layout)
     except UnreadableValueError as problem:
@@ -157,7 +157,7 @@ def _pages(files: Sequence[Path], source: Source, layout: Layout) -> pl.DataFram
     return built.frame
 
 
-def _side_by_side(files: Sequence[Path], source: Source, layout: Layout) -> list[ParsedPage]:
+def _side_by_side(files: Sequence[Path], source: Provenance, layout: Layout) -> list[ParsedPage]:
     """Read files in their order, a megabyte of them at once and in a thread each."""
     runs = list(_runs(files))
     with ThreadPoolExecutor(min(_MOST_THREADS, os.cpu_count() or 1), thread_name_prefix="truto-read") as threads:
@@ -180,7 +180,7 @@ def _runs(files: Sequence[Path]) -> Iterator[list[Path]]:
 
 
 def _parsed_at_once(
-    files: Sequence[Path], source: Source, layout: Layout, threads: Executor | None = None
+    files: Sequence[Path], source: Provenance, layout: Layout, threads: Executor | None = None
 ) -> list[ParsedPage]:
     try:
         return parse_pages((_body(each) for each in files), source, layout, threads)
@@ -194,7 +194,7 @@ def _body(path: Path) -> bytes:
     return content if cut is None else cut
 
 
-def _first_unreadable(files: Sequence[Path], source: Source, layout: Layout) -> Path:
+def _first_unreadable(files: Sequence[Path], source: Provenance, layout: Layout) -> Path:
     """Find the file with which the first so many cannot be read, by halves."""
     low, high = 0, len(files)
     while high - low > 1:
@@ -207,7 +207,7 @@ def _first_unreadable(files: Sequence[Path], source: Source, layout: Layout) -> 
     return files[high - 1]
 
 
-def _parsed(path: Path, source: Source, layout: Layout) -> ParsedPage:
+def _parsed(path: Path, source: Provenance, layout: Layout) -> ParsedPage:
     content = _content(path)
     try:
         cut = pages_cut(content)

@@ -22,12 +22,19 @@ import polars as pl
 
 from truto_usage_nb.envelope import ENVELOPE
 from truto_usage_nb.errors import UsageError
-from truto_usage_nb.frames.bodies import quick_cut
-from truto_usage_nb.frames.known import KNOWN, Pattern, key_of
-from truto_usage_nb.frames.numbers import is_below
-from truto_usage_nb.frames.page import parse_page
-from truto_usage_nb.frames.parts import MOST_CELLS, Items, Layout, ParsedPage, Path, Source, Table
-from truto_usage_nb.frames.shape import CLEAR_IN_FLOAT, Doubt, Shape, is_almost_whole, shape_of
+from truto_usage_nb.frames.dtypes import is_below
+from truto_usage_nb.frames.parse import parse_page, quick_list
+from truto_usage_nb.frames.parsed import MOST_CELLS, Items, Layout, PageTable, ParsedPage, Path, Provenance
+from truto_usage_nb.frames.schema_memory import (
+    CLEAR_IN_FLOAT,
+    KNOWN,
+    Pattern,
+    Shape,
+    Unproved,
+    is_almost_whole,
+    key_of,
+    shape_of,
+)
 from truto_usage_nb.schema import SCHEMA
 
 if TYPE_CHECKING:
@@ -60,7 +67,7 @@ class _Body(NamedTuple):
 
 def parse_pages(
     bodies: Iterable[bytes],
-    source: Source,
+    source: Provenance,
     layout: Layout,
     threads: Executor | None = None,
     *,
@@ -71,7 +78,7 @@ def parse_pages(
     Pure, and safe to run in threads; with `threads`, several megabytes are read side by side. `check` is shown each
     envelope that is read alone, before it is, and raises where it is none. Raises what `parse_page` raises.
 
-    >>> pages = parse_pages([b'{"result":[{"id":"1"}]}', b'{"result":[]}'], Source("62f44730", "cursor"), Layout())
+    >>> pages = parse_pages([b'{"result":[{"id":"1"}]}', b'{"result":[]}'], Provenance("62f44730", "cursor"), Layout())
     >>> [page.height for page in pages]
     [1, 0]
     """
@@ -86,7 +93,7 @@ def _cut(content: bytes) -> list[_Body]:
         lines = [line for line in content.split(b"\n") if line.strip()]
         if all(line.startswith(b"{") for line in lines):
             return [_Body(text, text, text.count(b"\n") + 1) for text in _runs(lines)]
-    return [_Body(content, quick_cut(content))]
+    return [_Body(content, quick_list(content))]
 
 
 def _runs(lines: Sequence[bytes]) -> Iterator[bytes]:
@@ -117,7 +124,7 @@ def _batches(bodies: Iterable[_Body]) -> Iterator[list[_Body]]:
         yield held
 
 
-def _read(bodies: list[_Body], source: Source, layout: Layout, check: Check | None) -> list[ParsedPage]:
+def _read(bodies: list[_Body], source: Provenance, layout: Layout, check: Check | None) -> list[ParsedPage]:
     """Read at once what can be; where it cannot, halve it, down to a few bodies, which are read one by one."""
     table = _at_once(bodies, source, layout)
     if table is not None:
@@ -128,13 +135,13 @@ def _read(bodies: list[_Body], source: Source, layout: Layout, check: Check | No
     return _read(bodies[:middle], source, layout, check) + _read(bodies[middle:], source, layout, check)
 
 
-def _alone(body: _Body, source: Source, layout: Layout, check: Check | None) -> ParsedPage:
+def _alone(body: _Body, source: Provenance, layout: Layout, check: Check | None) -> ParsedPage:
     if check is not None and body.records is not None:
         check(body.content)
     return parse_page(body.content, source, layout)
 
 
-def _at_once(bodies: list[_Body], source: Source, layout: Layout) -> Table | None:
+def _at_once(bodies: list[_Body], source: Provenance, layout: Layout) -> PageTable | None:
     texts = [each.records for each in bodies if each.records is not None]
     size = sum(map(len, texts))
     if len(texts) < len(bodies) or size < _WORTH_BYTES or layout.excluded or not layout.documented:
@@ -147,7 +154,7 @@ def _at_once(bodies: list[_Body], source: Source, layout: Layout) -> Table | Non
             for text in texts[:_FEW]:
                 _learn(text, source, layout)
         pattern = KNOWN.pattern(key)
-        with suppress(Doubt):
+        with suppress(Unproved):
             if pattern is not None:
                 table = _reader(pattern, layout).read(texts, bodies[0].lines)
                 KNOWN.tried(key, worked=True)
@@ -157,7 +164,7 @@ def _at_once(bodies: list[_Body], source: Source, layout: Layout) -> Table | Non
     return None
 
 
-def _learn(records: bytes, source: Source, layout: Layout) -> None:
+def _learn(records: bytes, source: Provenance, layout: Layout) -> None:
     """Have the shape of the first records of a body remembered."""
     text = records[:_SAMPLE_BYTES].decode("utf-8", "replace")
     decoder, found, at = json.JSONDecoder(), list[str](), text.find("{")
@@ -183,44 +190,44 @@ class _Reader:
         self._list = pa.schema([(_RESULT, pa.list_(record))])
         self._leaves = len(self._shape.paths)
 
-    def read(self, texts: Sequence[bytes], lines: int) -> Table:
-        """Give the columns of all records; raises `Doubt` where anything may be lost, or is of another shape."""
+    def read(self, texts: Sequence[bytes], lines: int) -> PageTable:
+        """Give the columns of all records; raises `Unproved` where anything may be lost, or is of another shape."""
         text = texts[0] if lines else b"\n".join(b'{"result":%b}' % records for records in texts)
         if text.count(b"{") * self._leaves > MOST_CELLS + len(text) or not _is_utf8(text) or is_almost_whole(text):
-            raise Doubt
+            raise Unproved
         return _laid_out(self._lines(text, lines) if lines else self._lists(text, len(texts)), self._shape)
 
     def _lists(self, text: bytes, lists: int) -> pa.StructArray:
         read = _parsed(text, self._list)
         held = read.column(0).combine_chunks()
         if read.num_rows != lists or held.null_count:  # one list a row, or some body was more than a list
-            raise Doubt
+            raise Unproved
         records = held.flatten()
         if records.null_count:
-            raise Doubt
+            raise Unproved
         return records
 
     def _lines(self, text: bytes, lines: int) -> pa.StructArray:
         read = _parsed(text, self._line)
         if read.num_rows != lines:  # one record a row, or some line was more than a record
-            raise Doubt
+            raise Unproved
         return read.to_struct_array().combine_chunks()
 
 
-def _laid_out(records: pa.StructArray, shape: Shape) -> Table:
+def _laid_out(records: pa.StructArray, shape: Shape) -> PageTable:
     """Lay records flat, each column handed over by itself: of one that goes, nothing is held by those that stay."""
-    table = Table(len(records), dict.fromkeys(shape.paths), shape.objects)
+    table = PageTable(len(records), dict.fromkeys(shape.paths), shape.objects)
     _take_apart(records, (), shape, table)
     floats = [pl.Series(part) for path in shape.floats if (part := table.columns[path]) is not None]
     if not all(is_below(part, CLEAR_IN_FLOAT) for part in floats):
-        raise Doubt
+        raise Unproved
     for path in shape.unwanted:
         table.columns.pop(path, None)
         table.lists.pop(path[0], None)
     return table
 
 
-def _take_apart(node: pa.StructArray, prefix: Path, shape: Shape, table: Table) -> None:
+def _take_apart(node: pa.StructArray, prefix: Path, shape: Shape, table: PageTable) -> None:
     for field, child in zip(node.type, node.flatten(), strict=True):
         path = (*prefix, field.name)
         if not prefix and field.name in shape.lists:
@@ -238,7 +245,7 @@ def _items(lists: pa.ListArray, shape: Shape | None) -> Items:
 
     lengths = pl.Series(compute.list_value_length(lists)).cast(pl.Int64)
     items = lists.flatten()
-    return Items(lengths, Table(len(items)) if shape is None or not len(items) else _laid_out(items, shape))
+    return Items(lengths, PageTable(len(items)) if shape is None or not len(items) else _laid_out(items, shape))
 
 
 def _parsed(text: bytes, schema: pa.Schema) -> pa.Table:
@@ -251,7 +258,7 @@ def _parsed(text: bytes, schema: pa.Schema) -> pa.Table:
         # the system's pool gives back what is freed, Arrow's own keeps it for a next time that does not come
         return arrow_json.read_json(pa.BufferReader(text), reads, parses, memory_pool=pa.system_memory_pool())
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowKeyError):
-        raise Doubt from None
+        raise Unproved from None
 
 
 @lru_cache(maxsize=64)

@@ -10,15 +10,16 @@ from typing import Any
 
 import polars as pl
 
-from truto_usage_nb.frames.jsontext import Scanner, Verbatim, dumps, invalid, state
-from truto_usage_nb.frames.parts import (
+from truto_usage_nb.frames.jsontext import JsonText, Verbatim, dumps, invalid_body, state
+from truto_usage_nb.frames.parsed import (
     MOST_CELLS,
     MOST_PATHS,
     OBJECTS,
+    REMOTE_DATA,
     Items,
     Layout,
+    PageTable,
     Path,
-    Table,
     Whose,
     document_order,
     dotted,
@@ -29,17 +30,16 @@ from truto_usage_nb.frames.parts import (
 )
 from truto_usage_nb.schema import EXPANDED
 
-_REMOTE = "remote_data"
 _MOST_CELLS = MOST_CELLS // 4  # a list takes more room than a Series
 
 
-def walk(content: bytes, layout: Layout, account: str | None = None) -> Table:
+def read_exactly(content: bytes, layout: Layout, account: str | None = None) -> PageTable:
     """Give the columns of a JSON array of records; `account` is whose they are, for errors to say.
 
     Raises `ProtocolError` for a body that is not JSON as documented, `UnreadableValueError` for a documented list
     that is none, for a key that no column can be named by, and for more keys than a frame can have columns.
     """
-    scanner = Scanner(content.decode("utf-8", "surrogatepass"))
+    scanner = JsonText(content.decode("utf-8", "surrogatepass"))
     records: list[dict[str, Any]] = []
 
     def record(start: int) -> int:
@@ -51,26 +51,26 @@ def walk(content: bytes, layout: Layout, account: str | None = None) -> Table:
     return _tabulate(records, layout, _MOST_CELLS + len(content), account)
 
 
-def _record(scanner: Scanner, start: int, layout: Layout) -> tuple[dict[str, Any], int]:
+def _record(scanner: JsonText, start: int, layout: Layout) -> tuple[dict[str, Any], int]:
     """Read one record; its `remote_data` stays the text it is."""
     made: dict[str, Any] = {}
 
     def member(key: str, at: int) -> int:
-        verbatim = layout.documented and key == _REMOTE
+        verbatim = layout.documented and key == REMOTE_DATA[0]
         value, end = scanner.value(at, careful=not verbatim)
         if verbatim and value is not None:
             value = Verbatim(scanner.text[at:end])
         try:
             state(made, key, value)
         except ValueError as error:
-            raise invalid(str(error)) from None
+            raise invalid_body(str(error)) from None
         return end
 
     end = scanner.object(start, member)
     return made, end
 
 
-def _tabulate(records: list[dict[str, Any]], layout: Layout, cells: int, account: str | None) -> Table:
+def _tabulate(records: list[dict[str, Any]], layout: Layout, cells: int, account: str | None) -> PageTable:
     owners = [Whose(_id(record, number), account) for number, record in enumerate(records, 1)]
     sheet = _filled(records, owners.__getitem__, layout, cells)
     table = sheet.table()
@@ -174,9 +174,9 @@ class _Sheet:
         """Give the paths so far."""
         return list(self._columns)
 
-    def table(self) -> Table:
+    def table(self) -> PageTable:
         """Give what was collected, in document order."""
-        table = Table(self.height, dict.fromkeys(self._columns), self._objects, as_text=self._as_text)
+        table = PageTable(self.height, dict.fromkeys(self._columns), self._objects, as_text=self._as_text)
         table.columns = {path: pack(self._columns[path]) for path in document_order([table])}
         return table
 

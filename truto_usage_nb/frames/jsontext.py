@@ -71,7 +71,7 @@ _careful = json.JSONDecoder(
 _plain = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=_refuse, strict=False)
 
 
-class Scanner:
+class JsonText:
     """Walk a JSON text, giving values and where they stand."""
 
     def __init__(self, text: str) -> None:
@@ -95,7 +95,7 @@ class Scanner:
         """Step over a mark, or say that it is missing."""
         at = self.skip(at)
         if self.text[at : at + 1] != mark:
-            raise invalid(f"{mark!r} is missing at character {at}")
+            raise invalid_body(f"{mark!r} is missing at character {at}")
         return at + 1
 
     def value(self, at: int, *, careful: bool = True) -> tuple[Any, int]:
@@ -105,19 +105,19 @@ class Scanner:
         try:
             return decoder.raw_decode(self.text, at)
         except json.JSONDecodeError as error:
-            raise invalid(f"{error.msg} at character {error.pos}") from None
+            raise invalid_body(f"{error.msg} at character {error.pos}") from None
         except RecursionError:
             end = None if careful else end_of(self.text, at)
             if end is None:
-                raise invalid(f"it is nested too deeply, from character {at}") from None
+                raise invalid_body(f"it is nested too deeply, from character {at}") from None
             return ({} if self.text[at] == "{" else []), end
         except ValueError as error:
-            raise invalid(str(error)) from None
+            raise invalid_body(str(error)) from None
 
     def key(self, at: int) -> tuple[str, int]:
         """Give the key that starts here, and where its value starts."""
         if self.peek(at) != '"':
-            raise invalid(f"a key is missing at character {self.skip(at)}")
+            raise invalid_body(f"a key is missing at character {self.skip(at)}")
         key, at = self.value(at)
         return key, self.skip(self.expect(":", at))
 
@@ -144,7 +144,7 @@ class Scanner:
             at = self.expect(",", at)
 
 
-def invalid(why: str) -> ProtocolError:
+def invalid_body(why: str) -> ProtocolError:
     """Make the error for a body that is not JSON as the service documents it; `details` says why, and no more."""
     why = one_line(masked(why))
     told = f"The body is not a usable answer: {why}. Ask again; if it stays so, report it to Truto."
@@ -156,7 +156,7 @@ def decoded(content: bytes) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise invalid(f"it is not UTF-8 at byte {error.start}") from None
+        raise invalid_body(f"it is not UTF-8 at byte {error.start}") from None
 
 
 def dumps(value: Any) -> str:

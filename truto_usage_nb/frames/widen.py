@@ -12,10 +12,9 @@ from typing import Any, TypeAlias
 
 import polars as pl
 
-from truto_usage_nb.frames.columns import plain_text
-from truto_usage_nb.frames.lists import listed
-from truto_usage_nb.frames.numbers import is_below
-from truto_usage_nb.frames.parts import EXACT_IN_FLOAT, Whose, nulls, unreadable
+from truto_usage_nb.frames.dtypes import is_below, plain_text
+from truto_usage_nb.frames.list_columns import nested_lists
+from truto_usage_nb.frames.parsed import EXACT_IN_FLOAT, Whose, nulls, unreadable
 
 DataType: TypeAlias = pl.DataType
 Types: TypeAlias = dict[str, DataType]
@@ -101,7 +100,7 @@ def _fit(series: pl.Series, want: DataType) -> pl.Series:
     if isinstance(want, pl.List):
         lengths = series.list.len().cast(pl.Int64)
         items = series.filter(lengths.fill_null(0) > 0).explode()
-        return listed(_fit(items, _made(want.inner)), lengths)
+        return nested_lists(_fit(items, _made(want.inner)), lengths)
     if isinstance(want, pl.Struct):
         return _fit_struct(series, _fields(want))
     if want == pl.Float64():

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from truto_usage_nb.errors import PeriodError, UsageError
-from truto_usage_nb.frames import Layout, Source
+from truto_usage_nb.frames import Layout, Provenance
 from truto_usage_nb.integrations import Integration
 from truto_usage_nb.jobs.asking import Asked
 from truto_usage_nb.planning import Period, PlannedQuery, plan
@@ -23,7 +23,7 @@ class Job:
     label: str
     query: UsageQuery
     window: Period | None
-    source: Source
+    source: Provenance
     layout: Layout
 
 
@@ -75,7 +75,7 @@ def make_job(label: str, planned: PlannedQuery, behind: Integration | None) -> J
     """Make the job of one planned query."""
     query = _sent(planned.query)
     honours = behind is None or behind.supports("report_type")
-    source = Source(
+    source = Provenance(
         integrated_account_id=query.integrated_account_id,
         integration=None if behind is None else behind.name,
         report_type=query.report_type if honours else None,

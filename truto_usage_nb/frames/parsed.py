@@ -1,18 +1,20 @@
 """What a page is between its bytes and its frame: columns by path, as the service sent them, not yet given their dtype.
 
 A column's values may widen on the last record of the last page, so dtypes are settled once, over all pages
-(in `resolve`). Until then a column of one page is a `Part`:
+(in `dtypes`). Until then a column of one page is a `ColumnPart`:
 
 - a polars Series, where all its values are of one JSON kind and nothing of them was lost: Boolean, Int64, Float64
   (every value below 2⁵³, so no digit is missing) or String;
 - an Arrow array of one of these kinds, which becomes a Series when the column is taken: until then it takes less room;
 - a list of Python values, where kinds are mixed or a number does not fit: None, bool, int, `jsontext.Real`, str;
 - None, where the key occurs with nothing but nulls.
+
+`ColumnParts` are those of one column over all pages.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Path: TypeAlias = tuple[str, ...]
-Part: TypeAlias = "pl.Series | pa.Array | list[Any] | None"
+ColumnPart: TypeAlias = "pl.Series | pa.Array | list[Any] | None"
 
 EXACT_IN_FLOAT = 2**53
 """Every whole number up to here has a float of its own."""
@@ -38,6 +40,8 @@ _CROWD = 256
 _DOCUMENTED = [tuple(each.path.split(".")) for each in SCHEMA]
 OBJECTS = frozenset(path[:length] for path in _DOCUMENTED for length in range(1, len(path)))
 """The objects of the documentation that are no maps."""
+REMOTE_DATA: Path = ("remote_data",)
+"""The provider's own row, which is kept as the text it is."""
 MOST_LEVELS = 64
 """How deep objects and lists may be nested, the list of records counted; what is deeper stays JSON text."""
 MOST_PATHS = 4096
@@ -47,16 +51,16 @@ MOST_CELLS = 64 * 1024 * 1024
 
 
 @dataclass(slots=True)
-class Table:
+class PageTable:
     """Hold the columns of one page in document order, which paths hold objects, and which objects are JSON text."""
 
     height: int
-    columns: dict[Path, Part] = field(default_factory=dict)
+    columns: dict[Path, ColumnPart] = field(default_factory=dict)
     objects: set[Path] = field(default_factory=set)
     lists: dict[str, Items] = field(default_factory=dict)
     as_text: set[Path] = field(default_factory=set)
 
-    def copy(self) -> Table:
+    def copy(self) -> PageTable:
         """Give a table of the same columns, to take them out of it."""
         return replace(self, columns=dict(self.columns))
 
@@ -66,11 +70,11 @@ class Items:
     """Hold a list column: how many items each record has (null: no list), and the items one below the other."""
 
     lengths: pl.Series
-    table: Table
+    table: PageTable
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class Provenance:
     """Say where a page came from: what the provenance columns state."""
 
     integrated_account_id: str | None = None
@@ -93,7 +97,7 @@ class Layout:
 
     def leaves_out(self, path: Path) -> bool:
         """Tell whether a path, or a parent of it, was excluded or not asked for."""
-        if self.documented and not self.remote_data and path[0] == "remote_data":
+        if self.documented and not self.remote_data and path[0] == REMOTE_DATA[0]:
             return True
         name = dotted(path)
         return any(name == excluded or name.startswith(f"{excluded}.") for excluded in self.excluded)
@@ -103,8 +107,8 @@ class Layout:
 class ParsedPage:
     """Hold one page's records, cut and read, until `build_frame` gives them their columns."""
 
-    table: Table
-    source: Source
+    table: PageTable
+    source: Provenance
     is_cut_short: bool = False
     """Whether something was nested too deeply, and is kept as JSON text."""
 
@@ -119,7 +123,7 @@ class ParsedPage:
         return replace(self, table=replace(self.table.copy(), lists=lists))
 
 
-def pack(values: list[Any]) -> Part:
+def pack(values: list[Any]) -> ColumnPart:
     """Give a column's Python values as a Series if they are of one kind that a Series holds, else as they are."""
     kinds = {type(value) for value in values if value is not None}
     if not kinds:
@@ -129,7 +133,7 @@ def pack(values: list[Any]) -> Part:
     return _packed(kinds.pop(), values)
 
 
-def _packed(kind: type, values: list[Any]) -> Part:
+def _packed(kind: type, values: list[Any]) -> ColumnPart:
     try:
         if kind is bool:
             return pl.Series(values, dtype=pl.Boolean)
@@ -144,15 +148,15 @@ def _packed(kind: type, values: list[Any]) -> Part:
 
 def nulls(height: int, dtype: Any) -> pl.Series:
     """Give a column of nulls."""
-    return repeated(None, height, dtype)
+    return repeated_value(None, height, dtype)
 
 
-def repeated(value: Any, height: int, dtype: Any) -> pl.Series:
+def repeated_value(value: Any, height: int, dtype: Any) -> pl.Series:
     """Give a column of one value; by a query, as `pl.repeat` does it, it takes twenty times as long."""
     return pl.Series([value], dtype=dtype).new_from_index(0, height)
 
 
-def document_order(tables: Iterable[Table], first: Iterable[Path] = ()) -> list[Path]:
+def document_order(tables: Iterable[PageTable], first: Iterable[Path] = ()) -> list[Path]:
     """Give all paths as one document would: keys in order of first appearance under their parent, parents whole.
 
     The paths in `first` come before all others under their parent, in the order given, where they appear at all.
@@ -209,12 +213,12 @@ class Whose(NamedTuple):
 def unreadable(whose: Whose, path: str, value: object, why: str) -> UnreadableValueError:
     """Make the error for a value that its column cannot hold."""
     record_id, account = whose
-    record = f"record {shown(record_id)}" if account is None else f"account {account!r}, record {shown(record_id)}"
-    remedy = (
-        f"leave the field out (truto_exclude_fields=[{shown(path)}]), or look at it with truto_response_format='raw'"
-    )
+    record = f"record {shown_value(record_id)}"
+    record = record if account is None else f"account {account!r}, {record}"
+    field = f"truto_exclude_fields=[{shown_value(path)}]"
+    remedy = f"leave the field out ({field}), or look at it with truto_response_format='raw'"
     return UnreadableValueError(
-        f"{record}: {cut(one_line(masked(path)), _SHOWN_CHARACTERS)} is {shown(value)}, but {why}; {remedy}",
+        f"{record}: {cut(one_line(masked(path)), _SHOWN_CHARACTERS)} is {shown_value(value)}, but {why}; {remedy}",
         details={"record_id": record_id, "path": path, "value": value},
     )
 
@@ -231,7 +235,67 @@ def unusable_key(whose: Whose, path: Path) -> UnreadableValueError | None:
     return unreadable(whose, dotted(path), key, f"that is a key, and {why}")
 
 
-def shown(value: object) -> str:
+def shown_value(value: object) -> str:
     """Write a value for an error: in one line, without a secret, and not too long."""
     text = value.text if isinstance(value, Real) else repr(value)
     return cut(masked(text), _SHOWN_CHARACTERS)
+
+
+Owner = Callable[[int], Whose]
+"""Gives the record that a row belongs to."""
+
+
+_Opened: TypeAlias = "pl.Series | list[Any] | None"
+
+
+class ColumnParts:
+    """Hold the parts of one column, a part a page, and the heights of the pages."""
+
+    def __init__(self, path: Path, parts: Sequence[ColumnPart], heights: Sequence[int], owner: Owner) -> None:
+        self.path = path
+        self.parts = [_opened(part) for part in parts]
+        self.heights = heights
+        self.owner = owner
+        self.is_empty = all(part is None for part in parts)
+        self._is_mixed = any(isinstance(part, list) for part in parts)
+        self._dtypes = {part.dtype for part in self.parts if isinstance(part, pl.Series)}
+
+    def holds_only(self, *dtypes: Any) -> bool:
+        """Tell whether every part is a Series of one of these dtypes."""
+        return not self._is_mixed and self._dtypes <= set(dtypes)
+
+    def joined(self, dtype: Any) -> pl.Series:
+        """Give the whole column, each part cast; the caller knows that no cast loses anything."""
+        blank = nulls(max(self.heights, default=0), dtype)
+        pieces = [blank.head(height) if part is None else _cast(part, dtype) for part, height in self._rows()]
+        return pl.concat(pieces, rechunk=True) if pieces else blank
+
+    def values(self) -> Iterator[Any]:
+        """Give every value of the column, from the first row to the last."""
+        for part, height in self._rows():
+            yield from [None] * height if part is None else part
+
+    def stated(self) -> Iterator[tuple[int, Any]]:
+        """Give each value that is there, with its row; a page without the column costs no time."""
+        start = 0
+        for part, height in self._rows():
+            if part is not None:
+                values = part.to_list() if isinstance(part, pl.Series) else part
+                yield from ((row, value) for row, value in enumerate(values, start) if value is not None)
+            start += height
+
+    def unreadable(self, row: int, value: object, why: str) -> UnreadableValueError:
+        """Make the error for the value in a row."""
+        return unreadable(self.owner(row), dotted(self.path), value, why)
+
+    def _rows(self) -> Iterator[tuple[_Opened, int]]:
+        return zip(self.parts, self.heights, strict=True)
+
+
+def _opened(part: ColumnPart) -> _Opened:
+    return part if part is None or isinstance(part, pl.Series | list) else pl.Series(part)
+
+
+def _cast(part: pl.Series | list[Any], dtype: Any) -> pl.Series:
+    series = part if isinstance(part, pl.Series) else pl.Series(part)
+    return series if series.dtype == dtype else series.cast(dtype)

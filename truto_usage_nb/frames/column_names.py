@@ -1,12 +1,20 @@
-"""One name for each path: joined by `_`, and by more where that name is taken."""
+"""One name for each path: joined by `_`, and by more where that name is taken.
+
+An open map has a column for each path that occurs, up to a limit; what is beyond it stays together as JSON text.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import count
 from threading import Lock
+from typing import Any
 
-from truto_usage_nb.frames.parts import Path
+import polars as pl
+
+from truto_usage_nb.frames.jsontext import dumps
+from truto_usage_nb.frames.parsed import ColumnParts, Path
+from truto_usage_nb.schema import SCHEMA
 
 _WIDEST_JOINT = 4
 
@@ -72,3 +80,46 @@ class Names:
         name = self._register.name(path, self._taken)
         self._taken.add(name)
         return name
+
+
+MAPS: tuple[Path, ...] = tuple(tuple(field.path.split(".")) for field in SCHEMA if field.open)
+MOST_IN_A_MAP = 200
+"""How many paths of one map become columns: the first ones by name."""
+
+
+def map_of(path: Path) -> Path | None:
+    """Give the open map that a path lies in, None if it lies in none.
+
+    >>> map_of(("usage", "code", "tool_actions", "edit", "accepted"))
+    ('usage', 'code', 'tool_actions')
+    """
+    return next((open_map for open_map in MAPS if path[: len(open_map)] == open_map), None)
+
+
+def beyond(inside: Sequence[Path], known: Collection[Path], open_map: Path) -> list[Path]:
+    """Give the paths of a map that no longer become columns; those that are columns already (`known`) stay so.
+
+    >>> paths = [(*MAPS[0], f"{n:03}") for n in range(202)]
+    >>> [path[-1] for path in beyond(paths, paths[200:], MAPS[0])]
+    ['198', '199']
+    """
+    held = sum(1 for path in known if map_of(path) == open_map and path != (*open_map, "other"))
+    new = [path for path in inside if path not in known]
+    return new[max(0, MOST_IN_A_MAP - held) :]
+
+
+def folded_to_json(stacks: Sequence[ColumnParts], open_map: Path) -> pl.Series:
+    """Give what the paths hold as one JSON object a record, nested as it was sent; null where it would be empty."""
+    height = sum(stacks[0].heights)
+    rows: list[dict[str, Any]] = [{} for _ in range(height)]
+    for stack in stacks:
+        keys = stack.path[len(open_map) :]
+        for row, value in stack.stated():
+            _put(rows[row], keys, value)
+    return pl.Series([dumps(row) if row else None for row in rows], dtype=pl.String)
+
+
+def _put(node: dict[str, Any], keys: Path, value: Any) -> None:
+    for key in keys[:-1]:
+        node = node.setdefault(key, {})
+    node[keys[-1]] = value
