@@ -14,7 +14,7 @@ from truto_usage_nb.costs import cost_per
 from truto_usage_nb.costs.lines import cost_lines, with_costs
 from truto_usage_nb.costs.reasons import REASONS, cost_rule
 from truto_usage_nb.errors import FrameError, InputError
-from truto_usage_nb.series import SERIES
+from truto_usage_nb.integrations import INTEGRATIONS
 
 C3_ROW_1 = charged(usage_based=0.2018232, platform_fee=0.0118, total=0.2136232)
 C3_ROW_2 = charged(usage_based=0.40167, discount=-0.040167, platform_fee=0.0118, total=0.3733)
@@ -293,7 +293,7 @@ def test_the_page_explains_every_word_and_every_choice(root):
     assert set(REASONS) <= set(rows)
     assert all(len(rows[reason].split("|")) == 5 and rows[reason].split("|")[3].strip() for reason in REASONS)
     settled = page.partition("## What `total` means")[2].partition("## ")[0]
-    assert all(f"| {integration} |" in settled for integration in SERIES)
+    assert all(f"| {integration} |" in settled for integration in INTEGRATIONS)
     assert all(f"`{name}`" in page or f"{name}=" in page for name in ("keep_account", "granularity", "total_means"))
 
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from tests.frames_for_tests import charged, frame_of
-from truto_usage_nb import series
 from truto_usage_nb.costs import cost_per, cost_per_token
 from truto_usage_nb.errors import DuplicateError, FrameError, OverhangError, OverlapError, UsageWarning
+from truto_usage_nb.integrations import INTEGRATIONS
 
 M = 1_000_000
 
@@ -232,9 +232,7 @@ def test_records_that_stick_out_of_the_period():
 
 
 def test_every_choice_names_series_that_exist():
-    for choice in series.CHOICES:
-        names = {s.name for s in series.SERIES[choice.integration]}
+    for known, choice in ((each, choice) for each in INTEGRATIONS.values() for choice in each.choices):
         orders = [choice.order, *choice.by.values()]
-        assert all(set(order) <= names for order in orders)
-        stating = {s.name for s in series.SERIES[choice.integration] if choice.measure in s.states}
+        stating = {s.name for s in known.series if choice.measure in s.states}
         assert all(set(order) <= stating for order in orders)

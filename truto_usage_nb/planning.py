@@ -253,7 +253,7 @@ def _dated(query: UsageQuery, integration: Integration, window: Period) -> Usage
     grain = integration.window.grain
     if grain == "one day":
         return query.replace(date=window.start.date().isoformat())
-    if integration.name == "datadog":  # months on both sides: the last day names the month alone
+    if grain == "whole months":  # on both sides: the first of the next would name that month too
         return query.replace(start_date=_moment(window.start), end_date=_moment(window.end - _DAY))
     if integration.window.end_inclusive:
         return query.replace(start_date=_moment(window.start), end_date=_moment(window.end - _MILLISECOND))

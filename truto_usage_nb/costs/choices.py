@@ -8,9 +8,9 @@ from typing import Any, Literal, TypedDict
 from truto_usage_nb.checks import a_mapping, listed, one_of
 from truto_usage_nb.costs.currencies import ISO_4217, UNSTATED
 from truto_usage_nb.errors import InputError, did_you_mean
+from truto_usage_nb.integrations import INTEGRATIONS, TotalMeans
 from truto_usage_nb.outside import shown
 from truto_usage_nb.schema import folded_currency
-from truto_usage_nb.series import SERIES, TotalMeans
 
 __all__ = [
     "MEASURES",
@@ -85,7 +85,7 @@ def check_choices(choices: Mapping[str, Any], measure: str) -> None:
     check_credits(choices.get("positive_credits", "reduction"))
     cached = a_mapping("input_includes_cache", choices.get("input_includes_cache"), "{'cursor': True}")
     for integration, includes in cached.items():
-        one_of("input_includes_cache: integration", integration, tuple(SERIES))
+        one_of("input_includes_cache: integration", integration, tuple(INTEGRATIONS))
         one_of(f"input_includes_cache[{shown(integration)}]", includes, (True, False))
     _check_keep(a_mapping("keep", choices.get("keep"), _KEEP))
     unknown = set(choices) - set(Choices.__annotations__)
@@ -111,7 +111,7 @@ def by_columns(by: Any) -> tuple[str, ...]:
 def check_totals(total_means: Mapping[str, str] | None) -> None:
     """Refuse an integration, or a meaning, that does not exist."""
     for integration, meaning in a_mapping("total_means", total_means, "{'cursor': 'list'}").items():
-        one_of("total_means: integration", integration, tuple(SERIES))
+        one_of("total_means: integration", integration, tuple(INTEGRATIONS))
         one_of(f"total_means[{shown(integration)}]", meaning, TOTALS)
 
 
@@ -132,8 +132,8 @@ def check_currency(name: str, currency: object) -> None:
 
 def _check_keep(keep: Mapping[str, Mapping[str, str]]) -> None:
     for integration, kept in keep.items():
-        one_of("keep: integration", integration, tuple(SERIES))
+        one_of("keep: integration", integration, tuple(INTEGRATIONS))
         for measure, series in a_mapping(f"keep[{shown(integration)}]", kept, "{'money': 'user_cost'}").items():
             one_of(f"keep[{shown(integration)}]: measure", measure, KEPT)
-            names = tuple(each.name for each in SERIES[integration] if measure in each.states)
+            names = tuple(each.name for each in INTEGRATIONS[integration].series if measure in each.states)
             one_of(f"keep[{shown(integration)}][{shown(measure)}]", series, names)

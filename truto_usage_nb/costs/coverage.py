@@ -20,9 +20,9 @@ from truto_usage_nb.costs.lines import rule_lines
 from truto_usage_nb.costs.matching import match
 from truto_usage_nb.costs.reading import day_of
 from truto_usage_nb.costs.reasons import REASONS
+from truto_usage_nb.integrations import INTEGRATIONS
 from truto_usage_nb.native import Native, collect, each_part, enter, suspects
 from truto_usage_nb.repeats import AT, RECORD
-from truto_usage_nb.series import OTHERS_MONEY
 from truto_usage_nb.unanswered import HEARD, View, failures, heard, unanswered, unexplained
 
 __all__ = ["Coverage", "coverage", "covered", "days_over"]
@@ -299,12 +299,18 @@ def _flags_of(native: Native) -> pl.DataFrame:
 
 def _notes(native: Native, read: Digest) -> tuple[str, ...]:
     metric = nw.col("metric_name").fill_null("")
-    others = native.frame.filter((nw.col("integration") == "datadog") & metric.str.contains(OTHERS_MONEY))
-    count = int(collect(others.select(nw.len().alias("n")))["n"][0])
-    money = f"{count:,} quantities of Datadog are other vendors' dollars (ccm_…_spend): never add them up"
+    money = []
+    for name, known in INTEGRATIONS.items():
+        if known.money_of_others is None:
+            continue
+        pattern, written = known.money_of_others
+        others = native.frame.filter((nw.col("integration") == name) & metric.str.contains(pattern))
+        if count := int(collect(others.select(nw.len().alias("n")))["n"][0]):
+            quantities = f"{count:,} quantities of {known.label}"
+            money.append(f"{quantities} are other vendors' dollars ({written}): never add them up")
     alike = _alike(native)
     nameless = f"{alike:,} records without an id say just what another one says; all of them count"
-    return (*read.told, *([money] if count else []), *([nameless] if alike else []))
+    return (*read.told, *money, *([nameless] if alike else []))
 
 
 def _alike(native: Native) -> int:

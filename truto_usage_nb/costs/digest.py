@@ -25,6 +25,7 @@ from truto_usage_nb.costs.stray import stray_told
 from truto_usage_nb.costs.tokens import KINDS, TOKEN_COLUMNS
 from truto_usage_nb.costs.totals import PRORATED
 from truto_usage_nb.errors import FrameError
+from truto_usage_nb.integrations import integrations_that
 from truto_usage_nb.native import Frame, Native, collect, each_part, enter, nothing_like, only, require
 from truto_usage_nb.outside import shown
 from truto_usage_nb.schema import RECORD_DIMENSIONS, RECORD_KEY, folded_currency
@@ -229,13 +230,14 @@ def _keys(plan: _Plan) -> dict[str, nw.Expr]:
 def _cycle(columns: list[str]) -> dict[str, nw.Expr]:
     """What a state is of, up to when it tells, and how new it is; null for all other records.
 
-    A record with Datadog's committed or on-demand part alone is no state of one with both.
+    A record of a product's month with its committed or on-demand part alone is no state of one with both.
     """
     state, names = nw.col("__is_state"), [*_CYCLE[:-2], *(name for name in _CYCLE_TOO if name in columns)]
     mail = nw.col("user_email").cast(nw.String()).str.strip_chars().str.to_lowercase()
     person = nw.coalesce(nw.col("user_id").cast(nw.String()), mail).fill_null("")  # whatever mail the id has by now
     given = {kind: ~nw.col(f"charges_{kind}").is_null() for kind in ("total", "net", "committed", "on_demand")}
-    alone = ~given["total"] & ~given["net"] & (nw.col("integration") == "datadog")
+    of_products = nw.col("integration").is_in(integrations_that(lambda each: each.cycle == "product"))
+    alone = ~given["total"] & ~given["net"] & of_products
     part: nw.Expr = nw.when(alone & given["committed"] & ~given["on_demand"]).then(nw.lit("committed"))
     part = nw.when(alone & given["on_demand"] & ~given["committed"]).then(nw.lit("on_demand")).otherwise(part)
     text = nw.concat_str(
@@ -278,7 +280,7 @@ def _typed(rows: pl.DataFrame, plan: _Plan) -> pl.DataFrame:
 
 def _own_keys_apart(rows: pl.DataFrame, plan: _Plan) -> pl.DataFrame:
     """Count the tokens of a customer's own key apart, where the vendor whose key it is is loaded too."""
-    both = not {"claude", "openai_codex"}.isdisjoint(rows["integration"])
+    both = not set(integrations_that(lambda each: each.bills_own_keys)).isdisjoint(rows["integration"])
     own = pl.col("own_key") & both
     theirs = pl.when(own).then(pl.col("tokens") + pl.col("covered_tokens")).otherwise(0)
     rows = rows.with_columns(byok_tokens=theirs.cast(rows.schema["tokens"]))

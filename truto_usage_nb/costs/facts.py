@@ -10,13 +10,13 @@ import narwhals.stable.v2 as nw
 import polars as pl
 
 from truto_usage_nb.costs.choices import PositiveCredits
-from truto_usage_nb.costs.rule import Facts
+from truto_usage_nb.costs.rule import Facts, settled_totals
 from truto_usage_nb.costs.tokens import CACHED_COLUMNS, TOKEN_COLUMNS, undecided_input
 from truto_usage_nb.costs.totals import PRORATED, is_state
 from truto_usage_nb.errors import FrameError
+from truto_usage_nb.integrations import TotalMeans
 from truto_usage_nb.native import Native, collect, require, with_instants
 from truto_usage_nb.schema import CHARGE_TYPES
-from truto_usage_nb.series import TOTAL_MEANS, TotalMeans
 
 __all__ = [
     "AMOUNTS",
@@ -85,7 +85,7 @@ class Said:
 
     def put(self, facts: Facts) -> Facts:
         """What is settled of totals, and what the caller decided."""
-        means = {**TOTAL_MEANS, **(self.total_means or {})}
+        means = {**settled_totals(), **(self.total_means or {})}
         return replace(
             facts,
             total_means=means,

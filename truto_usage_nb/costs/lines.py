@@ -27,9 +27,9 @@ from truto_usage_nb.costs.split import split_currencies
 from truto_usage_nb.costs.tokens import TOKEN_COLUMNS, token_mismatch
 from truto_usage_nb.costs.totals import is_running_total, is_state
 from truto_usage_nb.errors import FrameError
+from truto_usage_nb.integrations import TotalMeans
 from truto_usage_nb.native import Frame, Native, enter, mapped, require, to_polars, with_instants
 from truto_usage_nb.schema import SCHEMA, folded_currency
-from truto_usage_nb.series import TotalMeans
 
 __all__ = ["cost_lines", "lines_of", "rule_lines", "with_costs"]
 

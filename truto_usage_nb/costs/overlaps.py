@@ -2,7 +2,7 @@
 
 The question is not which report types are in a frame. `usage` beside `cost` is no overlap: together they are the cost
 of a token. Two statements contest each other where their intervals meet, however long each is. Where one side contains
-the other the table in `truto_usage_nb.series` chooses, and the choice is told with the money concerned; where neither
+the other the integration's `choices` settle it, and the choice is told with the money concerned; where neither
 does, an error names both and the argument that picks.
 """
 
@@ -18,8 +18,9 @@ from truto_usage_nb.costs.intervals import Union
 from truto_usage_nb.costs.states import MONEY, silenced
 from truto_usage_nb.errors import OverlapError
 from truto_usage_nb.format import money, number
+from truto_usage_nb.integrations import INTEGRATIONS
+from truto_usage_nb.integrations import Measured as Measure
 from truto_usage_nb.outside import shown
-from truto_usage_nb.series import Measure, apart, choice_for
 
 __all__ = ["NOT_ATTRIBUTED", "one_series"]
 
@@ -53,7 +54,7 @@ class _Contest:
 def one_series(digest: Digest, measure: Measure, keep: Mapping[str, Mapping[str, str]]) -> Digest:
     """Give the digest with the measure counted once at a time; `keep` overrides the table. Raises OverlapError."""
     for account, integration, names in list(_several(digest, measure)):
-        for contested in _contested(digest, account, measure, names):
+        for contested in _contested(digest, account, integration, measure, names):
             kept = keep.get(integration, {}).get(measure)
             contest = _contest(digest, account, integration, measure, contested, kept)
             digest = _settled(digest, contest)
@@ -81,18 +82,26 @@ def _spans(rows: pl.DataFrame) -> list[tuple[int, int]]:
     return dated.select("start", pl.col("end").fill_null(pl.col("start"))).unique().rows()
 
 
-def _contested(digest: Digest, account: str | None, measure: Measure, names: frozenset[str]) -> list[frozenset[str]]:
-    """The series that state the measure at one time with another; series that state different things are apart."""
+def _contested(
+    digest: Digest, account: str | None, integration: str, measure: Measure, names: frozenset[str]
+) -> list[frozenset[str]]:
+    """The series that state the measure at one time with another; those of different products are apart."""
     rows = digest.rows.filter(pl.col("integrated_account_id").eq_missing(pl.lit(account)) & _states(measure))
     spans = {name: _spans(rows.filter(pl.col("series") == name)) for name in sorted(names)}
     unions = {name: Union(of) for name, of in spans.items()}
     groups: list[set[str]] = []
     for one in spans:
-        met = {other for other in spans if other != one and not apart(one, other) and _meet(unions[one], spans[other])}
+        alike = [each for each in spans if each != one and _product(integration, each) == _product(integration, one)]
+        met = {other for other in alike if _meet(unions[one], spans[other])}
         if met:
             joined = {one, *met}.union(*(group for group in groups if group & {one, *met}))
             groups = [*(group for group in groups if not group & joined), joined]
     return [frozenset(group) for group in groups]
+
+
+def _product(integration: str, series: str) -> str:
+    known = INTEGRATIONS.get(integration)
+    return known.product(series) if known is not None else ""
 
 
 def _meet(union: Union, spans: list[tuple[int, int]]) -> bool:
@@ -107,7 +116,7 @@ def _contest(  # noqa: PLR0917  # what an error must be able to name
             found = ", ".join(sorted(names))
             raise OverlapError(f"keep names {shown(kept)}, but {account} states its {measure} by {found}.")
         return _Contest(account, integration, measure, (kept, *sorted(names - {kept})))
-    choice = choice_for(integration, measure, names)
+    choice = INTEGRATIONS[integration].choice(measure, names) if integration in INTEGRATIONS else None
     if choice is None:
         raise OverlapError(
             f"{account} states its {measure} twice, by {' and by '.join(sorted(names))}, and neither contains the "

@@ -12,6 +12,7 @@ import polars as pl
 from truto_usage_nb.costs.digest import DAY, OVERHANG, Digest
 from truto_usage_nb.costs.duplicates import repeated
 from truto_usage_nb.errors import DuplicateError, FrameError, OverhangError, OverlapError, did_you_mean
+from truto_usage_nb.integrations import integrations_that
 from truto_usage_nb.native import Native, collect, require, suspects, with_instants
 from truto_usage_nb.outside import shown
 from truto_usage_nb.repeats import CONTESTED, RECORD, contest, day
@@ -54,9 +55,13 @@ def check_records(native: Native, digest: Digest, choices: Mapping[str, Any]) ->
     few = int(digest.rows["records"].sum()) <= LIMIT
     if few:
         native.once("duplicates", lambda: _refuse_duplicates(native))
-    if "datadog" in digest.rows["integration"]:
+    if digest.rows["integration"].is_in(_stating_months()).any():
         native.once("totals", lambda: _refuse_totals_beside_parts(native))
     return _linked_twice(native, digest, choices.get("keep_account"), every_day=few)
+
+
+def _stating_months() -> list[str]:
+    return integrations_that(lambda each: each.cycle == "product")
 
 
 def _refuse_strangers(digest: Digest, choices: Mapping[str, Any]) -> None:
@@ -155,10 +160,11 @@ def _shared_days(digest: Digest) -> list[int]:
 def _refuse_totals_beside_parts(native: Native) -> None:
     """A record with a total alone beside one with parts, for the same product and period, is that record's sum."""
     key = ("integrated_account_id", "organization_id", "product_id", "metric_name", "start_date", "end_date")
-    datadog = native.frame.filter((nw.col("integration") == "datadog") & (nw.col("charges_count").fill_null(0) > 0))
-    datadog = datadog.filter(~(nw.col("charges_total") < 0).fill_null(False))  # a refund states no total of the parts
+    theirs = nw.col("integration").is_in(_stating_months()).fill_null(False)
+    months = native.frame.filter(theirs & (nw.col("charges_count").fill_null(0) > 0))
+    months = months.filter(~(nw.col("charges_total") < 0).fill_null(False))  # a refund states no total of the parts
     parts = ~nw.col("charges_committed").is_null() | ~nw.col("charges_on_demand").is_null()
-    marked = datadog.with_columns(
+    marked = months.with_columns(
         **{"has_parts": parts.cast(nw.Int64), "has_total": (~parts & ~nw.col("charges_total").is_null()).cast(nw.Int64)}
     )
     grouped = collect(marked.group_by(*key).agg(nw.col("has_parts").sum(), nw.col("has_total").sum()))

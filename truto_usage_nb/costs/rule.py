@@ -14,15 +14,13 @@ import narwhals.stable.v2 as nw
 
 from truto_usage_nb.costs.currencies import ISO_4217, UNSTATED, is_virtual
 from truto_usage_nb.costs.reasons import REASONS
+from truto_usage_nb.integrations import INTEGRATIONS, TotalMeans, integrations_that
 from truto_usage_nb.native import Frame
 from truto_usage_nb.schema import CHARGE_TYPES, SPACES, folded_currency
-from truto_usage_nb.series import TOTAL_MEANS, TotalMeans
 
-__all__ = ["ESTIMATES", "OUTPUTS", "PARTS", "Facts", "apply"]
+__all__ = ["OUTPUTS", "PARTS", "Facts", "apply", "settled_totals"]
 
 PARTS = ("on_demand", "committed", "usage_based", "platform_fee")
-ESTIMATES = {"claude": ("activity", "skill_usage")}
-"""The views that estimate what another view bills, by integration."""
 
 OUTPUTS = (
     "cost_currency", "cost_billed", "cost_list", "cost_discount", "cost_tax", "cost_credit", "cost_included",
@@ -32,6 +30,11 @@ OUTPUTS = (
 
 Expr = nw.Expr
 Step = dict[str, Expr]
+
+
+def settled_totals() -> dict[str, TotalMeans]:
+    """Give by integration what a total without a net is, where the vendor settles it."""
+    return {name: each.total_means for name, each in INTEGRATIONS.items() if each.total_means is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,7 @@ class Facts:
     unknown: tuple[str, ...] = ()
     currencies: frozenset[str | None] | None = None
     running: bool = True
-    total_means: Mapping[str, TotalMeans] = field(default_factory=lambda: TOTAL_MEANS)
+    total_means: Mapping[str, TotalMeans] = field(default_factory=settled_totals)
     credits_as_stated: bool = False
     input_includes_cache: Mapping[str, bool] = field(default_factory=dict)
     undecided_input: bool = False
@@ -166,8 +169,9 @@ class _Rule:
 
     def estimate(self) -> Step:
         views = nw.lit(False)
-        for integration, names in ESTIMATES.items():
-            views = views | ((nw.col("integration") == integration) & nw.col("report_type").is_in(names))
+        for name, each in INTEGRATIONS.items():
+            if estimates := each.of_basis("estimate"):
+                views = views | ((nw.col("integration") == name) & nw.col("report_type").is_in(estimates))
         is_estimate = nw.col("__stated") & views.fill_null(False)
         parts = nw.when(nw.col("__parts")).then(nw.col("__gross"))
         return {
@@ -185,7 +189,8 @@ class _Rule:
         parts = nw.when(nw.col("__total_lists")).then(nw.col("__gross")).otherwise(nw.col("__own"))
         off_total = off_total & ~_close(parts, self.zero("total"))
         misses = (off_net | off_pair | off_total) & ~nw.col("__credit_record") & ~nw.col("__is_estimate")
-        free = (nw.col("integration") == "cursor").fill_null(False) & total & (self.zero("total") == 0)
+        says_so = nw.col("integration").is_in(integrations_that(lambda each: each.zero_is_free)).fill_null(False)
+        free = says_so & total & (self.zero("total") == 0)
         shows_list = self.given("discount") | self.given("included") | (net & total)
         bills = (net | total | nw.col("__parts")) & ~nw.col("__credit_record") & ~self.virtual()
         return {

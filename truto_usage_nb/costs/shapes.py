@@ -6,6 +6,7 @@ import narwhals.stable.v2 as nw
 import polars as pl
 
 from truto_usage_nb.costs.totals import is_spend
+from truto_usage_nb.integrations import INTEGRATIONS, integrations_that
 
 __all__ = ["LENGTHS", "OWN_KEY", "SHAPE_COLUMNS", "length", "named", "shape"]
 
@@ -22,17 +23,11 @@ SHAPE_COLUMNS = (
 _DAILY = ("composer", "chat", "agent", "cmdk", "tab_shown")
 
 
-SPEND, CODEX_MODEL, CODEX_CLIENT, CODEX_TOTALS, CHARGED, DAILY = 1, 2, 3, 4, 5, 6
+_SHAPES = ("other", "cycle", "by_model", "by_surface", "in_all", "charged", "counts")
+"""A record's shapes, by number, as an integration's `shapes` names the series of each."""
+CYCLE, BY_MODEL, BY_SURFACE, IN_ALL, CHARGED, COUNTS = range(1, len(_SHAPES))
 OWN_KEY = 8
-"""What `shape` numbers; added to the rest for requests made with the customer's own key."""
-
-_NAMES: dict[str, tuple[str, ...]] = {
-    "openai_codex": ("usage", "usage", "codex_model", "codex_client", "codex_totals", "cost", "usage"),
-    "cursor": ("event", "spend", "event", "event", "event", "event", "daily"),
-    "confluent": ("metrics", "metrics", "metrics", "metrics", "metrics", "cost", "metrics"),
-    "datadog": ("usage", "cost_to_date", "usage", "usage", "usage", "cost", "usage"),
-}
-"""The series of an integration by the number of a record's shape."""
+"""Added to the number of a request made with the customer's own key."""
 
 
 def shape() -> nw.Expr:
@@ -41,33 +36,38 @@ def shape() -> nw.Expr:
     A number, because names are only needed once a group: `named` gives them.
     """
     counted = nw.any_horizontal(*(~nw.col(f"usage_requests_{n}").is_null() for n in _DAILY), ignore_nulls=False)
-    daily = nw.when(counted & nw.col("__tokens").is_null()).then(nw.lit(DAILY)).otherwise(nw.lit(0))
+    daily = nw.when(counted & nw.col("__tokens").is_null()).then(nw.lit(COUNTS)).otherwise(nw.lit(0))
     other = nw.when(nw.col("__charged")).then(nw.lit(CHARGED)).otherwise(daily)
-    number = nw.when(_is_codex()).then(_codex()).otherwise(other)
-    number = nw.when(nw.col("__is_running_total") | is_spend()).then(nw.lit(SPEND)).otherwise(number)
-    own = (nw.col("integration") == "cursor") & (nw.col("usage_requests_api_key").fill_null(0) > 0)
+    number = nw.when(_is_broken_down()).then(_breakdown()).otherwise(other)
+    number = nw.when(nw.col("__is_running_total") | is_spend()).then(nw.lit(CYCLE)).otherwise(number)
+    theirs = nw.col("integration").is_in(integrations_that(lambda each: each.own_keys))
+    own = theirs & (nw.col("usage_requests_api_key").fill_null(0) > 0)
     return number + nw.when(own.fill_null(False)).then(nw.lit(OWN_KEY)).otherwise(nw.lit(0))
 
 
-def _is_codex() -> nw.Expr:
+def _is_broken_down() -> nw.Expr:
+    theirs = nw.col("integration").is_in(integrations_that(lambda each: each.shapes and each.shapes.by_model))
     credits = (nw.col("usage_unit") == "credits").fill_null(False)
     threads = ~nw.col("usage_conversations_thread_count").is_null()
-    return (credits | threads) & (nw.col("integration") == "openai_codex").fill_null(False)
+    return (credits | threads) & theirs.fill_null(False)
 
 
-def _codex() -> nw.Expr:
+def _breakdown() -> nw.Expr:
     person = ~nw.col("user_id").is_null() | ~nw.col("user_email").is_null()
     # a person's day whose models the vendor left out stands among those by model: nothing else states it
     whole = person & nw.col("surface").is_null()
-    by_client = nw.when(~nw.col("surface").is_null()).then(nw.lit(CODEX_CLIENT)).otherwise(nw.lit(CODEX_TOTALS))
-    return nw.when(~nw.col("model_id").is_null() | whole).then(nw.lit(CODEX_MODEL)).otherwise(by_client)
+    by_surface = nw.when(~nw.col("surface").is_null()).then(nw.lit(BY_SURFACE)).otherwise(nw.lit(IN_ALL))
+    return nw.when(~nw.col("model_id").is_null() | whole).then(nw.lit(BY_MODEL)).otherwise(by_surface)
 
 
 def named(shape: str = "shape", integration: str = "integration", report_type: str = "report_type") -> pl.Expr:
     """Name the series of a collected row, by the columns that hold its shape's number and its provenance."""
     number = pl.col(shape) % OWN_KEY
     name = pl.col(report_type)
-    for vendor, names in _NAMES.items():
+    for vendor, known in INTEGRATIONS.items():
+        if known.shapes is None:
+            continue
+        names = [getattr(known.shapes, each) or known.shapes.other for each in _SHAPES]
         theirs = number.replace_strict(range(len(names)), names, return_dtype=pl.String)
         name = pl.when(pl.col(integration) == vendor).then(theirs).otherwise(name)
     return name.cast(pl.String)

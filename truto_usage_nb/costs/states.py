@@ -13,6 +13,7 @@ import polars as pl
 
 from truto_usage_nb.costs.digest import Digest
 from truto_usage_nb.format import money
+from truto_usage_nb.integrations import INTEGRATIONS, integrations_that
 
 __all__ = ["MONEY", "checked_by_events", "latest_states", "silenced"]
 
@@ -44,20 +45,29 @@ def _ranked(digest: Digest, keep: Keep) -> pl.DataFrame:
     """Add `counts`, and the series (`by`) of the state that does."""
     start = (pl.col("start") * digest.bin).cast(pl.Datetime("us"))
     month, finish = start.dt.truncate("1mo"), (pl.col("end") * digest.bin).cast(pl.Datetime("us"))
-    spend = pl.col("series") == "spend"
+    spend = pl.col("integration").is_in(integrations_that(lambda each: each.cycle == "person"))
     whole = ~spend & (start == month) & (finish >= month.dt.offset_by("1mo"))
     rows = digest.rows.with_columns(
         begin=pl.when(spend).then(start).otherwise(month),
         whole=whole.fill_null(value=False).cast(pl.Int8),
         seen_at=pl.coalesce("seen", pl.col("start") * digest.bin),
         at=pl.col("updated").fill_null(-(2**62)),
-        wanted=(pl.col("series") == keep.get("datadog", {}).get("money", "")).fill_null(value=False).cast(pl.Int8),
+        wanted=_wanted(keep).fill_null(value=False).cast(pl.Int8),
         counts=pl.col("cycle").is_not_null(),
     )
     for rank in ("wanted", "seen_at", "whole", "at"):
         best = pl.when("counts").then(pl.col(rank)).max().over(_GROUP)
         rows = rows.with_columns(counts=pl.col("counts") & (pl.col(rank) == best).fill_null(value=False))
     return rows.with_columns(by=pl.when("counts").then(pl.col("series")).max().over(_GROUP))
+
+
+def _wanted(keep: Keep) -> pl.Expr:
+    """Tell the rows of the series that the caller names, where every record is a state of its month."""
+    wanted = pl.lit(value=False)
+    for name in integrations_that(lambda each: each.cycle == "product"):
+        named = pl.col("series") == keep.get(name, {}).get("money", "")
+        wanted = wanted | ((pl.col("integration") == name) & named)
+    return wanted
 
 
 def _told(lost: pl.DataFrame) -> list[str]:
@@ -79,32 +89,38 @@ def _told(lost: pl.DataFrame) -> list[str]:
 
 
 def checked_by_events(digest: Digest, keep: Keep) -> Digest:
-    """Take Cursor's spend for a check of its events: never added to them, its difference told."""
-    if keep.get("cursor", {}).get("money") == "spend":
-        return digest
+    """Take a person's spend in a cycle for a check of the events in it: never added to them, its difference told."""
+    for name in integrations_that(lambda each: each.cycle == "person"):
+        total, kept = next(iter(INTEGRATIONS[name].of_basis("running total"))), keep.get(name, {}).get("money")
+        if kept != total:
+            digest = _checked(digest, name, total, next(iter(INTEGRATIONS[name].of_basis("bill"))))
+    return digest
+
+
+def _checked(digest: Digest, integration: str, total: str, events: str) -> Digest:
+    """Silence a running total where the account's events state the same, and tell the difference."""
     told: list[str] = []
     checked: list[str | None] = []
-    stating = digest.rows.filter((pl.col("integration") == "cursor") & (pl.col("money_n") > 0))
+    stating = digest.rows.filter((pl.col("integration") == integration) & (pl.col("money_n") > 0))
     for (account,), rows in stating.group_by("integrated_account_id"):
-        spend, events = rows.filter(pl.col("series") == "spend"), rows.filter(pl.col("series") == "event")
-        if spend.height and events.height:
+        spent, billed = rows.filter(pl.col("series") == total), rows.filter(pl.col("series") == events)
+        if spent.height and billed.height:
             checked.append(account)
-            told.append(_difference(digest, str(account), spend, events))
+            told.append(f"{account}: money from {events}; {total} left out: {_difference(digest, spent, billed)}")
     if not checked:
         return digest
     mine = pl.any_horizontal(*(pl.col("integrated_account_id").eq_missing(pl.lit(account)) for account in checked))
-    hit = mine & (pl.col("series") == "spend").fill_null(value=False)
+    hit = mine & (pl.col("series") == total).fill_null(value=False)
     return digest.with_rows(digest.rows.with_columns(*silenced(digest, MONEY, hit)), *sorted(told))
 
 
-def _difference(digest: Digest, account: str, spend: pl.DataFrame, events: pl.DataFrame) -> str:
+def _difference(digest: Digest, spend: pl.DataFrame, events: pl.DataFrame) -> str:
     """What a spend states beside what the events in its cycle come to."""
     inside = events.filter((pl.col("start") >= spend["start"].min()) & (pl.col("start") < spend["end"].max()))
     says, come = (dict(_sums(rows)) for rows in (spend, inside))
     gaps = {c: says.get(c, 0.0) - come.get(c, 0.0) for c in (*says, *(c for c in come if c not in says))}
-    head = f"{account}: money from event; spend left out: "
     if all(abs(gap) < 0.005 for gap in gaps.values()):
-        return head + "the same " + " and ".join(money(says[c], c) for c in says)
+        return "the same " + " and ".join(money(says[c], c) for c in says)
     both = [
         f"it states {money(says.get(c, 0.0), c)} of its cycle, the events in it {money(come.get(c, 0.0), c)}, a "
         f"difference of {money(gap, c)}"
@@ -112,7 +128,7 @@ def _difference(digest: Digest, account: str, spend: pl.DataFrame, events: pl.Da
     ]
     begun, loaded = (digest.date(rows["start"].sort()[0]) for rows in (spend, events))
     late = "" if begun >= loaded else f" (its cycle began {begun}, the events {loaded})"
-    return head + " and ".join(both) + late
+    return " and ".join(both) + late
 
 
 def _sums(rows: pl.DataFrame) -> Iterator[tuple[str, float]]:

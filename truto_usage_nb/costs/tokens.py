@@ -12,15 +12,13 @@ from collections.abc import Mapping
 
 import narwhals.stable.v2 as nw
 
+from truto_usage_nb.integrations import integrations_that
 from truto_usage_nb.native import Frame
 
-__all__ = ["CACHED_COLUMNS", "DISJOINT", "KINDS", "TOKEN_COLUMNS", "token_mismatch", "undecided_input", "with_tokens"]
+__all__ = ["CACHED_COLUMNS", "KINDS", "TOKEN_COLUMNS", "token_mismatch", "undecided_input", "with_tokens"]
 
 KINDS = ("input", "cache_read", "cache_write_5m", "cache_write_1h", "cache_write", "output")
 """The disjoint kinds. `cache_write` holds writes whose lifetime is not stated, beside those of 5 minutes and 1 hour."""
-
-DISJOINT = ("claude",)
-"""The integrations whose vendor says that input never holds what was read from, or written to, a cache."""
 
 _COLUMN = {
     "input": "usage_tokens_input",
@@ -54,7 +52,7 @@ def _stated(*kinds: str) -> nw.Expr:
 
 def _may_contain() -> nw.Expr:
     """Whether the input is large enough to hold the cache, at a vendor whose input may."""
-    vendor = ~nw.col("integration").is_in(DISJOINT).fill_null(False)
+    vendor = ~nw.col("integration").is_in(integrations_that(lambda each: each.cache_apart)).fill_null(False)
     return vendor & (_cached() > 0) & (_zero("input") >= _cached())
 
 

@@ -11,6 +11,8 @@ from collections.abc import Collection
 
 import narwhals.stable.v2 as nw
 
+from truto_usage_nb.integrations import integrations_that
+
 __all__ = ["PRORATED", "is_running_total", "is_spend", "is_state"]
 
 DAY = 86_400_000_000
@@ -28,18 +30,19 @@ def _span() -> nw.Expr:
 
 
 def is_spend() -> nw.Expr:
-    """Tell Cursor's spend: on_demand or included of a person over a cycle, with no model; an event states a total.
+    """Tell a person's spend: on_demand or included over a cycle, with no model; a request states a total.
 
     Needs the instants `__start` and `__end`.
     """
     either, both = _given("on_demand") | _given("included"), _given("on_demand") & _given("included")
     long = (_span() > DAY).fill_null(False)
-    cursor = (nw.col("integration") == "cursor").fill_null(False)
-    return cursor & nw.col("model_id").is_null() & (both | (either & long))
+    of_people = nw.col("integration").is_in(integrations_that(lambda each: each.cycle == "person")).fill_null(False)
+    return of_people & nw.col("model_id").is_null() & (both | (either & long))
 
 
-def _is_datadogs() -> nw.Expr:
-    return (nw.col("integration") == "datadog").fill_null(False) & (nw.col("charges_count").fill_null(0) > 0)
+def _is_of_month() -> nw.Expr:
+    of_products = nw.col("integration").is_in(integrations_that(lambda each: each.cycle == "product")).fill_null(False)
+    return of_products & (nw.col("charges_count").fill_null(0) > 0)
 
 
 def _is_whole(columns: Collection[str]) -> nw.Expr:
@@ -54,7 +57,7 @@ def is_state(columns: Collection[str]) -> nw.Expr:
     """Tell the records of which only the latest of their cycle counts; `columns` are those of the frame that hold
     anything.
     """
-    return (is_spend() | _is_datadogs()) & _is_whole(columns)
+    return (is_spend() | _is_of_month()) & _is_whole(columns)
 
 
 def is_running_total(columns: Collection[str]) -> nw.Expr:

@@ -13,7 +13,7 @@ from truto_usage_nb.costs.currencies import ISO_4217, UNSTATED, is_virtual
 from truto_usage_nb.costs.rule import PARTS
 from truto_usage_nb.errors import FrameError
 from truto_usage_nb.focus.options import Options
-from truto_usage_nb.focus.services import SERVICES
+from truto_usage_nb.integrations import INTEGRATIONS
 from truto_usage_nb.schema import CHARGE_TYPES
 
 __all__ = ["CREDITS", "ROW", "refuse_what_cannot_be_exported", "with_credit_rates", "with_restatements"]
@@ -112,11 +112,11 @@ def _first(rows: pl.DataFrame) -> str:
 
 def _integrations(lines: pl.DataFrame) -> None:
     accounts = lines.select("integrated_account_id", "integration")
-    unknown = accounts.filter(~pl.col("integration").is_in(sorted(SERVICES)).fill_null(value=False))
+    unknown = accounts.filter(~pl.col("integration").is_in(sorted(INTEGRATIONS)).fill_null(value=False))
     if unknown.height:
         raise FrameError(
             f"{_accounts(unknown)}: the integration {unknown['integration'][0]!r} has no place in FOCUS. "
-            f"Allowed: {', '.join(sorted(SERVICES))}."
+            f"Allowed: {', '.join(sorted(INTEGRATIONS))}."
         )
     nameless = accounts["integrated_account_id"].null_count()
     if nameless:

@@ -19,6 +19,7 @@ from truto_usage_nb.focus.amounts import AMOUNT, TOKEN_BATCH, TOKENS, exact, foc
 from truto_usage_nb.focus.options import TAG
 from truto_usage_nb.focus.pairing import ALL_KINDS
 from truto_usage_nb.focus.reading import LINE, SAID, is_alike
+from truto_usage_nb.integrations import INTEGRATIONS
 from truto_usage_nb.prices import price_source, unit_prices
 
 __all__ = ["aside_rows", "by_kind", "unpriced_rows", "used_rows"]
@@ -206,14 +207,15 @@ def _flagged(reason: str) -> pl.Expr:
 
 
 def _category(rows: pl.DataFrame) -> pl.Expr:
-    """Support is bought, not used: a fee on the month's spend."""
-    if not (rows["integration"] == "confluent").any():
-        return pl.lit("Usage")
-    support = pl.concat_str(
-        pl.col("product_id").fill_null(""), pl.col("metric_name").fill_null(""), separator=" "
-    ).str.to_uppercase()
-    bought = (pl.col("integration") == "confluent") & support.str.contains(r"\bSUPPORT", literal=False)
-    return pl.when(bought).then(pl.lit("Purchase")).otherwise(pl.lit("Usage"))
+    """What is bought, not used, is a purchase, such as support: a fee on the month's spend."""
+    category = pl.lit("Usage")
+    name = pl.concat_str(pl.col("product_id").fill_null(""), pl.col("metric_name").fill_null(""), separator=" ")
+    for integration in rows["integration"].drop_nulls().unique().sort():
+        pattern = INTEGRATIONS[integration].service.bought
+        if pattern is not None:
+            bought = (pl.col("integration") == integration) & name.str.to_uppercase().str.contains(pattern)
+            category = pl.when(bought).then(pl.lit("Purchase")).otherwise(category)
+    return category
 
 
 def _same_sign(rows: pl.DataFrame) -> pl.DataFrame:

@@ -15,7 +15,8 @@ from truto_usage_nb.focus.amounts import AMOUNT, PRICE, unit_price
 from truto_usage_nb.focus.columns import Column, columns_of, custom_of
 from truto_usage_nb.focus.options import Options, tag_column
 from truto_usage_nb.focus.reading import Reading, is_alike
-from truto_usage_nb.focus.services import SERVICES, of_service, service_names, token_words
+from truto_usage_nb.focus.services import of_service, service_names, token_words
+from truto_usage_nb.integrations import integrations_that
 
 __all__ = ["DTYPES", "finished"]
 
@@ -217,7 +218,7 @@ def issuer(options: Options) -> pl.Expr:
 
 def _places() -> dict[str, pl.Expr]:
     workspace, name = pl.col("resources_workspace_id"), pl.col("resources_name")
-    provisions = pl.col("integration").is_in([key for key, service in SERVICES.items() if service.provisions])
+    provisions = pl.col("integration").is_in(integrations_that(lambda each: each.service.provisions))
     resource = pl.when(provisions).then(pl.col("resources_id"))
     there, placed = resource.is_not_null(), workspace.is_not_null()
     return {

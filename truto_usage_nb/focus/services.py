@@ -1,56 +1,28 @@
-"""What the five vendors are in FOCUS's words: who provides, which service, which category, which units. Pure data."""
+"""What a vendor is in FOCUS's words: who provides, which service, which category, which units."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import polars as pl
 
-__all__ = ["METERS", "SERVICES", "Service", "of_service", "service_names", "token_words"]
+from truto_usage_nb.integrations import INTEGRATIONS
 
-
-@dataclass(frozen=True, slots=True)
-class Service:
-    """Describe a vendor: `prefix` stands before a product's name, unless the name begins with it.
-
-    `sub_account` is what the vendor calls a resource's workspace; `provisions` says that its resources are provisioned,
-    so that billing rests on them.
-    """
-
-    provider: str
-    name: str
-    category: str
-    subcategory: str
-    by_product: bool = False
-    sub_account: str = "Workspace"
-    provisions: bool = False
-
-
-SERVICES: dict[str, Service] = {
-    "claude": Service("Anthropic", "Claude", "AI and Machine Learning", "Generative AI", by_product=True),
-    "openai_codex": Service(
-        "OpenAI", "OpenAI", "AI and Machine Learning", "Generative AI", by_product=True, sub_account="Project"
-    ),
-    "cursor": Service("Cursor", "Cursor", "Developer Tools", "Development Environments"),
-    "datadog": Service("Datadog", "Datadog", "Management and Governance", "Observability", by_product=True),
-    "confluent": Service(
-        "Confluent", "Confluent Cloud", "Analytics", "Streaming Analytics", sub_account="Environment", provisions=True
-    ),
-}
-"""By integration. One service name has one category, so a surface stays in x_Surface."""
+__all__ = ["METERS", "of_service", "service_names", "token_words"]
 
 
 def of_service(field: str) -> pl.Expr:
     """Give a field of a row's service, by its integration."""
-    values = {name: getattr(service, field) for name, service in SERVICES.items()}
+    values = {name: getattr(known.service, field) for name, known in INTEGRATIONS.items()}
     return pl.col("integration").replace_strict(values, default=None, return_dtype=pl.String)
 
 
 def service_names() -> pl.Expr:
-    """Name the service of a row: the vendor's one name, or the vendor's name and the product's."""
+    """Name the service of a row: the vendor's one name, or the vendor's name and the product's.
+
+    One service name has one category, so a surface stays in x_Surface.
+    """
     name = pl.lit(None, dtype=pl.String)
-    for integration, service in SERVICES.items():
-        own = pl.lit(service.name)
+    for integration, known in INTEGRATIONS.items():
+        service, own = known.service, pl.lit(known.service.name)
         if service.by_product:
             product = pl.col("product_name")
             told = product.str.to_lowercase().str.starts_with(service.name.lower())

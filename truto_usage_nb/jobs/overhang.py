@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 
 from truto_usage_nb.checks import one_of
+from truto_usage_nb.integrations import integrations_that
 from truto_usage_nb.planning import Period
 from truto_usage_nb.schema import EXPANDED, SCHEMA, columns
 
@@ -17,9 +18,6 @@ OVERHANG = ("prorate", "include", "drop")
 _FLAG = "overhangs_period"
 _SHARE = "prorated_share"
 """What share of a record is left of it, for pieces alone: a piece is never again taken for a running total."""
-
-RUNS_UP = ("cursor", "datadog")
-"""The integrations whose longer records run up over a cycle, and state at any moment what it has come to."""
 
 
 def cut_to(period: Period) -> tuple[pl.Expr, pl.Expr]:
@@ -81,7 +79,8 @@ def _told_to(frame: pl.DataFrame) -> pl.Expr:
     if not {"updated_at", "integration"} <= set(frame.columns):
         return end
     counted = (pl.col("updated_at") - pl.duration(microseconds=1)).dt.truncate("1d").dt.offset_by("1d")
-    runs_up = pl.col("integration").is_in(RUNS_UP) & (end - start > pl.duration(days=1))
+    in_cycles = integrations_that(lambda each: each.cycle)
+    runs_up = pl.col("integration").is_in(in_cycles) & (end - start > pl.duration(days=1))
     open_ = (pl.col("updated_at") > start) & (counted < end)
     return pl.when((runs_up & open_).fill_null(value=False)).then(counted).otherwise(end)
 

@@ -15,6 +15,7 @@ from truto_usage_nb.costs.building import Question, matched
 from truto_usage_nb.costs.digest import DAY, Digest, check_dims, digest, reduced
 from truto_usage_nb.costs.facts import Said
 from truto_usage_nb.costs.totals import is_running_total
+from truto_usage_nb.integrations import integrations_that
 from truto_usage_nb.native import Native, with_instants
 
 __all__ = ["Days", "Key", "Span", "Stream", "money_days"]
@@ -22,8 +23,6 @@ __all__ = ["Days", "Key", "Span", "Stream", "money_days"]
 Key = tuple[Any, ...]
 """The values of `by`, then the currency."""
 _EPOCH = date(1970, 1, 1)
-_CUMULATIVE = ("cursor", "datadog")
-"""The integrations of which a series runs up over a cycle."""
 
 
 @dataclass(slots=True)
@@ -181,7 +180,8 @@ def _spread(start: int, end: int) -> Iterator[tuple[date, float]]:
 
 def _running_totals(native: Native, question: Question, read: Digest) -> dict[str | None, _Growth]:
     """Read what each state of a running total says, for the accounts that have no money but running totals."""
-    stating = read.rows.filter((pl.col("money_n") > 0) & pl.col("integration").is_in(_CUMULATIVE))
+    in_cycles = integrations_that(lambda each: each.cycle)
+    stating = read.rows.filter((pl.col("money_n") > 0) & pl.col("integration").is_in(in_cycles))
     if not stating.height:
         return {}
     states = _states(native, question)

@@ -19,16 +19,8 @@ from truto_usage_nb.questions.amounts import DecimalMark, amounts, check_decimal
 from truto_usage_nb.questions.moments import day_named
 from truto_usage_nb.questions.tables import Table, read_table
 
-__all__ = ["CANNOT_KNOW", "invoice_lines", "reconcile"]
+__all__ = ["invoice_lines", "reconcile"]
 
-CANNOT_KNOW = {
-    "claude": "seats, prepaid credits bought, credits granted, Priority Tier commitments, tax",
-    "openai_codex": "seats, credits bought or granted, tax; Codex credits have no price in the API",
-    "confluent": "the commitment bought and its drawdown, marketplace bills, tax",
-    "cursor": "seats, tax; invoices run from the day of the month the team signed up, not the 1st",
-    "datadog": "the commitment's true-up, marketplace bills, tax; an open month is an estimate",
-}
-"""What an invoice may hold that no record tells, by integration."""
 COLUMNS = ("integration", "month", "currency", "metered", "credits", "expected", "invoice", "difference", "cannot_know")
 _KEY = ["integration", "month", "currency"]
 _MONTH = re.compile(r"(\d{4}-\d\d(?:-\d\d)?)(?:[ T]00:00(?::00(?:\.0+)?)?(?:Z|\+00:?00)?)?")
@@ -74,12 +66,13 @@ def _reconciled(native: Native, invoices: pl.DataFrame, choices: Any) -> pl.Data
     frame = frame.filter(pl.col("billed").is_not_null())
     table = frame.join(invoices, on=_KEY, how="full", nulls_equal=True, coalesce=True)
     table = table.with_columns(invoice=_rounded(pl.col("invoice")))
+    beyond = {name: known.beyond for name, known in INTEGRATIONS.items()}
     table = table.with_columns(
         metered=pl.col("billed"),
         credits=pl.col("payable") - pl.col("billed"),
         expected=pl.col("payable"),
         difference=_rounded(pl.col("invoice") - _rounded(pl.col("payable"))),
-        cannot_know=pl.col("integration").replace_strict(CANNOT_KNOW, default="tax, purchases"),
+        cannot_know=pl.col("integration").replace_strict(beyond, default="tax, purchases"),
     )
     return table.select(COLUMNS).sort(
         "currency", "month", "expected", "integration", descending=[False, False, True, False], nulls_last=True

@@ -9,10 +9,11 @@ import polars as pl
 
 from truto_usage_nb.errors import FrameError, did_you_mean, tell
 from truto_usage_nb.held import as_given
+from truto_usage_nb.integrations import INTEGRATIONS
 from truto_usage_nb.native import Frame, Native, collect, enter, require
 from truto_usage_nb.outside import shown
 from truto_usage_nb.questions.people import ID, MAIL, PERSON, mails_of, who, with_people
-from truto_usage_nb.questions.remainder import NOT_ATTRIBUTED, WHOLES, with_remainder
+from truto_usage_nb.questions.remainder import NOT_ATTRIBUTED, with_remainder
 from truto_usage_nb.questions.tables import Table, column_named, folded, header_named, read_table
 
 __all__ = ["UNLABELLED", "with_labels"]
@@ -130,9 +131,13 @@ def _labelled(frame: Frame, labels: pl.DataFrame, column: str) -> Frame:
 
 
 def _nobody(column: str) -> nw.Expr:
-    """Records of a remainder, and those of Claude's reports that name no one."""
-    whole = (nw.col("integration") == "claude") & nw.col("report_type").is_in(WHOLES) & nw.col(column).is_null()
-    return (nw.col(column) == NOT_ATTRIBUTED).fill_null(False) | whole.fill_null(False)
+    """Records of a remainder, and those of reports that contain what has a person and name no one."""
+    nobody = (nw.col(column) == NOT_ATTRIBUTED).fill_null(False)
+    for name, known in INTEGRATIONS.items():
+        if wholes := [whole for whole, *_ in known.remainders()]:
+            theirs = (nw.col("integration") == name) & nw.col("report_type").is_in(wholes)
+            nobody = nobody | (theirs & nw.col(column).is_null()).fill_null(False)
+    return nobody
 
 
 def _spellings(native: Native, column: str) -> list[str]:

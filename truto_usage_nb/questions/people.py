@@ -9,6 +9,7 @@ the e-mail joins.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from itertools import groupby
@@ -17,6 +18,7 @@ from typing import NamedTuple
 import narwhals.stable.v2 as nw
 import polars as pl
 
+from truto_usage_nb.integrations import INTEGRATIONS
 from truto_usage_nb.native import enter, require
 from truto_usage_nb.questions.remainder import NOT_ATTRIBUTED
 
@@ -100,12 +102,12 @@ _Space = tuple[str, str, str]
 
 
 def _spaces(holder: _Holder) -> tuple[_Space, ...]:
-    """Name the sets of ids in which one person has one: an account's, and two of them at Cursor."""
+    """Name the sets of ids in which one person has one: an account's, or one for each kind of id it writes."""
     account, integration, own = holder
-    if integration != "cursor":
-        return ((account, integration, ""),)
-    kinds = ("number",) if own.isdigit() else ("user",) if own.startswith("user_") else ("number", "user")
-    return tuple((account, integration, kind) for kind in kinds)
+    known = INTEGRATIONS.get(integration)
+    patterns = known.user_ids if known is not None and known.user_ids else (("", ".*"),)
+    kinds = [kind for kind, pattern in patterns if re.fullmatch(pattern, own, re.DOTALL)]
+    return tuple((account, integration, kind) for kind in kinds or dict(patterns))
 
 
 class _People:

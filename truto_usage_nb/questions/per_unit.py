@@ -21,6 +21,7 @@ from truto_usage_nb.costs.shapes import named, shape
 from truto_usage_nb.costs.tokens import with_tokens
 from truto_usage_nb.errors import FrameError, InputError, OverlapError, did_you_mean, tell
 from truto_usage_nb.format import money as written
+from truto_usage_nb.integrations import INTEGRATIONS
 from truto_usage_nb.native import Native, collect, enter, require
 from truto_usage_nb.outside import shown
 from truto_usage_nb.questions.people import PERSON, WHO, who, with_people
@@ -55,22 +56,6 @@ UNITS = {
     "accepted_line": _Unit(("usage_code_lines_accepted_added",)),
     "active_user": _Unit(("user_id", "user_email")),
 }
-_ORDER: dict[str, tuple[str, ...]] = {
-    "claude": (
-        "usage",
-        "user_usage",
-        "cost",
-        "user_cost",
-        "activity",
-        "project_usage",
-        "skill_usage",
-        "connector_usage",
-    ),
-    "cursor": ("event", "daily", "spend"),
-    "openai_codex": ("codex_totals", "codex_model", "codex_client", "usage", "cost"),
-}
-"""Which series' count is taken where several of one account state it; Claude's by person first for a person."""
-_BY_PERSON = ("user_usage", "user_cost", "activity", "usage", "cost")
 
 
 def unit_costs(frame: Any, per: str, by: str | Sequence[str] | None = None, **choices: Unpack[Choices]) -> Any:
@@ -244,22 +229,23 @@ def _one_count(rows: pl.DataFrame, columns: tuple[str, ...], per: str, by: tuple
 
 
 def _one_series(rows: pl.DataFrame, per: str, by: tuple[str, ...]) -> pl.DataFrame:
-    """At each time the first series that counts; Codex and the API beside it are two products, each with its own."""
-    integration, account = rows["__integration"][0], rows["__account"][0]
-    order = _ORDER.get(integration, ())
-    if integration == "claude" and set(by) & {*_USER}:
-        order = (*_BY_PERSON, *(name for name in order if name not in _BY_PERSON))
+    """At each time the first series that counts; each product has its own, as Codex and the API beside it."""
+    account, known = rows["__account"][0], INTEGRATIONS.get(rows["__integration"][0] or "")
+    order = () if known is None else known.counted
+    if known is not None and set(by) & {*_USER}:
+        order = tuple(dict.fromkeys((*known.counted_by_person, *order)))
     found = rows["__series"].unique().to_list()
     if len(found) > 1 and any(name not in order for name in found):
         names = " and ".join(sorted(str(name) for name in found))
         raise OverlapError(f"{account} counts {per.replace('_', ' ')}s by {names}; keep the records of one of them.")
     rank = {name: position for position, name in enumerate(order)}
+    products = {name or "": "" if known is None else known.product(name) for name in found}
     ranked = rows.with_columns(
         rank=pl.col("__series").replace_strict(rank, default=len(rank), return_dtype=pl.Int64),
-        codex=pl.col("__series").fill_null("").str.starts_with("codex_"),
+        product=pl.col("__series").fill_null("").replace_strict(products, return_dtype=pl.String),
     )
-    parts = [_first_at_each_time(part) for part in ranked.partition_by("codex")]
-    return pl.concat(parts).drop("rank", "codex")
+    parts = [_first_at_each_time(part) for part in ranked.partition_by("product")]
+    return pl.concat(parts).drop("rank", "product")
 
 
 def _first_at_each_time(rows: pl.DataFrame) -> pl.DataFrame:

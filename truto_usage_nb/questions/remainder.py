@@ -1,4 +1,4 @@
-"""Claude's bill by person, and what of it has no person.
+"""A bill by person, and what of it has no person.
 
 Claude tells its bill twice: whole in `cost`, and in `user_cost` the part that has a person; tokens likewise in `usage`
 and `user_usage`. By person the part counts, and what the whole has beyond it becomes records of nobody, so that
@@ -14,10 +14,11 @@ import polars as pl
 
 from truto_usage_nb.costs import cost_lines
 from truto_usage_nb.errors import FrameError
+from truto_usage_nb.integrations import INTEGRATIONS
 from truto_usage_nb.native import Native, collect, enter, require, to_polars
 from truto_usage_nb.schema import SCHEMA
 
-__all__ = ["NOT_ATTRIBUTED", "WHOLES", "with_remainder"]
+__all__ = ["NOT_ATTRIBUTED", "with_remainder"]
 
 NOT_ATTRIBUTED = "(not attributed)"
 _SHARED = (
@@ -46,14 +47,14 @@ _AMOUNTS = {
 
 @dataclass(frozen=True, slots=True)
 class _Pair:
+    integration: str
     whole: str
     part: str
     measure: str
 
 
-_PAIRS = (_Pair("cost", "user_cost", "money"), _Pair("usage", "user_usage", "tokens"))
-WHOLES = tuple(pair.whole for pair in _PAIRS)
-"""Claude's reports whose records are nobody's in particular."""
+def _pairs() -> list[_Pair]:
+    return [_Pair(name, *of) for name, known in INTEGRATIONS.items() for of in known.remainders()]
 
 
 def with_remainder(native: Native) -> tuple[Native, list[str]]:
@@ -61,10 +62,11 @@ def with_remainder(native: Native) -> tuple[Native, list[str]]:
 
     Also says which accounts lack one of the two. Raises FrameError where the two cannot be compared.
     """
-    claude = native.frame.filter(nw.col("integration") == "claude")
-    held = collect(claude.select("integrated_account_id", "report_type").unique())
+    pairs = _pairs()
+    theirs = native.frame.filter(nw.col("integration").is_in(sorted({pair.integration for pair in pairs})))
+    held = collect(theirs.select("integrated_account_id", "integration", "report_type").unique())
     told, joined = [], []
-    for pair in _PAIRS:
+    for pair in pairs:
         both, lacking = _accounts(held, pair)
         told += lacking
         joined += [(account, pair) for account in both]
@@ -73,8 +75,8 @@ def with_remainder(native: Native) -> tuple[Native, list[str]]:
     require(native, _SPAN, "A bill by person", also=(*_SHARED, *_COUNTS, "query_id"))
     if native.kind in ("dask", "pyspark"):
         raise FrameError(
-            f"On {native.kind} the part of {joined[0][1].whole} without a person cannot be told apart. Label Claude's "
-            f"records as a polars frame, and the others here."
+            f"On {native.kind} the part of {joined[0][1].whole} without a person cannot be told apart. Label "
+            f"{INTEGRATIONS[joined[0][1].integration].label}'s records as a polars frame, and the others here."
         )
     records = to_polars(native).lazy().collect()
     money = [account for account, pair in joined if pair.measure == "money"]
@@ -85,8 +87,9 @@ def with_remainder(native: Native) -> tuple[Native, list[str]]:
 
 
 def _accounts(held: pl.DataFrame, pair: _Pair) -> tuple[list[str], list[str]]:
+    theirs = held.filter(pl.col("integration") == pair.integration)
     of = {
-        name: set(held.filter(pl.col("report_type") == name)["integrated_account_id"])
+        name: set(theirs.filter(pl.col("report_type") == name)["integrated_account_id"])
         for name in (pair.whole, pair.part)
     }
     both = sorted(of[pair.whole] & of[pair.part])

@@ -13,6 +13,7 @@ import polars as pl
 
 from truto_usage_nb.bridge import run
 from truto_usage_nb.errors import ForbiddenError, InputError, PartialLoadError, UsageError, hearing, tell
+from truto_usage_nb.integrations import integrations_that
 from truto_usage_nb.planning import Period
 from truto_usage_nb.query import UsageQuery
 from truto_usage_nb.reports.failing import failed_in
@@ -49,14 +50,15 @@ class _Asking:
         )  # fmt: skip
 
     async def by_user(self, known: UsageResult, span: Period) -> UsageResult | None:
-        """Ask Claude's views by user, of the accounts that the first load found to be Claude's."""
-        claude = [name for name, side in known.integrations.items() if side == "claude"]
+        """Ask the views by user, of the accounts that the first load found to have some."""
+        sides = set(integrations_that(lambda each: each.user_views))
+        theirs = [name for name, side in known.integrations.items() if side in sides]
         try:
-            return await self.of(claude, span, users=True) if claude else None
+            return await self.of(theirs, span, users=True) if theirs else None
         except UsageError as problem:
             if self.on_error == "raise":
                 raise
-            return _lost(known, claude, span, problem)
+            return _lost(known, theirs, span, problem)
 
 
 def load(
@@ -216,7 +218,8 @@ def _twins(client: Client, table: pl.DataFrame, span: Period, on_error: str) -> 
     With "warn" one that fails is nobody's twin: the load itself says why it failed.
     """
     day = Period(span.start, min(span.end, span.start + timedelta(days=1)))
-    accounts = [row for row in table.iter_rows(named=True) if row["integration"] != "datadog"]
+    by_month = integrations_that(lambda each: each.window.grain == "whole months")
+    accounts = [row for row in table.iter_rows(named=True) if row["integration"] not in by_month]
     looks: list[Coroutine[Any, Any, Any]] = [
         client.afetch_usage(row["id"], period=day, progress=False, overhang="include") for row in accounts
     ]

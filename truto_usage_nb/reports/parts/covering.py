@@ -7,7 +7,7 @@ from html import escape
 import polars as pl
 
 from truto_usage_nb.format import money
-from truto_usage_nb.questions.invoicing import CANNOT_KNOW
+from truto_usage_nb.integrations import INTEGRATIONS
 from truto_usage_nb.reports.parts.book import Book
 from truto_usage_nb.reports.parts.markup import Html
 from truto_usage_nb.reports.parts.naming import label_of
@@ -20,8 +20,9 @@ _KEY = ("integrated_account_id", "integration", "report_type")
 
 def not_in_these_figures(book: Book) -> Html:
     """Say before any chart what no figure below can hold."""
-    held = [name for name in book.now["integration"].drop_nulls().unique().sort() if name in CANNOT_KNOW]
-    lines = "".join(f"<li><strong>{escape(label_of(name))}</strong>: {escape(CANNOT_KNOW[name])}</li>" for name in held)
+    held = [name for name in book.now["integration"].drop_nulls().unique().sort() if name in INTEGRATIONS]
+    beyond = {name: escape(INTEGRATIONS[name].beyond) for name in held}
+    lines = "".join(f"<li><strong>{escape(label_of(name))}</strong>: {text}</li>" for name, text in beyond.items())
     lines += "".join(f"<li>{escape(each)}</li>" for each in book.not_in_it)
     general = "What an invoice may hold that no usage API tells, and so no figure below:"
     end = "Tax counts where a record states it. No total below is an invoice: it is what was metered."
