@@ -536,3 +536,47 @@ def test_the_order_is_that_of_the_accounts_whatever_arrives_first():
         frame = client.load_usage(names, integration="cursor")
     assert transport.order == ["d", "d", "c", "c", "b", "b", "a", "a"]
     assert frame["id"].to_list() == [f"{name}-{page}" for name in names for page in (1, 2)]
+
+
+class LookUpWaitsForAPage(Service):
+    """Answer who stands behind `slow` only once a page of `quick` was asked for, and count the look-ups."""
+
+    def __init__(self, pages, integrations):
+        super().__init__(pages, integrations)
+        self.looked_up, self.page_asked = [], asyncio.Event()
+
+    async def handle_async_request(self, request):
+        if request.url.path.startswith("/integrated-account/"):
+            account = request.url.path.rsplit("/", 1)[1]
+            self.looked_up.append(account)
+            if account == "slow":
+                async with asyncio.timeout(30):
+                    await self.page_asked.wait()
+        elif request.url.params["integrated_account_id"] == "quick":
+            self.page_asked.set()
+        return await super().handle_async_request(request)
+
+
+@pytest.mark.parametrize("period", [None, "2026-10-05"])
+def test_pages_travel_beside_the_look_ups_of_other_accounts(period):
+    pages = {name: [[record(name, "2026-10-05")]] for name in ("slow", "quick")}
+    service = LookUpWaitsForAPage(pages, {"slow": "cursor", "quick": "cursor"})
+    seen = []
+    frame = client(service).load_usage(["slow", "quick"], period=period, progress=seen.append)
+    assert frame["id"].to_list() == ["slow", "quick"]
+    assert frame["integration"].to_list() == ["cursor", "cursor"]
+    assert (seen[-1].done, seen[-1].total) == (2, 2)
+
+
+def test_an_account_of_several_queries_is_looked_up_once():
+    service = LookUpWaitsForAPage({"quick": [[record(1, "2026-10-05")]]}, {"quick": "cursor"})
+    queries = [tu.UsageQuery(integrated_account_id="quick", limit=most) for most in (1, 2)]
+    client(service).load_usage(queries)
+    assert service.looked_up == ["quick"]
+
+
+def test_a_period_that_cannot_be_planned_ends_the_load_whatever_else_is_under_way():
+    """The day is yet to come for one account, and the other's look-up waits for a page that is never asked for."""
+    service = LookUpWaitsForAPage({"quick": [[]], "slow": [[]]}, {"slow": "cursor", "quick": "cursor"})
+    with pytest.raises(PeriodError, match="2026-12"):
+        client(service).load_usage(["slow", "quick"], period="2026-12")

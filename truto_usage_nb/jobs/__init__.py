@@ -10,10 +10,19 @@ telling     what a reader of the records is told
 progress    how far it has come, and a bar that shows it
 """
 
-from truto_usage_nb.jobs.accounts import Integrations, accounts, products
+from truto_usage_nb.jobs.accounts import Integrations, LookUp, accounts, parted, products
 from truto_usage_nb.jobs.asking import Asked, asked
 from truto_usage_nb.jobs.failing import ON_ERROR, PARTIAL, check_on_error, gaps, raise_unless_told
-from truto_usage_nb.jobs.making import Job, lost_jobs, make_job, make_jobs, unheard
+from truto_usage_nb.jobs.making import (
+    Job,
+    Planned,
+    lost_jobs,
+    make_job,
+    make_jobs,
+    plan_jobs,
+    together,
+    unheard,
+)
 from truto_usage_nb.jobs.overhang import check_overhang, cut_to, prorated, settle_overhang
 from truto_usage_nb.jobs.owning import SAME, identity, owns, stands
 from truto_usage_nb.jobs.progress import Progress, Show, Tally, progress_shown
@@ -34,6 +43,8 @@ __all__ = [
     "Asked",
     "Integrations",
     "Job",
+    "LookUp",
+    "Planned",
     "Progress",
     "Show",
     "Tally",
@@ -51,6 +62,8 @@ __all__ = [
     "outside_told",
     "overhang_told",
     "owns",
+    "parted",
+    "plan_jobs",
     "products",
     "progress_shown",
     "prorated",
@@ -59,5 +72,6 @@ __all__ = [
     "settle_overhang",
     "spans_told",
     "stands",
+    "together",
     "unheard",
 ]

@@ -27,7 +27,7 @@ from truto_usage_nb.outside import cut, shown
 from truto_usage_nb.secret import masked
 from truto_usage_nb.transport import Transport
 
-__all__ = ["Integrations", "accounts", "products"]
+__all__ = ["Integrations", "LookUp", "accounts", "parted", "products"]
 
 _ACCOUNTS = "/integrated-account"
 _PRODUCTS = "/unified/usage-metering/products"
@@ -120,6 +120,9 @@ async def integration_of(transport: Transport, account: str | None) -> Integrati
     return known
 
 
+LookUp = asyncio.Future[Integration | UsageError | None]
+
+
 @dataclass(slots=True)
 class Integrations:
     """Hold which integration stands behind each account, looked up once."""
@@ -134,13 +137,23 @@ class Integrations:
 
         One that the token may not look up is None, or, if it is `needed`, an error.
         """
+        looking = self.looking(names, given, needed=needed)
+        try:
+            await asyncio.gather(*looking.values())
+        finally:
+            for one in looking.values():
+                one.cancel()
+        return parted(looking)
+
+    def looking(self, names: Iterable[str | None], given: Any, *, needed: bool) -> dict[str | None, LookUp]:
+        """Begin to look accounts up, side by side; whoever waits for one gets what `behind` says of it, or its error.
+
+        The caller cancels what it no longer waits for.
+        """
         names = list(dict.fromkeys(names))
         _refuse_strangers(given, names)
         said = {name: integration_given(given, name) for name in names}
-        found = await asyncio.gather(*(self._one(name, said[name], needed) for name in names))
-        each = dict(zip(names, found, strict=True))
-        failed = {name: one for name, one in each.items() if isinstance(one, UsageError)}
-        return {name: one for name, one in each.items() if not isinstance(one, UsageError)}, failed
+        return {name: asyncio.ensure_future(self._one(name, said[name], needed)) for name in names}
 
     async def _one(
         self, account: str | None, said: Integration | None, needed: bool
@@ -161,6 +174,15 @@ class Integrations:
                     raise
                 return None
         return self.known[account]
+
+
+def parted(
+    looking: Mapping[str | None, LookUp],
+) -> tuple[dict[str | None, Integration | None], dict[str | None, UsageError]]:
+    """Part look-ups that are done into what was found and what failed."""
+    each = {name: one.result() for name, one in looking.items()}
+    failed = {name: one for name, one in each.items() if isinstance(one, UsageError)}
+    return {name: one for name, one in each.items() if not isinstance(one, UsageError)}, failed
 
 
 def _refuse_strangers(given: Any, names: list[str | None]) -> None:

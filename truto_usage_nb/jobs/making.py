@@ -13,7 +13,7 @@ from truto_usage_nb.jobs.asking import Asked
 from truto_usage_nb.planning import Period, PlannedQuery, plan
 from truto_usage_nb.query import UsageQuery
 
-__all__ = ["Job", "lost_jobs", "make_job", "make_jobs", "unheard"]
+__all__ = ["Job", "Planned", "lost_jobs", "make_job", "make_jobs", "plan_jobs", "together", "unheard"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,26 +49,34 @@ def make_jobs(
     users: bool,
 ) -> tuple[list[Job], list[str], list[str]]:
     """Give the jobs of every account in order, what the user must be told, and what he may read."""
-    jobs: list[Job] = []
-    told, notes = unheard(found, behind, users=users), list[str]()
-    for each in found:
-        integration = behind[each.query.integrated_account_id]
-        planned, say, read = _planned(each, integration, span, now, users=users)
-        jobs += [make_job(each.label, one, integration) for one in planned]
-        told += [text for text in say if text not in told]
-        notes += [text for text in read if text not in notes]
-    return jobs, told, notes
+    made = [plan_jobs(each, behind[each.query.integrated_account_id], span, now, users=users) for each in found]
+    told, notes = together(made)
+    return [job for one in made for job in one.jobs], [*unheard(found, behind, users=users), *told], notes
 
 
-def _planned(
-    each: Asked, behind: Integration | None, span: Period | None, now: datetime, *, users: bool
-) -> tuple[tuple[PlannedQuery, ...], Sequence[str], Sequence[str]]:
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """Hold the jobs of one account, what the user must be told of them, and what he may read."""
+
+    jobs: tuple[Job, ...]
+    told: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def plan_jobs(each: Asked, behind: Integration | None, span: Period | None, now: datetime, *, users: bool) -> Planned:
+    """Give the jobs of one account."""
     if span is None:
-        return (PlannedQuery(each.query),), (), ()
+        return Planned((make_job(each.label, PlannedQuery(each.query), behind),))
     if behind is None:  # a lookup that is needed raises; this guards the type
         raise PeriodError(f"{each.label}: the integration is not known, so period={span} cannot be planned")
     made = plan(each.query, behind, span, now=now, users=users)
-    return made.queries, made.told, made.notes
+    return Planned(tuple(make_job(each.label, one, behind) for one in made.queries), made.told, made.notes)
+
+
+def together(planned: Sequence[Planned]) -> tuple[list[str], list[str]]:
+    """Give what is told and what is noted of all accounts, each text once."""
+    told = dict.fromkeys(text for one in planned for text in one.told)
+    return list(told), list(dict.fromkeys(text for one in planned for text in one.notes))
 
 
 def make_job(label: str, planned: PlannedQuery, behind: Integration | None) -> Job:

@@ -35,6 +35,10 @@ class Tally:
         self._total, self._show = total, show
         self._done = self._pages = self._records = 0
 
+    def more_queries(self, count: int) -> None:
+        """Count queries that turned out to be there, beside those known in the beginning."""
+        self._total += count
+
     def page_done(self, label: str, records: int) -> None:
         """Count a page."""
         self._pages += 1

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -34,38 +35,47 @@ class Outcome:
     error: UsageError | None = None
 
 
+Plan = Callable[[], Awaitable[Sequence[Job]]]
+
+
 async def run(
-    transport: Transport, jobs: Sequence[Job], *, records_per_page: int | None, show: Show, stop_at_first: bool
+    transport: Transport, accounts: Sequence[Plan], *, records_per_page: int | None, show: Show, stop_at_first: bool
 ) -> list[Outcome]:
-    """Run all jobs side by side; outcomes come back in the order of the jobs, whatever arrived first.
+    """Run the jobs of each account as soon as they are planned, beside all others.
 
-    An error ends its own job. With `stop_at_first` it ends the others too. Cancelling this coroutine cancels every
-    request on its way.
+    Outcomes come back in the order of the accounts and their jobs, whatever arrived first. An error ends its own job,
+    with `stop_at_first` the account's others too; an error of planning ends all. Cancelling this coroutine cancels
+    every request on its way.
     """
-    outcomes = [Outcome(job) for job in jobs]
-    tally = Tally(len(jobs), show)
+    outcomes: list[list[Outcome]] = [[] for _ in accounts]
+    tally = Tally(len(accounts), show)
     with ThreadPoolExecutor(_PARSERS, thread_name_prefix="truto-parse") as parsers:
-        tasks = [
-            asyncio.ensure_future(_run_one(transport, outcome, records_per_page, tally, parsers))
-            for outcome in outcomes
-        ]
-        try:
-            await _all(tasks, outcomes, stop_at_first)
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-    return outcomes
+
+        async def run_account(number: int, plan: Plan) -> None:
+            outcomes[number] += [Outcome(job) for job in await plan()]
+            tally.more_queries(len(outcomes[number]) - 1)
+            jobs = (_run_one(transport, one, records_per_page, tally, parsers) for one in outcomes[number])
+            async with _side_by_side(jobs) as tasks:
+                for task in asyncio.as_completed(tasks):
+                    await task
+                    if stop_at_first and any(one.error is not None for one in outcomes[number]):
+                        return
+
+        async with _side_by_side(run_account(*each) for each in enumerate(accounts)) as tasks:
+            await asyncio.gather(*tasks)
+    return [one for some in outcomes for one in some]
 
 
-async def _all(tasks: Sequence[asyncio.Future[None]], outcomes: list[Outcome], stop_at_first: bool) -> None:
-    pending = set(tasks)
-    while pending:
-        done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
-        if stop_at_first and any(outcome.error is not None for outcome in outcomes):
-            return
+@asynccontextmanager
+async def _side_by_side(work: Iterable[Coroutine[Any, Any, None]]) -> AsyncIterator[list[asyncio.Task[None]]]:
+    """Begin all of it; whatever is not done when the block is left is cancelled, and waited for."""
+    tasks = [asyncio.create_task(each) for each in work]
+    try:
+        yield tasks
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _run_one(
