@@ -12,7 +12,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
@@ -50,8 +50,18 @@ Positive = Annotated[int, Field(ge=1, lt=2**63)]
 Object = Annotated[Any, BeforeValidator(read_object)]  # Any: a dict type would be copied, and thawed
 
 
-def _p(help_text: str) -> Any:
-    return Field(default=None, description=help_text)
+Kind = Literal["text", "texts", "choice", "flag", "number", "moment", "day", "object"]
+_READ_BY: Mapping[Any, Kind] = MappingProxyType(
+    {read_text: "text", read_texts: "texts", read_moment: "moment", read_day: "day", read_object: "object"}
+)
+
+
+def _p(help_text: str, *, changes_meaning: bool = False) -> Any:
+    """Describe a parameter; one that changes what a row means tells such rows apart by their `query_id`."""
+    return Field(default=None, description=help_text, json_schema_extra={_MEANING: True} if changes_meaning else None)
+
+
+_MEANING = "changes_meaning"
 
 
 class UsageQuery(BaseModel):
@@ -78,28 +88,29 @@ class UsageQuery(BaseModel):
     truto_ignore_limit: bool | None = _p("Ignore `limit`.")
     truto_ignore_remote_data: bool | None = _p("Leave the provider's own row out; true when left out here.")
     truto_exclude_fields: Texts | None = _p("Fields to leave out of the records.")
-    remote_query: Object | None = _p("Parameters for the provider itself, passed on untouched.")
-    report_type: ReportType | None = _p("The view to retrieve.")
+    remote_query: Object | None = _p("Parameters for the provider itself, passed on untouched.", changes_meaning=True)
+    report_type: ReportType | None = _p("The view to retrieve.", changes_meaning=True)
     start_date: Moment | None = _p("Start, inclusive: a date or an instant.")
     end_date: Moment | None = _p("End; exclusive or inclusive as the provider has it: a date or an instant.")
-    product_ids: Filter | None = _p("Only these products.")
-    user_ids: Filter | None = _p("Only these users, by the source's own ids.")
-    model_ids: Filter | None = _p("Only these models.")
-    surfaces: Filter | None = _p("Only these surfaces, such as chat, api, cli, composer or code.")
+    product_ids: Filter | None = _p("Only these products.", changes_meaning=True)
+    user_ids: Filter | None = _p("Only these users, by the source's own ids.", changes_meaning=True)
+    model_ids: Filter | None = _p("Only these models.", changes_meaning=True)
+    surfaces: Filter | None = _p("Only these surfaces, such as chat, api, cli, composer or code.", changes_meaning=True)
     group_by: Texts | None = _p(
-        "Dimensions to group by, such as product, surface, model, user, charge_type, token_type."
+        "Dimensions to group by, such as product, surface, model, user, charge_type, token_type.", changes_meaning=True
     )
     granularity: Granularity | None = _p(
-        "Size of a time bucket. Left out, a period asks Claude for days; dates of one's own get a record a range."
+        "Size of a time bucket. Left out, a period asks Claude for days; dates of one's own get a record a range.",
+        changes_meaning=True,
     )
     sort_by: Text | None = _p("Metric or dimension to sort by.")
     sort_order: SortOrder | None = _p("Direction of the sort.")
-    include_deleted_users: bool | None = _p("Include users that were deleted.")
+    include_deleted_users: bool | None = _p("Include users that were deleted.", changes_meaning=True)
     limit: Count | None = _p("The most records to return.")
     cursor: Text | None = _p("A bookmark of an earlier answer to start from.")
     date: Day | None = _p("The day to retrieve, YYYY-MM-DD.")
-    user_id: Text | None = _p("Only this user.")
-    api_key_id: Text | None = _p("Only this API key.")
+    user_id: Text | None = _p("Only this user.", changes_meaning=True)
+    api_key_id: Text | None = _p("Only this API key.", changes_meaning=True)
     page: Positive | None = _p("The page to start from.")
     page_size: Positive | None = _p("Records a page.")
 
@@ -181,7 +192,8 @@ class UsageQuery(BaseModel):
         >>> tu.UsageQuery(model_ids=["a", "b"]).query_id == tu.UsageQuery(model_ids=["b", "a"], limit=5).query_id
         True
         """
-        said = {name: list(as_pairs(name, value)) for name, value in self.given().items() if name in _MEANING}
+        meaning = {name: value for name, value in self.given().items() if PARAMETERS[name].changes_meaning}
+        said = {name: list(as_pairs(name, value)) for name, value in meaning.items()}
         for name, pairs in said.items():
             pairs.sort(key=_key_only if name == "remote_query" else None)
         text = json.dumps([pair for name in sorted(said) for pair in said[name]])
@@ -203,47 +215,62 @@ class UsageQuery(BaseModel):
     __str__ = __repr__
 
 
-_MEANING = frozenset({
-    "report_type", "group_by", "granularity", "product_ids", "user_ids", "model_ids", "surfaces", "user_id",
-    "api_key_id", "include_deleted_users", "remote_query",
-})  # fmt: skip
-
-
 def _key_only(pair: tuple[str, str]) -> str:
     return pair[0]  # a stable sort: what a provider reads in order stays in order
 
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """Describe one parameter: its help, its allowed values if they are listed, its kind, and who honours it."""
+    """Describe one parameter: its help, its kind, its allowed values if they are listed, the least of a number."""
 
     name: str
     help: str
-    kind: Literal["text", "texts", "choice", "flag", "number", "moment", "day", "object"]
-    allowed: tuple[str, ...]
-    integrations: tuple[str, ...]
+    kind: Kind
+    allowed: tuple[str, ...] = ()
+    least: int | None = None
+    changes_meaning: bool = False
 
-
-_KINDS = {
-    "truto_exclude_fields": "texts", "product_ids": "texts", "user_ids": "texts", "model_ids": "texts",
-    "surfaces": "texts", "group_by": "texts", "truto_ignore_limit": "flag", "truto_ignore_remote_data": "flag",
-    "include_deleted_users": "flag", "limit": "number", "page": "number", "page_size": "number",
-    "start_date": "moment", "end_date": "moment", "date": "day", "remote_query": "object",
-}  # fmt: skip
-_CHOICES = {
-    "truto_response_format": get_args(ResponseFormat), "report_type": get_args(ReportType),
-    "granularity": get_args(Granularity), "sort_order": get_args(SortOrder),
-}  # fmt: skip
+    @property
+    def integrations(self) -> tuple[str, ...]:
+        """Who honours it."""
+        return tuple(each.name for each in INTEGRATIONS.values() if each.supports(self.name))
 
 
 def _parameter(name: str) -> Parameter:
+    """Read off its annotation what a parameter is."""
+    field = UsageQuery.model_fields[name]
+    plain, marks = _unpacked(field.annotation)
+    extra = field.json_schema_extra
     return Parameter(
         name=name,
-        help=UsageQuery.model_fields[name].description or "",
-        kind="choice" if name in _CHOICES else _KINDS.get(name, "text"),  # type: ignore[arg-type]
-        allowed=_CHOICES.get(name, ()),
-        integrations=tuple(each.name for each in INTEGRATIONS.values() if each.supports(name)),
+        help=field.description or "",
+        kind=_kind(name, plain, marks),
+        allowed=get_args(plain) if get_origin(plain) is Literal else (),
+        least=next((mark.ge for mark in marks if getattr(mark, "ge", None) is not None), None),
+        changes_meaning=isinstance(extra, dict) and _MEANING in extra,
     )
+
+
+def _unpacked(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
+    """Give the type of a parameter that is given, and all that its annotation says beside it."""
+    if get_origin(annotation) is Annotated:
+        plain, marks = _unpacked(annotation.__origin__)
+        said = [each for mark in annotation.__metadata__ for each in getattr(mark, "metadata", None) or (mark,)]
+        return plain, (*marks, *said)
+    given = [each for each in get_args(annotation) if each is not type(None)]
+    is_optional = type(None) in get_args(annotation) and len(given) == 1
+    return _unpacked(given[0]) if is_optional else (annotation, ())
+
+
+def _kind(name: str, plain: Any, marks: tuple[Any, ...]) -> Kind:
+    if get_origin(plain) is Literal:
+        return "choice"
+    if plain in (bool, int):
+        return "flag" if plain is bool else "number"
+    for mark in marks:
+        if (kind := _READ_BY.get(getattr(mark, "func", None))) is not None:
+            return kind
+    raise TypeError(f"UsageQuery.{name} is annotated {plain}, which is read by none of the readers in `values`")
 
 
 PARAMETERS: Mapping[str, Parameter] = MappingProxyType({name: _parameter(name) for name in UsageQuery.model_fields})
@@ -296,7 +323,7 @@ def _short(value: Any) -> str:
 
 def _expected(parameter: Parameter, error: Any) -> str:
     if parameter.kind == "number":
-        return f"a whole number, {0 if parameter.name == 'limit' else 1} or more"
+        return f"a whole number, {parameter.least or 0} or more"
     return {
         "text": "a text", "texts": "a list of texts" if len(error["loc"]) == 1 else "a text", "flag": "True or False",
         "moment": "YYYY-MM-DD or RFC 3339, such as 2026-10-01T00:00:00Z",

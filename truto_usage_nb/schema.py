@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from truto_usage_nb.integrations import INTEGRATIONS
+
 DType = Literal["String", "Int64", "Float64", "Boolean", "Datetime", "List", "JSON"]
 Additivity = Literal["sum", "distinct", "last"]
 
@@ -70,9 +72,11 @@ def _date(path: str, meaning: str) -> Field:
     return Field(path, "Datetime", meaning, "UTC")
 
 
+*_OTHERS, _LAST = INTEGRATIONS
+
 PROVENANCE: tuple[Field, ...] = (
     _text("integrated_account_id", "The account that was asked."),
-    _text("integration", "What stands behind the account: claude, openai_codex, confluent, cursor or datadog."),
+    _text("integration", f"What stands behind the account: {', '.join(_OTHERS)} or {_LAST}."),
     _text("report_type", "The view that was sent, for integrations that honour it; else null."),
     _text("query_id", "8 hex digits of the parameters that change what a row means."),
 )

@@ -7,8 +7,8 @@ import pytest
 
 from truto_usage_nb.sandbox.answers import TOKEN_KINDS, AnswerKey
 from truto_usage_nb.sandbox.app import DEFAULT_WORLD, create_app
+from truto_usage_nb.sandbox.ask import REPORT_TYPES
 from truto_usage_nb.sandbox.company import ACCOUNTS
-from truto_usage_nb.sandbox.params import REPORT_TYPES
 
 from .conftest import AUTH, USAGE, send
 

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from truto_usage_nb.sandbox.app import DEFAULT_WORLD
-from truto_usage_nb.sandbox.ask import Ask
+from truto_usage_nb.sandbox.ask import REPORT_TYPES, Ask
 from truto_usage_nb.sandbox.company import ACCOUNTS
 from truto_usage_nb.sandbox.listing import Item
-from truto_usage_nb.sandbox.params import REPORT_TYPES, Params
+from truto_usage_nb.sandbox.params import Params
 from truto_usage_nb.sandbox.shape import records
 from truto_usage_nb.sandbox.vendors import VENDORS
 from truto_usage_nb.sandbox.wire import dump, dump_list, dump_object

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
 
+from truto_usage_nb.query import PARAMETERS
+
 __all__ = ["Question", "day_of", "instant_of", "pairs_of", "read_question"]
 
 _KEY = re.compile(r"\[([^\[\]]*)\]")
-_LISTS = frozenset({"product_ids", "user_ids", "model_ids", "surfaces", "group_by", "truto_exclude_fields"})
-_NUMBERS = frozenset({"limit", "page", "page_size"})
-_FLAGS = frozenset({"truto_ignore_limit", "truto_ignore_remote_data", "truto_skip_api_call", "include_deleted_users"})
+_OF_THE_SERVICE = {"truto_skip_api_call": "flag"}  # which our own client never asks for
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +70,13 @@ def read_question(pairs: Iterable[tuple[str, str]], now: datetime, facts: Mappin
         head = "cursor" if head == "next_cursor" else head
         if head not in _NAMES:
             continue
-        if head == "remote_query":
+        kind = PARAMETERS[head].kind if head in PARAMETERS else _OF_THE_SERVICE[head]
+        if kind == "object":
             _put(read.setdefault(head, {}), path, value)
-        elif head in _LISTS:
+        elif kind == "texts":
             read[head] = (*read.get(head, ()), value)
         else:
-            read[head] = int(value) if head in _NUMBERS else value == "true" if head in _FLAGS else value
+            read[head] = int(value) if kind == "number" else value == "true" if kind == "flag" else value
     endpoint = read.get("remote_query", {}).pop("endpoint", None)
     return Question(now=now, facts=facts or {}, endpoint=endpoint, **read)
 

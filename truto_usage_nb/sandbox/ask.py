@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Annotated, Any, NamedTuple, Protocol
 
 from truto_usage_nb.sandbox.company import Account
 
@@ -20,9 +20,55 @@ class World:
     scale: float = 1.0
 
 
+class Sent(NamedTuple):
+    """How a parameter is sent: its kind, the values of a choice, the least of a number."""
+
+    kind: str
+    allowed: tuple[str, ...] = ()
+    least: int = 0
+    may_be_empty: bool = False
+
+
+REPORT_TYPES = (
+    "activity", "connector_usage", "cost", "project_usage", "skill_usage", "summary", "usage", "user_cost",
+    "user_usage",
+)  # fmt: skip
+Text = Annotated[str | None, Sent("text")]
+Texts = Annotated[tuple[str, ...], Sent("texts")]
+Moment = Annotated[str | None, Sent("moment")]
+Flag = Annotated[bool | None, Sent("flag")]
+Object = Annotated[Mapping[str, Any], Sent("object")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a provider may be asked: a line a parameter, which also says how the service reads it.
+
+    None or empty means not sent; dates are as sent.
+    """
+
+    report_type: Annotated[str | None, Sent("choice", REPORT_TYPES)] = None
+    start_date: Moment = None
+    end_date: Moment = None
+    date: Annotated[str | None, Sent("day")] = None
+    product_ids: Texts = ()
+    user_ids: Texts = ()
+    model_ids: Texts = ()
+    surfaces: Texts = ()
+    group_by: Texts = ()
+    granularity: Annotated[str | None, Sent("choice", ("day", "hour", "minute"))] = None
+    sort_by: Text = None
+    sort_order: Annotated[str | None, Sent("choice", ("asc", "desc"))] = None
+    include_deleted_users: Flag = None
+    user_id: Text = None
+    api_key_id: Text = None
+    limit: Annotated[int | None, Sent("number")] = None
+    remote_query: Object = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True)
-class Ask:
-    """One question to a vendor, already typed by the service; dates are as sent.
+class Ask(Asked):
+    """One question to a vendor, already typed by the service.
 
     A vendor reads what it honours and applies its own defaults, windows and refusals. `limit` is the page size asked
     for, for a vendor that echoes it in `request`; paging itself is the service's.
@@ -30,23 +76,6 @@ class Ask:
 
     world: World
     account: Account
-    report_type: str | None = None
-    start_date: str | None = None
-    end_date: str | None = None
-    date: str | None = None
-    product_ids: tuple[str, ...] = ()
-    user_ids: tuple[str, ...] = ()
-    model_ids: tuple[str, ...] = ()
-    surfaces: tuple[str, ...] = ()
-    group_by: tuple[str, ...] = ()
-    granularity: str | None = None
-    sort_by: str | None = None
-    sort_order: str | None = None
-    include_deleted_users: bool | None = None
-    user_id: str | None = None
-    api_key_id: str | None = None
-    limit: int | None = None
-    remote_query: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

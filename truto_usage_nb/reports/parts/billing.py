@@ -6,6 +6,7 @@ from typing import cast
 
 import polars as pl
 
+from truto_usage_nb.integrations import INTEGRATIONS
 from truto_usage_nb.questions import reconcile
 from truto_usage_nb.reports.parts.book import Book
 from truto_usage_nb.reports.parts.markup import Html
@@ -38,7 +39,7 @@ def bill_table(book: Book) -> pl.DataFrame:
 def _invoices(book: Book) -> pl.DataFrame:
     if book.invoices is not None:
         return book.invoices
-    nowhere = {"integration": "datadog", "month": "1970-01", "currency": "USD", "amount": 0.0}
+    nowhere = {"integration": next(iter(INTEGRATIONS)), "month": "1970-01", "currency": "USD", "amount": 0.0}
     return pl.DataFrame([nowhere])  # a month that no report is of: there is no invoice to compare with
 
 
