@@ -42,6 +42,9 @@ class Vendor(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         path, params = request.url.path, dict(request.url.params.multi_items())
+        if path == "/integrated-account":
+            known = [{"id": name, "label": name, "integration": {"name": side}} for name, side in self.accounts.items()]
+            return httpx.Response(200, json={"result": known, "next_cursor": None})
         if path.startswith("/integrated-account/"):
             return httpx.Response(200, json={"id": "x", "integration": {"name": self.accounts[path.split("/")[-1]]}})
         self.asked.append(params)

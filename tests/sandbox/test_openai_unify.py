@@ -16,7 +16,7 @@ from truto_usage_nb.vendors.openai_codex.mapping import (
     usage_record,
 )
 
-FIXTURES = Path(__file__).parent / "fixtures" / "openai"
+FIXTURES = Path(__file__).parent / "fixtures" / "openai_codex"
 API = {"id": "openai_api", "name": "OpenAI API"}
 
 
