@@ -305,7 +305,8 @@ def test_tax_and_credit_are_rows_of_their_own():
     )
     assert rows_of(table, *columns) == [
         ("Usage", D(90), D(90), D(100), D(50), "confluent:KAFKA:KAFKA_STORAGE", "Usage-Based"),
-        ("Tax", D(17), D(17), D(17), None, None, "One-Time"),
+        # ListCost and ContractedCost, Tax: as the charge's own. 17 of 90 is 18.888… of 100, and 17 of 90.
+        ("Tax", D(17), D(17), D("18.8888888889"), None, None, "One-Time"),
         ("Credit", D(-5), D(-5), D(-5), None, None, "One-Time"),
     ]
     assert table["ContractedCost"].to_list() == [D(90), D(17), D(-5)]
@@ -366,8 +367,9 @@ def test_what_a_marketplace_bills_is_not_billed_here():
     columns = ("InvoiceIssuerName", "BilledCost", "EffectiveCost", "x_BilledElsewhere", "x_BillingBasis")
     assert rows_of(table, *columns) == [
         ("Amazon Web Services", D(0), D(10), D(10), "another issuer"),
-        ("Amazon Web Services", D(0), D(0), D(-1), "another issuer"),
+        ("Amazon Web Services", D(0), D(-1), D(-1), "another issuer"),
     ]
+    assert table["ListCost"].to_list() == table["ContractedCost"].to_list() == [D(10), D(0)]
 
 
 def test_a_list_price_that_nobody_stated_says_so():

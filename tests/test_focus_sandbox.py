@@ -177,19 +177,23 @@ def test_every_argument_at_once_passes_the_checks(fewer, tmp_path):
     assert covered["EffectiveCost"].sum() == Decimal(2400)
 
 
-def test_months_are_closed_where_their_figures_are_final(october):
-    part = [name for name in ACCOUNTS if name != "codex"]
-    frame = october.polars.filter(pl.col("integrated_account_id").is_in(part))
-    with pytest.warns(UsageWarning):
-        table = to_focus(replace(october, polars=frame))
-    status = focus_billing_periods(table).select("InvoiceIssuerName", "BillingPeriodStatus").rows()
-    assert status == [
-        ("Anthropic", "Open"),
-        ("Confluent", "Closed"),
-        ("Cursor", "Closed"),
-        ("Datadog", "Closed"),
-        ("OpenAI", "Closed"),
-    ]
+def test_a_month_is_closed_when_its_invoices_are_issued_and_is_never_opened_again(rows):
+    """BillingPeriodStatus: Closed when all anticipated invoices are issued; MUST NOT be Open when it was Closed."""
+    some = rows.filter(pl.col("x_Integration").is_in(["confluent", "datadog"]))
+
+    def status(**said: object) -> list[str]:
+        return focus_billing_periods(some, **said)["BillingPeriodStatus"].to_list()
+
+    assert status() == status(closed_before="2026-10-31") == ["Open", "Open"]
+    closed = focus_billing_periods(some, closed_before="2026-11-01")
+    assert closed["BillingPeriodStatus"].to_list() == ["Closed", "Closed"]
+    confluent = closed.filter(pl.col("InvoiceIssuerName") == "Confluent")
+    assert status(previous=confluent) == ["Closed", "Open"]
+    begun, ended, told = (f"2026-{day}T00:00:00Z" for day in ("10-01", "11-01", "11-05"))
+    texts = pl.DataFrame([["Datadog", begun, ended, "Closed", begun, told]], schema=closed.columns, orient="row")
+    assert status(previous=texts) == ["Open", "Closed"]
+    gone = focus_billing_periods(some.clear(), previous=closed)
+    assert gone.equals(closed)
 
 
 def test_two_links_to_one_organisation_are_refused_until_one_is_picked(october):

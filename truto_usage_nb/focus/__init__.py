@@ -19,7 +19,7 @@ from truto_usage_nb.errors import InputError, WriteError
 from truto_usage_nb.focus.checking import violations
 from truto_usage_nb.focus.exporting import export
 from truto_usage_nb.focus.options import Options, moment
-from truto_usage_nb.focus.writing import NEEDED, billing_periods, write_csv
+from truto_usage_nb.focus.writing import NEEDED, PERIODS, billing_periods, write_csv
 from truto_usage_nb.native import as_it_is, enter, require
 from truto_usage_nb.result import UsageResult
 from truto_usage_nb.writing import write_file
@@ -42,6 +42,7 @@ def to_focus(
     events: Literal["each", "hour"] = "each",
     tags: Sequence[str] = (),
     emails: bool = False,
+    conditional_columns: bool = False,
     **choices: Unpack[Choices],
 ) -> Any:
     """Give usage as FOCUS Cost and Usage rows: one per charge and kind of token, tax and credit apart.
@@ -52,14 +53,17 @@ def to_focus(
     moves it. Columns that begin with `x_` say how each figure came about; the page docs/focus.md lists them.
 
     By account: `prepaid` names those whose usage draws on money paid before (billed 0); `purchases` is a frame of
-    integrated_account_id, amount, currency, start_date, end_date (description, invoice_id) that becomes Purchase rows;
+    integrated_account_id, amount, currency, start_date, end_date that becomes Purchase rows, one each, billed where the
+    term begins (description, invoice_id, quantity, unit, sku, list_amount, covers_usage, billed_on: see the page);
     `seat_prices` gives (seats, price of one for a billing period, currency), a purchase that is spread over the usage a
     plan covers; `billing_day` the day a billing period begins (1 to 28); `invoice_issuer` who else sends the bill, such
     as a marketplace (billed 0 here); `credit_rate` what a unit of a virtual or unstated currency costs, such as
-    ("USD", 0.04). `closed_before`: refunds in billing periods that ended by then are corrections. `unpriced="zero"`
-    writes tokens that no money paid for at 0; `events="hour"` adds the events of an hour up. `tags` are
-    columns of the frame for Tags; `emails` adds e-mail addresses. The other arguments are those of the cost tables,
-    such as `positive_credits="as_stated"` for corrections of credits.
+    ("USD", 0.04). `closed_before`: billing periods that ended by then are invoiced; their refunds are
+    corrections, billed in the first period that is open. `unpriced="zero"` writes tokens that no money paid for at 0;
+    `events="hour"` adds the events of an hour up. `tags` are columns of the frame for Tags; `emails` adds e-mail
+    addresses; `conditional_columns` adds, empty, the columns that say nothing of these vendors, for queries that name
+    them. The other arguments are those of the cost tables, such as `positive_credits="as_stated"` for corrections of
+    credits.
 
     Raises FrameError for what FOCUS cannot hold (a virtual currency, none, no dates), naming the account and the
     remedy, and what the cost tables raise. Warns once with UsageWarning of what was chosen and left out.
@@ -76,7 +80,7 @@ def to_focus(
             "version": version, "prepaid": prepaid, "purchases": purchases, "seat_prices": seat_prices,
             "billing_day": billing_day, "invoice_issuer": invoice_issuer, "closed_before": closed_before,
             "credit_rate": credit_rate, "unpriced": unpriced, "events": events,
-            "tags": tags, "emails": emails,
+            "tags": tags, "emails": emails, "conditional_columns": conditional_columns,
         },
         choices,
     )  # fmt: skip
@@ -101,21 +105,29 @@ def check_focus(frame: Any, version: Literal["1.4", "1.2"] = "1.4") -> Any:
     return native.leave(violations(as_it_is(native.frame), version))
 
 
-def focus_billing_periods(frame: Any, *, closed_before: str | date | datetime | None = None) -> Any:
+def focus_billing_periods(
+    frame: Any, *, closed_before: str | date | datetime | None = None, previous: Any = None
+) -> Any:
     """Give the Billing Period dataset of FOCUS 1.4 for rows of `to_focus`: a row per invoice issuer and period.
 
-    `BillingPeriodStatus` is Closed where all accounts' figures are final to the period's end, as a `UsageResult` knows
-    when it was the source, or where the period ended by `closed_before`; else Open. Same kind of frame back.
+    A period is Closed once its invoices are issued, which no vendor's API tells: those that ended by `closed_before`
+    are, and those that `previous`, an earlier table of this kind, has as Closed, for none is opened again. All others
+    are Open, however final their figures. Same kind of frame back.
 
     >>> import truto_usage_nb as tu
-    >>> october = tu.sandbox().fetch_usage("datadog", period="2026-10")
-    >>> tu.focus_billing_periods(tu.to_focus(october))["BillingPeriodStatus"].to_list()
+    >>> rows = tu.to_focus(tu.sandbox().fetch_usage("datadog", period="2026-10"))
+    >>> tu.focus_billing_periods(rows, closed_before="2026-11-01")["BillingPeriodStatus"].to_list()
     ['Closed']
     """
     native = enter(frame)
     require(native, NEEDED, "focus_billing_periods")
     rows: pl.DataFrame = as_it_is(native.frame.select(*NEEDED))
-    return native.leave(billing_periods(rows, moment(closed_before)))
+    earlier = None
+    if previous is not None:
+        held = enter(previous)
+        require(held, tuple(PERIODS), "previous=")
+        earlier = as_it_is(held.frame.select(*PERIODS))
+    return native.leave(billing_periods(rows, moment(closed_before), earlier))
 
 
 def write_focus(frame: Any, path: str | Path) -> Path:

@@ -169,9 +169,11 @@ def used_rows(charges: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
 
 def aside_rows(money: pl.DataFrame, name: str, lines: pl.DataFrame) -> pl.DataFrame:
     """Give the rows of what stands beside the charges: their "tax", or their "credit"."""
-    some = money.select("money_row", LINE, "source_row", "integrated_account_id", "currency", *_METRIC)
-    amount = exact(lines[f"cost_{name}"].gather(some[LINE]))
-    some = some.with_columns(amount.alias(each) for each in ("billed", "list", "contracted"))
+    some = money.select(
+        "money_row", LINE, "source_row", "integrated_account_id", "currency", *_METRIC, charged="billed"
+    )
+    some = some.with_columns(exact(lines[f"cost_{name}"].gather(some[LINE])).alias("billed"))
+    some = _taxed_likewise(some, lines) if name == "tax" else some.with_columns(list="billed", contracted="billed")
     rows = described(some.filter((pl.col("billed") != 0).fill_null(value=False)), lines)
     return _based(
         rows.with_columns(
@@ -181,6 +183,23 @@ def aside_rows(money: pl.DataFrame, name: str, lines: pl.DataFrame) -> pl.DataFr
             pricing_unit=pl.lit(None, dtype=pl.String), quantity_known=pl.lit(None, dtype=pl.Boolean),
         )
     )  # fmt: skip
+
+
+def _taxed_likewise(taxes: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
+    """Give a tax its list and contracted cost: the same share of its charge's as it is of what the charge bills.
+
+    FOCUS, ListCost and ContractedCost: on Tax they are calculated based on those of the related charges.
+    """
+    costs = lines.select("cost_list", "cost_discount")[taxes[LINE]]
+    whole, discount = costs["cost_list"], costs["cost_discount"].fill_null(0.0)
+    tax, charged = taxes["billed"].cast(pl.Float64), taxes["charged"].cast(pl.Float64)
+    made = []
+    for name, related in (("list", whole), ("contracted", whole - discount)):
+        share = related / charged
+        unlike = (charged != 0) & (share >= 0) & (related != charged)
+        likewise = exact((tax * share).round(10).zip_with(unlike.fill_null(value=False), tax))
+        made.append(taxes["billed"].zip_with(~unlike.fill_null(value=False), likewise).alias(name))
+    return taxes.with_columns(made).drop("charged")
 
 
 def described(rows: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
@@ -244,7 +263,7 @@ def _with_quantity(rows: pl.DataFrame) -> pl.DataFrame:
     known = (tokens | own) & (amount >= 1e-4)
     amount = pl.when(known).then(amount).otherwise(1.0) * pl.when(leading < 0).then(-1).otherwise(1)
     rows = rows.with_columns(
-        quantity=amount.cast(AMOUNT),
+        exact(rows.select(quantity=amount).to_series()),
         unit=pl.when(tokens & known).then(pl.lit(TOKENS)).when(known).then(unit).otherwise(some),
         quantity_known=known,
     )

@@ -30,13 +30,18 @@ _SCHEMA = {"row": pl.Int64, "column": pl.String, "rule": pl.String, "value": pl.
 _DETAILS = frozenset({
     "CoreCount", "DiskMaxIops", "DiskSpace", "DiskType", "GpuCount", "InstanceType", "InstanceSeries", "MemorySize",
     "NetworkMaxIops", "NetworkMaxThroughput", "OperatingSystem", "Redundancy", "StorageClass",
+    "ModelDeveloper", "ModelFamily", "ModelId", "ModelVersion", "TokenDirection", "TokenCacheAction",
 })  # fmt: skip
+"""The keys of FOCUS's own, and those of models and tokens that 1.5 is to have: they mean nothing else before."""
+_FLAT = ("Tags", "AllocatedTags", "SkuPriceDetails")
 _UNITS = ("ConsumedUnit", "PricingUnit", "CommitmentDiscountUnit")
 _RECKONED = (
     "BilledCost", "EffectiveCost", "ListCost", "ContractedCost", "ListUnitPrice", "ContractedUnitPrice",
     "PricingQuantity",
 )  # fmt: skip
 """What is held against one another, in floats."""
+_NUMBER = r"^-?(\d+(\.\d*)?|\.\d+)([Ee]-?\d+)?$"
+"""FOCUS, NumericFormat: no sign for a positive value, nor for a positive exponent, no commas, no qualifiers."""
 _INSTANT = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?Z$"
 
 
@@ -108,7 +113,10 @@ def _read(table: pl.DataFrame, columns: dict[str, Column]) -> list[pl.Expr]:
             continue
         dtype = table.schema[name]
         exact = isinstance(dtype, pl.Decimal) and name not in _RECKONED
-        if column.type in ("Decimal", "Price") and not exact:
+        if column.type in ("Decimal", "Price") and dtype == pl.String:
+            number = pl.when(pl.col(name).str.contains(_NUMBER)).then(pl.col(name))
+            read.append(number.cast(pl.Float64, strict=False).alias(name))
+        elif column.type in ("Decimal", "Price") and not exact:
             read.append(pl.col(name).cast(pl.Float64, strict=False).alias(name))
         elif column.type == "Time" and dtype == pl.String:
             instant = pl.when(pl.col(name).str.contains(_INSTANT)).then(pl.col(name))
@@ -150,10 +158,14 @@ def _each(read: pl.DataFrame, columns: dict[str, Column]) -> Iterator[_Rule]:
         if column.allowed:
             yield _Rule(name, f"is not an allowed value of {name}", ~value.is_in(column.allowed))
         if name in _UNITS:
-            odd = [unit for unit in read[name].unique().drop_nulls().to_list() if not is_focus_unit(unit)]
+            money = ISO_4217 if name != "ConsumedUnit" else ()  # a commitment to spend is counted in money
+            units = read[name].unique().drop_nulls().to_list()
+            odd = [unit for unit in units if unit not in money and not is_focus_unit(unit)]
             yield _Rule(name, "is not spelled as FOCUS spells units, such as GB-Hours", value.is_in(odd))
-        if column.type == "JSON" and name != "x_Resources":
+        if column.type == "JSON" and name in _FLAT:
             yield _Rule(name, "is not a flat JSON object with permitted keys", value.is_in(_bad_json(read[name], name)))
+        elif column.type == "JSON" and name in columns:
+            yield _Rule(name, "is not JSON", value.is_in(_bad_json(read[name], name)))
 
 
 def _bad_json(values: pl.Series, name: str) -> list[str]:
@@ -162,17 +174,33 @@ def _bad_json(values: pl.Series, name: str) -> list[str]:
 
 def _is_flat(text: str, name: str) -> bool:
     try:
-        held = json.loads(text)
+        held = json.loads(text, parse_constant=_refused, object_pairs_hook=_once)
     except ValueError:
         return False
+    if name not in _FLAT:
+        return isinstance(held, dict | list)
     if not isinstance(held, dict) or any(isinstance(value, dict | list) for value in held.values()):
         return False
-    return name == "Tags" or all(key.startswith("x_") or key in _DETAILS for key in held)
+    return name != "SkuPriceDetails" or all(key.startswith("x_") or key in _DETAILS for key in held)
+
+
+def _refused(word: str) -> Any:
+    raise ValueError(word)  # NaN and the infinities are not JSON
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(dict(pairs)) < len(pairs):
+        raise ValueError("a key twice")
+    return dict(pairs)
 
 
 def _between(have: set[str], ambiguous: list[str | None]) -> Iterator[_Rule]:
     """What columns ask of one another; rules whose columns are not all there are not tried."""
-    for rule in (*_charges(), *_quantities(), *_money(), *_times(), *_names(ambiguous)):
+    usage = _usage_based(have)
+    for rule in (
+        *_charges(), *_quantities(usage), *_money(old="ProviderName" in have), *_times(usage), *_commitments(have),
+        *_names(ambiguous),
+    ):  # fmt: skip
         if set(rule.broken.meta.root_names()) <= have and rule.column in have:
             yield rule
 
@@ -180,7 +208,6 @@ def _between(have: set[str], ambiguous: list[str | None]) -> Iterator[_Rule]:
 _c = pl.col
 _CHARGE = _c("ChargeCategory")
 _COUNTED = _CHARGE.is_in(["Usage", "Purchase"]) & _c("ChargeClass").is_null()
-_ASIDE = _CHARGE.is_in(["Tax", "Credit"])
 
 
 def _charges() -> Iterator[_Rule]:
@@ -194,37 +221,92 @@ def _charges() -> Iterator[_Rule]:
     yield _Rule("ChargeFrequency", "must not be Usage-Based on Purchase", frequency)
 
 
-def _quantities() -> Iterator[_Rule]:
-    used = (_CHARGE == "Usage") & _c("ChargeClass").is_null()
+def _usage_based(have: set[str]) -> pl.Expr:
+    """What was used and metered, and is no correction.
+
+    FOCUS's own SaaS examples have fees for what was not used as Usage of ChargeFrequency One-Time: they consume
+    nothing, and their charge period is the term.
+    """
+    usage = (_CHARGE == "Usage") & _c("ChargeClass").is_null()
+    if "ChargeFrequency" in have:
+        usage &= (_c("ChargeFrequency") == "Usage-Based").fill_null(value=True)
+    if "CommitmentDiscountStatus" in have:
+        usage &= (_c("CommitmentDiscountStatus") != "Unused").fill_null(value=True)
+    return usage
+
+
+def _quantities(usage: pl.Expr) -> Iterator[_Rule]:
     for name in ("ConsumedQuantity", "ConsumedUnit"):
-        yield _Rule(name, "must not be null on Usage", used & _c(name).is_null())
+        yield _Rule(name, "must not be null on Usage", usage & _c(name).is_null())
         yield _Rule(name, "is for Usage alone", (_CHARGE != "Usage") & _c(name).is_not_null())
-    for what in ("Consumed", "Pricing"):
+        unused = _c("CommitmentDiscountStatus") == "Unused"
+        yield _Rule(name, "must be null on what is Unused", unused & _c(name).is_not_null())
+    for what in ("Consumed", "Pricing", "CommitmentDiscount"):
         unit, quantity = f"{what}Unit", f"{what}Quantity"
         yield _Rule(unit, f"is null exactly when {quantity} is", _c(unit).is_null() != _c(quantity).is_null())
 
 
-def _money() -> Iterator[_Rule]:
-    for name in ("BillingCurrency",):
-        yield _Rule(name, "is not a currency of ISO 4217", ~_c(name).is_in(sorted(ISO_4217)))
+def _money(*, old: bool) -> Iterator[_Rule]:
+    national = sorted(ISO_4217)
+    yield _Rule("BillingCurrency", "is not a currency of ISO 4217", ~_c("BillingCurrency").is_in(national))
+    code = _c("PricingCurrency")
+    small = code.str.strip_chars().str.to_uppercase().is_in(national) & ~code.is_in(national)
+    yield _Rule("PricingCurrency", "is a currency of ISO 4217 and not written as one, such as USD", small)
+    reckoned = _c("ChargeClass").is_null() if old else pl.lit(value=True)  # 1.2 lets corrections differ
     for kind in ("List", "Contracted"):
         cost, product = _c(f"{kind}Cost"), _c(f"{kind}UnitPrice") * _c("PricingQuantity")
         gap = (product - cost).abs() > TOLERANCE * pl.max_horizontal(cost.abs(), pl.lit(1.0))
-        yield _Rule(f"{kind}Cost", f"must be {kind}UnitPrice times PricingQuantity", gap)
+        yield _Rule(f"{kind}Cost", f"must be {kind}UnitPrice times PricingQuantity", gap & reckoned)
+        other = (_c(f"{kind}Cost") - _c("BilledCost")).abs() > TOLERANCE
+        alone = (_CHARGE == "Credit") & _c(f"{kind}UnitPrice").is_null()
+        yield _Rule(f"{kind}Cost", "must equal BilledCost on Credit", alone & other)
     unlike = (_c("EffectiveCost") - _c("BilledCost")).abs() > TOLERANCE
-    yield _Rule("EffectiveCost", "must equal BilledCost on Tax and Credit", _ASIDE & unlike)
     for provider in ("ServiceProviderName", "ProviderName"):
+        own = _c(provider) == _c("InvoiceIssuerName")
+        yield _Rule("EffectiveCost", "must equal BilledCost on Credit", (_CHARGE == "Credit") & own & unlike)
         elsewhere = (_c(provider) != _c("InvoiceIssuerName")) & (_c("BilledCost") != 0)
         yield _Rule("BilledCost", f"must be 0 where the issuer is not {provider}", elsewhere)
 
 
-def _times() -> Iterator[_Rule]:
+def _times(usage: pl.Expr) -> Iterator[_Rule]:
+    """What was bought, taxed or credited may be billed before its charge period, within it or after it."""
     start, end = _c("ChargePeriodStart"), _c("ChargePeriodEnd")
     first, last = _c("BillingPeriodStart"), _c("BillingPeriodEnd")
     yield _Rule("ChargePeriodEnd", "must be after ChargePeriodStart", end <= start)
     yield _Rule("BillingPeriodEnd", "must be after BillingPeriodStart", last <= first)
-    yield _Rule("ChargePeriodStart", "is outside the billing period", (start < first) | (start >= last))
-    yield _Rule("ChargePeriodEnd", "is outside the billing period", end > last)
+    yield _Rule("ChargePeriodStart", "is outside the billing period", usage & ((start < first) | (start >= last)))
+    yield _Rule("ChargePeriodEnd", "is outside the billing period", usage & (end > last))
+    correction = (_c("ChargeClass") == "Correction") & (_CHARGE != "Purchase")
+    yield _Rule("BillingPeriodStart", "must be after what a Correction corrects began", correction & (first <= start))
+
+
+def _commitments(have: set[str]) -> Iterator[_Rule]:
+    def there(name: str) -> pl.Expr:
+        return _c(name).is_not_null() if name in have else pl.lit(value=False)
+
+    kind, usage = "CommitmentDiscount", _CHARGE == "Usage"
+    known = there(f"{kind}Id")
+    for name in (*(f"{kind}{each}" for each in ("Category", "Name", "Type", "Status", "Quantity")),):
+        yield _Rule(name, f"must be null where {kind}Id is", ~known & _c(name).is_not_null())
+    for name in (f"{kind}Category", f"{kind}Type"):
+        yield _Rule(name, f"must not be null where {kind}Id is not", known & _c(name).is_null())
+    yield _Rule(
+        f"{kind}Status", f"must not be null on Usage with a {kind}Id", known & usage & _c(f"{kind}Status").is_null()
+    )
+    counted = known & _COUNTED & _c(f"{kind}Quantity").is_null()
+    yield _Rule(f"{kind}Quantity", f"must not be null on Usage and Purchase with a {kind}Id", counted)
+    category = _c("PricingCategory")
+    yield _Rule(
+        "PricingCategory", f"must be Committed on Usage with a {kind}Id", known & usage & (category != "Committed")
+    )
+    yield _Rule("PricingCategory", f"must not be Committed without a {kind}Id", ~known & (category == "Committed"))
+    reserved = there("CapacityReservationId")
+    status = _c("CapacityReservationStatus")
+    yield _Rule(
+        "CapacityReservationStatus", "must be null where CapacityReservationId is", ~reserved & status.is_not_null()
+    )
+    missing = reserved & usage & status.is_null()
+    yield _Rule("CapacityReservationStatus", "must not be null on Usage with a CapacityReservationId", missing)
 
 
 def _names(ambiguous: list[str | None]) -> Iterator[_Rule]:
@@ -233,5 +315,8 @@ def _names(ambiguous: list[str | None]) -> Iterator[_Rule]:
     if ambiguous:
         several = _c("ServiceName").is_in(ambiguous, nulls_equal=True)
         yield _Rule("ServiceCategory", "must be one for a ServiceName", several)
-    for name, other in (("SubAccountName", "SubAccountId"), ("ResourceName", "ResourceId")):
+    for name, other in (
+        ("SubAccountName", "SubAccountId"), ("SubAccountType", "SubAccountId"),
+        ("ResourceName", "ResourceId"), ("ResourceType", "ResourceId"),
+    ):  # fmt: skip
         yield _Rule(name, f"must be null where {other} is", _c(name).is_not_null() & _c(other).is_null())

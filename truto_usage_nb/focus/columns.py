@@ -1,7 +1,8 @@
 """FOCUS's Cost and Usage columns, once: order, type, whether null is allowed, allowed values, versions.
 
 Source: the FOCUS specification 1.2 and 1.4, dataset Cost and Usage (1.2 knows it as the FOCUS dataset). Columns that
-say nothing about these five vendors (regions, zones, allocation of shared cost) are known to the check and not written.
+say nothing about these five vendors (regions, zones, allocation of shared cost) are known to the check, and written
+empty on request (`conditional_columns=True`), for queries that name them.
 """
 
 from __future__ import annotations
@@ -36,8 +37,8 @@ def _may(name: str, type: Type = "String", **more: object) -> Column:
     return Column(name, type, **more)  # type: ignore[arg-type]
 
 
-def _other(*names: str, versions: tuple[str, ...] = VERSIONS) -> tuple[Column, ...]:
-    return tuple(Column(name, versions=versions, written=False) for name in names)
+def _other(name: str, type: Type = "String", **more: object) -> Column:
+    return Column(name, type, written=False, **more)  # type: ignore[arg-type]
 
 
 _PARENTS: dict[str, str] = {
@@ -131,11 +132,18 @@ COLUMNS: tuple[Column, ...] = (
     _may("CommitmentDiscountStatus", allowed=("Used", "Unused")),
     _may("CommitmentDiscountType"),
     _may("CommitmentDiscountUnit"),
-    *_other("AvailabilityZone", "RegionId", "RegionName", "CapacityReservationId", "CapacityReservationStatus"),
-    *_other(
-        "AllocatedMethodDetails", "AllocatedMethodId", "AllocatedResourceId", "AllocatedResourceName", "AllocatedTags",
-        "CommitmentProgramEligibilityDetails", "ContractApplied", versions=NEW,
-    ),
+    _other("AvailabilityZone"),
+    _other("RegionId"),
+    _other("RegionName"),
+    _other("CapacityReservationId"),
+    _other("CapacityReservationStatus", allowed=("Used", "Unused")),
+    _other("AllocatedMethodId", versions=NEW),
+    _other("AllocatedMethodDetails", "JSON", versions=NEW),
+    _other("AllocatedResourceId", versions=NEW),
+    _other("AllocatedResourceName", versions=NEW),
+    _other("AllocatedTags", "JSON", versions=NEW),
+    _other("CommitmentProgramEligibilityDetails", "JSON", versions=NEW),
+    _other("ContractApplied", "JSON", versions=NEW),
 )  # fmt: skip
 """In the order in which they are written."""
 

@@ -16,7 +16,7 @@ from truto_usage_nb.focus.checking import violations
 from truto_usage_nb.focus.finishing import finished
 from truto_usage_nb.focus.options import Options
 from truto_usage_nb.focus.pairing import Pairs, pair
-from truto_usage_nb.focus.purchases import purchase_rows, with_seats
+from truto_usage_nb.focus.purchases import covering, drawn_from, period_bounds, purchase_rows, with_seats
 from truto_usage_nb.focus.reading import LINE, ROW, Reading, lean, read
 from truto_usage_nb.format import number
 from truto_usage_nb.native import Native
@@ -33,9 +33,11 @@ def export(native: Native, options: Options, result: Any = None) -> pl.DataFrame
     pairs = pair(reading, options)
     currencies, accounts = _currencies(reading.money, options), _accounts(reading)
     reading = replace(reading, money=reading.money.clear(), tokens=reading.tokens.clear())  # they stand in the pairs
-    rows = _rows(reading, pairs, currencies, accounts, options)
-    if options.seat_prices or options.events == "hour":  # sums over all of them
-        rows = iter([with_seats(pl.concat(rows, how="diagonal_relaxed"), options)])
+    bought = purchase_rows(options, accounts)
+    rows: Iterator[pl.DataFrame] = chain(_rows(reading, pairs, currencies, options), [bought] if bought.height else [])
+    if options.seat_prices or options.events == "hour" or covering(bought):  # sums over all of them
+        together = pl.concat(rows, how="diagonal_relaxed")
+        rows = iter([with_seats(drawn_from(together, reading.spans, options.billing_day), options)])
     table = pl.concat([lean(finished(each, options, reading)) for each in rows])
     told = [*reading.told, *_unpriced(reading, pairs, currencies, options), *_cut(table, options)]
     del reading, pairs, rows  # the check needs their room
@@ -44,15 +46,10 @@ def export(native: Native, options: Options, result: Any = None) -> pl.DataFrame
     return table
 
 
-def _rows(
-    reading: Reading, pairs: Pairs, currencies: pl.DataFrame, accounts: pl.DataFrame, options: Options
-) -> Iterator[pl.DataFrame]:
-    """Give the rows a slice at a time: usage and purchases, then tax, then credits, then what the caller adds."""
+def _rows(reading: Reading, pairs: Pairs, currencies: pl.DataFrame, options: Options) -> Iterator[pl.DataFrame]:
+    """Give the rows a slice at a time: usage and purchases, then tax, then credits, then what nobody paid for."""
     for rows in chain(_charged(reading, pairs), _unpaid(reading, pairs, currencies, options)):
-        yield in_billing_periods(with_charge_period(rows), options.billing_day)
-    bought = purchase_rows(options, accounts)
-    if bought.height:
-        yield in_billing_periods(bought, options.billing_day)
+        yield corrected(in_billing_periods(with_charge_period(rows), options.billing_day), options)
 
 
 def _charged(reading: Reading, pairs: Pairs) -> Iterator[pl.DataFrame]:
@@ -143,26 +140,40 @@ _PARTS = ("billed", "list", "contracted", "quantity")
 
 
 def with_charge_period(rows: pl.DataFrame) -> pl.DataFrame:
-    """Add `charge_start` and `charge_end`: an instant is charged in the hour that holds it, `event_time` keeps it."""
-    instant = pl.col("start_date") == pl.col("end_date")
-    hour = pl.col("start_date").dt.truncate("1h")
+    """Add `charge_start` and `charge_end`: an instant is charged in the hour that holds it, `event_time` keeps it.
+
+    FOCUS's instants have whole seconds, so a charge period begins with the second that holds its beginning, and ends
+    with the one that holds its end: 0.8 seconds are no empty period.
+    """
+    start, end = pl.col("start_date"), pl.col("end_date")
+    instant = start == end
+    hour = start.dt.truncate("1h")
+    if rows.select(pl.any_horizontal((start.dt.microsecond() != 0).any(), (end.dt.microsecond() != 0).any())).item():
+        whole = end.dt.truncate("1s")
+        start, end = start.dt.truncate("1s"), pl.when(whole == end).then(end).otherwise(whole.dt.offset_by("1s"))
     return rows.with_columns(
         event_time=pl.when(instant).then(pl.col("start_date")),
-        charge_start=pl.when(instant).then(hour).otherwise(pl.col("start_date")),
-        charge_end=pl.when(instant).then(hour.dt.offset_by("1h")).otherwise(pl.col("end_date")),
+        charge_start=pl.when(instant).then(hour).otherwise(start),
+        charge_end=pl.when(instant).then(hour.dt.offset_by("1h")).otherwise(end),
     )
 
 
-def period_bounds(days: Mapping[str, int], moment: str) -> tuple[pl.Expr, pl.Expr]:
-    """Give the billing period that holds an instant: the calendar month, or from an account's billing day on."""
-    if not days:
-        month = pl.col(moment).dt.truncate("1mo")
-        return month, month.dt.offset_by("1mo")
-    account = pl.col("integrated_account_id")
-    day = account.replace_strict(dict(days), default=1, return_dtype=pl.Int64)
-    shift = pl.concat_str((day - 1).cast(pl.String), pl.lit("d"))
-    begin = pl.col(moment).dt.offset_by(pl.concat_str(pl.lit("-"), shift)).dt.truncate("1mo")
-    return begin.dt.offset_by(shift), begin.dt.offset_by("1mo").dt.offset_by(shift)
+def corrected(rows: pl.DataFrame, options: Options) -> pl.DataFrame:
+    """Bill the refunds of invoiced billing periods in the first that is open; their charge periods stay what they were.
+
+    FOCUS, CorrectionHandling: BillingPeriodStart and BillingPeriodEnd are those of a subsequent open billing period,
+    ChargePeriodStart and ChargePeriodEnd those in which the cost was originally incurred.
+    """
+    if options.closed_before is None:
+        return rows.with_columns(correction=pl.lit(value=False))
+    refund = pl.col("category").is_in(["Usage", "Purchase"]) & (pl.col("quantity") < 0)
+    correction = refund & (pl.col("period_end") <= pl.lit(options.closed_before))
+    rows = rows.with_columns(correction=correction.fill_null(value=False), __open=pl.lit(options.closed_before))
+    start, end = period_bounds(options.billing_day, "__open")
+    return rows.with_columns(
+        period_start=pl.when("correction").then(start).otherwise("period_start"),
+        period_end=pl.when("correction").then(end).otherwise("period_end"),
+    ).drop("__open")
 
 
 def in_billing_periods(rows: pl.DataFrame, days: Mapping[str, int]) -> pl.DataFrame:

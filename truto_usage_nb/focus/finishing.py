@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -11,7 +12,7 @@ from typing import Any
 
 import polars as pl
 
-from truto_usage_nb.focus.amounts import AMOUNT, PRICE, unit_price
+from truto_usage_nb.focus.amounts import AMOUNT, PRICE, in_batches, unit_prices
 from truto_usage_nb.focus.columns import Column, columns_of, custom_of
 from truto_usage_nb.focus.options import Options, tag_column
 from truto_usage_nb.focus.reading import Reading, is_alike
@@ -28,19 +29,21 @@ _TEXT = (
     "purchase", "description", "invoice_id", "service_tier", "context_window", "price_source", "surface", "model_id",
     "model_provider", "report_type", "metric_name", "product_id", "product_name", "user_id", "user_email",
     "usage_unit", "id", "cost_flag", "kind", "resources_id", "resources_name", "resources_workspace_id",
-    "resources_workspace_name", "organization_id", "organization_name", "credit_unit",
+    "resources_workspace_name", "organization_id", "organization_name", "credit_unit", "sku", "commitment",
+    "commitment_name", "commitment_status",
 )  # fmt: skip
 _OTHER: dict[str, Any] = {
     "seat_cost": AMOUNT, "effective": AMOUNT, "event_time": DTYPES["Time"], "idle_seat": pl.Boolean,
-    "source_row": pl.Int64, "credit_rate": pl.Float64, "prorated": pl.Boolean,
+    "source_row": pl.Int64, "credit_rate": pl.Float64, "prorated": pl.Boolean, "correction": pl.Boolean,
 }  # fmt: skip
 _SUMS = (
     "BilledCost", "EffectiveCost", "ContractedCost", "ListCost", "PricingQuantity", "ConsumedQuantity",
-    "x_BilledElsewhere", "x_Records",
+    "x_BilledElsewhere", "x_Records", "CommitmentDiscountQuantity",
 )  # fmt: skip
 _SINGLE = ("x_RecordId", "x_SourceRow", "x_EventTime", "x_Resources")
 """What events have each of their own, so that a sum of several has none."""
 _ZERO = pl.lit(Decimal(0), dtype=AMOUNT)
+_FLAT = bool | int | float | str
 
 
 def finished(rows: pl.DataFrame, options: Options, reading: Reading) -> pl.DataFrame:
@@ -49,12 +52,15 @@ def finished(rows: pl.DataFrame, options: Options, reading: Reading) -> pl.DataF
     rows = rows.with_columns(pl.lit(None, dtype=t).alias(n) for n, t in types.items() if n not in rows.columns)
     rows = rows.with_columns(**_costs(options), **who(options), **people(rows, options))
     rows = rows.with_columns(*words(rows), **tags_and_resources(rows, options))
-    rows = rows.with_columns(**_plain(options), **_provenance(reading))
+    rows = rows.with_columns(**_plain(), **_provenance(reading))
+    if rows["commitment"].null_count() < rows.height:
+        rows = rows.with_columns(**_commitment())
     if options.events == "hour":
         rows = _by_hour(rows)
-    rows = rows.with_columns(**_prices())
-    rows = rows.with_columns(**_pricing_currency(in_credits=rows["x_CreditRate"].null_count() < rows.height))
-    wanted = [c for c in columns_of(options.version).values() if c.written]
+    rows = _priced(rows)
+    if rows["x_CreditRate"].null_count() < rows.height:
+        rows = _priced_in_credits(rows)
+    wanted = [c for c in columns_of(options.version).values() if c.written or options.conditional_columns]
     ours = [c for c in custom_of().values() if options.emails or c.name != "x_PrincipalEmail"]
     return rows.select(_typed(rows, column) for column in (*wanted, *ours))
 
@@ -67,20 +73,23 @@ def _typed(rows: pl.DataFrame, column: Column) -> pl.Expr:
 def _costs(options: Options) -> dict[str, pl.Expr]:
     """What is billed here, what elsewhere, and what it comes to effectively.
 
-    Tax and credit cost effectively what is billed, by FOCUS's own rule, also where somebody else bills them.
+    What somebody else bills is 0 here, and costs effectively what it is, credits and tax too: the bill of the other
+    covers it. A credit's list and contracted cost are its billed cost (FOCUS, ListCost and ContractedCost).
     """
     account, category, amount = pl.col("integrated_account_id"), pl.col("category"), pl.col("billed")
     elsewhere = issuer(options) != of_service("provider") if options.invoice_issuer else pl.lit(value=False)
-    drawn = account.is_in(sorted(options.prepaid)) & (category == "Usage")
+    drawn = (account.is_in(sorted(options.prepaid)) | pl.col("commitment").is_not_null()) & (category == "Usage")
     aside = category.is_in(["Tax", "Credit"])
     effective = pl.coalesce("effective", amount)
-    committed = pl.when(drawn | pl.col("seat_cost").is_not_null()).then(pl.lit("Committed"))
+    committed = pl.when(pl.col("commitment").is_not_null() & (category == "Usage")).then(pl.lit("Committed"))
     basis = pl.when(elsewhere).then(pl.lit("another issuer")).when(drawn).then(pl.lit("prepaid"))
     costs = {"EffectiveCost": effective, "ContractedCost": pl.col("contracted"), "ListCost": pl.col("list")}
     billed, others = amount, pl.lit(None, dtype=AMOUNT)
-    if options.invoice_issuer or options.prepaid:  # else each is the amount itself, and shares its room
+    if options.invoice_issuer or options.prepaid or options.purchases is not None:
+        # else each is the amount itself, and shares its room
         billed, others = pl.when(elsewhere | drawn).then(_ZERO).otherwise(amount), pl.when(elsewhere).then(amount)
-        costs = {name: pl.when(elsewhere & aside).then(_ZERO).otherwise(cost) for name, cost in costs.items()}
+        gone = elsewhere & (category == "Credit")
+        costs |= {name: pl.when(gone).then(_ZERO).otherwise(costs[name]) for name in ("ContractedCost", "ListCost")}
     return {
         "BilledCost": billed,
         **costs,
@@ -91,16 +100,13 @@ def _costs(options: Options) -> dict[str, pl.Expr]:
     }
 
 
-def _plain(options: Options) -> dict[str, pl.Expr]:
+def _plain() -> dict[str, pl.Expr]:
     """What stands in the rows already, under FOCUS's names."""
     category = pl.col("category")
     used, bought = category == "Usage", category == "Purchase"
+    consumed = used & (pl.col("commitment_status") != "Unused").fill_null(value=True)
     recurring = bought & ((pl.col("purchase") == "seats") | pl.col("purchase").is_null())
-    rate = pl.when(used).then(pl.lit("Usage-Based")).when(recurring).then(pl.lit("Recurring"))
-    closed = pl.lit(value=False)
-    if options.closed_before is not None:
-        closed = pl.col("period_end") <= pl.lit(options.closed_before).cast(DTYPES["Time"])
-    refund = (used | bought) & (pl.col("quantity") < 0)
+    rate = pl.when(consumed).then(pl.lit("Usage-Based")).when(recurring).then(pl.lit("Recurring"))
     return {
         "BillingCurrency": pl.col("currency"),
         "BillingPeriodStart": pl.col("period_start"),
@@ -108,13 +114,27 @@ def _plain(options: Options) -> dict[str, pl.Expr]:
         "ChargePeriodStart": pl.col("charge_start"),
         "ChargePeriodEnd": pl.col("charge_end"),
         "ChargeCategory": category,
-        "ChargeClass": pl.when(refund & closed).then(pl.lit("Correction")),
+        "ChargeClass": pl.when("correction").then(pl.lit("Correction")),
         "ChargeFrequency": rate.otherwise(pl.lit("One-Time")),
         "PricingQuantity": pl.when(used | bought).then(_pricing_quantity()),
         "PricingUnit": pl.when(used | bought).then(pl.col("pricing_unit")),
-        "ConsumedQuantity": pl.when(used).then(pl.col("quantity")),
-        "ConsumedUnit": pl.when(used).then(pl.col("unit")),
+        "ConsumedQuantity": pl.when(consumed).then(pl.col("quantity")),
+        "ConsumedUnit": pl.when(consumed).then(pl.col("unit")),
         "InvoiceId": pl.col("invoice_id"),
+    }
+
+
+def _commitment() -> dict[str, pl.Expr]:
+    """What is paid before and drawn from is a commitment to spend, in the currency of the bill; null elsewhere."""
+    there = pl.col("commitment").is_not_null()
+    return {
+        "CommitmentDiscountId": pl.col("commitment"),
+        "CommitmentDiscountName": pl.col("commitment_name"),
+        "CommitmentDiscountStatus": pl.col("commitment_status"),
+        "CommitmentDiscountCategory": pl.when(there).then(pl.lit("Spend")),
+        "CommitmentDiscountType": pl.when(there).then(pl.lit("Prepayment")),
+        "CommitmentDiscountQuantity": pl.when(there).then("billed"),
+        "CommitmentDiscountUnit": pl.when(there).then("currency"),
     }
 
 
@@ -158,38 +178,44 @@ def _by_hour(rows: pl.DataFrame) -> pl.DataFrame:
     # A refund keeps a row of its own, for a quantity and its price have one sign.
     key_of_sign = (pl.col("PricingQuantity") < 0).alias("__refund")
     summed = events.group_by(*key, key_of_sign, maintain_order=True).agg(
-        *(pl.when(pl.col(c).is_not_null().any()).then(pl.col(c).sum()).alias(c) for c in _SUMS),
+        *(pl.when(pl.col(c).is_not_null().any()).then(pl.col(c).sum()).alias(c) for c in _SUMS if c in rows.columns),
     )
     rest = rows.filter(pl.col("event_time").is_null())
     return pl.concat([rest, summed.drop("__refund")], how="diagonal_relaxed")
 
 
-def _prices() -> dict[str, pl.Expr]:
+_COSTS = ("ListCost", "ContractedCost")
+_PRICES = ("ListUnitPrice", "ContractedUnitPrice")
+
+
+def _priced(rows: pl.DataFrame) -> pl.DataFrame:
+    """Add unit prices, and the same in the currency of the prices: that of the bill."""
+    rows = in_batches(rows, _COSTS, "PricingQuantity", "PricingUnit")
+    prices = [
+        each.alias(name) for each, name in zip(unit_prices(rows, _COSTS, "PricingQuantity"), _PRICES, strict=True)
+    ]
     there = pl.col("PricingQuantity").is_not_null()
-    return {
-        "ListUnitPrice": pl.when(there).then(unit_price("ListCost", "PricingQuantity")),
-        "ContractedUnitPrice": pl.when(there).then(unit_price("ContractedCost", "PricingQuantity")),
-    }
+    rows = rows.with_columns(prices).with_columns(pl.when(there).then(pl.col(_PRICES)))
+    return rows.with_columns(
+        PricingCurrency=pl.coalesce("credit_unit", "BillingCurrency"),
+        PricingCurrencyEffectiveCost=pl.col("EffectiveCost"),
+        **{f"PricingCurrency{name}": pl.col(name) for name in _PRICES},
+    )
 
 
-def _pricing_currency(*, in_credits: bool) -> dict[str, pl.Expr]:
-    """In what a row was priced: in credits, or in the currency it is billed in."""
-    rate = pl.col("x_CreditRate").cast(pl.Float64).fill_null(1.0)
-    stays = pl.col("x_CreditRate").is_null()
-
-    def priced(name: str, dtype: pl.DataType) -> pl.Expr:
-        if not in_credits:
-            return pl.col(name).cast(dtype)
-        return (
-            pl.when(stays).then(pl.col(name).cast(dtype)).otherwise((pl.col(name).cast(pl.Float64) / rate).cast(dtype))
-        )
-
-    return {
-        "PricingCurrency": pl.coalesce("credit_unit", "BillingCurrency"),
-        "PricingCurrencyEffectiveCost": priced("EffectiveCost", AMOUNT),
-        "PricingCurrencyListUnitPrice": priced("ListUnitPrice", PRICE),
-        "PricingCurrencyContractedUnitPrice": priced("ContractedUnitPrice", PRICE),
-    }
+def _priced_in_credits(rows: pl.DataFrame) -> pl.DataFrame:
+    """Say in credits what is priced in credits."""
+    rate, credits = pl.col("x_CreditRate").cast(pl.Float64), pl.col("x_CreditRate").is_not_null()
+    in_credits = rows.with_columns((pl.col(name).cast(pl.Float64) / rate).alias(name) for name in _COSTS)
+    prices = unit_prices(in_credits, _COSTS, "PricingQuantity")
+    rows = rows.with_columns(price.alias(f"__{name}") for price, name in zip(prices, _PRICES, strict=True))
+    effective = (pl.col("EffectiveCost").cast(pl.Float64) / rate).round(10)
+    there = credits & pl.col("PricingQuantity").is_not_null()
+    own = {f"PricingCurrency{name}": pl.when(there).then(pl.col(f"__{name}")).otherwise(name) for name in _PRICES}
+    return rows.with_columns(
+        PricingCurrencyEffectiveCost=pl.when(credits).then(effective.cast(AMOUNT)).otherwise("EffectiveCost"),
+        **own,
+    )
 
 
 def who(options: Options) -> dict[str, pl.Expr]:
@@ -270,24 +296,40 @@ def _once_each(rows: pl.DataFrame, name: str, write: Callable[[tuple[Any, ...]],
 
 
 def _tags(names: Sequence[str], values: tuple[Any, ...]) -> str | None:
-    return _json({name: _json_value(value) for name, value in zip(names, values, strict=True) if value is not None})
+    said = {name: value for name, value in zip(names, values, strict=True) if value is not None}
+    return _json({name: value if isinstance(value, _FLAT) else _json_value(value) for name, value in said.items()})
 
 
 def _resources(value: Any) -> str | None:
     return _json({"resources": value} if value else None)
 
 
-def _json_value(value: Any) -> Any:
-    return value if isinstance(value, bool | int | float | str) else str(value)
-
-
 def _json(value: dict[str, Any] | None) -> str | None:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str) if value else None
+    """Write JSON. It knows no NaN, which is a value that is not there, and no infinity, which becomes a text."""
+    if not value:
+        return None
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_json_value, allow_nan=False)
+    except ValueError:
+        return _json(_finite(value))
+
+
+def _json_value(value: Any) -> Any:
+    return float(value) if isinstance(value, Decimal) and value.is_finite() else str(value)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None if math.isnan(value) else str(value)
+    if isinstance(value, dict):
+        kept = {name: _finite(each) for name, each in value.items()}
+        return {name: each for name, each in kept.items() if each is not None}
+    return [_finite(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 _OF = (
     "integration", "category", "purchase", "kind", "metric_name", "unit", "usage_unit", "model_id", "product_id",
-    "product_name", "service_tier", "description",
+    "product_name", "service_tier", "description", "sku",
 )  # fmt: skip
 """What these words follow from."""
 
@@ -346,7 +388,7 @@ def _sku() -> pl.Expr:
     metric = pl.when(pl.col("purchase").is_not_null()).then(pl.lit("fee")).otherwise(metric)
     tier = pl.when(_tier() != "standard").then(_tier())
     parts = [_slug(each) for each in (pl.col("integration"), thing, metric, tier)]
-    return pl.concat_str(*parts, separator=":", ignore_nulls=True)
+    return pl.coalesce("sku", pl.concat_str(*parts, separator=":", ignore_nulls=True))
 
 
 def _slug(text: pl.Expr) -> pl.Expr:

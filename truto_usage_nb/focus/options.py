@@ -41,6 +41,7 @@ class Options:
     events: Literal["each", "hour"] = "each"
     tags: tuple[str, ...] = ()
     emails: bool = False
+    conditional_columns: bool = False
     choices: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -49,10 +50,11 @@ class Options:
         for name, allowed in _WORDS.items():
             one_of(name, given[name], allowed)
         a_flag("emails", given["emails"])
+        a_flag("conditional_columns", given["conditional_columns"])
         check_choices(choices, "billed")
         drawn = {account for account, kind in (choices.get("contract") or {}).items() if kind == "prepaid"}
         return cls(
-            **{name: given[name] for name in ("version", "unpriced", "events", "emails")},
+            **{name: given[name] for name in ("version", "unpriced", "events", "emails", "conditional_columns")},
             purchases=given["purchases"],
             prepaid=frozenset(_names("prepaid", given["prepaid"])) | drawn,
             seat_prices=_each("seat_prices", given["seat_prices"], _seats),

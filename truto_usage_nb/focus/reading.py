@@ -70,7 +70,8 @@ class Reading:
     `lines`: a row per record and currency, with every column that a row of FOCUS may say and the cost rule's amounts.
     `money` and `tokens` point into it (`line`): a row per line that states a bill, with its exact `billed` and its own
     tokens by kind; a row per record that states tokens and no bill. Both have `key`, a number for where tokens meet
-    money. `told`: what was chosen or left out. `settled` and `fetched` come from a UsageResult.
+    money. `told`: what was chosen or left out. `settled` and `fetched` come from a UsageResult;
+    `spans` says from when to when each account's records reach, where somebody bought something.
     """
 
     lines: pl.DataFrame
@@ -79,6 +80,7 @@ class Reading:
     told: list[str] = field(default_factory=list)
     settled: Mapping[str, datetime] = field(default_factory=dict)
     fetched: datetime | None = None
+    spans: Mapping[str, tuple[datetime, datetime]] = field(default_factory=dict)
 
 
 def read(native: Native, options: Options, result: Any = None) -> Reading:
@@ -101,7 +103,14 @@ def read(native: Native, options: Options, result: Any = None) -> Reading:
     told = [*told, *counted.told, *_credits(lines, options), *_left_out(lines, money, tokens)]
     settled, fetched = dict(getattr(result, "settled_until", {})), getattr(result, "fetched_at", None)
     lines = lines.select(name for name in lines.columns if name in SAID or name.startswith(TAG) or name in _AMOUNTS)
-    return Reading(lean(lines), lean(money), lean(tokens), told, settled, fetched)
+    spans = _spans(lines) if options.purchases is not None else {}
+    return Reading(lean(lines), lean(money), lean(tokens), told, settled, fetched, spans)
+
+
+def _spans(lines: pl.DataFrame) -> dict[str, tuple[datetime, datetime]]:
+    """From when to when each account's records reach."""
+    reach = lines.drop_nulls(["start_date", "end_date"]).group_by("integrated_account_id")
+    return {who: (start, end) for who, start, end in reach.agg(pl.min("start_date"), pl.max("end_date")).iter_rows()}
 
 
 def _documented(records: pl.DataFrame, options: Options) -> pl.DataFrame:
