@@ -442,7 +442,7 @@ def test_a_damaged_page_is_an_error_that_says_so(tmp_path):
 _HOLD = """
 import sys
 from pathlib import Path
-from truto_usage_nb.dataset.disk import locked
+from truto_usage_nb.dataset.files import locked
 with locked(Path(sys.argv[1], "lock"), Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tests.vendor_for_tests import NOW, Vendor, client, day
 from truto_usage_nb.bridge import run
 from truto_usage_nb.dataset import Scanner, read_dataset
-from truto_usage_nb.dataset.disk import Disk
+from truto_usage_nb.dataset.files import Disk
 from truto_usage_nb.errors import DatasetError, hearing
 
 MODES = ("before", "half", "after")

@@ -9,11 +9,11 @@ import pytest
 import truto_usage_nb as tu
 from tests.earlier_for_tests import figures, unpacked
 from tests.vendor_for_tests import Vendor, client, day, expected
-from truto_usage_nb.dataset.disk import Disk
+from truto_usage_nb.dataset.files import Disk
 from truto_usage_nb.dataset.journal import read_journal
-from truto_usage_nb.dataset.staging import Errand
+from truto_usage_nb.dataset.scanning import tasks_of, views_in, views_of
+from truto_usage_nb.dataset.staging import WindowTask
 from truto_usage_nb.dataset.store import Store
-from truto_usage_nb.dataset.views import tasks_of, views_in, views_of
 from truto_usage_nb.errors import hearing
 from truto_usage_nb.integrations import INTEGRATIONS
 from truto_usage_nb.jobs import asked
@@ -160,7 +160,7 @@ def begun(store, view, query):
     """Begin a window as its first page does."""
     window = Period.parse(DAYS)
     return store.begin(
-        Errand(
+        WindowTask(
             view=view, account=CONSOLE, report_type="usage", start=window.start, end=window.end, settled=True,
             query=query, records_per_page=None, fetched_at=SANDBOX_NOW, attempt="0123456789ab",
         )

@@ -11,7 +11,7 @@ import truto_usage_nb as tu
 from tests.backends_for_tests import spark
 from tests.earlier_for_tests import EXPECTED, figures, unpacked
 from tests.vendor_for_tests import Vendor, client
-from truto_usage_nb.dataset.naming import FOLDERS, kept_as, restoring, stored, storing
+from truto_usage_nb.dataset.stored_columns import FOLDERS, kept_as, restoring, stored, storing
 from truto_usage_nb.errors import hearing
 from truto_usage_nb.frames import fitted
 

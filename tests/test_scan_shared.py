@@ -15,7 +15,7 @@ import truto_usage_nb as tu
 from tests.vendor_for_tests import NOW, client, moment
 from truto_usage_nb.bridge import run
 from truto_usage_nb.dataset import Scanner
-from truto_usage_nb.dataset.disk import Disk
+from truto_usage_nb.dataset.files import Disk
 from truto_usage_nb.errors import DatasetError, hearing
 
 SUMMER = ("2026-08-01", "2026-11-01")

@@ -15,7 +15,7 @@ from tests.vendor_for_tests import NOW, Vendor, client, day, expected, refusal
 from truto_usage_nb import writing
 from truto_usage_nb.bridge import run
 from truto_usage_nb.dataset import Scanner
-from truto_usage_nb.dataset.disk import Disk
+from truto_usage_nb.dataset.files import Disk
 from truto_usage_nb.errors import (
     DatasetError,
     PartialLoadError,

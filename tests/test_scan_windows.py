@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.vendor_for_tests import Vendor, client
-from truto_usage_nb.dataset.ordering import in_order
-from truto_usage_nb.dataset.types import read_types, write_types
+from truto_usage_nb.dataset.stored_columns import in_order, read_types, write_types
 from truto_usage_nb.dataset.windows import contains, overlaps, to_fetch, uncovered
 from truto_usage_nb.errors import hearing
 from truto_usage_nb.frames import fitted, merged, types_of

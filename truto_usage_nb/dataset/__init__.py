@@ -1,23 +1,16 @@
 """What `scan_usage` keeps on disk: any period of any number of accounts as plain Parquet, in bounded memory.
 
-store       the directory: what may be done to it, each step safe to be killed in
-journal     the one file that names all others that count
-staging     pages on their way, each committed with its cursor
-widening    the columns and types that hold what is there and what comes
-fitting     where a number would lose digits, and what becomes of its column
-naming      names on disk, distinct without regard to case
-windows     which windows are due: missing, or not final when they were fetched
-views       the questions a scan asks, and their windows
-walking     one window, page by page
-scanning    all windows side by side
-answers     what windows returned, and what of it counts
-viewing     the lazy frame over what is committed
-writing     Parquet, all files of one schema
-disk        how files come and go
-checks      whether a directory is a dataset of ours, and whole
+scanning          a scan from end to end: what is asked, the windows that are due, and each of them page by page
+viewing           the lazy frame over what is committed, and a dataset looked at without asking the service
+store             the directory: what may be done to it, each step safe to be killed in, and whether it is whole
+staging           pages on their way, each committed with its cursor
+windows           which windows are due: missing, or not final when they were fetched; what of their answers counts
+journal           the one file that names all others that count
+files             how files come and go; Parquet, all files of one schema
+stored_columns    the columns and types that hold what is there and what comes, and their names on disk
 """
 
-from truto_usage_nb.dataset.reading import is_dataset, is_records, read_dataset, read_records
 from truto_usage_nb.dataset.scanning import Scanner
+from truto_usage_nb.dataset.viewing import is_dataset, is_records, read_dataset, read_records
 
 __all__ = ["Scanner", "is_dataset", "is_records", "read_dataset", "read_records"]

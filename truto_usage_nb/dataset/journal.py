@@ -18,9 +18,8 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic import AfterValidator, Field, TypeAdapter
 
-from truto_usage_nb.dataset.disk import Disk, check_own
-from truto_usage_nb.dataset.naming import FOLDERS, stored
-from truto_usage_nb.dataset.types import read_names, read_types, write_names, write_types
+from truto_usage_nb.dataset.files import Disk, check_own
+from truto_usage_nb.dataset.stored_columns import FOLDERS, read_names, read_types, stored, write_names, write_types
 from truto_usage_nb.errors import DatasetError
 from truto_usage_nb.frames import Path, Types
 from truto_usage_nb.planning import Period
@@ -34,8 +33,8 @@ __all__ = [
     "RECORDS",
     "Attempt",
     "Held",
+    "HeldFile",
     "Journal",
-    "Part",
     "Reach",
     "Sent",
     "ViewName",
@@ -75,7 +74,7 @@ def place_of(directory: File, name: str) -> File:
     return directory / name if name.startswith(f"{BESIDE}/") else directory / RECORDS / name
 
 
-class Part(NamedTuple):
+class HeldFile(NamedTuple):
     """Name a file of a window, and what it holds."""
 
     file: str
@@ -126,10 +125,10 @@ class Held:
         return own if self.strays is None else [*own, self.strays]
 
     @property
-    def parts(self) -> list[Part]:
+    def parts(self) -> list[HeldFile]:
         """Give its files, first the one whose records count."""
         both = (self.file, self.records, self.size), (self.beside, self.beside_records, self.beside_size)
-        return [Part(file, records, size) for file, records, size in both if file is not None]
+        return [HeldFile(file, records, size) for file, records, size in both if file is not None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +152,7 @@ class Journal:
     kept_as: Mapping[str, str] | None = None
     prepared: str | None = None
 
-    def files(self) -> dict[str, Part]:
+    def files(self) -> dict[str, HeldFile]:
         """Give every file that counts, or stands beside those that do, by its name."""
         return {part.file: part for held in self.windows for part in held.parts}
 

@@ -19,11 +19,17 @@ from typing import Annotated, Any
 import polars as pl
 from pydantic import Field, TypeAdapter
 
-from truto_usage_nb.dataset.disk import Disk, check_own
-from truto_usage_nb.dataset.fitting import Leaf, joined, whole_leaves
+from truto_usage_nb.dataset.files import UNREADABLE, Disk, check_own
 from truto_usage_nb.dataset.journal import Attempt, Reach, Sent, ViewName
-from truto_usage_nb.dataset.types import read_names, read_types, write_names, write_types
-from truto_usage_nb.dataset.writing import UNREADABLE
+from truto_usage_nb.dataset.stored_columns import (
+    Leaf,
+    joined_types,
+    read_names,
+    read_types,
+    whole_leaves,
+    write_names,
+    write_types,
+)
 from truto_usage_nb.errors import DatasetError
 from truto_usage_nb.frames import Path, Types
 from truto_usage_nb.planning import Period
@@ -31,7 +37,8 @@ from truto_usage_nb.recall import Count, Moment, recalled
 from truto_usage_nb.writing import filling
 
 __all__ = [
-    "PAGES", "Begun", "Columns", "Errand", "Mark", "StagedPage", "begun_windows", "discard", "folder_name", "stage",
+    "PAGES", "Begun", "Mark", "PageColumns", "StagedPage", "WindowTask", "begun_windows", "discard", "folder_name",
+    "stage",
 ]  # fmt: skip
 
 PAGES = "pages"
@@ -40,7 +47,7 @@ _SUFFIX = ".page"
 
 
 @dataclass(frozen=True, slots=True)
-class Errand:
+class WindowTask:
     """State what every page of a window has in common: enough to go on asking exactly as it was begun.
 
     `query` is what is sent, as JSON; a cursor is good only with the query, and the size of page, that it came with.
@@ -90,7 +97,7 @@ class StagedPage:
 
 
 @dataclass(frozen=True, slots=True)
-class Columns:
+class PageColumns:
     """State what columns a page has, and the names that undocumented paths were given."""
 
     types: Types
@@ -104,17 +111,17 @@ class Begun:
     `whole` are the columns, and the fields of items, that hold whole numbers in one of its pages.
     """
 
-    errand: Errand
+    task: WindowTask
     folder: File
     pages: list[StagedPage]
     types: Types = field(default_factory=dict)
     names: dict[Path, str] = field(default_factory=dict)
     whole: set[Leaf] = field(default_factory=set)
 
-    def take_in(self, page: StagedPage, columns: Columns) -> None:
+    def take_in(self, page: StagedPage, columns: PageColumns) -> None:
         """Take in a page that is committed."""
         self.pages.append(page)
-        self.types = joined(self.types, columns.types)
+        self.types = joined_types(self.types, columns.types)
         self.names |= columns.names
         self.whole |= whole_leaves(columns.types)
 
@@ -160,11 +167,11 @@ def _stamp(moment: datetime) -> str:
 
 
 def stage(
-    begun: Begun, mark: Mark, frame: pl.DataFrame, columns: Columns, disk: Disk, *, strays: Reach | None = None
+    begun: Begun, mark: Mark, frame: pl.DataFrame, columns: PageColumns, disk: Disk, *, strays: Reach | None = None
 ) -> None:
     """Commit a page."""
     said = {
-        "errand": {name: _plain(value) for name, value in asdict(begun.errand).items()},
+        "errand": {name: _plain(value) for name, value in asdict(begun.task).items()},
         "mark": asdict(mark),
         "types": write_types(columns.types),
         "names": write_names(columns.names),
@@ -208,10 +215,10 @@ def begun_windows(directory: File) -> Iterator[Begun]:
             raise DatasetError(
                 f"{folder} does not hold the first pages of a walk, one after the other; {_remedy(folder)}"
             )
-        errand = read[0][0]
-        if any(each != errand for each, _, _ in read) or folder.name != folder_name(errand.view, errand.window):
+        task = read[0][0]
+        if any(each != task for each, _, _ in read) or folder.name != folder_name(task.view, task.window):
             raise DatasetError(f"{folder} holds pages of another window than it is named for; {_remedy(folder)}")
-        begun = Begun(errand, folder, [])
+        begun = Begun(task, folder, [])
         for _, page, columns in read:
             begun.take_in(page, columns)
         yield begun
@@ -221,7 +228,7 @@ def begun_windows(directory: File) -> Iterator[Begun]:
 class _Said:
     """State what stands in a page beside its records, each value of its type; `types` reads types and names."""
 
-    errand: Errand
+    errand: WindowTask  # as the files of every version call it
     mark: Mark
     types: list[Any]
     names: list[Any]
@@ -234,12 +241,12 @@ def _kind() -> TypeAdapter[_Said]:
     return TypeAdapter(_Said)
 
 
-def _read(path: File) -> tuple[Errand, StagedPage, Columns]:
+def _read(path: File) -> tuple[WindowTask, StagedPage, PageColumns]:
     try:
         said = recalled(_kind(), pl.read_parquet_metadata(path)[_KEY])
         if said.errand.start >= said.errand.end:
             raise ValueError("its window ends before it begins")
-        columns = Columns(read_types(said.types), read_names(said.names))
+        columns = PageColumns(read_types(said.types), read_names(said.names))
         return said.errand, StagedPage(path, said.mark, said.records, said.strays), columns
     except (*UNREADABLE, KeyError, TypeError, RecursionError) as problem:
         why = " ".join(str(problem).split())[:200]

@@ -17,6 +17,7 @@ step, so a reader that looks at `records` alone never sees a record twice.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -28,40 +29,62 @@ from uuid import uuid4
 
 import polars as pl
 
-from truto_usage_nb.dataset.answers import Answer, loose, meet, opened, standing
-from truto_usage_nb.dataset.checks import check_files, is_ours
-from truto_usage_nb.dataset.disk import Disk, check_own, halves
+from truto_usage_nb.dataset.files import (
+    RECORDS_KEY,
+    UNREADABLE,
+    Disk,
+    check_own,
+    halves,
+    is_left_over,
+    read_columns,
+    read_page,
+    read_pieces,
+    rows_of,
+    types_in,
+    write_pieces,
+)
 from truto_usage_nb.dataset.journal import (
     BESIDE,
+    JOURNAL,
     PREPARED,
     RECORDS,
     Held,
+    HeldFile,
     Journal,
     Reach,
     place_of,
     read_journal,
     write_journal,
 )
-from truto_usage_nb.dataset.naming import stored
 from truto_usage_nb.dataset.staging import (
     PAGES,
     Begun,
-    Columns,
-    Errand,
     Mark,
+    PageColumns,
+    WindowTask,
     begun_windows,
     discard,
     folder_name,
     stage,
 )
-from truto_usage_nb.dataset.widening import renewed
-from truto_usage_nb.dataset.windows import contains, overlaps
-from truto_usage_nb.dataset.writing import read_page, read_pieces, write_pieces
+from truto_usage_nb.dataset.stored_columns import (
+    COUNTS,
+    Leaf,
+    aligned,
+    as_texts,
+    in_order,
+    inexact,
+    joined_types,
+    kept_as,
+    of_type,
+    plain_leaf,
+    stored,
+    whole_leaves,
+)
+from truto_usage_nb.dataset.windows import WindowAnswer, contains, loose, meet, not_standing, open_files, overlaps
 from truto_usage_nb.errors import DatasetError, UnreadableValueError, UsageError
 from truto_usage_nb.frames import Register, Types
 from truto_usage_nb.writing import telling
-
-__all__ = ["Store"]
 
 _NO_ACCOUNT = "__HIVE_DEFAULT_PARTITION__"
 _NEW = ".new"
@@ -88,13 +111,13 @@ class Store:
         self._move()
         known = {held.attempt for held in self.journal.windows}
         for each in found:
-            if each.errand.attempt in known or self._tears(each.errand):
+            if each.task.attempt in known or self._tears(each.task):
                 discard(each, self.disk)
             else:
                 self.begun[each.folder.name] = each
                 self.register.add(each.names)
         self._let_go()
-        placed = [each for each in self.begun.values() if each.is_whole and self._was_placed(each.errand)]
+        placed = [each for each in self.begun.values() if each.is_whole and self._was_placed(each.task)]
         if placed or self.journal.widening:  # as an earlier version left it
             self._commit(placed)
             self._settle(placed)
@@ -110,10 +133,10 @@ class Store:
         """State that the run came to its end."""
         self._write(replace(self.journal, finished=True))
 
-    def begin(self, errand: Errand) -> Begun:
+    def begin(self, task: WindowTask) -> Begun:
         """Begin a window."""
-        name = folder_name(errand.view, errand.window)
-        begun = Begun(errand, self.directory / PAGES / name, [])
+        name = folder_name(task.view, task.window)
+        begun = Begun(task, self.directory / PAGES / name, [])
         self.begun[name] = begun
         return begun
 
@@ -123,7 +146,7 @@ class Store:
         self.begun.pop(begun.folder.name, None)
 
     def stage(
-        self, begun: Begun, mark: Mark, frame: pl.DataFrame, columns: Columns, strays: Reach | None = None
+        self, begun: Begun, mark: Mark, frame: pl.DataFrame, columns: PageColumns, strays: Reach | None = None
     ) -> None:
         """Commit a page with its cursor; `strays`: how far those of its records reach that are of other windows."""
         stage(begun, mark, frame, columns, self.disk, strays=strays)
@@ -165,9 +188,9 @@ class Store:
         old, journal = self.journal, renewed(self.journal, self.standard, whole, self.directory)
         prepare = partial(self._prepare, uuid4().hex[:12], journal)
         try:
-            retired = {held for begun in whole for held in self._replaced(begun.errand)}
+            retired = {held for begun in whole for held in self._replaced(begun.task)}
             kept = [held for held in journal.windows if held not in retired]
-            shared = {each.errand.view for each in whole if self._shares(each, kept, retired)}
+            shared = {each.task.view for each in whole if self._shares(each, kept, retired)}
             if old.widening or stored(journal.types, journal.kept_as) != stored(old.types, old.kept_as):
                 kept = [self._anew(held, prepare) for held in kept]
             journal = journal.with_windows([*kept, *(self._held(begun, prepare) for begun in whole)])
@@ -187,8 +210,8 @@ class Store:
 
     def _held(self, begun: Begun, prepare: partial[int]) -> Held:
         """Prepare a new window's files, where it has records: its own, and those that may be of other windows."""
-        errand, window = begun.errand, begun.errand.window
-        target, file, beside, sizes = self._target(errand), None, None, [0, 0]
+        task, window = begun.task, begun.task.window
+        target, file, beside, sizes = self._target(task), None, None, [0, 0]
         strays = sum(read_page(page.path).filter(loose(window)).height for page in begun.pages if page.strays)
         if strays < begun.records:
             file = target
@@ -197,9 +220,9 @@ class Store:
             beside = _beside(target)
             sizes[1] = prepare(beside, _pages(begun, loose(window)))
         return Held(
-            view=errand.view, query=errand.query, account=errand.account, report_type=errand.report_type,
-            start=errand.start, end=errand.end, fetched_at=errand.fetched_at,
-            settled=errand.settled and not begun.partial, run=self.journal.run, attempt=errand.attempt,
+            view=task.view, query=task.query, account=task.account, report_type=task.report_type,
+            start=task.start, end=task.end, fetched_at=task.fetched_at,
+            settled=task.settled and not begun.partial, run=self.journal.run, attempt=task.attempt,
             pages=sum(page.mark.pages for page in begun.pages),
             records=begun.records - strays, file=file, size=sizes[0],
             strays=begun.strays, beside=beside, beside_records=strays, beside_size=sizes[1], pending=strays > 0,
@@ -216,10 +239,10 @@ class Store:
 
     def _shares(self, begun: Begun, kept: Iterable[Held], retired: Iterable[Held]) -> bool:
         """Tell whether a new window may change which records of others count, as far as that is settled."""
-        errand = begun.errand
-        changed = [(errand.start, errand.end), *([] if begun.strays is None else [begun.strays])]
-        changed += [reach for held in retired if held.view == errand.view for reach in held.shared]
-        settled = (held for held in kept if held.view == errand.view and not held.pending)
+        task = begun.task
+        changed = [(task.start, task.end), *([] if begun.strays is None else [begun.strays])]
+        changed += [reach for held in retired if held.view == task.view for reach in held.shared]
+        settled = (held for held in kept if held.view == task.view and not held.pending)
         return any(meet(one, two) for held in settled for one in held.shared for two in changed)
 
     def _settled(self, view: str, journal: Journal, prepare: partial[int]) -> Journal:
@@ -229,8 +252,8 @@ class Store:
         extent = min(first for first, _ in shared), max(last for _, last in shared)
         near = [held for held in windows if held.parts and (held.shared or meet((held.start, held.end), extent))]
         paths = [[self._path(part.file, prepare) for part in held.parts] for held in near]
-        answers = [Answer(n, held.window, opened(paths[n], journal)) for n, held in enumerate(near)]
-        gone = standing(answers, [held.window for held in windows])
+        answers = [WindowAnswer(n, held.window, open_files(paths[n], journal)) for n, held in enumerate(near)]
+        gone = not_standing(answers, [held.window for held in windows])
         made = {held: self._parted(held, paths[n], gone.get(n, set()), prepare) for n, held in enumerate(near)}
         return journal.with_windows(made.get(held, held) for held in journal.windows)
 
@@ -280,32 +303,32 @@ class Store:
             with suppress(OSError):
                 File(folder).rmdir()
 
-    def _replaced(self, errand: Errand | Held) -> list[Held]:
+    def _replaced(self, task: WindowTask | Held) -> list[Held]:
         """Give the windows whose place a new one takes."""
-        if self._tears(errand):
+        if self._tears(task):
             raise DatasetError(
-                f"{self.directory} was kept in windows that {errand.window} would tear; scan into a new directory"
+                f"{self.directory} was kept in windows that {task.window} would tear; scan into a new directory"
             )
-        return [held for held in self.journal.of_view(errand.view) if overlaps(held.window, errand.window)]
+        return [held for held in self.journal.of_view(task.view) if overlaps(held.window, task.window)]
 
-    def _tears(self, errand: Errand | Held) -> bool:
+    def _tears(self, task: WindowTask | Held) -> bool:
         """Tell whether a window would take a part of another."""
-        old = (held.window for held in self.journal.of_view(errand.view))
-        return any(overlaps(each, errand.window) and not contains(errand.window, each) for each in old)
+        old = (held.window for held in self.journal.of_view(task.view))
+        return any(overlaps(each, task.window) and not contains(task.window, each) for each in old)
 
-    def _target(self, errand: Errand | Held) -> str:
+    def _target(self, task: WindowTask | Held) -> str:
         """Give a window's file: that of one it replaces, so that one step does it, else one of its own."""
-        for held in self._replaced(errand):
+        for held in self._replaced(task):
             if held.file is not None:
                 return held.file
-        account = _NO_ACCOUNT if errand.account is None else quote(errand.account, safe="")
-        folder = f"account={account}/month={errand.start:%Y-%m}"
-        name = f"{folder}/{folder_name(errand.view, errand.window)}.parquet"
-        return name if name not in self.journal.files() else f"{name.removesuffix('.parquet')}-{errand.attempt}.parquet"
+        account = _NO_ACCOUNT if task.account is None else quote(task.account, safe="")
+        folder = f"account={account}/month={task.start:%Y-%m}"
+        name = f"{folder}/{folder_name(task.view, task.window)}.parquet"
+        return name if name not in self.journal.files() else f"{name.removesuffix('.parquet')}-{task.attempt}.parquet"
 
-    def _was_placed(self, errand: Errand) -> bool:
+    def _was_placed(self, task: WindowTask) -> bool:
         """Tell whether a window's file took its place before the journal named it, as it did in an earlier version."""
-        file = self._target(errand)
+        file = self._target(task)
         path, held = self.directory / RECORDS / file, self.journal.files().get(file)
         return path.is_file() and (held is None or path.stat().st_size != held.size)
 
@@ -340,3 +363,117 @@ def _rows(paths: Sequence[File], journal: Journal, rows: set[int], *, are_in: bo
             found = pl.int_range(at, at + piece.height, dtype=pl.UInt32).is_in(among)
             yield piece.filter(found if are_in else ~found)
             at += piece.height
+
+
+def renewed(journal: Journal, standard: Types, whole: Sequence[Begun], directory: File) -> Journal:
+    """Give the journal with the columns that windows bring; `standard` are those that every frame of the scan has."""
+    names = journal.names | {path: name for begun in whole for path, name in begun.names.items()}
+    types = in_order(_types(journal, standard, whole, directory), names)
+    before = journal.kept_as
+    kept = kept_as(types, names, before or {}, () if before is None else journal.types)
+    return replace(journal, types=types, names=names, kept_as=kept)
+
+
+def _types(journal: Journal, standard: Types, whole: Sequence[Begun], directory: File) -> Types:
+    """Give the types that hold what is there and what windows bring."""
+    types, counted = joined_types(journal.types, standard), whole_leaves(journal.types)
+    if journal.widening:  # what the files hold, not what the journal meant them to
+        counted |= {leaf for file in journal.files() for leaf in whole_leaves(types_in(place_of(directory, file)))}
+    held = set(counted)
+    for begun in whole:
+        types, counted = joined_types(types, begun.types), counted | begun.whole
+    at_stake = {leaf for leaf in of_type(types, pl.Float64()) if plain_leaf(leaf) in counted}
+    if not at_stake:
+        return types
+    looked_at = _held(journal, directory, at_stake, held), _brought(whole, at_stake)
+    lost = {leaf for frames in looked_at for leaf in inexact((aligned(frame, types) for frame in frames), at_stake)}
+    counts = {leaf for leaf in lost if leaf[0] in COUNTS} if _is_documented(journal, whole) else set[Leaf]()
+    types = as_texts(types, lost - counts)
+    return types | {leaf[0]: pl.Int64() for leaf in counts if journal.widening}
+
+
+def _held(journal: Journal, directory: File, leaves: Collection[Leaf], held: set[Leaf]) -> Iterator[pl.DataFrame]:
+    """Give what is there of columns where whole numbers would become fractions."""
+    for file in journal.files() if held & set(map(plain_leaf, leaves)) else ():
+        yield read_columns(place_of(directory, file), journal.types, journal.kept_as, _columns(leaves))
+
+
+def _brought(whole: Iterable[Begun], leaves: Collection[Leaf]) -> Iterator[pl.DataFrame]:
+    for begun in whole:
+        if begun.whole & set(map(plain_leaf, leaves)):
+            yield from (read_columns(page.path, {}, None, _columns(leaves)) for page in begun.pages if page.records)
+
+
+def _columns(leaves: Iterable[Leaf]) -> list[str]:
+    return list(dict.fromkeys(leaf[0] for leaf in leaves))
+
+
+def _is_documented(journal: Journal, whole: Iterable[Begun]) -> bool:
+    """Tell whether a column by the name of a documented one is that, and not one of the provider's own rows."""
+    sent = [*(begun.task.query for begun in whole), *(held.query for held in journal.windows)]
+    return any(json.loads(query).get("truto_response_format") != "raw" for query in sent)
+
+
+_REMEDY = "restore the directory from a copy, or scan into a new one"
+
+
+def is_ours(directory: File) -> bool:
+    """Tell whether a directory is a dataset."""
+    return (directory / JOURNAL).is_file()
+
+
+def check_place(directory: File) -> None:
+    """Refuse a directory that holds something else."""
+    try:
+        if not directory.exists():
+            return
+        if not directory.is_dir():
+            raise DatasetError(f"{directory} is a file; scan_usage keeps a directory: give an empty or a new one")
+        others = sorted(each.name for each in directory.iterdir() if not _may_come_first(each.name))
+    except OSError as problem:
+        raise DatasetError(f"{directory} cannot be looked into: {problem.strerror or problem}") from None
+    if others and not is_ours(directory):
+        raise DatasetError(
+            f"{directory} is not a dataset of scan_usage: it holds {', '.join(map(repr, others[:3]))}, and no "
+            f"{JOURNAL}; give an empty or a new directory"
+        )
+
+
+def _may_come_first(name: str) -> bool:
+    """Tell what may be there before there is a journal."""
+    return name == "lock" or is_left_over(name)
+
+
+def check_files(journal: Journal, directory: File) -> None:
+    """Check that every file is there and whole, and that there is no other."""
+    check_held(journal, directory)
+    held, records = journal.files(), directory / RECORDS
+    there = {each.relative_to(records).as_posix() for each in records.rglob("*.parquet")}
+    if unknown := sorted(there - held.keys()):
+        raise DatasetError(
+            f"{records / unknown[0]} is not a file of this dataset: its {JOURNAL} does not name it, so a reader would "
+            "count records that nobody vouches for; move it elsewhere"
+        )
+
+
+def check_held(journal: Journal, directory: File) -> None:
+    """Check that every file that the journal names is there and whole."""
+    columns = stored(journal.types, journal.kept_as)
+    for file, part in journal.files().items():
+        _check_file(place_of(directory, file), part, columns)
+
+
+def _check_file(path: File, held: HeldFile, columns: list[tuple[str, pl.DataType]]) -> None:
+    if not path.is_file():
+        raise DatasetError(f"{path} is missing, with {held.records:,} records; {_REMEDY}")
+    size = path.stat().st_size
+    if size != held.size:
+        raise DatasetError(f"{path} is damaged: it has {size:,} bytes, and {held.size:,} were written; {_REMEDY}")
+    try:
+        rows, is_ours = rows_of(path), RECORDS_KEY in pl.read_parquet_metadata(path)
+    except UNREADABLE as problem:
+        raise DatasetError(f"{path} is damaged ({' '.join(str(problem).split())[:200]}); {_REMEDY}") from None
+    if rows != held.records or not is_ours:
+        raise DatasetError(f"{path} was changed: it has {rows:,} records, and {held.records:,} were written; {_REMEDY}")
+    if list(types_in(path).items()) != columns:
+        raise DatasetError(f"{path} was changed: its columns are not those that were written; {_REMEDY}")

@@ -1,4 +1,4 @@
-"""The frame over a dataset: lazy, of committed files only, cut to the period, each record once."""
+"""The frame over a dataset, whether or not a scan made it just now: lazy, of committed files only, each record once."""
 
 from __future__ import annotations
 
@@ -9,22 +9,26 @@ from pathlib import Path as File
 
 import polars as pl
 
-from truto_usage_nb.dataset.answers import (
+from truto_usage_nb.dataset.files import RECORDS_KEY, UNREADABLE
+from truto_usage_nb.dataset.journal import PREPARED, Held, Journal, place_of, read_journal
+from truto_usage_nb.dataset.staging import PAGES
+from truto_usage_nb.dataset.store import check_held, is_ours
+from truto_usage_nb.dataset.windows import (
     JOB,
     ROW,
-    Answer,
     Rows,
+    WindowAnswer,
     dropped,
-    numbered,
-    opened,
-    repeated,
+    numbered_rows,
+    open_files,
+    overlaps,
     rows_of,
     sifted,
+    stated_twice,
     within,
     without,
 )
-from truto_usage_nb.dataset.journal import Held, Journal, place_of
-from truto_usage_nb.dataset.windows import overlaps
+from truto_usage_nb.errors import DatasetError
 from truto_usage_nb.frames import on_disk
 from truto_usage_nb.jobs import (
     MORE_THAN_ASKED,
@@ -38,11 +42,9 @@ from truto_usage_nb.jobs import (
 from truto_usage_nb.planning import Period
 from truto_usage_nb.schema import RECORD_KEY
 
-__all__ = ["Seen", "view"]
-
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class DatasetView:
     """Hold the frame, and what the user must be told about it."""
 
     frame: pl.LazyFrame
@@ -51,7 +53,7 @@ class Seen:
 
 def view(
     journal: Journal, directory: File, views: Sequence[str] | None, period: Period | None, overhang: str | None = None
-) -> Seen:
+) -> DatasetView:
     """Look at the records of some views (None: all) in the order asked, window by window."""
     order = _every_view(journal) if views is None else views
     chosen = [
@@ -63,13 +65,13 @@ def view(
     are_dates = all(isinstance(journal.types.get(name), pl.Datetime) for name in ("start_date", "end_date"))
     if not are_dates:
         seen = _once(chosen, journal, directory, None, are_dates=False)
-        return seen if period is None else Seen(seen.frame, (*seen.told, _UNCUT))
+        return seen if period is None else DatasetView(seen.frame, (*seen.told, _UNCUT))
     seen = _once(chosen, journal, directory, period, are_dates=True)
     if period is None:
         return seen
     keeps, marks = cut_to(period)
     frame = seen.frame.filter(keeps).with_columns(marks)
-    return Seen(_settled(frame, period, overhang), (*seen.told, *_told(frame, period, overhang)))
+    return DatasetView(_settled(frame, period, overhang), (*seen.told, *_told(frame, period, overhang)))
 
 
 def _every_view(journal: Journal) -> list[str]:
@@ -81,9 +83,13 @@ def _every_view(journal: Journal) -> list[str]:
 _UNCUT = "start_date or end_date is not among the columns as a date: the period is not cut out"
 
 
-def _once(chosen: Sequence[Held], journal: Journal, directory: File, period: Period | None, *, are_dates: bool) -> Seen:
+def _once(
+    chosen: Sequence[Held], journal: Journal, directory: File, period: Period | None, *, are_dates: bool
+) -> DatasetView:
     """Give the records of some windows, each once, and say what several of them state, and what nobody asked for."""
-    answers = [Answer(number, held.window, _answer(held, journal, directory)) for number, held in enumerate(chosen)]
+    answers = [
+        WindowAnswer(number, held.window, _answer(held, journal, directory)) for number, held in enumerate(chosen)
+    ]
     gone, told = _foreign(chosen, answers, journal, period) if are_dates else ({}, [])
     judged = _judged(chosen, answers, gone, period) if set(RECORD_KEY) <= set(journal.types) else None
     if judged is not None:
@@ -92,15 +98,15 @@ def _once(chosen: Sequence[Held], journal: Journal, directory: File, period: Per
         for (number,), rows in dropped(judged).partition_by(JOB, as_dict=True).items():
             gone.setdefault(number, set()).update(rows[ROW])
         told += repeats_told(judged, billed_in_all)
-    return Seen(_scanned(chosen, answers, gone, journal, directory), tuple(told))
+    return DatasetView(_scanned(chosen, answers, gone, journal, directory), tuple(told))
 
 
 def _answer(held: Held, journal: Journal, directory: File) -> pl.LazyFrame:
-    return opened([place_of(directory, part.file) for part in held.parts], journal)
+    return open_files([place_of(directory, part.file) for part in held.parts], journal)
 
 
 def _scanned(
-    chosen: Sequence[Held], answers: Sequence[Answer], gone: Rows, journal: Journal, directory: File
+    chosen: Sequence[Held], answers: Sequence[WindowAnswer], gone: Rows, journal: Journal, directory: File
 ) -> pl.LazyFrame:
     """Set what stands of the windows below each other; those of which all does are read together."""
     if not chosen:
@@ -111,12 +117,12 @@ def _scanned(
             frames += [without(each.rows.with_row_index(ROW), gone[each.number]).drop(ROW) for each in group]
         else:
             parts = [part for each in group for part in chosen[each.number].parts]
-            frames.append(opened([place_of(directory, part.file) for part in parts], journal))
+            frames.append(open_files([place_of(directory, part.file) for part in parts], journal))
     return frames[0] if len(frames) == 1 else pl.concat(frames)
 
 
 def _foreign(
-    chosen: Sequence[Held], answers: Sequence[Answer], journal: Journal, period: Period | None
+    chosen: Sequence[Held], answers: Sequence[WindowAnswer], journal: Journal, period: Period | None
 ) -> tuple[Rows, list[str]]:
     """Give what does not stand of what windows brought of others' time, and say what nobody asked for."""
     gone: Rows = {}
@@ -135,7 +141,7 @@ def _foreign(
 
 
 def _judged(
-    chosen: Sequence[Held], answers: Sequence[Answer], gone: Rows, period: Period | None
+    chosen: Sequence[Held], answers: Sequence[WindowAnswer], gone: Rows, period: Period | None
 ) -> pl.DataFrame | None:
     """Give the rows that several windows state and what becomes of each, looked for a month at a time."""
     keeps = pl.lit(value=True) if period is None else cut_to(period)[0]
@@ -151,8 +157,8 @@ def _judged(
     ):
         same = [(each, chosen[each.number]) for each in group]
         if len({held.view for _, held in same}) > 1 or any(held.strays is not None for _, held in same):
-            rows = pl.concat([numbered(each, gone.get(each.number, ())) for each, _ in same])
-            if (judged := repeated(rows.filter(keeps))) is not None:
+            rows = pl.concat([numbered_rows(each, gone.get(each.number, ())) for each, _ in same])
+            if (judged := stated_twice(rows.filter(keeps))) is not None:
                 found.append(judged)
     if not found:
         return None
@@ -189,3 +195,59 @@ def _settled(frame: pl.LazyFrame, period: Period, overhang: str | None) -> pl.La
         schema=dict(shared.schema), streamable=True, predicate_pushdown=False, projection_pushdown=False,
         slice_pushdown=False,
     )  # fmt: skip
+
+
+is_dataset = is_ours
+
+
+def is_records(path: File) -> bool:
+    """Tell whether a file holds records of a dataset."""
+    try:
+        return RECORDS_KEY in pl.read_parquet_metadata(path)
+    except UNREADABLE:
+        return False
+
+
+def read_records(path: File) -> pl.DataFrame:
+    """Give the records of one file of a dataset; raises `DatasetError` where it is damaged."""
+    try:
+        return pl.read_parquet(path, hive_partitioning=False, glob=False)
+    except UNREADABLE as problem:
+        raise DatasetError(
+            f"{path} is damaged ({problem}); restore it from a copy, or scan into a new directory"
+        ) from None
+
+
+def read_dataset(directory: File) -> pl.LazyFrame:
+    """Give every record of a dataset's committed windows, once, of all accounts and views.
+
+    Raises `DatasetError` where a file is missing or damaged.
+    """
+    journal = read_journal(directory)
+    for _ in range(_TIMES):
+        try:
+            _check(journal, directory)
+            return view(journal, directory, None, None).frame
+        except DatasetError as problem:
+            before, journal = journal, read_journal(directory)
+            if before == journal:  # else a scan was at work meanwhile, and the files are those of its new journal
+                raise _explained(directory, problem) from None
+    raise DatasetError(f"a scan of {directory} is at work: wait for it to end, or scan again")
+
+
+_TIMES = 3
+
+
+def _check(journal: Journal, directory: File) -> None:
+    if journal.widening:
+        raise DatasetError(f"the columns of {directory} are being widened; wait for the scan to end, or scan again")
+    if journal.prepared is not None and (directory / PREPARED / journal.prepared).exists():
+        raise DatasetError(f"files of {directory} are on their way; wait for the scan to end, or scan again")
+    check_held(journal, directory)
+
+
+def _explained(directory: File, problem: DatasetError) -> DatasetError:
+    under_way = any((directory / PAGES).glob("*/*")) or any((directory / PREPARED).glob("*/*"))
+    if not under_way or "scan again" in str(problem):
+        return problem
+    return DatasetError(f"a scan of {directory} was cut short or is at work: scan again ({problem})")
