@@ -42,7 +42,7 @@ def test_only_the_mount_knows_the_client_side_of_http():
 
 
 def test_vendors_know_the_question_but_not_the_service():
-    allowed = {"ask", "calendar", "company", "raw", "seeds", "vendors"}
+    allowed = {"ask", "company", "seeds", "vendors"}
     for path in (ROOM / "vendors").rglob("*.py"):
         for name in imports(path):
             if name.startswith("truto_usage_nb.sandbox."):

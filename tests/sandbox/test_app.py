@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from truto_usage_nb.sandbox.app import create_app
-from truto_usage_nb.sandbox.cursors import Place, write
-from truto_usage_nb.sandbox.listing import Item, Listing, Listings
+from truto_usage_nb.sandbox.pages import Item, Listing, Listings, Place, write_cursor
 from truto_usage_nb.sandbox.vendors import NAMES, VENDORS
 
 IDS = ["r0", "r1", "r2", "r4a", "r4b", *(f"r{n}" for n in range(5, 25))]  # 25 records of 25 rows
@@ -57,7 +56,7 @@ class TestPaging:
         assert "another query" in refused.json()["message"]
         assert ask(next_cursor=cursor, truto_response_format="raw").status_code == 422
 
-    @pytest.mark.parametrize("cursor", ["nonsense", "%%%", "W10", write(Place(-1, 0), "x")])
+    @pytest.mark.parametrize("cursor", ["nonsense", "%%%", "W10", write_cursor(Place(-1, 0), "x")])
     def test_a_cursor_of_nobody(self, ask, cursor):
         assert ask(next_cursor=cursor).status_code == 422
 

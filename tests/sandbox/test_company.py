@@ -5,8 +5,21 @@ from datetime import date, timedelta
 
 import pytest
 
-from truto_usage_nb.sandbox import calendar, seeds
-from truto_usage_nb.sandbox.company import ACCOUNTS, PEOPLE, TEAMS, people_with
+from truto_usage_nb.sandbox import seeds
+from truto_usage_nb.sandbox.company import (
+    ACCOUNTS,
+    PEOPLE,
+    TEAMS,
+    cache_broken,
+    growth,
+    moved_to_sonnet,
+    outage,
+    people_with,
+    price_cut,
+    refund_day,
+    runaway,
+    weekday_factor,
+)
 from truto_usage_nb.sandbox.vendors import NAMES
 
 
@@ -53,22 +66,22 @@ def test_accounts_have_readable_ids_and_one_twin():
 def test_every_quarter_tells_every_story(year, quarter):
     start = date(year, 3 * quarter + 1, 1)
     days = [start + timedelta(days=n) for n in range(90)]
-    assert [day.day for day in days if calendar.cache_broken(day)] == [19, 20, 21]
-    assert [day.day for day in days if calendar.runaway(day)] == [24, 25, 26]
-    assert [day.day for day in days if calendar.refund_day(day)] == [28]
-    assert sum(calendar.outage("openai-api-eu", day) for day in days) == 5
-    assert not any(calendar.outage("cursor", day) for day in days)
-    assert calendar.price_cut(start)
-    assert not calendar.price_cut(start - timedelta(days=1))
-    assert not calendar.moved_to_sonnet(start.replace(day=11))
-    assert calendar.moved_to_sonnet(start.replace(day=12))
+    assert [day.day for day in days if cache_broken(day)] == [19, 20, 21]
+    assert [day.day for day in days if runaway(day)] == [24, 25, 26]
+    assert [day.day for day in days if refund_day(day)] == [28]
+    assert sum(outage("openai-api-eu", day) for day in days) == 5
+    assert not any(outage("cursor", day) for day in days)
+    assert price_cut(start)
+    assert not price_cut(start - timedelta(days=1))
+    assert not moved_to_sonnet(start.replace(day=11))
+    assert moved_to_sonnet(start.replace(day=12))
 
 
 def test_the_week_and_the_years():
     sunday = date(2026, 10, 4)
-    assert calendar.weekday_factor(sunday) < 0.5 < calendar.weekday_factor(sunday + timedelta(days=1))
-    assert calendar.growth(date(2026, 1, 1)) == 1.0
-    assert calendar.growth(date(2000, 1, 1)) == 0.3
+    assert weekday_factor(sunday) < 0.5 < weekday_factor(sunday + timedelta(days=1))
+    assert growth(date(2026, 1, 1)) == 1.0
+    assert growth(date(2000, 1, 1)) == 0.3
 
 
 def test_draws_are_frozen_for_ever():

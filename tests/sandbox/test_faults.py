@@ -6,8 +6,8 @@ import httpx
 import pytest
 
 from truto_usage_nb.sandbox.app import create_app
-from truto_usage_nb.sandbox.budget import Budget, parse_limit
 from truto_usage_nb.sandbox.faults import STATUSES, Fault, Faults, Moment
+from truto_usage_nb.sandbox.service import Budget, parse_limit
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from truto_usage_nb.sandbox.app import DEFAULT_WORLD
 from truto_usage_nb.sandbox.ask import REPORT_TYPES, Ask
 from truto_usage_nb.sandbox.company import ACCOUNTS
-from truto_usage_nb.sandbox.listing import Item
+from truto_usage_nb.sandbox.pages import Item
 from truto_usage_nb.sandbox.params import Params
-from truto_usage_nb.sandbox.shape import records
+from truto_usage_nb.sandbox.usage import records
 from truto_usage_nb.sandbox.vendors import VENDORS
 from truto_usage_nb.sandbox.wire import dump, dump_list, dump_object
 

@@ -13,8 +13,7 @@ from starlette.responses import Response
 
 from truto_usage_nb.sandbox.ask import World
 from truto_usage_nb.sandbox.faults import Fault, Faults
-from truto_usage_nb.sandbox.gate import Gate
-from truto_usage_nb.sandbox.service import Service
+from truto_usage_nb.sandbox.service import Gate, Service
 from truto_usage_nb.sandbox.wire import Problem, json_response
 
 DEFAULT_TOKEN = "sandbox-token"

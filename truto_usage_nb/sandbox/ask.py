@@ -1,8 +1,13 @@
-"""What passes between the service and a vendor: a typed question, raw rows, a refusal, an answer key."""
+"""What passes between the service and a vendor: a typed question, raw rows, a refusal, an answer key.
+
+The vendors' own servers answer what is asked of them over HTTP, before anything is unified.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from base64 import b64decode
+from binascii import Error as NotBase64
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -35,7 +40,7 @@ REPORT_TYPES = (
 )  # fmt: skip
 Text = Annotated[str | None, Sent("text")]
 Texts = Annotated[tuple[str, ...], Sent("texts")]
-Moment = Annotated[str | None, Sent("moment")]
+When = Annotated[str | None, Sent("moment")]
 Flag = Annotated[bool | None, Sent("flag")]
 Object = Annotated[Mapping[str, Any], Sent("object")]
 
@@ -48,8 +53,8 @@ class Asked:
     """
 
     report_type: Annotated[str | None, Sent("choice", REPORT_TYPES)] = None
-    start_date: Moment = None
-    end_date: Moment = None
+    start_date: When = None
+    end_date: When = None
     date: Annotated[str | None, Sent("day")] = None
     product_ids: Texts = ()
     user_ids: Texts = ()
@@ -172,3 +177,58 @@ class Vendor(Protocol):
 
     def answer(self, account: Account, start: date, end: date, world: World) -> VendorAnswer:
         """Return what the account did from start up to, not including, end, in days UTC."""
+
+
+@dataclass(frozen=True, slots=True)
+class RawAsk:
+    """One request to a vendor: the pairs of its query string, its JSON body, its headers in lower case."""
+
+    world: World
+    pairs: tuple[tuple[str, str], ...] = ()
+    body: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    base_url: str = ""
+    path: Mapping[str, str] = field(default_factory=dict)
+
+    def one(self, name: str) -> str | None:
+        """Return a parameter's value, the last one sent."""
+        return next((value for sent, value in reversed(self.pairs) if sent == name), None)
+
+    def several(self, name: str) -> list[str]:
+        """Return all values of a parameter."""
+        return [value for sent, value in self.pairs if sent == name]
+
+    def basic(self) -> tuple[str, str] | None:
+        """Return user name and password of basic authentication."""
+        scheme, _, sent = self.headers.get("authorization", "").partition(" ")
+        try:
+            name, colon, password = b64decode(sent, validate=True).decode().partition(":")
+        except (NotBase64, UnicodeDecodeError):
+            return None
+        return (name, password) if scheme.lower() == "basic" and colon else None
+
+    @property
+    def page(self) -> int:
+        """Return which page is asked for, as far as the request shows it: 0 the first."""
+        number = self.body.get("page") if isinstance(self.body, dict) else None
+        if isinstance(number, int) and number > 0:
+            return number - 1
+        return 1 if any(name in ("page_token", "page", "page[next_record_id]") for name, _ in self.pairs) else 0
+
+
+@dataclass(frozen=True, slots=True)
+class RawAnswer:
+    """What a vendor answers."""
+
+    body: Any
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class RawRoute(NamedTuple):
+    """One endpoint: how it is asked, who answers, and the vendor's own rate limit, as the budget reads it."""
+
+    method: str
+    path: str
+    answer: Callable[[RawAsk], RawAnswer]
+    limit: str = "60;w=60"

@@ -12,8 +12,7 @@ from truto_usage_nb.checks import is_number, listed
 from truto_usage_nb.client import Client
 from truto_usage_nb.errors import InputError
 from truto_usage_nb.outside import shown
-from truto_usage_nb.sandbox import office
-from truto_usage_nb.sandbox.answers import AnswerKey
+from truto_usage_nb.sandbox.answers import AnswerKey, invoices, people, rosters
 from truto_usage_nb.sandbox.app import DEFAULT_TOKEN, DEFAULT_WORLD, create_app
 from truto_usage_nb.sandbox.ask import World
 from truto_usage_nb.sandbox.faults import Fault, Faults
@@ -58,7 +57,7 @@ class SandboxClient(Client):
         >>> tu.sandbox().people().row(0)
         ('amara.okafor@tidewheel.example.com', 'platform')
         """
-        return pl.DataFrame(office.people(every_team=every_team), schema=["email", "team"], orient="row")
+        return pl.DataFrame(people(every_team=every_team), schema=["email", "team"], orient="row")
 
     def rosters(self) -> pl.DataFrame:
         """Give who holds a seat in what: `integration` and `email`, a row a seat, used or not.
@@ -67,7 +66,7 @@ class SandboxClient(Client):
         >>> tu.sandbox().rosters().filter(integration="cursor").height
         18
         """
-        return pl.DataFrame(office.rosters(), schema=["integration", "email"], orient="row")
+        return pl.DataFrame(rosters(), schema=["integration", "email"], orient="row")
 
     def invoices(self, month: str) -> pl.DataFrame:
         """Give what the vendors invoiced for a month, seats included: `integration`, `month`, `currency`, `amount`.
@@ -76,9 +75,7 @@ class SandboxClient(Client):
         >>> tu.sandbox().invoices("2026-10").filter(integration="datadog")["amount"].to_list()
         [80690.4]
         """
-        lines = [
-            (name, day, currency, float(amount)) for name, day, currency, amount in office.invoices(self.answers(month))
-        ]
+        lines = [(name, day, currency, float(amount)) for name, day, currency, amount in invoices(self.answers(month))]
         return pl.DataFrame(lines, schema=["integration", "month", "currency", "amount"], orient="row")
 
     def __repr__(self) -> str:

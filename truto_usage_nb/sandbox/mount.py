@@ -8,7 +8,7 @@ import anyio
 import httpx
 from starlette.types import ASGIApp, Message, Scope
 
-from truto_usage_nb.sandbox.misbehave import IN_PROCESS, WireBroken
+from truto_usage_nb.sandbox.faults import IN_PROCESS, WireBroken
 
 BASE_URL = "http://sandbox.localhost"
 

@@ -22,13 +22,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from truto_usage_nb.sandbox import misbehave
 from truto_usage_nb.sandbox.app import DEFAULT_WORLD
-from truto_usage_nb.sandbox.ask import Refused, World
-from truto_usage_nb.sandbox.budget import Budget
-from truto_usage_nb.sandbox.faults import Fault, Faults, Moment
-from truto_usage_nb.sandbox.raw import RawAnswer, RawAsk, RawRoute
+from truto_usage_nb.sandbox.ask import RawAnswer, RawAsk, RawRoute, Refused, World
+from truto_usage_nb.sandbox.faults import Breaking, Fault, Faults, Moment, garbage, problem_of
 from truto_usage_nb.sandbox.serve import Serving, loopback
+from truto_usage_nb.sandbox.service import Budget
 from truto_usage_nb.sandbox.wire import JSON_TYPE, dump
 
 __all__ = ["RAW_VENDORS", "RawService", "RawVendor", "create_raw_app", "description_of", "keys_of", "vendor_server"]
@@ -102,10 +100,10 @@ class RawService:
             if fault.kind == "latency":
                 await anyio.sleep(fault.seconds)
             elif fault.status is not None:
-                headers = misbehave.problem(fault).headers
+                headers = problem_of(fault).headers
                 return _response(RawAnswer(vendor.error(fault.status), fault.status, headers))
             elif fault.kind == "garbage":
-                return misbehave.garbage()
+                return garbage()
             elif fault.is_break:
                 breaking = fault
         try:
@@ -113,7 +111,7 @@ class RawService:
         except Refused as refusal:
             answer = RawAnswer(refusal.body, refusal.status)
         if breaking is not None:
-            return misbehave.Breaking(breaking, dump(answer.body), JSON_TYPE)
+            return Breaking(breaking, dump(answer.body), JSON_TYPE)
         return _response(answer, standing)
 
 

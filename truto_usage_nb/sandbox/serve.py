@@ -16,8 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from truto_usage_nb.sandbox.app import DEFAULT_TOKEN, create_app
 from truto_usage_nb.sandbox.ask import World
-from truto_usage_nb.sandbox.faults import Fault, Faults
-from truto_usage_nb.sandbox.misbehave import SOCKET
+from truto_usage_nb.sandbox.faults import SOCKET, Fault, Faults
 from truto_usage_nb.sandbox.service import Service
 
 _START_SECONDS = 10.0

@@ -1,33 +1,171 @@
-"""The endpoints: each reads its request, lets the faults happen and has its page made, as a rule in a worker thread."""
+"""The endpoints: each reads its request, lets the faults happen and has its page made, as a rule in a worker thread.
+
+Before them the door, who may come in and how often, and the linked accounts as the service lists them.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import math
+import re
+import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
+from hashlib import blake2b
+from hmac import compare_digest
+from threading import Lock
 from typing import Any
+from uuid import UUID
 
 import anyio
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from truto_usage_nb.sandbox import misbehave, shape
 from truto_usage_nb.sandbox.ask import Vendor, World
-from truto_usage_nb.sandbox.budget import SERVICE_LIMIT, Standing, unmetered
-from truto_usage_nb.sandbox.company import Account
-from truto_usage_nb.sandbox.directory import account_resource, find_account, matching_accounts
-from truto_usage_nb.sandbox.faults import Fault, Faults, Moment
-from truto_usage_nb.sandbox.gate import Gate
-from truto_usage_nb.sandbox.listing import Item, Listings
-from truto_usage_nb.sandbox.misbehave import IN_PROCESS
-from truto_usage_nb.sandbox.pages import Page, ask_of, effective_limit, page_of
+from truto_usage_nb.sandbox.company import ACCOUNTS, Account
+from truto_usage_nb.sandbox.faults import IN_PROCESS, Breaking, Fault, Faults, Moment, garbage, problem_of
+from truto_usage_nb.sandbox.pages import Item, Listings, Page, ask_of, effective_limit, page_of
 from truto_usage_nb.sandbox.params import Params, read_params
-from truto_usage_nb.sandbox.usage import Usage, answer, lines
+from truto_usage_nb.sandbox.usage import Usage, answer, envelope, lines
 from truto_usage_nb.sandbox.vendors import VENDORS
 from truto_usage_nb.sandbox.wire import JSON_TYPE, NDJSON_TYPE, Problem, dump, dump_object, problem_response
+
+_LIMIT = re.compile(r"^(\d+);\s*w=(\d+(?:\.\d+)?)$")
+SERVICE_LIMIT = "110;w=10"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a caller stands: the limit as stated, the requests left, seconds until the window opens anew."""
+
+    limit: str
+    remaining: int
+    reset: int
+    exceeded: bool = False
+
+    def headers(self) -> dict[str, str]:
+        """Return the three `ratelimit-*` headers."""
+        return {
+            "ratelimit-limit": self.limit,
+            "ratelimit-remaining": str(self.remaining),
+            "ratelimit-reset": str(self.reset),
+        }
+
+
+def parse_limit(text: str) -> tuple[int, float]:
+    """Read `110;w=10` as requests and window seconds.
+
+    >>> parse_limit("110;w=10")
+    (110, 10.0)
+    """
+    match = _LIMIT.match(text)
+    if match is None:
+        raise ValueError(f"a rate limit is written like 110;w=10, not {text!r}")
+    return int(match[1]), float(match[2])
+
+
+def unmetered(limit: str) -> Standing:
+    """Return what a caller who is never refused is told: this one request is spent."""
+    requests, window = parse_limit(limit)
+    return Standing(limit, max(0, requests - 1), math.ceil(window))
+
+
+class Budget:
+    """A count of requests per account in fixed windows; `tick` is the clock in seconds."""
+
+    def __init__(self, tick: Callable[[], float] = time.monotonic) -> None:
+        self._tick = tick
+        self._spent: dict[str, tuple[float, int]] = {}
+        self._lock = Lock()
+
+    def spend(self, account: str, limit: str) -> Standing:
+        """Count one request and return where the account stands after it."""
+        requests, window = parse_limit(limit)
+        now = self._tick()
+        with self._lock:
+            opened, spent = self._spent.get(account, (now, 0))
+            if now >= opened + window:
+                opened, spent = now, 0
+            self._spent[account] = (opened, spent + 1)
+        reset = math.ceil(opened + window - now)
+        return Standing(limit, max(0, requests - spent - 1), reset, exceeded=spent >= requests)
+
+
+class Gate:
+    """Tokens and budgets. A token is good for every account, or bound to one.
+
+    `budget`: False refuses nobody, True counts against the vendor's own limit, a text such as `3;w=1` against that.
+    """
+
+    def __init__(self, token: str, scoped_tokens: Mapping[str, str], budget: bool | str) -> None:
+        self._tokens: dict[str, str | None] = {token: None, **scoped_tokens}
+        self._limit = budget
+        self._budget = Budget()
+
+    def authorise(self, request: Request) -> str | None:
+        """Return the account the request's token is bound to, None for all; 401 without a valid token."""
+        scheme, _, sent = request.headers.get("authorization", "").partition(" ")
+        for token, scope in self._tokens.items():
+            if scheme.lower() == "bearer" and compare_digest(sent.strip().encode(), token.encode()):
+                return scope
+        raise Problem(401, "The request has no valid bearer token", headers={"www-authenticate": "Bearer"})
+
+    def spend(self, account_id: str, limit: str) -> Standing:
+        """Count a request against the account's budget and return where it stands."""
+        if self._limit is False:
+            return unmetered(limit)
+        return self._budget.spend(account_id, limit if self._limit is True else self._limit)
+
+
+_INTEGRATIONS = {
+    "claude": ("Claude", "ai"),
+    "openai_codex": ("OpenAI Codex", "ai"),
+    "cursor": ("Cursor", "ai"),
+    "confluent": ("Confluent", "data-streaming"),
+    "datadog": ("Datadog", "observability"),
+}
+
+
+def find_account(account_id: str) -> Account:
+    """Return the account; 404 when there is none of that id."""
+    for account in ACCOUNTS:
+        if account.id == account_id:
+            return account
+    raise Problem(404, f"Integrated account {account_id!r} not found", {"integrated_account_id": account_id})
+
+
+def account_resource(account: Account) -> dict[str, Any]:
+    """Return an account as the service shows it."""
+    label, category = _INTEGRATIONS[account.integration]
+    integration = {
+        "id": str(UUID(bytes=blake2b(account.integration.encode(), digest_size=16).digest(), version=4)),
+        "name": account.integration,
+        "label": label,
+        "category": category,
+    }
+    return {
+        "id": account.id,
+        "tenant_id": account.tenant_id,
+        "status": account.status,
+        "is_sandbox": account.is_sandbox,
+        "label": account.label,
+        "integration": integration,
+        "created_at": account.created_at,
+        "updated_at": account.created_at,
+    }
+
+
+def matching_accounts(params: Params) -> list[dict[str, Any]]:
+    """Return the accounts that pass the `tenant_id` and `is_sandbox` filters."""
+    return [
+        account_resource(account)
+        for account in ACCOUNTS
+        if params.tenant_id in (None, account.tenant_id) and params.is_sandbox in (None, account.is_sandbox)
+    ]
+
 
 _LIST_PAGE = 100
 _REMEMBERED_REQUESTS = 10_000
@@ -137,7 +275,7 @@ class Service:
         end = page.place.offset + page.size
         found = [Item(dump(row)) for row in rows[page.place.offset : end]]
         following = page.next_cursor(page.size > 0 and end < len(rows))
-        body = shape.envelope(found, params, next_cursor=following, prev_cursor=page.prev_cursor())
+        body = envelope(found, params, next_cursor=following, prev_cursor=page.prev_cursor())
         return replaced or _whole_or_broken(dump_object(body), visit.breaking)
 
     def _enter(self, visit: Visit) -> Vendor:
@@ -172,9 +310,9 @@ class Service:
             if fault.kind == "latency":
                 await anyio.sleep(fault.seconds)
             elif fault.status is not None:
-                raise misbehave.problem(fault)
+                raise problem_of(fault)
             elif fault.kind == "garbage":
-                return misbehave.garbage()
+                return garbage()
             elif fault.is_break:
                 visit.breaking = fault
             else:
@@ -200,7 +338,7 @@ def _wants_envelope(request: Request) -> bool:
 
 def _whole_or_broken(body: bytes, fault: Fault | None) -> Response:
     if fault is not None:
-        return misbehave.Breaking(fault, body, JSON_TYPE)
+        return Breaking(fault, body, JSON_TYPE)
     return Response(body, media_type=JSON_TYPE)
 
 
@@ -209,7 +347,7 @@ async def _stream(usage: Usage, page: Page, fault: Fault | None) -> Response:
     source = lines(usage, page)
     first = await asyncio.to_thread(next, source, b"")
     if fault is not None:
-        return misbehave.Breaking(fault, first, NDJSON_TYPE)
+        return Breaking(fault, first, NDJSON_TYPE)
 
     def chunks() -> Iterable[bytes]:
         yield first

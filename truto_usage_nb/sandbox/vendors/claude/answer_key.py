@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 
-from truto_usage_nb.sandbox import calendar
 from truto_usage_nb.sandbox.ask import Ask, MoneyAnswer, VendorAnswer, World
-from truto_usage_nb.sandbox.company import Account
+from truto_usage_nb.sandbox.company import Account, cache_broken, quarter_month, refund_day, runaway
 from truto_usage_nb.sandbox.vendors.claude import claude_code, facts, question
 from truto_usage_nb.sandbox.vendors.claude.directory import crew, deleted, email
 from truto_usage_nb.sandbox.vendors.claude.engagement import skills
@@ -123,11 +122,11 @@ def _people(world: World, account: Account, days: list[date], *, active: bool) -
 def _stories(world: World, account: Account, day: date) -> Iterator[str]:
     if not facts.is_console(account) or facts.midnight(day) >= facts.refreshed_until(world, account):
         return
-    if calendar.cache_broken(day):
+    if cache_broken(day):
         yield "prompt cache broken: hit rate 12 % instead of 88 %"
-    if calendar.runaway(day):
+    if runaway(day):
         yield "runaway CI key"
-    if calendar.refund_day(day):
+    if refund_day(day):
         yield "refund for the runaway CI key"
 
 
@@ -137,7 +136,7 @@ def _notes(account: Account, days: list[date]) -> list[str]:
         notes.append("Priority and flex tokens have no cost row.")
     if account.kind == "enterprise_seats":
         notes.append("Cost is overage beyond the seats' allowance only; tokens are all.")
-    first = [day for day in days if calendar.quarter_month(day) == 0]
+    first = [day for day in days if quarter_month(day) == 0]
     if any(day.day == 1 for day in first):
         notes.append("claude-sonnet-5-5 costs 20 % less from the 1st.")
     if any(day.day == 12 for day in first):

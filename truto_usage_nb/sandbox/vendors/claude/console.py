@@ -8,8 +8,15 @@ from datetime import date
 from decimal import Decimal
 from random import Random
 
-from truto_usage_nb.sandbox import calendar
-from truto_usage_nb.sandbox.company import Person
+from truto_usage_nb.sandbox.company import (
+    Person,
+    cache_broken,
+    growth,
+    moved_to_sonnet,
+    refund_day,
+    runaway,
+    weekday_factor,
+)
 from truto_usage_nb.sandbox.seeds import chance, integer, rng, spread, token_id
 from truto_usage_nb.sandbox.vendors.claude import prices
 from truto_usage_nb.sandbox.vendors.claude.directory import DATA, PLATFORM, PRODUCTION, crew, key_id, service, user
@@ -88,17 +95,17 @@ def _owner(seed: int, stream: Stream) -> Actor | None:
 
 def _factor(stream: Stream, day: date) -> float:
     """Return how busy a stream is: what serves customers rests less at weekends, a forgotten loop never."""
-    if calendar.runaway(day) and stream.model == RUNAWAY_MODEL and stream.workspace == PLATFORM:
-        return _RUNAWAY_FACTOR * calendar.growth(day)
-    base = calendar.weekday_factor(day) ** 0.5 if stream.owner else calendar.weekday_factor(day)
-    return base * calendar.growth(day)
+    if runaway(day) and stream.model == RUNAWAY_MODEL and stream.workspace == PLATFORM:
+        return _RUNAWAY_FACTOR * growth(day)
+    base = weekday_factor(day) ** 0.5 if stream.owner else weekday_factor(day)
+    return base * growth(day)
 
 
 def _metered(seed: int, day: date, stream: Stream, number: int, share: float) -> Line:
     """Return a stream's line of the day; a broken cache turns hits into writes, prompt tokens stay as many."""
     r = rng(seed, "claude-console", day, stream.key, number)
     size = _factor(stream, day) * share
-    hit = _HIT_BROKEN if stream.hit == _HIT and calendar.cache_broken(day) else stream.hit
+    hit = _HIT_BROKEN if stream.hit == _HIT and cache_broken(day) else stream.hit
     counts = prompted(r, stream.prompt * size, stream.output * size, hit)
     agents = stream.product == "managed_agents_api"
     return Line(
@@ -120,7 +127,7 @@ def _metered(seed: int, day: date, stream: Stream, number: int, share: float) ->
 def _without_tokens(seed: int, day: date, again: int) -> Iterator[Line]:
     """Yield money that has no tokens: session hours of managed agents, and code execution, which has no product."""
     r = rng(seed, "claude-console", day, "no tokens", again)
-    size = calendar.weekday_factor(day) * calendar.growth(day)
+    size = weekday_factor(day) * growth(day)
     agents, owner = _numbered("agents", again), service(seed, "agents")
     quarters = int(spread(r, 360 * size)) + 1
     yield Line(
@@ -155,7 +162,7 @@ def _health_check(seed: int, day: date) -> Line:
 
 def _refund(seed: int, day: date) -> Iterator[Line]:
     """Yield the vendor's refund for the runaway key: one negative amount, no tokens."""
-    if calendar.refund_day(day):
+    if refund_day(day):
         actor = Actor("api", key_id(seed, RUNAWAY_KEY), name=RUNAWAY_KEY)
         yield Line(
             day,
@@ -176,7 +183,7 @@ def _person(seed: int, day: date, person: Person) -> Iterator[Line]:
     subscribed = not teams & _CODE_TEAMS and bool(teams & _SUBSCRIBERS)
     if person.kind == "service" or not (subscribed or teams & _CODE_TEAMS) or not busy(r, day, person):
         return
-    main = "claude-sonnet-5-5" if calendar.moved_to_sonnet(day) else "claude-opus-5-5"
+    main = "claude-sonnet-5-5" if moved_to_sonnet(day) else "claude-opus-5-5"
     for model, share in ((main, 1.0), ("claude-haiku-4-5", 0.15)):
         yield from _code_lines(r, Line(day, Counts(), "claude_code", model, user(seed, person)), share, subscribed)
     if "platform" in teams and chance(r, 0.08):

@@ -8,8 +8,7 @@ from datetime import date
 from functools import lru_cache
 from random import Random
 
-from truto_usage_nb.sandbox import calendar
-from truto_usage_nb.sandbox.company import Person
+from truto_usage_nb.sandbox.company import Person, growth, moved_to_sonnet, weekday_factor
 from truto_usage_nb.sandbox.seeds import chance, integer, rng, spread, uniform
 from truto_usage_nb.sandbox.vendors.claude.directory import SLACK_CHANNELS, crew, groups_of, user
 from truto_usage_nb.sandbox.vendors.claude.habits import appetite, busy, prompted
@@ -57,7 +56,7 @@ def _person(seed: int, account_id: str, kind: str, day: date, person: Person) ->
     r = rng(seed, account_id, day, person.key)
     if not busy(r, day, person):
         return
-    size = appetite(seed, person.key) * calendar.growth(day)
+    size = appetite(seed, person.key) * growth(day)
     for habit in HABITS:
         if chance(r, habit.likely) and (not habit.engineers_only or _ENGINEERING.intersection(person.teams)):
             model = _model(habit, person, day)
@@ -78,7 +77,7 @@ def _habit_lines(r: Random, habit: Habit, base: Line, size: float) -> Iterator[L
 
 def _model(habit: Habit, person: Person, day: date) -> str:
     """Return the model in use: the platform team leaves opus for sonnet on its day."""
-    if habit.product == "claude_code" and _MOVING_TEAM in person.teams and calendar.moved_to_sonnet(day):
+    if habit.product == "claude_code" and _MOVING_TEAM in person.teams and moved_to_sonnet(day):
         return "claude-sonnet-5-5"
     return habit.model
 
@@ -103,7 +102,7 @@ def _settling(r: Random, line: Line) -> Line:
 def _nobody(seed: int, account_id: str, kind: str, day: date, scale: float) -> Iterator[Line]:
     """Yield money without a user: Claude in Slack channels, and automatic code review."""
     r = rng(seed, account_id, day, "nobody")
-    size = calendar.weekday_factor(day) * calendar.growth(day) * scale * (1.0 if kind == "enterprise" else 0.3)
+    size = weekday_factor(day) * growth(day) * scale * (1.0 if kind == "enterprise" else 0.3)
     for channel in SLACK_CHANNELS:
         counts = prompted(r, 3.4e6 * size, 60_000 * size, 0.7)
         yield _settling(r, Line(day, counts, "claude_tag", "claude-sonnet-5-5", slack_channel=channel))

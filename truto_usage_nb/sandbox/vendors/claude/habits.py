@@ -6,8 +6,7 @@ from datetime import date
 from functools import lru_cache
 from random import Random
 
-from truto_usage_nb.sandbox import calendar
-from truto_usage_nb.sandbox.company import Person
+from truto_usage_nb.sandbox.company import Person, weekday_factor
 from truto_usage_nb.sandbox.seeds import chance, rng, spread, uniform
 from truto_usage_nb.sandbox.vendors.claude.line import Counts
 
@@ -29,7 +28,7 @@ def busy(r: Random, day: date, person: Person) -> bool:
     """Say whether someone works with the tool on a day."""
     if person.left is not None and day > person.left:
         return False
-    return chance(r, 0.88 * min(1.0, calendar.weekday_factor(day)))
+    return chance(r, 0.88 * min(1.0, weekday_factor(day)))
 
 
 @lru_cache(maxsize=4096)  # asked for each day of each person

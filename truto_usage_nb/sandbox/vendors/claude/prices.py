@@ -10,7 +10,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import NamedTuple
 
-from truto_usage_nb.sandbox import calendar
+from truto_usage_nb.sandbox.company import price_cut
 
 
 class Price(NamedTuple):
@@ -55,7 +55,7 @@ def per_million(model: str, day: date, context: str = "0-200k") -> Price:
     >>> [str(per_million("claude-sonnet-5-5", day).input) for day in (date(2026, 9, 30), date(2026, 10, 1))]
     ['2.5', '2']
     """
-    if model == CUT_MODEL and not calendar.price_cut(day):
+    if model == CUT_MODEL and not price_cut(day):
         return BEFORE_THE_CUT
     return LONG_CONTEXT.get(model, LIST[model]) if context == "200k-1M" else LIST[model]
 

@@ -12,9 +12,8 @@ from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from truto_usage_nb.sandbox.ask import Ask, Raw, World
+from truto_usage_nb.sandbox.ask import Ask, Raw, RawAnswer, RawAsk, RawRoute, World
 from truto_usage_nb.sandbox.company import ACCOUNTS, Account
-from truto_usage_nb.sandbox.raw import RawAnswer, RawAsk, RawRoute
 from truto_usage_nb.sandbox.vendors import claude
 from truto_usage_nb.sandbox.vendors.claude.analytics import stamp
 from truto_usage_nb.sandbox.vendors.claude.refusal import invalid

@@ -7,8 +7,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from truto_usage_nb.sandbox.ask import MoneyAnswer, VendorAnswer, World
-from truto_usage_nb.sandbox.calendar import quarter_month
-from truto_usage_nb.sandbox.company import Account
+from truto_usage_nb.sandbox.company import Account, quarter_month
 from truto_usage_nb.sandbox.vendors.confluent import story
 from truto_usage_nb.sandbox.vendors.confluent.facts import PROMO_CREDIT, Fact, facts
 

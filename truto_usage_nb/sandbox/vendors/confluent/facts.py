@@ -9,7 +9,7 @@ from random import Random
 from typing import NamedTuple
 
 from truto_usage_nb.sandbox.ask import World
-from truto_usage_nb.sandbox.calendar import growth, weekday_factor
+from truto_usage_nb.sandbox.company import growth, weekday_factor
 from truto_usage_nb.sandbox.seeds import rng, spread
 from truto_usage_nb.sandbox.vendors.confluent import story
 from truto_usage_nb.sandbox.vendors.confluent.fleet import Line, Resource, running

@@ -6,9 +6,8 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
 
-from truto_usage_nb.sandbox.ask import Ask, Refused, World
+from truto_usage_nb.sandbox.ask import Ask, RawAnswer, RawAsk, RawRoute, Refused, World
 from truto_usage_nb.sandbox.company import ACCOUNTS
-from truto_usage_nb.sandbox.raw import RawAnswer, RawAsk, RawRoute
 from truto_usage_nb.sandbox.seeds import token_id
 from truto_usage_nb.sandbox.vendors.confluent.generate import DEFAULT_PAGE, ENDPOINT, MAX_PAGE, collect
 

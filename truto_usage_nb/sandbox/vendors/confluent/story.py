@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
 from truto_usage_nb.sandbox.ask import World
-from truto_usage_nb.sandbox.calendar import quarter_month
+from truto_usage_nb.sandbox.company import quarter_month
 from truto_usage_nb.sandbox.seeds import chance, rng, spread, uniform
 
 RESIZE_DAY = 20

@@ -11,7 +11,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from functools import lru_cache
 
-from truto_usage_nb.sandbox.calendar import growth, weekday_factor
+from truto_usage_nb.sandbox.company import growth, weekday_factor
 from truto_usage_nb.sandbox.seeds import chance, rng, spread
 from truto_usage_nb.sandbox.vendors.cursor.members import TOOL, Member
 

@@ -7,9 +7,8 @@ from datetime import UTC, datetime, time, timedelta
 from functools import lru_cache
 from typing import Any
 
-from truto_usage_nb.sandbox.ask import Ask, Refused, World
+from truto_usage_nb.sandbox.ask import Ask, RawAnswer, RawAsk, RawRoute, Refused, World
 from truto_usage_nb.sandbox.company import ACCOUNTS
-from truto_usage_nb.sandbox.raw import RawAnswer, RawAsk, RawRoute
 from truto_usage_nb.sandbox.seeds import choose, integer, rng
 from truto_usage_nb.sandbox.vendors import cursor
 from truto_usage_nb.sandbox.vendors.cursor.events import Event, Kind

@@ -9,7 +9,7 @@ from decimal import Decimal
 from random import Random
 
 from truto_usage_nb.sandbox.ask import World
-from truto_usage_nb.sandbox.calendar import growth, weekday_factor
+from truto_usage_nb.sandbox.company import growth, weekday_factor
 from truto_usage_nb.sandbox.seeds import rng, spread
 from truto_usage_nb.sandbox.vendors.datadog.contract import Billed, Purchase, billed_orgs
 from truto_usage_nb.sandbox.vendors.datadog.months import Month

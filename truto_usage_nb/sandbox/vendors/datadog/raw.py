@@ -10,9 +10,8 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from truto_usage_nb.sandbox.ask import Ask, Refused
+from truto_usage_nb.sandbox.ask import Ask, RawAnswer, RawAsk, RawRoute, Refused
 from truto_usage_nb.sandbox.company import ACCOUNTS
-from truto_usage_nb.sandbox.raw import RawAnswer, RawAsk, RawRoute
 from truto_usage_nb.sandbox.seeds import integer, rng, token_id
 from truto_usage_nb.sandbox.vendors.datadog.contract import billed_orgs
 from truto_usage_nb.sandbox.vendors.datadog.facts import Fact, facts

@@ -8,8 +8,7 @@ from datetime import date
 from decimal import Decimal
 
 from truto_usage_nb.sandbox.ask import MoneyAnswer, VendorAnswer, World
-from truto_usage_nb.sandbox.calendar import outage, quarter_month
-from truto_usage_nb.sandbox.company import people_with
+from truto_usage_nb.sandbox.company import outage, people_with, quarter_month
 from truto_usage_nb.sandbox.vendors.openai_codex.api_facts import TOOL, Line, Meter, billed, currency, day_meters
 from truto_usage_nb.sandbox.vendors.openai_codex.api_rows import day_lines
 from truto_usage_nb.sandbox.vendors.openai_codex.collect import COSTS_LAG, USAGE_LAG, shown_at

@@ -8,8 +8,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import NamedTuple
 
-from truto_usage_nb.sandbox.calendar import growth, outage, quarter_month, weekday_factor
-from truto_usage_nb.sandbox.company import Person, people_with
+from truto_usage_nb.sandbox.company import Person, growth, outage, people_with, quarter_month, weekday_factor
 from truto_usage_nb.sandbox.seeds import rng, spread, token_id
 from truto_usage_nb.sandbox.vendors.openai_codex.api_streams import STREAMS, Stream
 from truto_usage_nb.sandbox.vendors.openai_codex.rates import BATCH_SHARE, EUR_PER_USD, MODELS, PIECES, Tokens

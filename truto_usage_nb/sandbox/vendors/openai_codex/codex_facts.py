@@ -9,8 +9,7 @@ from decimal import Decimal
 from functools import lru_cache
 from random import Random
 
-from truto_usage_nb.sandbox.calendar import growth, quarter_month
-from truto_usage_nb.sandbox.company import Person, people_with
+from truto_usage_nb.sandbox.company import Person, growth, people_with, quarter_month
 from truto_usage_nb.sandbox.seeds import chance, choose, integer, rng, spread, token_id, uniform
 from truto_usage_nb.sandbox.vendors.openai_codex.day import midnight
 from truto_usage_nb.sandbox.vendors.openai_codex.rates import MODELS, UNKNOWN, USD_PER_CREDIT, Tokens

@@ -11,9 +11,8 @@ from decimal import Decimal
 from functools import lru_cache, partial
 from typing import Any
 
-from truto_usage_nb.sandbox.ask import Ask, Raw, Refused, World
+from truto_usage_nb.sandbox.ask import Ask, Raw, RawAnswer, RawAsk, RawRoute, Refused, World
 from truto_usage_nb.sandbox.company import ACCOUNTS, Account
-from truto_usage_nb.sandbox.raw import RawAnswer, RawAsk, RawRoute
 from truto_usage_nb.sandbox.vendors.openai_codex.api_rows import COSTS_ENDPOINT, KINDS, USAGE_ENDPOINT
 from truto_usage_nb.sandbox.vendors.openai_codex.codex_rows import ENDPOINT as CODEX_ENDPOINT
 from truto_usage_nb.sandbox.vendors.openai_codex.collect import collect
