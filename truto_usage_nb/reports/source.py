@@ -40,8 +40,8 @@ class Source:
         and its invoices, where the notebook has a place for them and nothing was given."""
         if not self.sandbox or self.period is None:
             return dict(given)
+        from truto_usage_nb.sandbox.answers import SEAT_PRICES
         from truto_usage_nb.sandbox.face import make
-        from truto_usage_nb.sandbox.office import SEAT_PRICES
 
         demo, months = make(), _months(self.period)
         offered: dict[str, Callable[[], Any]] = {
