@@ -12,8 +12,8 @@ import pytest
 from tests.backends_for_tests import KINDS, as_kind, as_polars, kind_name
 from tests.frames_for_tests import charged, frame_of
 from truto_usage_nb.costs.coverage import coverage, days_over
-from truto_usage_nb.costs.duplicates import deduplicate
 from truto_usage_nb.errors import UsageWarning
+from truto_usage_nb.repeats import deduplicate
 
 
 def record(day: int, amount: float | None = None, **fields: Any) -> dict[str, Any]:

@@ -8,8 +8,7 @@ import pytest
 
 from tests.frames_for_tests import charged, frame_of
 from truto_usage_nb.costs import with_costs
-from truto_usage_nb.costs.estimates import estimate_costs
-from truto_usage_nb.costs.mix import cache_savings, token_mix
+from truto_usage_nb.costs.estimates import cache_savings, estimate_costs, token_mix
 from truto_usage_nb.errors import FrameError, UsageWarning
 
 M = 1_000_000

@@ -12,7 +12,7 @@ import pytest
 from tests.frames_for_tests import charge, charged, frame_of
 from truto_usage_nb.costs import cost_per
 from truto_usage_nb.costs.lines import cost_lines, with_costs
-from truto_usage_nb.costs.reasons import REASONS, cost_rule
+from truto_usage_nb.costs.rule import REASONS, cost_rule
 from truto_usage_nb.errors import FrameError, InputError
 from truto_usage_nb.integrations import INTEGRATIONS
 

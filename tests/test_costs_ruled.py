@@ -10,8 +10,8 @@ from polars.testing import assert_frame_equal
 
 import truto_usage_nb as tu
 from tests.frames_for_tests import charged, frame_of
-from truto_usage_nb.costs.coverage import covered
-from truto_usage_nb.costs.ruled import asked, ruled
+from truto_usage_nb.costs.coverage import coverage_of
+from truto_usage_nb.costs.lines import as_frame, precomputed
 from truto_usage_nb.errors import DuplicateError, FrameError, UsageWarning
 from truto_usage_nb.native import Native, enter, only
 
@@ -82,14 +82,14 @@ QUESTIONS: list[tuple[Any, tuple[Any, ...], dict[str, Any]]] = [
 
 def test_every_question_is_answered_as_if_it_were_the_only_one(frame):
     frame = frame.with_columns(currency_of=pl.col("charges_currency"))
-    together = asked(ruled(frame))
+    together = as_frame(precomputed(frame))
     for helper, arguments, options in [*QUESTIONS, *reversed(QUESTIONS)]:
         alone = quietly(helper, frame, *arguments, **options)
         same(quietly(helper, together, *arguments, **options), alone)
 
 
 def test_two_measures_and_two_readings_do_not_mix(frame):
-    together = asked(ruled(frame))
+    together = as_frame(precomputed(frame))
     costs = [
         quietly(tu.cost_per, together, "integration", **options).filter(integration="cursor")["cost"].to_list()
         for options in ({}, {"measure": "list"}, {"total_means": {"cursor": "with_included"}}, {})
@@ -99,7 +99,7 @@ def test_two_measures_and_two_readings_do_not_mix(frame):
 
 
 def test_coverage_is_the_same(frame):
-    ours, plain = covered(asked(ruled(frame)), None), tu.coverage(frame)
+    ours, plain = coverage_of(as_frame(precomputed(frame)), None), tu.coverage(frame)
     for name in ("accounts", "money", "flags"):
         same(getattr(ours, name), getattr(plain, name))
     assert ours.notes == plain.notes
@@ -107,23 +107,23 @@ def test_coverage_is_the_same(frame):
 
 def test_some_of_the_lines_are_asked_as_some_of_the_records(frame):
     some = pl.col("integration") != "cursor"
-    lines = ruled(frame).filter(some).with_columns(team=pl.lit("core"))
+    lines = precomputed(frame).filter(some).with_columns(team=pl.lit("core"))
     alone = frame.filter(some).with_columns(team=pl.lit("core"))
-    assert_frame_equal(asked(lines).original, alone)
+    assert_frame_equal(as_frame(lines).original, alone)
     assert_frame_equal(
-        quietly(tu.cost_per, asked(lines), "team"), quietly(tu.cost_per, alone, "team"), check_exact=True
+        quietly(tu.cost_per, as_frame(lines), "team"), quietly(tu.cost_per, alone, "team"), check_exact=True
     )
 
 
 def test_what_is_to_be_told_is_told_every_time(frame):
-    together = asked(ruled(frame))
+    together = as_frame(precomputed(frame))
     for _ in range(2):
         with pytest.warns(UsageWarning, match=OWN_KEY):
             tu.cost_per(together, "integration")
 
 
 def test_what_is_refused_is_refused_every_time(frame):
-    together = asked(ruled(pl.concat([frame, frame.tail(1)])))
+    together = as_frame(precomputed(pl.concat([frame, frame.tail(1)])))
     for _ in range(2):
         with pytest.raises(DuplicateError, match="1 record is here twice"):
             tu.cost_per(together)
@@ -135,10 +135,10 @@ def test_a_frame_changed_in_place_is_read_anew():
     assert tu.total_cost(frame) == 80.0
     frame.replace_column(net, pl.Series("charges_net", [30.0]))
     assert tu.total_cost(frame) == 30.0
-    lines = ruled(frame)
-    assert [tu.total_cost(asked(lines)), tu.total_cost(asked(ruled(frame)))] == [30.0, 30.0]
+    lines = precomputed(frame)
+    assert [tu.total_cost(as_frame(lines)), tu.total_cost(as_frame(precomputed(frame)))] == [30.0, 30.0]
     frame.replace_column(net, pl.Series("charges_net", [5.0]))
-    assert [tu.total_cost(frame), tu.total_cost(asked(ruled(frame)))] == [5.0, 5.0]
+    assert [tu.total_cost(frame), tu.total_cost(as_frame(precomputed(frame)))] == [5.0, 5.0]
 
 
 def test_a_pandas_frame_changed_in_place_is_read_anew():
@@ -150,12 +150,12 @@ def test_a_pandas_frame_changed_in_place_is_read_anew():
 
 def test_rows_without_the_rule_beside_them_are_a_frame_like_any_other(frame):
     plain = quietly(tu.cost_per, frame, "integration")
-    same(quietly(tu.cost_per, asked(frame), "integration"), plain)
+    same(quietly(tu.cost_per, as_frame(frame), "integration"), plain)
 
 
 def test_what_cannot_be_ruled_says_what_is_missing(frame):
     with pytest.raises(FrameError, match="charges_net"):
-        ruled(frame.drop("charges_net"))
+        precomputed(frame.drop("charges_net"))
 
 
 def test_what_was_found_goes_with_the_rows_and_not_with_a_changed_copy(frame):

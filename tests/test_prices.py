@@ -13,7 +13,7 @@ import pytest
 from tests.frames_for_tests import charged, frame_of
 from tests.test_costs_backends import record
 from truto_usage_nb.costs import cache_savings, cost_per, cost_per_model, estimate_costs
-from truto_usage_nb.costs.identities import one_name_a_model
+from truto_usage_nb.costs.matching import one_name_a_model
 from truto_usage_nb.errors import UsageWarning
 from truto_usage_nb.focus import to_focus
 from truto_usage_nb.models import cloud_of, model_identity

@@ -15,10 +15,9 @@ from tests.frames_for_tests import charge, charged, frame_of
 from truto_usage_nb import schema
 from truto_usage_nb.costs import cost_per, deduplicate
 from truto_usage_nb.costs.coverage import coverage
-from truto_usage_nb.costs.duplicates import repeated
 from truto_usage_nb.errors import DuplicateError, FrameError, UsageWarning, hearing
 from truto_usage_nb.native import enter
-from truto_usage_nb.repeats import CONTESTED, DIMENSIONS, RECORD
+from truto_usage_nb.repeats import CONTESTED, DIMENSIONS, RECORD, repeated
 
 BASE: dict[str, Any] = {
     "integrated_account_id": "k", "integration": "confluent", "id": "dlz-1", "start_date": "2026-10-05",

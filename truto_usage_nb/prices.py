@@ -9,16 +9,18 @@ the list's fast price of that day, or none. Where the list gives no single numbe
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from functools import cache, lru_cache
 from typing import Any
 
+import polars as pl
+
 from truto_usage_nb.errors import MissingExtraError
 from truto_usage_nb.models import bare_name, cloud_of, family_first, is_global, model_identity
 
-__all__ = ["UnitPrices", "price_source", "unit_prices"]
+__all__ = ["CURRENCY", "UnitPrices", "price_columns", "price_source", "unit_prices"]
 
 CURRENCY = "USD"
 _PER = 1_000_000
@@ -117,6 +119,19 @@ def unit_prices(
         return None
     price = _price(found, day, modes[0] if modes else None)
     return None if price is None else _units(found.model, price, _window(context_window))
+
+
+def price_columns(asked: pl.DataFrame, kinds: Sequence[str]) -> pl.DataFrame:
+    """Give `price_<kind>` (USD a token) for rows of model, provider and day, in this order, and tiers by their names.
+
+    Null where the list has no price for that kind of that model; further columns are the words of `unit_prices`.
+    """
+    tiers, rows = asked.columns[3:], []
+    for model, provider, day, *words in asked.iter_rows():
+        said = {tier: str(word) for tier, word in zip(tiers, words, strict=True) if word is not None}
+        found = None if model is None or day is None else unit_prices(model, provider, day, **said)
+        rows.append(tuple(None if found is None else getattr(found, kind) for kind in kinds))
+    return pl.DataFrame(rows, schema={f"price_{kind}": pl.Float64 for kind in kinds}, orient="row")
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 import polars as pl
 
 from truto_usage_nb.checks import one_of
-from truto_usage_nb.costs.digest import DAY, Digest
-from truto_usage_nb.costs.shapes import HOUR
+from truto_usage_nb.costs.digest import Digest
+from truto_usage_nb.costs.series_of_record import DAY, HOUR
 from truto_usage_nb.errors import InputError, did_you_mean
 from truto_usage_nb.outside import shown
 

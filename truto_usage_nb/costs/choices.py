@@ -2,35 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypedDict
 
 from truto_usage_nb.checks import a_mapping, listed, one_of
-from truto_usage_nb.costs.currencies import ISO_4217, UNSTATED
-from truto_usage_nb.errors import InputError, did_you_mean
+from truto_usage_nb.costs.currencies import check_currency
+from truto_usage_nb.errors import FrameError, InputError, did_you_mean
 from truto_usage_nb.integrations import INTEGRATIONS, TotalMeans
 from truto_usage_nb.outside import shown
-from truto_usage_nb.schema import folded_currency
 
 __all__ = [
     "MEASURES",
+    "By",
     "Choices",
     "Measure",
     "PositiveCredits",
     "by_columns",
     "check_choices",
     "check_credits",
-    "check_currency",
+    "check_dims",
     "check_totals",
 ]
 
+By = str | Sequence[str] | None
 Measure = Literal["billed", "list", "payable"]
 MEASURES = ("billed", "list", "payable")
-CONTRACTS = ("arrears", "prepaid", "seat_overage")
-TOTALS = ("billed", "list", "with_included")
-KEPT = ("money", "tokens")
+_CONTRACTS = ("arrears", "prepaid", "seat_overage")
+_TOTALS = ("billed", "list", "with_included")
+_KEPT = ("money", "tokens")
 PositiveCredits = Literal["reduction", "as_stated"]
-CREDITS = ("reduction", "as_stated")
+_POSITIVE_CREDITS = ("reduction", "as_stated")
 _KEEP = "{'claude': {'money': 'user_cost'}}"
 _OF_A_TABLE = ("by", "every", "time_zone", "measure", "exchange_rates")
 
@@ -76,7 +77,7 @@ def check_choices(choices: Mapping[str, Any], measure: str) -> None:
     if choices.get("granularity") is not None:
         one_of("granularity", choices["granularity"], ("minute", "hour", "day", "week", "month", "longer"))
     for account, contract in a_mapping("contract", choices.get("contract"), "{'account': 'prepaid'}").items():
-        one_of(f"contract[{shown(account)}]", contract, CONTRACTS)
+        one_of(f"contract[{shown(account)}]", contract, _CONTRACTS)
     account = choices.get("keep_account")
     if account is not None and not isinstance(account, str):
         raise InputError(f"keep_account={shown(account)} is no account; give the id of one of those that it shall be.")
@@ -112,28 +113,27 @@ def check_totals(total_means: Mapping[str, str] | None) -> None:
     """Refuse an integration, or a meaning, that does not exist."""
     for integration, meaning in a_mapping("total_means", total_means, "{'cursor': 'list'}").items():
         one_of("total_means: integration", integration, tuple(INTEGRATIONS))
-        one_of(f"total_means[{shown(integration)}]", meaning, TOTALS)
+        one_of(f"total_means[{shown(integration)}]", meaning, _TOTALS)
 
 
 def check_credits(positive_credits: str) -> None:
     """Refuse a reading of positive credits that does not exist."""
-    one_of("positive_credits", positive_credits, CREDITS)
-
-
-def check_currency(name: str, currency: object) -> None:
-    """Refuse a currency that does not exist."""
-    if currency is None:
-        return
-    word = folded_currency(currency) if isinstance(currency, str) else None
-    if word is None or word not in ISO_4217 | {UNSTATED}:
-        near = did_you_mean(word or "", ISO_4217)
-        raise InputError(f"{name}={shown(currency)} is no currency of ISO 4217, such as USD.{near}")
+    one_of("positive_credits", positive_credits, _POSITIVE_CREDITS)
 
 
 def _check_keep(keep: Mapping[str, Mapping[str, str]]) -> None:
     for integration, kept in keep.items():
         one_of("keep: integration", integration, tuple(INTEGRATIONS))
         for measure, series in a_mapping(f"keep[{shown(integration)}]", kept, "{'money': 'user_cost'}").items():
-            one_of(f"keep[{shown(integration)}]: measure", measure, KEPT)
+            one_of(f"keep[{shown(integration)}]: measure", measure, _KEPT)
             names = tuple(each.name for each in INTEGRATIONS[integration].series if measure in each.states)
             one_of(f"keep[{shown(integration)}][{shown(measure)}]", series, names)
+
+
+def check_dims(by: tuple[str, ...], reserved: tuple[str, ...]) -> None:
+    """Refuse a dimension twice, or one named like a column of the table."""
+    for name in by:
+        if by.count(name) > 1:
+            raise FrameError(f"by= names {shown(name)} twice.")
+        if name in reserved:
+            raise FrameError(f"by={shown(name)} is also a column of the table; rename the column first.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -10,26 +10,22 @@ from typing import Any
 import narwhals.stable.v2 as nw
 import polars as pl
 
-from truto_usage_nb.costs.coverage_page import coverage_html, coverage_text
-from truto_usage_nb.costs.digest import OVERHANG, Digest, digest, reduced
-from truto_usage_nb.costs.duplicates import repeated
-from truto_usage_nb.costs.facts import look
-from truto_usage_nb.costs.guard import guard
-from truto_usage_nb.costs.kept import kept_lines
-from truto_usage_nb.costs.lines import rule_lines
+from truto_usage_nb.costs.digest import OVERHANG, Digest, DigestPlan, digest, reduced
+from truto_usage_nb.costs.lines import cached_lines, frame_facts, rule_lines
 from truto_usage_nb.costs.matching import match
-from truto_usage_nb.costs.reading import day_of
-from truto_usage_nb.costs.reasons import REASONS
+from truto_usage_nb.costs.overlaps import settle_overlaps
+from truto_usage_nb.costs.rule import REASONS
+from truto_usage_nb.format import escape, money, number, percent
 from truto_usage_nb.integrations import INTEGRATIONS
 from truto_usage_nb.native import Native, collect, each_part, enter, suspects
-from truto_usage_nb.repeats import AT, RECORD
+from truto_usage_nb.repeats import AT, RECORD, repeated
 from truto_usage_nb.unanswered import HEARD, View, failures, heard, unanswered, unexplained
 
-__all__ = ["Coverage", "coverage", "covered", "days_over"]
+__all__ = ["Coverage", "coverage", "coverage_of", "days_over"]
 
 _CONCERNED = {"credit_sign": "cost_credit", "estimate": "cost_vendor_estimate"}
 """The money that a flag is about, where that is not what is billed."""
-VIEW = ("integrated_account_id", "integration", "report_type")
+_VIEW = ("integrated_account_id", "integration", "report_type")
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
@@ -53,10 +49,10 @@ class Coverage:
     tables: Mapping[str, pl.DataFrame] = field(default_factory=dict)
 
     def __repr__(self) -> str:
-        return coverage_text(self.tables, self.notes, partial=self.partial)
+        return _text(self.tables, self.notes, partial=self.partial)
 
     def _repr_html_(self) -> str:
-        return coverage_html(self.tables, self.notes, partial=self.partial)
+        return _html(self.tables, self.notes, partial=self.partial)
 
 
 def coverage(frame_or_result: Any) -> Coverage:
@@ -75,14 +71,14 @@ def coverage(frame_or_result: Any) -> Coverage:
     """
     is_result = all(hasattr(frame_or_result, name) for name in ("settled_until", "frame"))
     result = frame_or_result if is_result else None
-    return covered(enter(frame_or_result if result is None else frame_or_result.frame), result)
+    return coverage_of(enter(frame_or_result if result is None else frame_or_result.frame), result)
 
 
-def covered(frame: Native, result: Any) -> Coverage:
+def coverage_of(frame: Native, result: Any) -> Coverage:
     """Say what a frame holds and lacks, for the period and the pages of a result, or None."""
-    native = reduced(frame, VIEW)
-    read = guard(native, digest(native, VIEW), {"overlap": "allow"})
-    named = dict(zip(read.dims, VIEW, strict=True))
+    native = reduced(frame, _VIEW)
+    read = settle_overlaps(native, digest(native, DigestPlan(_VIEW)), {"overlap": "allow"})
+    named = dict(zip(read.dims, _VIEW, strict=True))
     silent = _silent(frame, result)
     tables = {
         "accounts": _accounts(native, read, named, result, silent),
@@ -118,7 +114,7 @@ def _silence_told(silent: list[View], result: Any) -> list[str]:
 
 
 def _accounts(native: Native, read: Digest, named: dict[str, str], result: Any, silent: list[View]) -> pl.DataFrame:
-    rows = read.rows.with_columns(day=day_of(read), until=_until())
+    rows = read.rows.with_columns(day=read.day.cast(pl.Int32).cast(pl.Date), until=_until())
     spans = rows.group_by(*named).agg(
         pl.col("records").sum(), pl.col("day").min().alias("first_day"), pl.col("until").max().alias("last_day")
     )
@@ -129,7 +125,7 @@ def _accounts(native: Native, read: Digest, named: dict[str, str], result: Any, 
     )
     table = pl.concat([spans, days], how="horizontal").rename(named)
     for more in (_tokens(read, named), _counted(native, _OVERHANGING), _repeated(native)):
-        table = table.join(more, on=list(VIEW), how="left", nulls_equal=True)
+        table = table.join(more, on=list(_VIEW), how="left", nulls_equal=True)
     table = pl.concat([table, _lines_of(silent, result).cast({"records": table.schema["records"]})], how="diagonal")
     settled = dict(getattr(result, "settled_until", {}))
     return table.with_columns(
@@ -137,7 +133,7 @@ def _accounts(native: Native, read: Digest, named: dict[str, str], result: Any, 
         settled_until=pl.Series(
             [settled.get(a) for a in table["integrated_account_id"]], dtype=pl.Datetime("us", "UTC")
         ),
-    ).sort(*VIEW, nulls_last=True)
+    ).sort(*_VIEW, nulls_last=True)
 
 
 def _lines_of(silent: list[View], result: Any) -> pl.DataFrame:
@@ -148,7 +144,7 @@ def _lines_of(silent: list[View], result: Any) -> pl.DataFrame:
         days = None if span is None else _days_between(*span)
         missing = (None, None) if days is None else (len(days), _ranges(days))
         lines.append((*view, 0, 0, *missing))
-    text = dict.fromkeys(VIEW, pl.String)
+    text = dict.fromkeys(_VIEW, pl.String)
     counts = dict.fromkeys(("records", "days_held", "days_missing"), pl.Int64)
     return pl.DataFrame(lines, schema=text | counts | {"missing_days": pl.String}, orient="row")
 
@@ -229,7 +225,7 @@ def _tokens(read: Digest, named: dict[str, str]) -> pl.DataFrame:
     parts = match(read).rows.group_by(*named).agg(pl.col("priced", "unpriced", "included").sum())
     whole = pl.col("priced") + pl.col("unpriced")
     return parts.rename(named).select(
-        *VIEW,
+        *_VIEW,
         (whole + pl.col("included")).alias("tokens"),
         pl.when(whole > 0).then(pl.col("priced") / whole).alias("priced_share"),
     )
@@ -240,40 +236,40 @@ _OVERHANGING = "overhanging"
 
 def _counted(native: Native, name: str) -> pl.DataFrame:
     if OVERHANG not in native.columns:
-        return pl.DataFrame(schema=dict.fromkeys(VIEW, pl.String) | {name: pl.Int64})
+        return pl.DataFrame(schema=dict.fromkeys(_VIEW, pl.String) | {name: pl.Int64})
     out = native.frame.filter(nw.col(OVERHANG).fill_null(False))
-    return _typed(collect(out.group_by(*VIEW).agg(nw.len().alias(name))), name)
+    return _typed(collect(out.group_by(*_VIEW).agg(nw.len().alias(name))), name)
 
 
 def _repeated(native: Native) -> pl.DataFrame:
-    found = repeated(native, *VIEW)
+    found = repeated(native, *_VIEW)
     again = found.filter(pl.col(AT) != pl.col(AT).min().over(RECORD))
-    return _typed(again.group_by(*VIEW).agg(pl.len().alias("repeated")), "repeated")
+    return _typed(again.group_by(*_VIEW).agg(pl.len().alias("repeated")), "repeated")
 
 
 def _typed(table: pl.DataFrame, count: str) -> pl.DataFrame:
-    return table.select(pl.col(VIEW).cast(pl.String), pl.col(count).cast(pl.Int64))
+    return table.select(pl.col(_VIEW).cast(pl.String), pl.col(count).cast(pl.Int64))
 
 
 def _money(read: Digest, named: dict[str, str]) -> pl.DataFrame:
     stated = read.rows.filter(pl.col("money_n") > 0)
     table = stated.group_by(*named, "currency").agg(pl.col("money").sum().alias("cost")).rename(named)
-    return table.sort(*VIEW, "currency", nulls_last=True)
+    return table.sort(*_VIEW, "currency", nulls_last=True)
 
 
 def _flags(native: Native) -> pl.DataFrame:
     """Each reason's records and the money it is about: a pass that adds a boolean a reason up."""
     found = pl.concat(each_part(native, _flags_of))
-    table = found.group_by(*VIEW, "cost_flag", "currency").agg(pl.col("records", "stated", "cost").sum())
+    table = found.group_by(*_VIEW, "cost_flag", "currency").agg(pl.col("records", "stated", "cost").sum())
     cost = pl.when(pl.col("stated") > 0).then(pl.col("cost")).alias("cost")
-    return table.select(*VIEW, "cost_flag", "currency", "records", cost).sort(
-        *VIEW, "cost_flag", "currency", nulls_last=True
+    return table.select(*_VIEW, "cost_flag", "currency", "records", cost).sort(
+        *_VIEW, "cost_flag", "currency", nulls_last=True
     )
 
 
 def _flags_of(native: Native) -> pl.DataFrame:
-    kept = kept_lines(native)
-    lines = kept.frame if kept is not None else rule_lines(native.frame, look(native), native)
+    kept = cached_lines(native)
+    lines = kept.frame if kept is not None else rule_lines(native.frame, frame_facts(native), native)
     have = lines.collect_schema().names()
     reasons = [reason for reason in REASONS if f"__is_{reason}" in have]
     counts = {f"n_{r}": nw.col(f"__is_{r}").fill_null(False).cast(nw.Int64) for r in reasons}
@@ -282,10 +278,10 @@ def _flags_of(native: Native) -> pl.DataFrame:
     stated = {f"s_{r}": (~money[r].is_null()).cast(nw.Int64) * counts[f"n_{r}"] for r in reasons}
     keyed = lines.with_columns(**counts, **amounts, **stated, currency=nw.col("cost_currency"))
     sums = (nw.col(name).sum() for name in (*counts, *amounts, *stated))
-    summed = collect(keyed.group_by(*VIEW, "currency").agg(*sums))
+    summed = collect(keyed.group_by(*_VIEW, "currency").agg(*sums))
     parts = [
         summed.select(
-            pl.col(VIEW).cast(pl.String),
+            pl.col(_VIEW).cast(pl.String),
             pl.lit(reason).alias("cost_flag"),
             pl.col("currency").cast(pl.String),
             pl.col(f"n_{reason}").cast(pl.Int64).alias("records"),
@@ -319,3 +315,98 @@ def _alike(native: Native) -> int:
     nameless = suspects(replace(native, frame=native.frame.filter(nw.col("id").is_null())), columns).frame
     repeated = nameless.group_by(*columns).agg(nw.len().alias("__n")).filter(nw.col("__n") > 1)
     return int(collect(repeated.select((nw.col("__n") - 1).sum().alias("__n")))["__n"][0] or 0)
+
+
+# as a person reads it: a table to paste into a mail, and the same as text ---------------------------------------------
+
+_HEAD = (
+    "account",
+    "report type",
+    "records",
+    "days",
+    "missing",
+    "cost",
+    "tokens",
+    "with a price",
+    "final until",
+    "flags",
+)
+_RIGHT = {"records", "days", "cost", "tokens", "with a price"}
+_MAY_WRAP = {"account", "missing", "flags"}
+_CELL = "padding:3px 12px 3px 0;vertical-align:top;border-bottom:1px solid #ddd;"
+
+
+def _html(tables: Mapping[str, pl.DataFrame], notes: tuple[str, ...], *, partial: bool) -> str:
+    """Give one table with inline styles only, so that a mail shows it; everything from the API is escaped."""
+    head = "".join(f'<th style="{_style(name)}">{name}</th>' for name in _HEAD)
+    body = "".join(
+        f"<tr>{''.join(_cell(name, text) for name, text in zip(_HEAD, row, strict=True))}</tr>" for row in _rows(tables)
+    )
+    below = "".join(f"<p>{escape(note)}</p>" for note in _below(notes, partial=partial))
+    return f'<table style="border-collapse:collapse"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{below}'
+
+
+def _text(tables: Mapping[str, pl.DataFrame], notes: tuple[str, ...], *, partial: bool) -> str:
+    """Give the same as aligned text."""
+    rows = [_HEAD, *_rows(tables)]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(_HEAD))]
+    lines = [
+        "  ".join(
+            text.rjust(w) if name in _RIGHT else text.ljust(w) for name, text, w in zip(_HEAD, row, widths, strict=True)
+        )
+        for row in rows
+    ]
+    return "\n".join(line.rstrip() for line in (*lines, *_below(notes, partial=partial)))
+
+
+def _rows(tables: Mapping[str, pl.DataFrame]) -> Iterator[tuple[str, ...]]:
+    silent_first = tables["accounts"].sort(pl.col("records") > 0, maintain_order=True)
+    for row in silent_first.iter_rows(named=True):
+        key = {name: row[name] for name in _VIEW}
+        yield (
+            f"{row['integrated_account_id'] or '–'} ({row['integration'] or 'unknown'})",
+            row["report_type"] or "–",
+            number(row["records"]),
+            f"{row['days_held']} ({row['first_day'] or '–'} to {row['last_day'] or '–'})",
+            row["missing_days"] or ("not known" if row["days_missing"] is None else "none"),
+            _money_text(_of(tables["money"], key)),
+            number(row["tokens"]),
+            percent(row["priced_share"]),
+            f"{row['settled_until']:%Y-%m-%d}" if row["settled_until"] else "–",
+            _flags_text(_of(tables["flags"], key), row),
+        )
+
+
+def _of(table: pl.DataFrame, key: Mapping[str, Any]) -> pl.DataFrame:
+    return table.filter(pl.all_horizontal(*(pl.col(name).eq_missing(pl.lit(value)) for name, value in key.items())))
+
+
+def _money_text(rows: pl.DataFrame) -> str:
+    return ", ".join(money(cost, currency) for currency, cost in rows.select("currency", "cost").iter_rows()) or "–"
+
+
+def _flags_text(rows: pl.DataFrame, account: Mapping[str, Any]) -> str:
+    found = [_flag(*row) for row in rows.select("cost_flag", "records", "currency", "cost").iter_rows()]
+    marks = [f"{number(account[name])} {name}" for name in ("overhanging", "repeated") if account[name]]
+    nothing = [] if account["records"] else ["delivered nothing"]
+    return "; ".join([*nothing, *found, *marks]) or "none"
+
+
+def _flag(flag: str, records: int, currency: str | None, cost: float | None) -> str:
+    return f"{flag} {number(records)}" + (f" ({money(cost, currency)})" if cost else "")
+
+
+def _below(notes: tuple[str, ...], *, partial: bool) -> Iterator[str]:
+    if partial:
+        yield "Some of what was asked for did not arrive: these figures are partial."
+    yield from notes
+    yield "Not in these figures, because no API returns them: seats, purchases and tax that no record states."
+
+
+def _style(name: str) -> str:
+    wrap = "" if name in _MAY_WRAP else "white-space:nowrap;"
+    return f"{_CELL}{wrap}text-align:{'right' if name in _RIGHT else 'left'}"
+
+
+def _cell(name: str, text: str) -> str:
+    return f'<td style="{_style(name)}">{escape(text)}</td>'

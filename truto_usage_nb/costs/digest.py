@@ -4,33 +4,60 @@ A row of the digest holds the sums of all records that agree in account, series,
 dimensions asked for. It is small, whatever the frame's size, and it is polars, whatever the frame's kind: the checks,
 the meeting of tokens and money, calendar buckets and the final table are computed on it alone, and so are the same on
 every backend. Only sums and counts are asked of the caller's own engine.
+
+Nothing is left out without a word: a charge in a word that is no currency, one of a type that the rule does not know,
+one charge stated in two currencies of which nobody picked one, and input whose tokens may be counted twice.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from typing import Any
 
 import narwhals.stable.v2 as nw
 import polars as pl
 
 from truto_usage_nb.costs.choices import Measure
-from truto_usage_nb.costs.facts import NEEDED, NOTHING_SAID, Said, look, mixed, refuse_too_many, unknown_amounts
-from truto_usage_nb.costs.kept import kept_lines
-from truto_usage_nb.costs.lines import split_lines
-from truto_usage_nb.costs.ruled import counted, prepared
-from truto_usage_nb.costs.shapes import DAY, OWN_KEY, SHAPE_COLUMNS, named
-from truto_usage_nb.costs.split import split_currencies
-from truto_usage_nb.costs.stray import stray_told
-from truto_usage_nb.costs.tokens import KINDS, TOKEN_COLUMNS
-from truto_usage_nb.costs.totals import PRORATED
-from truto_usage_nb.errors import FrameError
+from truto_usage_nb.costs.currencies import CREDITS
+from truto_usage_nb.costs.lines import (
+    NEEDED,
+    cached_lines,
+    frame_facts,
+    is_mixed,
+    refuse_too_many,
+    rule_lines,
+    split_currencies,
+    split_lines,
+    table_lines,
+    unknown_amounts,
+    with_measures,
+)
+from truto_usage_nb.costs.rule import NO_CALLER_RULES, CallerRules, FrameFacts
+from truto_usage_nb.costs.series_of_record import DAY, OWN_KEY, PRORATED, SHAPE_COLUMNS, series_name
+from truto_usage_nb.costs.tokens import KINDS, TOKEN_COLUMNS, undecided_input
+from truto_usage_nb.errors import OverhangError
+from truto_usage_nb.format import money, number
 from truto_usage_nb.integrations import integrations_that
 from truto_usage_nb.native import Frame, Native, collect, each_part, enter, nothing_like, only, require
-from truto_usage_nb.outside import shown
-from truto_usage_nb.schema import RECORD_DIMENSIONS, RECORD_KEY, folded_currency
+from truto_usage_nb.schema import CHARGE_TYPES, RECORD_DIMENSIONS, RECORD_KEY, folded_currency
 
-__all__ = ["DAY", "MINUTE", "OVERHANG", "SOURCE", "TIERS", "Digest", "check_dims", "digest", "reduced", "required"]
+__all__ = [
+    "DAY",
+    "MINUTE",
+    "OVERHANG",
+    "QUARTER_HOUR",
+    "SOURCE",
+    "TIERS",
+    "Digest",
+    "DigestPlan",
+    "digest",
+    "fine_digest",
+    "reduced",
+    "required",
+    "within_period",
+]
 
 OVERHANG = "overhangs_period"
 TIERS = ("service_tier", "speed", "context_window")
@@ -75,6 +102,11 @@ class Digest:
         kinds = [*self.kinds, *(f"covered_{kind}" for kind in self.kinds)]
         return ["money", "money_n", "charged_n", "tokens", "covered_tokens", "byok_tokens", "records", *kinds]
 
+    @property
+    def day(self) -> pl.Expr:
+        """The day of a row's start, as a number since 1970 (UTC)."""
+        return pl.col("start") * self.bin // DAY
+
     def date(self, bin: int) -> date:
         """Give the UTC date of a bin."""
         return _EPOCH + timedelta(days=bin * self.bin // DAY)
@@ -84,15 +116,28 @@ class Digest:
 
 
 @dataclass(frozen=True, slots=True)
-class _Plan:
-    """What is asked of one pass."""
+class DigestPlan:
+    """Hold what is asked of one pass: the dimensions, what is added up, and what the caller says of the records.
 
-    by: tuple[str, ...]
-    measure: Measure
-    bin: int
-    kinds: tuple[str, ...]
-    said: Said = NOTHING_SAID
+    `bin` is how finely the rows tell the time, in microseconds. `members` names a column of a polars frame whose values
+    each row of the digest keeps, as a list under that name.
+    """
+
+    by: tuple[str, ...] = ()
+    measure: Measure = "billed"
+    bin: int = DAY
+    kinds: tuple[str, ...] = ()
+    billing_currency: str | None = None
+    rules: CallerRules = NO_CALLER_RULES
     members: str | None = None
+
+    @classmethod
+    def of(cls, by: tuple[str, ...], choices: Mapping[str, Any], *, kinds: bool = False, **more: Any) -> DigestPlan:
+        """Plan a pass with what was chosen of currencies and records; `kinds` also counts tokens by kind."""
+        rules = CallerRules.of(choices)
+        return cls(
+            by, kinds=KINDS if kinds else (), billing_currency=choices.get("billing_currency"), rules=rules, **more
+        )
 
     @property
     def counts(self) -> list[str]:
@@ -114,42 +159,70 @@ def reduced(native: Native, by: tuple[str, ...]) -> Native:
     return only(native, (*required(native, by), *RECORD_DIMENSIONS, "resources_count", *more))
 
 
-def digest(
-    native: Native,
-    by: tuple[str, ...],
-    *,
-    measure: Measure = "billed",
-    bin: int = DAY,
-    kinds: bool = False,
-    billing_currency: str | None = None,
-    said: Said = NOTHING_SAID,
-    members: str | None = None,
-) -> Digest:
-    """Read a frame once and give its digest; `bin` is how finely its rows tell the time, in microseconds.
+def within_period(native: Native, decided: str | None) -> tuple[Native, list[str]]:
+    """Refuse, or leave out as told, records that stick out of the loaded period; also say what was left out.
 
-    `members` names a column of a polars frame whose values each row of the digest keeps, as a list under that name.
+    Raises OverhangError.
     """
-    required(native, by)
-    plan = _Plan(by, measure, bin, KINDS if kinds else (), said, members)
-    kept = kept_lines(native, plan.said)
+    if OVERHANG not in native.columns:
+        return native, []
+    require(native, (OVERHANG,), "A cost table")
+    out = nw.col(OVERHANG).fill_null(False)
+    accounts = native.frame.filter(out).group_by("integrated_account_id").agg(nw.len().alias("n"))
+    found = native.once("overhang", lambda: collect(accounts))
+    count = int(found["n"].sum() or 0)
+    if not count or decided == "include":
+        return native, []
+    names = ", ".join(sorted(str(a) for a in found["integrated_account_id"]))
+    if decided is None:
+        raise OverhangError(
+            f"Records of {names} stick out of the loaded period ({count}), so a sum would cover more than was "
+            f'asked. Load with overhang="prorate", or say overhang="include" or "drop" here.'
+        )
+    return replace(native, frame=native.frame.filter(~out)), [f"{count} records of {names} that overhang are left out"]
+
+
+def fine_digest(native: Native, plan: DigestPlan) -> Digest:
+    """Give the digest, by the minute where days could not tell whether two statements meet."""
+    found = digest(native, plan)
+    return digest(native, replace(plan, bin=MINUTE)) if plan.bin > MINUTE and _hours_meet(found) else found
+
+
+def _hours_meet(found: Digest) -> bool:
+    """Whether hours or minutes of one account, of two series or queries, state one measure on one day."""
+    short = found.rows.filter(pl.col("length").is_in([1, 2]) & pl.col("start").is_not_null())
+    if not short.height:
+        return False
+    asked = pl.struct("report_type", "series", "query_id")
+    states = {"money": pl.col("money_n") > 0, "tokens": pl.sum_horizontal("tokens", "covered_tokens") != 0}
+    counts = short.group_by("integrated_account_id", found.day.alias("day")).agg(
+        asked.filter(says).n_unique().alias(measure) for measure, says in states.items()
+    )
+    return bool(counts.select((pl.col(*states) > 1).any()).sum_horizontal()[0])
+
+
+def digest(native: Native, plan: DigestPlan) -> Digest:
+    """Read a frame once and give its digest."""
+    required(native, plan.by)
+    kept = cached_lines(native, plan.rules)
     split = None if kept is not None and not kept.mixed else split_currencies(native)
-    whole = native if split is None else replace(native, frame=native.frame.filter(~mixed()))
+    whole = native if split is None else replace(native, frame=native.frame.filter(~is_mixed()))
     if kept is not None:
         lines = kept.frame.filter(~nw.col("__is_mixed_currency")) if kept.mixed else kept.frame
         parts = [_grouped(lines, plan, running=kept.running)]
     else:
         parts = each_part(whole, lambda part: _digest_of(part, plan))
-    asked = ("stray", folded_currency(billing_currency), repr(said))
-    told = native.once(asked, lambda: stray_told(whole, split, billing_currency, said))
     if split is not None:
-        lines = counted(split_lines(enter(split), billing_currency, plan.said), plan.said, kinds=bool(plan.kinds))
-        parts.append(_grouped(lines, plan, running=True))
+        lines = split_lines(enter(split), plan.billing_currency, plan.rules)
+        parts.append(_grouped(with_measures(lines, plan.rules, kinds=bool(plan.kinds)), plan, running=True))
+    asked = ("left out", folded_currency(plan.billing_currency), repr(plan.rules))
+    told = native.once(asked, lambda: left_out_told(whole, split, plan.billing_currency, plan.rules))
     rows = parts[0] if len(parts) == 1 else _together(parts, plan)
     refuse_too_many(rows.select(pl.col("tokens", "covered_tokens").cast(pl.Float64).abs().sum()).sum_horizontal()[0])
     return Digest(_own_keys_apart(rows, plan), plan.by, plan.bin, plan.measure, plan.kinds, tuple(told))
 
 
-def _together(parts: list[pl.DataFrame], plan: _Plan) -> pl.DataFrame:
+def _together(parts: list[pl.DataFrame], plan: DigestPlan) -> pl.DataFrame:
     rows = pl.concat(parts, how="vertical_relaxed")
     amounts = ["money", "money_n", "charged_n", *plan.counts, "records"]
     keys = [column for column in rows.columns if column not in (*amounts, plan.members)]
@@ -157,12 +230,12 @@ def _together(parts: list[pl.DataFrame], plan: _Plan) -> pl.DataFrame:
     return rows.group_by(keys).agg(pl.col(amounts).sum(), *members).select(rows.columns)
 
 
-def _digest_of(native: Native, plan: _Plan) -> pl.DataFrame:
-    facts = look(native, said=plan.said)
-    return _grouped(prepared(native, facts, plan.said, kinds=bool(plan.kinds)), plan, running=facts.running)
+def _digest_of(native: Native, plan: DigestPlan) -> pl.DataFrame:
+    facts = frame_facts(native, rules=plan.rules)
+    return _grouped(table_lines(native, facts, plan.rules, kinds=bool(plan.kinds)), plan, running=facts.running)
 
 
-def _grouped(lines: Frame, plan: _Plan, *, running: bool) -> pl.DataFrame:
+def _grouped(lines: Frame, plan: DigestPlan, *, running: bool) -> pl.DataFrame:
     lines = lines.with_columns(**_values(plan))
     columns = lines.collect_schema().names()
     keys = _keys(plan) | {f"k_{tier}": nw.col(tier) for tier in TIERS if tier in columns}
@@ -194,7 +267,7 @@ def _with_members(lines: Frame, keys: list[str], sums: tuple[str, ...], members:
     )
 
 
-def _values(plan: _Plan) -> dict[str, nw.Expr]:
+def _values(plan: DigestPlan) -> dict[str, nw.Expr]:
     """What is added up, each null or 0 where it does not count."""
     money = [nw.col(column) for column in _MONEY[plan.measure]]
     bill = ~nw.col("cost_billed").is_null()
@@ -210,7 +283,7 @@ def _values(plan: _Plan) -> dict[str, nw.Expr]:
     return values
 
 
-def _keys(plan: _Plan) -> dict[str, nw.Expr]:
+def _keys(plan: DigestPlan) -> dict[str, nw.Expr]:
     keys = {f"k_{name}": nw.col(name) for name in SOURCE}
     start, span = nw.col("__start") // plan.bin, nw.col("__end") - nw.col("__start")
     # a day of 25 hours, where clocks are put back, is one day
@@ -254,7 +327,7 @@ def _cycle(columns: list[str]) -> dict[str, nw.Expr]:
     }
 
 
-def _typed(rows: pl.DataFrame, plan: _Plan) -> pl.DataFrame:
+def _typed(rows: pl.DataFrame, plan: DigestPlan) -> pl.DataFrame:
     """The same columns and dtypes whatever the backend."""
     rows = rows.rename({name: name.removeprefix("k_") for name in rows.columns if name.startswith("k_")})
     missing = {"cycle": pl.String, "seen": pl.Int64, "updated": pl.Int64} | dict.fromkeys(TIERS, pl.String)
@@ -270,7 +343,7 @@ def _typed(rows: pl.DataFrame, plan: _Plan) -> pl.DataFrame:
         pl.col("money").cast(pl.Float64),
         _counts(rows, plan.counts),
     )
-    rows = rows.with_columns(series=named(), own_key=pl.col("shape") >= OWN_KEY)
+    rows = rows.with_columns(series=series_name(), own_key=pl.col("shape") >= OWN_KEY)
     return rows.select(
         *SOURCE, "series", "length", "start", "end", "model", *TIERS, "currency",
         *(f"dim_{i}" for i in range(len(plan.by))), "cycle", "seen", "updated", "own_key", "money", "money_n",
@@ -278,7 +351,7 @@ def _typed(rows: pl.DataFrame, plan: _Plan) -> pl.DataFrame:
     )  # fmt: skip
 
 
-def _own_keys_apart(rows: pl.DataFrame, plan: _Plan) -> pl.DataFrame:
+def _own_keys_apart(rows: pl.DataFrame, plan: DigestPlan) -> pl.DataFrame:
     """Count the tokens of a customer's own key apart, where the vendor whose key it is is loaded too."""
     both = not set(integrations_that(lambda each: each.bills_own_keys)).isdisjoint(rows["integration"])
     own = pl.col("own_key") & both
@@ -294,10 +367,155 @@ def _counts(rows: pl.DataFrame, names: list[str]) -> pl.Expr:
     return pl.col(names).cast(pl.Float64 if fractions else pl.Int64)
 
 
-def check_dims(by: tuple[str, ...], reserved: tuple[str, ...]) -> None:
-    """Refuse a dimension twice, or one named like a column of the table."""
-    for name in by:
-        if by.count(name) > 1:
-            raise FrameError(f"by= names {shown(name)} twice.")
-        if name in reserved:
-            raise FrameError(f"by={shown(name)} is also a column of the table; rename the column first.")
+# money that stands in no line of a table ------------------------------------------------------------------------------
+
+_COLUMNS = pl.Schema(
+    {"kind": pl.String, "account": pl.String, "word": pl.String, "currency": pl.String}
+    | {"records": pl.Int64, "amount": pl.Float64}
+)
+_ACCOUNT = "integrated_account_id"
+
+
+def left_out_told(
+    native: Native, split: pl.DataFrame | None, billing_currency: str | None, rules: CallerRules
+) -> list[str]:
+    """Say what money of a frame no line holds; `native` are its records in one currency, `split` the lines of others.
+
+    Silent where every charge stands in a line.
+    """
+    parts = each_part(native, lambda part: _found(part, rules))
+    if split is not None:
+        parts.append(_of_split(enter(split), billing_currency, rules))
+    found = pl.concat(parts).group_by("kind", "account", "word", "currency").agg(pl.col("records", "amount").sum())
+    found = found.sort("kind", "account", "word", "currency", nulls_last=True)
+    return [text for kind, say in _SAY.items() for text in say(found.filter(kind=kind))]
+
+
+def _found(native: Native, rules: CallerRules) -> pl.DataFrame:
+    facts = frame_facts(native, rules=rules)
+    tables = [_virtual(native, facts)] if any(folded_currency(word) not in CREDITS for word in facts.virtual) else []
+    tables += [_unknown(native, column) for column in facts.unknown]
+    tables += [_undecided(native, rules)] if facts.undecided_input else []
+    return pl.concat([pl.DataFrame(schema=_COLUMNS), *tables])
+
+
+def _table(found: Frame, kind: str, word: str, currency: str) -> pl.DataFrame:
+    """Bring grouped columns `account`, `of` (the word, the currency), `records` and `amount` into one shape."""
+    table = collect(found)
+    of = pl.col("of").cast(pl.String)
+    words = {"word": of if word == "of" else pl.lit(word), "currency": of if currency == "of" else pl.lit(currency)}
+    return table.select(
+        pl.lit(kind).alias("kind"), pl.col("account").cast(pl.String), **words,
+        records=pl.col("records").cast(pl.Int64), amount=pl.col("amount").cast(pl.Float64).fill_null(0.0),
+    )  # fmt: skip
+
+
+def _virtual(native: Native, facts: FrameFacts) -> pl.DataFrame:
+    """Charges in a word that no bank knows."""
+    some = replace(native, frame=native.frame.filter(nw.col("charges_currency").is_in(sorted(facts.virtual))))
+    return _in_no_currency(rule_lines(some.frame, facts, some))
+
+
+def _in_no_currency(lines: Frame) -> pl.DataFrame:
+    money_ = nw.col("__is_virtual_currency").fill_null(False) & ~nw.col("cost_currency").is_in(sorted(CREDITS))
+    stated = lines.filter(money_ & ~nw.col("__is_estimate").fill_null(False))
+    found = stated.with_columns(account=nw.col(_ACCOUNT), of=nw.col("cost_currency"))
+    found = found.group_by("account", "of").agg(nw.len().alias("records"), nw.col("__billed").sum().alias("amount"))
+    return _table(found, "virtual", "", "of")
+
+
+def _unknown(native: Native, column: str) -> pl.DataFrame:
+    """Charges of a type that the rule does not know."""
+    stated = native.frame.filter(~nw.col(column).is_null())
+    found = stated.with_columns(account=nw.col(_ACCOUNT), of=nw.col("charges_currency").cast(nw.String()))
+    found = found.group_by("account", "of").agg(nw.len().alias("records"), nw.col(column).sum().alias("amount"))
+    return _table(found, "unknown", column.removeprefix("charges_"), "of")
+
+
+def _undecided(native: Native, rules: CallerRules) -> pl.DataFrame:
+    """Tokens of records whose input may hold the cache, of integrations of which the caller says nothing."""
+    settled = sorted(rules.input_includes_cache or ())
+    some = native.frame.filter(undecided_input().fill_null(False))
+    some = some.filter(~nw.col("integration").is_in(settled)) if settled else some
+    some = some.with_columns(account=nw.col(_ACCOUNT), of=nw.col("integration"), n=nw.col("usage_tokens_input"))
+    found = some.group_by("account", "of").agg(nw.len().alias("records"), nw.col("n").sum().alias("amount"))
+    return _table(found, "undecided", "of", "")
+
+
+def _of_split(lines: Native, billing_currency: str | None, rules: CallerRules) -> pl.DataFrame:
+    """What the lines of records in several currencies leave out."""
+    ruled = split_lines(lines, billing_currency, rules)
+    return pl.concat([_in_no_currency(ruled), _dual(collect(ruled), billing_currency), _unknown_in_lists(lines)])
+
+
+def _dual(lines: pl.DataFrame, billing_currency: str | None) -> pl.DataFrame:
+    """One charge stated in two currencies, of which nobody picked one."""
+    dual = lines.with_columns(record=(pl.col("__line") == 0).cum_sum()).filter("__is_dual_currency")
+    picked = (pl.col("cost_currency") == (folded_currency(billing_currency) or "")).any().over("record")
+    account = pl.col(_ACCOUNT).cast(pl.String).alias("account")
+    found = dual.filter(~picked).group_by(account, currency="cost_currency")
+    table = found.agg(records=pl.len(), amount=pl.col("__billed").sum())
+    return table.select(kind=pl.lit("dual"), account="account", word=pl.lit(""), currency="currency", records="records",
+                        amount="amount").cast(_COLUMNS)  # fmt: skip
+
+
+def _unknown_in_lists(lines: Native) -> pl.DataFrame:
+    """Charges of unknown types in records whose wide amounts are null, since they are in several currencies."""
+    records = collect(lines.frame.filter(nw.col("__line") == 0).select(_ACCOUNT, "charges"))
+    each = records.explode("charges").unnest("charges")
+    unknown = ~pl.col("type").is_in(CHARGE_TYPES).fill_null(value=False) & pl.col("amount").is_not_null()
+    found = each.filter(unknown).group_by(
+        account=pl.col(_ACCOUNT).cast(pl.String), word=pl.col("type").fill_null("untyped"), currency="currency"
+    )
+    table = found.agg(records=pl.len(), amount=pl.col("amount").sum())
+    return table.select(pl.lit("unknown").alias("kind"), *_COLUMNS.names()[1:]).cast(_COLUMNS)
+
+
+def _virtual_told(found: pl.DataFrame) -> list[str]:
+    return [
+        f"{_records(n)} of {account} {_are(n)} charged in {word} ({number(round(amount, 6))} in all), which is no "
+        f"currency of ISO 4217: that stands in no line"
+        for account, word, n, amount in found.select("account", "currency", "records", "amount").iter_rows()
+    ]
+
+
+def _unknown_told(found: pl.DataFrame) -> list[str]:
+    return [
+        f"{_records(n)} of {account} {_are(n, 'has', 'have')} a charge of the type {word!r}, which the cost rule does "
+        f"not know: {money(amount, folded_currency(currency))} stand in no line"
+        for _, account, word, currency, n, amount in found.iter_rows()
+    ]
+
+
+def _dual_told(found: pl.DataFrame) -> list[str]:
+    told = []
+    for (account,), of in found.group_by("account", maintain_order=True):
+        amounts = " and ".join(
+            money(amount, currency) for currency, amount in of.select("currency", "amount").iter_rows()
+        )
+        n = int(of["records"].max())  # type: ignore[arg-type]
+        told.append(
+            f"{_records(n)} of {account} {_are(n, 'states', 'state')} one charge in two currencies, {amounts}: neither "
+            f"stands in a line until billing_currency= picks one, such as {of['currency'][0]!r}"
+        )
+    return told
+
+
+def _undecided_told(found: pl.DataFrame) -> list[str]:
+    return [
+        f"{_records(n)} of {account} {_are(n, 'has', 'have')} cached tokens beside {number(amount)} of input, and "
+        f"nothing says whether the input holds them; they are counted apart, which "
+        f"input_includes_cache={{{name!r}: True}} changes and False confirms"
+        for account, name, n, amount in found.select("account", "word", "records", "amount").iter_rows()
+    ]
+
+
+_SAY = {"virtual": _virtual_told, "unknown": _unknown_told, "dual": _dual_told, "undecided": _undecided_told}
+
+
+def _records(count: int) -> str:
+    return f"{count:,} record{'' if count == 1 else 's'}"
+
+
+def _are(count: int, one: str = "is", several: str = "are") -> str:
+    return one if count == 1 else several

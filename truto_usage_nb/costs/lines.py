@@ -1,39 +1,97 @@
-"""A record's cost beside the record: `cost_lines` (a row per record and currency) and `with_costs` (a row a record)."""
+"""The rule beside every record: `with_costs` (a row a record) and `cost_lines` (a row per record and currency).
+
+A frame is looked at once, so that the rule is no longer than it must be (`frame_facts`). Records charged in several
+currencies are few, and no dataframe library but polars takes lists apart on every platform, so they come through polars
+whatever the caller holds (`split_currencies`).
+
+Whoever asks many questions of one frame, as a report does, has the rule applied once (`precomputed`), takes parts of it
+by filtering, and asks of each part what he wants (`as_frame`). The result must not be changed but for rows taken out
+and columns added: what stands beside a record is no longer looked at, but believed.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import narwhals.stable.v2 as nw
 import polars as pl
 
-from truto_usage_nb.costs.choices import PositiveCredits, check_credits, check_currency, check_totals
-from truto_usage_nb.costs.facts import (
-    NEEDED,
-    NOTHING_SAID,
-    READ_TOO,
-    Said,
-    check_amounts,
-    look,
-    mixed,
-    numeric_amounts,
-    unknown_amounts,
+from truto_usage_nb.costs.choices import PositiveCredits, check_credits, check_totals
+from truto_usage_nb.costs.currencies import check_currency, is_virtual
+from truto_usage_nb.costs.rule import NO_CALLER_RULES, OUTPUTS, REASONS, CallerRules, FrameFacts, apply_rule, flag_text
+from truto_usage_nb.costs.series_of_record import PRORATED, is_running_total, is_state, length_number, shape
+from truto_usage_nb.costs.tokens import (
+    CACHED_COLUMNS,
+    KINDS,
+    TOKEN_COLUMNS,
+    token_mismatch,
+    undecided_input,
+    with_tokens,
 )
-from truto_usage_nb.costs.kept import kept_lines
-from truto_usage_nb.costs.reasons import REASONS
-from truto_usage_nb.costs.rule import OUTPUTS, Facts, apply, flag_text
-from truto_usage_nb.costs.split import split_currencies
-from truto_usage_nb.costs.tokens import TOKEN_COLUMNS, token_mismatch
-from truto_usage_nb.costs.totals import is_running_total, is_state
 from truto_usage_nb.errors import FrameError
+from truto_usage_nb.format import money
 from truto_usage_nb.integrations import TotalMeans
-from truto_usage_nb.native import Frame, Native, enter, mapped, require, to_polars, with_instants
-from truto_usage_nb.schema import SCHEMA, folded_currency
+from truto_usage_nb.native import Frame, Native, collect, enter, mapped, nothing_like, require, to_polars, with_instants
+from truto_usage_nb.schema import CHARGE_TYPES, SCHEMA, SPACES, folded_currency
 
-__all__ = ["cost_lines", "lines_of", "rule_lines", "with_costs"]
+__all__ = [
+    "AMOUNTS",
+    "COARSE",
+    "NEEDED",
+    "READ_TOO",
+    "CachedLines",
+    "as_frame",
+    "billed_in_all",
+    "cached_lines",
+    "cost_lines",
+    "frame_facts",
+    "is_mixed",
+    "lines_of",
+    "precomputed",
+    "refuse_too_many",
+    "rule_lines",
+    "split_currencies",
+    "split_lines",
+    "table_lines",
+    "unknown_amounts",
+    "with_costs",
+    "with_measures",
+]
 
-MEASURES = tuple(f.column for f in SCHEMA if f.column.startswith("usage_") and f.dtype in ("Int64", "Float64"))
+AMOUNTS = tuple(f"charges_{kind}" for kind in CHARGE_TYPES)
+
+NEEDED = (
+    *AMOUNTS,
+    "charges_currency",
+    "charges_count",
+    "integration",
+    "report_type",
+    "start_date",
+    "end_date",
+    "model_id",
+)
+
+READ_TOO = (*TOKEN_COLUMNS, "updated_at", PRORATED)
+"""What the rule reads where a frame has it."""
+
+MOST_TOKENS = 2**63 - 1
+"""The largest sum that a whole number of 63 bits holds."""
+
+COARSE = 2**21
+"""Whole numbers are added up in units of so many, which no sum of theirs exceeds."""
+
+_COUNTS = tuple(f.column for f in SCHEMA if f.column.startswith("usage_") and f.dtype in ("Int64", "Float64"))
+
+RATIO_TOLERANCE = 0.001
+"""How far two amounts' ratios may part and still be one charge stated twice: both are rounded to cents."""
+
+_BESIDE = (
+    "__start", "__end", "__updated", "__is_state", "__covered", "__tokens", *(f"__{kind}" for kind in KINDS),
+    "__charged", "__shape", "__length",
+    *OUTPUTS[:-1], *(f"__is_{reason}" for reason in REASONS if reason != "dual_currency"),
+)  # fmt: skip
+"""What the rule says of a record, as far as a table reads it."""
 
 
 def with_costs(
@@ -62,26 +120,26 @@ def with_costs(
     """
     native = enter(frame)
     require(native, NEEDED, "with_costs", also=READ_TOO)
-    said = _said(total_means, positive_credits)
-    kept = kept_lines(native, said)
+    rules = _caller_rules(total_means, positive_credits)
+    kept = cached_lines(native, rules)
     if kept is not None:
         return native.leave(_finish(kept.frame, native.columns))
-    facts = said.put(_facts_of_schema(native))
+    facts = rules.put(_facts_of_schema(native))
     return mapped(native, lambda part: _finish_lines(part, facts))
 
 
-def _said(total_means: Mapping[str, TotalMeans] | None, positive_credits: PositiveCredits) -> Said:
+def _caller_rules(total_means: Mapping[str, TotalMeans] | None, positive_credits: PositiveCredits) -> CallerRules:
     check_totals(total_means)
     check_credits(positive_credits)
-    return Said(total_means, positive_credits)
+    return CallerRules(total_means, positive_credits)
 
 
-def _facts_of_schema(native: Native) -> Facts:
+def _facts_of_schema(native: Native) -> FrameFacts:
     """What is known without reading a lazy frame: it has every type, but for local columns that hold nothing."""
     schema = native.frame.collect_schema()
-    types = frozenset(k for k in Facts().types if not _is_empty(native, f"charges_{k}", schema[f"charges_{k}"]))
-    check_amounts(native, types)
-    return Facts(types=types, unknown=unknown_amounts(native))
+    types = frozenset(k for k in FrameFacts().types if not _is_empty(native, f"charges_{k}", schema[f"charges_{k}"]))
+    _check_amounts(native, types)
+    return FrameFacts(types=types, unknown=unknown_amounts(native))
 
 
 def _is_empty(native: Native, column: str, dtype: Any) -> bool:
@@ -93,22 +151,22 @@ def _is_empty(native: Native, column: str, dtype: Any) -> bool:
     return int(local.item()) == 0
 
 
-def rule_lines(frame: Frame, facts: Facts, native: Native) -> Frame:
+def rule_lines(frame: Frame, facts: FrameFacts, native: Native) -> Frame:
     """Apply the rule to records in one currency; those in several get null and `__is_mixed_currency`."""
-    ready = _ruled(native, frame.with_columns(__is_mixed_currency=mixed()), facts)
+    ready = _ruled(native, frame.with_columns(__is_mixed_currency=is_mixed()), facts)
     return ready.with_columns(__is_no_charges=nw.col("__is_no_charges") & ~nw.col("__is_mixed_currency"))
 
 
-def _ruled(native: Native, frame: Frame, facts: Facts) -> Frame:
+def _ruled(native: Native, frame: Frame, facts: FrameFacts) -> Frame:
     """The rule, and what else is known of a record by itself: whether it is a state of its cycle, and its tokens."""
-    columns = numeric_amounts(native)
+    columns = _numeric_amounts(native)
     instants = {"__start": "start_date", "__end": "end_date"}
     if native.frame.collect_schema().get("updated_at") in (nw.Datetime, nw.Date):  # what holds nothing may not be
         instants["__updated"] = "updated_at"
     frame = with_instants(native, frame, instants)
     some = set(TOKEN_COLUMNS) <= set(columns)
     mismatch = token_mismatch(facts.input_includes_cache) if some else nw.lit(False)
-    return apply(frame, facts).with_columns(
+    return apply_rule(frame, facts).with_columns(
         __is_running_total=is_running_total(columns), __is_state=is_state(columns), __is_token_mismatch=mismatch
     )
 
@@ -142,26 +200,26 @@ def cost_lines(
     ['USD']
     """
     check_currency("billing_currency", billing_currency)
-    return lines_of(enter(frame), billing_currency, _said(total_means, positive_credits))
+    return lines_of(enter(frame), billing_currency, _caller_rules(total_means, positive_credits))
 
 
-def lines_of(native: Native, billing_currency: str | None, said: Said) -> Any:
+def lines_of(native: Native, billing_currency: str | None, rules: CallerRules) -> Any:
     """Give the lines of `cost_lines`, which are not made anew where they stand ready."""
-    kept = kept_lines(native, said)
+    kept = cached_lines(native, rules)
     if kept is not None and not kept.mixed:
         return native.leave(_finish(kept.frame, native.columns))
-    facts = look(native, said=said)
+    facts = frame_facts(native, rules=rules)
     split = split_currencies(native)
     if split is None:
         return mapped(native, lambda part: _finish_lines(part, facts))
-    return native.leave(_joined(native, split, billing_currency, said))
+    return native.leave(_joined(native, split, billing_currency, rules))
 
 
-def _finish_lines(native: Native, facts: Facts) -> Frame:
+def _finish_lines(native: Native, facts: FrameFacts) -> Frame:
     return _finish(rule_lines(native.frame, facts, native), native.columns)
 
 
-def _joined(native: Native, split: pl.DataFrame, billing_currency: str | None, said: Said) -> pl.DataFrame:
+def _joined(native: Native, split: pl.DataFrame, billing_currency: str | None, rules: CallerRules) -> pl.DataFrame:
     """Both kinds of records through polars, in the order served."""
     if native.kind == "pyspark":
         raise FrameError(
@@ -169,11 +227,11 @@ def _joined(native: Native, split: pl.DataFrame, billing_currency: str | None, s
             f"cost_lines cannot take them apart. Ask for a cost table, or use with_costs, which flags them."
         )
     records = enter(to_polars(native).lazy().with_row_index("__order"))
-    singles = enter(records.frame.filter(~mixed()).to_native())
+    singles = enter(records.frame.filter(~is_mixed()).to_native())
     parts = enter(split_currencies(records))
     lines = [
-        _finish_lines(singles, look(singles, said=said)),
-        _finish(split_lines(parts, billing_currency, said), [c for c in parts.columns if not c.startswith("__is")]),
+        _finish_lines(singles, frame_facts(singles, rules=rules)),
+        _finish(split_lines(parts, billing_currency, rules), [c for c in parts.columns if not c.startswith("__is")]),
     ]
     tables = [_polars(line) for line in lines]
     return pl.concat(tables, how="diagonal_relaxed").sort("__order", maintain_order=True).drop("__order", "__line")
@@ -184,13 +242,274 @@ def _polars(frame: Frame) -> pl.DataFrame:
     return lazy.collect()
 
 
-def split_lines(parts: Native, billing_currency: str | None, said: Said = NOTHING_SAID) -> Frame:
+def split_lines(parts: Native, billing_currency: str | None, rules: CallerRules = NO_CALLER_RULES) -> Frame:
     """Apply the rule to lines of `split_currencies`: counts on the first line, dual charges settled or null."""
-    counts = [c for c in MEASURES if c in parts.columns]
+    counts = [c for c in _COUNTS if c in parts.columns]
     first = nw.col("__line") == 0
     frame = parts.frame.with_columns(*(nw.when(first).then(nw.col(c)).alias(c) for c in counts))
-    ready = _ruled(parts, frame, look(parts, said=said)).with_columns(__is_mixed_currency=nw.lit(True))
+    ready = _ruled(parts, frame, frame_facts(parts, rules=rules)).with_columns(__is_mixed_currency=nw.lit(True))
     wanted = nw.col("cost_currency") == (folded_currency(billing_currency) or "")
     open_ = nw.col("__is_dual_currency") & ~wanted
     amounts = [c for c in OUTPUTS if c not in ("cost_currency", "cost_flag")]
     return ready.with_columns(*(nw.when(~open_).then(nw.col(c)).alias(c) for c in amounts))
+
+
+def billed_in_all(rows: pl.DataFrame) -> str:
+    """Write what records are billed, by currency, such as "$3.00 and €1.00"; nothing where they state no money."""
+    from truto_usage_nb.costs.lines import NEEDED, cost_lines
+
+    if not rows.height or not {*NEEDED, "charges"} <= set(rows.columns):
+        return ""
+    lines: pl.DataFrame = cost_lines(rows)
+    sums = lines.filter(pl.col("cost_billed").is_not_null()).group_by("cost_currency").agg(pl.col("cost_billed").sum())
+    return " and ".join(money(amount, currency) for currency, amount in sums.sort("cost_currency").iter_rows())
+
+
+# records in several currencies ----------------------------------------------------------------------------------------
+
+
+def split_currencies(native: Native) -> pl.DataFrame | None:
+    """Give the records in several currencies as lines, or None where there are none.
+
+    A line is a row per record and currency in the order the record states them, with the wide amounts of that currency,
+    `__line` (0 for the record's first) and `__is_dual_currency`. Raises FrameError, with their count, where the frame
+    has no list of charges to take apart.
+    """
+    found = native.frame.filter(is_mixed())
+    if "charges" not in native.columns or native.kind == "dask":
+        _refuse(collect(found.select("charges_count")).height)
+        return None
+    records = collect(found)
+    return _lines(records) if records.height else None
+
+
+def _refuse(count: int) -> None:
+    if count:
+        raise FrameError(
+            f"{count} record{'s are' if count > 1 else ' is'} charged in several currencies, and this frame has only "
+            f"the wide amounts, which are null for them. Keep the column charges, or leave these records out."
+        )
+
+
+def _lines(records: pl.DataFrame) -> pl.DataFrame:
+    records = records.with_row_index("__record")
+    stated = _stated(records)
+    amounts = _wide(stated).join(_dual(stated), on=["__record", "__currency"], how="left", nulls_equal=True)
+    wide = [f"charges_{kind}" for kind in CHARGE_TYPES]
+    lines = records.drop([*wide, "charges_currency"]).join(
+        amounts, on="__record", how="inner", maintain_order="left_right"
+    )
+    lines = lines.with_columns(
+        charges_currency=pl.col("__currency"),
+        __line=pl.int_range(pl.len()).over("__record"),
+        __is_dual_currency=pl.col("__is_dual_currency").fill_null(False),
+    )
+    return lines.drop("__record", "__currency").select(*records.columns[1:], "__line", "__is_dual_currency")
+
+
+def _stated(records: pl.DataFrame) -> pl.DataFrame:
+    """A row per record, currency and type; identical repeats of total and net count once."""
+    each = records.select("__record", "charges").explode("charges").unnest("charges").with_row_index("__order")
+    word = pl.col("currency").cast(pl.String).str.strip_chars(SPACES).str.to_uppercase()
+    each = each.with_columns(__currency=pl.when(word != "").then(word), amount=pl.col("amount").cast(pl.Float64))
+    once = pl.col("type").is_in(["total", "net"])
+    key = ["__record", "__currency", "type", "amount"]
+    each = pl.concat([each.filter(once).unique(key, keep="first"), each.filter(~once.fill_null(False))])
+    return each.filter(pl.col("amount").is_not_null()).sort("__order")
+
+
+def _wide(stated: pl.DataFrame) -> pl.DataFrame:
+    columns = [
+        pl.when((pl.col("type") == kind).any()).then(pl.col("amount").filter(pl.col("type") == kind).sum())
+        for kind in CHARGE_TYPES
+    ]
+    named = [column.alias(f"charges_{kind}") for column, kind in zip(columns, CHARGE_TYPES, strict=True)]
+    return stated.group_by("__record", "__currency", maintain_order=True).agg(*named)
+
+
+def _dual(stated: pl.DataFrame) -> pl.DataFrame:
+    """Which currencies of a record state one charge twice: two of them, the same types, one ratio."""
+    sums = stated.group_by("__record", "__currency", "type", maintain_order=True).agg(pl.col("amount").sum())
+    sides = sums.group_by("__record", "__currency", maintain_order=True).agg(
+        pl.col("type").sort().alias("types"), pl.col("amount").sort_by("type").alias("amounts")
+    )
+    pairs = sides.group_by("__record", maintain_order=True).agg(pl.col("__currency"), "types", "amounts")
+    rows = [
+        (record, currency)
+        for record, currencies, types, amounts in pairs.iter_rows()
+        if _is_one_charge(currencies, types, amounts)
+        for currency in currencies
+    ]
+    schema = pl.Schema({"__record": stated.schema["__record"], "__currency": pl.String()})
+    return pl.DataFrame(rows, schema=schema, orient="row").with_columns(__is_dual_currency=pl.lit(True))
+
+
+def _is_one_charge(currencies: list[str | None], types: list[list[str]], amounts: list[list[float]]) -> bool:
+    if len(currencies) != 2 or types[0] != types[1] or any(is_virtual(c) for c in currencies):
+        return False
+    pairs = [(a, b) for a, b in zip(*amounts, strict=True) if a != 0 or b != 0]
+    if not pairs or any(a == 0 or b == 0 for a, b in pairs):
+        return False
+    ratios = [b / a for a, b in pairs]
+    return bool(min(ratios) > 0 and max(ratios) - min(ratios) <= RATIO_TOLERANCE * max(ratios))
+
+
+# one frame, many questions --------------------------------------------------------------------------------------------
+
+_KEY = "lines"
+
+
+class CachedLines(NamedTuple):
+    """Hold records with what the rule says of each; is one of them a running total, or charged in two currencies?"""
+
+    frame: Frame
+    running: bool
+    mixed: bool
+
+
+def _cache_lines(native: Native, lines: CachedLines) -> Native:
+    """Let these be a frame's lines, as long as it is held and not changed."""
+    native.found[_KEY] = lines
+    return native
+
+
+def cached_lines(native: Native, rules: CallerRules = NO_CALLER_RULES) -> CachedLines | None:
+    """Give the lines that stand ready, where they say what is asked: whoever says more has the rule applied anew."""
+    lines: CachedLines | None = native.found.get(_KEY) if rules == NO_CALLER_RULES else None
+    return lines
+
+
+def table_lines(native: Native, facts: FrameFacts, rules: CallerRules = NO_CALLER_RULES, *, kinds: bool) -> Frame:
+    """Apply the rule to a frame's records, and add all else that a table reads of each."""
+    return with_measures(rule_lines(native.frame, facts, native), rules, kinds=kinds)
+
+
+def with_measures(lines: Frame, rules: CallerRules = NO_CALLER_RULES, *, kinds: bool) -> Frame:
+    """Add to lines of the rule their tokens, whether they are charged, their shape and how long they are."""
+    lines = with_tokens(lines, rules.input_includes_cache, kinds=kinds).with_columns(
+        __charged=nw.col("charges_count").fill_null(0) > 0
+    )
+    return lines.with_columns(__shape=shape(), __length=length_number())
+
+
+def precomputed(frame: pl.DataFrame) -> pl.DataFrame:
+    """Put beside each record what the rule says of it, by the rule alone: nothing is said of totals or credits.
+
+    Raises FrameError for a frame without the needed columns, or with columns of these names.
+    """
+    native = enter(frame)
+    lines = table_lines(native, frame_facts(native), kinds=True)
+    if "__updated" not in lines.collect_schema().names():
+        lines = lines.with_columns(__updated=nothing_like("__start"))
+    return collect(lines.select(*frame.columns, *_BESIDE))
+
+
+def as_frame(lines: pl.DataFrame) -> Native:
+    """Give rows of `precomputed` as the helpers take a frame; those without it are a frame like any other.
+
+    What is found of them is remembered as long as the answer is held: ask it again, not its frame.
+    """
+    native = enter(lines.drop(_BESIDE, strict=False))
+    if not set(_BESIDE) <= set(lines.columns):
+        return native
+    running, mixed = (bool(lines[f"__is_{each}"].any()) for each in ("state", "mixed_currency"))
+    return _cache_lines(native, CachedLines(enter(lines).frame, running, mixed))
+
+
+# what a frame holds ---------------------------------------------------------------------------------------------------
+
+
+def is_mixed() -> nw.Expr:
+    """Tell the records charged in several currencies: several charges, no one currency, and no wide amount."""
+    silent = nw.all_horizontal(*(nw.col(column).is_null() for column in AMOUNTS), ignore_nulls=False)
+    return (nw.col("charges_count").fill_null(0) > 1) & nw.col("charges_currency").is_null() & silent
+
+
+def unknown_amounts(native: Native) -> tuple[str, ...]:
+    """The wide amounts of charge types that the documentation does not name."""
+    known = {*AMOUNTS, "charges_currency", "charges_count"}
+    return tuple(c for c in native.columns if c.startswith("charges_") and c not in known)
+
+
+def _numeric_amounts(native: Native) -> list[str]:
+    """A frame's columns but for amounts that are no numbers: those hold nothing, or are refused (`_check_amounts`)."""
+    dtypes = native.frame.collect_schema()
+    return [name for name, dtype in dtypes.items() if name not in AMOUNTS or dtype.is_numeric()]
+
+
+def frame_facts(native: Native, *, rules: CallerRules = NO_CALLER_RULES) -> FrameFacts:
+    """Look at the amounts, tokens and currencies of a frame: a light pass or two, taken once.
+
+    Raises FrameError for amounts that are no numbers, and for more tokens than a whole number of 63 bits holds.
+    """
+    return rules.put(native.once("facts", lambda: _frame_facts(native)))
+
+
+def _frame_facts(native: Native) -> FrameFacts:
+    require(native, NEEDED, "The cost rule", also=READ_TOO)
+    columns = _numeric_amounts(native)
+    unknown = unknown_amounts(native)
+    seen = with_instants(native, native.frame, {"__start": "start_date", "__end": "end_date"})
+    some = is_state(columns).fill_null(False).cast(nw.Int64).sum().alias("__running")
+    counts = [nw.col(column).count() for column in (*AMOUNTS, *unknown)]
+    found = collect(seen.select(*counts, some, *_of_tokens(native)))
+    stated = found.row(0, named=True) if found.height else {}
+    types = frozenset(kind for kind in CHARGE_TYPES if stated.get(f"charges_{kind}"))
+    _check_amounts(native, types)
+    _check_tokens(native, stated)
+    undecided = any(stated.get(f"__most_{c}") for c in CACHED_COLUMNS) and _some_input_is_undecided(native)
+    spelled = collect(native.frame.select("charges_currency").unique())["charges_currency"]
+    return FrameFacts(
+        types,
+        tuple(c for c in unknown if stated.get(c)),
+        frozenset(spelled.cast(pl.String)),
+        running=bool(stated.get("__running")),
+        undecided_input=undecided,
+    )
+
+
+def _of_tokens(native: Native) -> list[nw.Expr]:
+    """What is asked of the tokens: the largest count of each kind, either way."""
+    if not set(TOKEN_COLUMNS) <= set(native.columns):
+        return []
+    largest = [nw.col(c).max().alias(f"__most_{c}") for c in TOKEN_COLUMNS]
+    least = [nw.col(c).min().alias(f"__least_{c}") for c in TOKEN_COLUMNS]
+    return [*largest, *least, nw.len().alias("__rows")]
+
+
+def _some_input_is_undecided(native: Native) -> bool:
+    found = collect(native.frame.select(undecided_input().fill_null(False).cast(nw.Int64).sum().alias("n")))
+    return bool(found["n"].sum())
+
+
+def _check_tokens(native: Native, stated: Mapping[str, Any]) -> None:
+    """Refuse what would not fit: the largest counts times the records tell mostly, else all are added up coarsely."""
+    rows = float(stated.get("__rows") or 0)
+    most = {c: max(abs(float(stated.get(f"__{end}_{c}") or 0)) for end in ("most", "least")) for c in TOKEN_COLUMNS}
+    if sum(most.values()) * rows < MOST_TOKENS:
+        return
+    sums = collect(native.frame.select(*((nw.col(c) // COARSE).sum().alias(c) for c in TOKEN_COLUMNS))).row(0)
+    *kinds, total = (float(each or 0) * COARSE for each in sums)
+    refuse_too_many(sum(map(abs, kinds)))
+    refuse_too_many(total)
+
+
+def refuse_too_many(count: float, what: str = "The tokens") -> None:
+    """Refuse sums that a whole number of 63 bits does not hold; `count` is such a sum as a float."""
+    if abs(count) >= MOST_TOKENS * (1 - 1e-12):
+        raise FrameError(
+            f"{what} add up to about {count:.3g}, more than a whole number of 63 bits holds (9.22e18), so a table "
+            f"would be wrong. Look for counts that no vendor bills, such as frame['usage_tokens_total'].max()."
+        )
+
+
+def _check_amounts(native: Native, types: frozenset[str]) -> None:
+    """Refuse amounts that are not numbers."""
+    dtypes = native.frame.collect_schema()
+    for kind in sorted(types):
+        dtype = dtypes[f"charges_{kind}"]
+        if not dtype.is_numeric():
+            raise FrameError(
+                f"charges_{kind} holds {dtype}, not numbers. Amounts are read as numbers when a frame is loaded; "
+                f"cast the column before asking for costs."
+            )

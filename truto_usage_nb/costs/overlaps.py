@@ -1,28 +1,256 @@
-"""Which series counts where two state one measure of one account over the same time.
+"""Nothing twice: what a frame's records and their digest must pass before anything is added up.
 
 The question is not which report types are in a frame. `usage` beside `cost` is no overlap: together they are the cost
 of a token. Two statements contest each other where their intervals meet, however long each is. Where one side contains
-the other the integration's `choices` settle it, and the choice is told with the money concerned; where neither
-does, an error names both and the argument that picks.
+the other the integration's `choices` settle it, and the choice is told with the money concerned; where neither does, an
+error names both and the argument that picks.
+
+Running totals count once, by the latest state of their cycle, and Cursor's spend only checks its events. Datadog states
+a month's product as often as it likes: days to date, an estimate, at last its historical record. The state that tells
+of the most time counts; of two that tell as much, the whole month before a day, then the one updated last. What does
+not count is silenced, not taken out: its days are held.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
+import narwhals.stable.v2 as nw
 import polars as pl
 
-from truto_usage_nb.costs.digest import Digest
-from truto_usage_nb.costs.intervals import Union
-from truto_usage_nb.costs.states import MONEY, silenced
+from truto_usage_nb.costs.digest import Digest, DigestPlan, digest, fine_digest
+from truto_usage_nb.costs.records import check_records, of_accounts, one_length
 from truto_usage_nb.errors import OverlapError
 from truto_usage_nb.format import money, number
-from truto_usage_nb.integrations import INTEGRATIONS
+from truto_usage_nb.integrations import INTEGRATIONS, integrations_that
 from truto_usage_nb.integrations import Measured as Measure
+from truto_usage_nb.native import Native, collect
 from truto_usage_nb.outside import shown
 
-__all__ = ["NOT_ATTRIBUTED", "one_series"]
+__all__ = ["NOT_ATTRIBUTED", "Stretches", "counted_once", "settle_overlaps"]
+
+
+def counted_once(native: Native, plan: DigestPlan, choices: Mapping[str, Any]) -> tuple[Native, Digest]:
+    """Read records and give those that count with their digest, each measure counted once.
+
+    Raises DuplicateError, OverlapError.
+    """
+    found = fine_digest(native, plan)
+    told: list[str] = []
+    if choices.get("overlap", "check") != "allow":
+        kept, told = one_length(native, found, choices.get("granularity"), plan.rules)
+        if kept is not native:
+            native, found = kept, digest(kept, replace(plan, bin=found.bin))
+    kept_accounts = check_records(native, found.with_rows(found.rows, *told), choices)
+    if kept_accounts.rows.height < found.rows.height:
+        native = of_accounts(native, kept_accounts)
+    return native, settle_overlaps(native, kept_accounts, choices)
+
+
+def settle_overlaps(native: Native, digest: Digest, choices: Mapping[str, Any]) -> Digest:
+    """Give the digest with each measure counted once.
+
+    Running totals keep their latest state in any case; `overlap="allow"` skips the rest. Raises OverlapError.
+    """
+    keep = choices.get("keep") or {}
+    digest = _checked_by_events(_latest_states(_own_keys_told(digest), keep), keep)
+    if choices.get("overlap", "check") == "allow":
+        return digest
+    digest = _one_query(native, digest)
+    return _one_series(_one_series(digest, "money", keep), "tokens", keep)
+
+
+def _own_keys_told(digest: Digest) -> Digest:
+    """Say that tokens bought with a customer's own key are counted at the vendor whose key it is."""
+    tokens = digest.rows.select(pl.col("byok_tokens").sum()).item() or 0
+    text = f"{number(tokens)} tokens that Cursor used with your own key are counted at the model's vendor alone"
+    return digest.with_rows(digest.rows, *([text] if tokens else []))
+
+
+# the latest state of each cycle ---------------------------------------------------------------------------------------
+
+_MONEY = ("money", "money_n", "charged_n")
+"""The columns of a digest that state money."""
+_GROUP = ["integrated_account_id", "integration", "cycle", "begin"]
+_Keep = Mapping[str, Mapping[str, str]]
+
+
+def _latest_states(digest: Digest, keep: _Keep) -> Digest:
+    """Keep the latest state of each cycle; `keep` may name the series that counts."""
+    if digest.rows["cycle"].null_count() == digest.rows.height:
+        return digest
+    rows = _ranked(digest, keep)
+    overtaken = pl.col("cycle").is_not_null() & ~pl.col("counts") & (pl.col("money_n") > 0)
+    lost = rows.filter(overtaken)
+    rows = rows.with_columns(*_silenced(digest, _MONEY, overtaken)).select(digest.rows.columns)
+    return digest.with_rows(rows, *_overtaken_told(lost))
+
+
+def _silenced(digest: Digest, columns: tuple[str, ...], hit: pl.Expr) -> Iterator[pl.Expr]:
+    """Set columns to nothing where they must not count."""
+    for column in columns:
+        nothing = pl.lit(0).cast(digest.rows.schema[column])
+        yield pl.when(hit).then(nothing).otherwise(pl.col(column)).alias(column)
+
+
+def _ranked(digest: Digest, keep: _Keep) -> pl.DataFrame:
+    """Add `counts`, and the series (`by`) of the state that does."""
+    start = (pl.col("start") * digest.bin).cast(pl.Datetime("us"))
+    month, finish = start.dt.truncate("1mo"), (pl.col("end") * digest.bin).cast(pl.Datetime("us"))
+    spend = pl.col("integration").is_in(integrations_that(lambda each: each.cycle == "person"))
+    whole = ~spend & (start == month) & (finish >= month.dt.offset_by("1mo"))
+    rows = digest.rows.with_columns(
+        begin=pl.when(spend).then(start).otherwise(month),
+        whole=whole.fill_null(value=False).cast(pl.Int8),
+        seen_at=pl.coalesce("seen", pl.col("start") * digest.bin),
+        at=pl.col("updated").fill_null(-(2**62)),
+        wanted=_wanted(keep).fill_null(value=False).cast(pl.Int8),
+        counts=pl.col("cycle").is_not_null(),
+    )
+    for rank in ("wanted", "seen_at", "whole", "at"):
+        best = pl.when("counts").then(pl.col(rank)).max().over(_GROUP)
+        rows = rows.with_columns(counts=pl.col("counts") & (pl.col(rank) == best).fill_null(value=False))
+    return rows.with_columns(by=pl.when("counts").then(pl.col("series")).max().over(_GROUP))
+
+
+def _wanted(keep: _Keep) -> pl.Expr:
+    """Tell the rows of the series that the caller names, where every record is a state of its month."""
+    wanted = pl.lit(value=False)
+    for name in integrations_that(lambda each: each.cycle == "product"):
+        named = pl.col("series") == keep.get(name, {}).get("money", "")
+        wanted = wanted | ((pl.col("integration") == name) & named)
+    return wanted
+
+
+def _overtaken_told(lost: pl.DataFrame) -> list[str]:
+    """Say how many states were overtaken, and what the days to date beside a month came to."""
+    other = lost.filter(pl.col("series") != pl.col("by"))
+    told = []
+    for (account,), rows in other.sort("integrated_account_id", nulls_last=True).group_by(
+        "integrated_account_id", maintain_order=True
+    ):
+        kept, left = rows["by"][0], rows["series"][0]
+        most = rows.group_by("currency").agg(pl.col("money").max()).sort("currency", nulls_last=True)
+        amounts = " and ".join(money(amount, currency) for currency, amount in most.iter_rows())
+        count = int(rows["records"].sum())
+        told.append(
+            f"{account}: money from {kept}; {left} left out: {count:,} states of the same month, of up to {amounts}"
+        )
+    same = int(lost.filter(pl.col("series") == pl.col("by"))["records"].sum())
+    return [*told, *([f"running totals count once: {same:,} earlier states left out"] if same else [])]
+
+
+def _checked_by_events(digest: Digest, keep: _Keep) -> Digest:
+    """Take a person's spend in a cycle for a check of the events in it: never added to them, its difference told."""
+    for name in integrations_that(lambda each: each.cycle == "person"):
+        total, kept = next(iter(INTEGRATIONS[name].of_basis("running total"))), keep.get(name, {}).get("money")
+        if kept != total:
+            digest = _checked(digest, name, total, next(iter(INTEGRATIONS[name].of_basis("bill"))))
+    return digest
+
+
+def _checked(digest: Digest, integration: str, total: str, events: str) -> Digest:
+    """Silence a running total where the account's events state the same, and tell the difference."""
+    told: list[str] = []
+    checked: list[str | None] = []
+    stating = digest.rows.filter((pl.col("integration") == integration) & (pl.col("money_n") > 0))
+    for (account,), rows in stating.group_by("integrated_account_id"):
+        spent, billed = rows.filter(pl.col("series") == total), rows.filter(pl.col("series") == events)
+        if spent.height and billed.height:
+            checked.append(account)
+            told.append(f"{account}: money from {events}; {total} left out: {_difference(digest, spent, billed)}")
+    if not checked:
+        return digest
+    mine = pl.any_horizontal(*(pl.col("integrated_account_id").eq_missing(pl.lit(account)) for account in checked))
+    hit = mine & (pl.col("series") == total).fill_null(value=False)
+    return digest.with_rows(digest.rows.with_columns(*_silenced(digest, _MONEY, hit)), *sorted(told))
+
+
+def _difference(digest: Digest, spend: pl.DataFrame, events: pl.DataFrame) -> str:
+    """What a spend states beside what the events in its cycle come to."""
+    inside = events.filter((pl.col("start") >= spend["start"].min()) & (pl.col("start") < spend["end"].max()))
+    says, come = (dict(_sums(rows)) for rows in (spend, inside))
+    gaps = {c: says.get(c, 0.0) - come.get(c, 0.0) for c in (*says, *(c for c in come if c not in says))}
+    if all(abs(gap) < 0.005 for gap in gaps.values()):
+        return "the same " + " and ".join(money(says[c], c) for c in says)
+    both = [
+        f"it states {money(says.get(c, 0.0), c)} of its cycle, the events in it {money(come.get(c, 0.0), c)}, a "
+        f"difference of {money(gap, c)}"
+        for c, gap in gaps.items()
+    ]
+    begun, loaded = (digest.date(rows["start"].sort()[0]) for rows in (spend, events))
+    late = "" if begun >= loaded else f" (its cycle began {begun}, the events {loaded})"
+    return " and ".join(both) + late
+
+
+def _sums(rows: pl.DataFrame) -> Iterator[tuple[str, float]]:
+    yield from rows.group_by("currency").agg(pl.col("money").sum()).sort("currency", nulls_last=True).iter_rows()
+
+
+# one view asked in two ways -------------------------------------------------------------------------------------------
+
+_VIEW = ["integrated_account_id", "report_type", "series"]
+
+
+def _one_query(native: Native, digest: Digest) -> Digest:
+    """Refuse one series of one account under two queries whose records meet in time.
+
+    Queries whose records share no person, or no model, and state one throughout, part the whole and pass. Raises
+    OverlapError naming both queries.
+    """
+    says = (pl.col("money_n") > 0) | (pl.sum_horizontal("tokens", "covered_tokens") != 0)
+    seen = digest.rows.filter(says & pl.col("cycle").is_null() & pl.col("start").is_not_null())
+    spans = seen.select(*_VIEW, "query_id", "start", pl.col("end").fill_null(pl.col("start"))).unique()
+    several = spans.filter(pl.col("query_id").n_unique().over(_VIEW) > 1)
+    for view, of in several.sort(*_VIEW, nulls_last=True).group_by(*_VIEW, maintain_order=True):
+        queries = _meeting(of)
+        if queries and not _apart(native, view[0], view[1], queries):
+            raise OverlapError(_refusal(list(view), queries))
+    return digest
+
+
+def _meeting(spans: pl.DataFrame) -> list[str | None]:
+    """The queries that state something of one time with another, in order."""
+    by_query = {query: of.select("start", "end").rows() for (query,), of in spans.group_by("query_id")}
+    unions = {query: Stretches(of) for query, of in by_query.items()}
+    met = {
+        query
+        for query, union in unions.items()
+        if any(union.meets(s, e) for other, of in by_query.items() if other != query for s, e in of)
+    }
+    return sorted(met, key=lambda query: (query is None, str(query)))
+
+
+def _apart(native: Native, account: str | None, report_type: str | None, queries: list[str | None]) -> bool:
+    frame = native.frame.filter(_is("integrated_account_id", account) & _is("report_type", report_type))
+    ids = collect(frame.select("query_id", "user_id", "model_id").unique())
+    ids = ids.filter(pl.col("query_id").is_in(queries, nulls_equal=True))
+    return any(_disjoint(ids, column) for column in ("user_id", "model_id"))
+
+
+def _is(column: str, value: str | None) -> nw.Expr:
+    return nw.col(column).is_null() if value is None else nw.col(column) == value
+
+
+def _disjoint(ids: pl.DataFrame, column: str) -> bool:
+    pairs = ids.select("query_id", column).unique()
+    return pairs[column].null_count() == 0 and pairs[column].n_unique() == pairs.height
+
+
+def _refusal(view: list[str | None], queries: list[str | None]) -> str:
+    account, report_type, series = view
+    names = " and ".join(str(query) for query in queries)
+    return (
+        f"{account} has {report_type or series or 'its records'} from two queries ({names}) for the same time, which "
+        f"differ in grouping or filters, so everything in them may count twice. Keep the records of one query_id, or "
+        f'say overlap="allow" if they are parts of a whole.'
+    )
+
+
+# two series of one measure --------------------------------------------------------------------------------------------
 
 NOT_ATTRIBUTED = "(not attributed)"
 _USER = ("user_id", "user_email", "user_name")
@@ -51,7 +279,7 @@ class _Contest:
         return self.mine & (pl.col("series") == series).fill_null(value=False) & _states(self.measure)
 
 
-def one_series(digest: Digest, measure: Measure, keep: Mapping[str, Mapping[str, str]]) -> Digest:
+def _one_series(digest: Digest, measure: Measure, keep: _Keep) -> Digest:
     """Give the digest with the measure counted once at a time; `keep` overrides the table. Raises OverlapError."""
     for account, integration, names in list(_several(digest, measure)):
         for contested in _contested(digest, account, integration, measure, names):
@@ -88,7 +316,7 @@ def _contested(
     """The series that state the measure at one time with another; those of different products are apart."""
     rows = digest.rows.filter(pl.col("integrated_account_id").eq_missing(pl.lit(account)) & _states(measure))
     spans = {name: _spans(rows.filter(pl.col("series") == name)) for name in sorted(names)}
-    unions = {name: Union(of) for name, of in spans.items()}
+    unions = {name: Stretches(of) for name, of in spans.items()}
     groups: list[set[str]] = []
     for one in spans:
         alike = [each for each in spans if each != one and _product(integration, each) == _product(integration, one)]
@@ -104,7 +332,7 @@ def _product(integration: str, series: str) -> str:
     return known.product(series) if known is not None else ""
 
 
-def _meet(union: Union, spans: list[tuple[int, int]]) -> bool:
+def _meet(union: Stretches, spans: list[tuple[int, int]]) -> bool:
     return any(union.meets(start, end) for start, end in spans)
 
 
@@ -133,23 +361,23 @@ def _settled(digest: Digest, contest: _Contest) -> Digest:
     before = digest.rows
     for position, other in enumerate(contest.order[1:], start=1):
         earlier = before.filter(pl.any_horizontal(*(contest.states(name) for name in contest.order[:position])))
-        union = Union(_spans(earlier))
+        union = Stretches(_spans(earlier))
         met = _met(contest.states(other), before, union)
         concerned = before.filter(met)
         if not concerned.height:
             continue
         rows = digest.rows.with_columns(
-            *silenced(digest, _measured(digest, contest.measure), _met(contest.states(other), digest.rows, union))
+            *_silenced(digest, _measured(digest, contest.measure), _met(contest.states(other), digest.rows, union))
         )
         if other == contest.remainder:
-            theirs = Union(_spans(concerned))
+            theirs = Stretches(_spans(concerned))
             part = before.filter(_met(contest.states(contest.order[0]), before, theirs))
             rows = pl.concat([rows, _remainder(digest, contest, concerned, part)], how="vertical_relaxed")
-        digest = digest.with_rows(rows, _told(contest, other, concerned, _reach(digest, concerned, union)))
+        digest = digest.with_rows(rows, _choice_told(contest, other, concerned, _reach(digest, concerned, union)))
     return digest
 
 
-def _met(rows: pl.Expr, of: pl.DataFrame, union: Union) -> pl.Expr:
+def _met(rows: pl.Expr, of: pl.DataFrame, union: Stretches) -> pl.Expr:
     """Those rows that share a moment with what is covered."""
     spans = of.filter(rows).select("start", "end").unique().drop_nulls("start")
     met = [(s, e) for s, e in spans.iter_rows() if union.meets(s, s if e is None else e)]
@@ -160,7 +388,7 @@ def _met(rows: pl.Expr, of: pl.DataFrame, union: Union) -> pl.Expr:
     return rows & span.is_in(found, nulls_equal=True)
 
 
-def _reach(digest: Digest, concerned: pl.DataFrame, union: Union) -> str:
+def _reach(digest: Digest, concerned: pl.DataFrame, union: Stretches) -> str:
     """Say of records that begin before, or end after, all that states the measure in their place."""
     first, last = union.bounds
     beyond = concerned.filter((pl.col("start") < first) | (pl.col("end") > last))
@@ -175,7 +403,7 @@ def _reach(digest: Digest, concerned: pl.DataFrame, union: Union) -> str:
 
 def _measured(digest: Digest, measure: Measure) -> tuple[str, ...]:
     if measure == "money":
-        return MONEY
+        return _MONEY
     return (*_TOKENS, *digest.kinds, *(f"covered_{kind}" for kind in digest.kinds))
 
 
@@ -187,14 +415,14 @@ def _remainder(digest: Digest, contest: _Contest, whole: pl.DataFrame, part: pl.
         *(pl.lit(0).cast(part.schema[c]).alias(c) for c in columns if c == "charged_n"),
     )
     rows = pl.concat([whole, turned], how="vertical_relaxed")
-    others = [c for c in (*MONEY, *_measured(digest, "tokens")) if c not in columns]
+    others = [c for c in (*_MONEY, *_measured(digest, "tokens")) if c not in columns]
     nobody = [pl.lit(NOT_ATTRIBUTED).alias(f"dim_{i}") for i, name in enumerate(digest.by) if name in _USER]
     return rows.with_columns(
         *nobody, *(pl.lit(0).cast(rows.schema[c]).alias(c) for c in others), records=pl.lit(0, dtype=pl.Int64)
     )
 
 
-def _told(contest: _Contest, other: str, concerned: pl.DataFrame, reach: str) -> str:
+def _choice_told(contest: _Contest, other: str, concerned: pl.DataFrame, reach: str) -> str:
     choice = f"{contest.account}: {contest.measure} from {contest.order[0]}"
     if other == contest.remainder:
         return f"{choice}; what {other} has beyond it is {NOT_ATTRIBUTED}"
@@ -204,3 +432,42 @@ def _told(contest: _Contest, other: str, concerned: pl.DataFrame, reach: str) ->
     sums = concerned.group_by("currency").agg(pl.col("money").sum()).sort("currency", nulls_last=True)
     amounts = " and ".join(money(amount, c) for c, amount in sums.iter_rows())
     return f"{choice}; {other} left out: the same {amounts}{reach}"
+
+
+class Stretches:
+    """Hold what some stretches of time cover together; an instant covers its own bin."""
+
+    __slots__ = ("_ends", "_starts")
+
+    def __init__(self, spans: Iterable[tuple[int, int]]) -> None:
+        self._starts: list[int] = []
+        self._ends: list[int] = []
+        for start, end in sorted((s, max(e, s + 1)) for s, e in spans):
+            if self._ends and start < self._ends[-1]:
+                self._ends[-1] = max(self._ends[-1], end)
+            else:
+                self._starts.append(start)
+                self._ends.append(end)
+
+    def meets(self, start: int, end: int) -> bool:
+        """Tell whether a stretch shares a moment with what is covered.
+
+        >>> week = Stretches([(1, 8)])
+        >>> week.meets(7, 8), week.meets(8, 9), week.meets(0, 30)
+        (True, False, True)
+        """
+        at = bisect_right(self._starts, max(end, start + 1) - 1) - 1
+        return at >= 0 and self._ends[at] > start
+
+    def begin_of(self, start: int) -> int:
+        """Give where the stretch begins that holds a moment.
+
+        >>> Stretches([(1, 8), (8, 9)]).begin_of(8)
+        8
+        """
+        return self._starts[bisect_right(self._starts, start) - 1]
+
+    @property
+    def bounds(self) -> tuple[int, int]:
+        """Give the first and the last moment, the end excluded."""
+        return self._starts[0], self._ends[-1]

@@ -1,24 +1,104 @@
-"""The cost rule, as expressions over the wide amounts of a record in one currency.
+"""The cost rule: as a card, and as expressions over the wide amounts of a record in one currency.
 
-Nothing here touches data: `apply` adds columns to any narwhals frame. It does so in steps, each using the columns of
-the one before, because a backend without a query planner would compute a shared sub-expression once a use. The rule
-itself is on the card (`cost_rule`); the rows that decided it are in the tests.
+Nothing here touches data: `apply_rule` adds columns to any narwhals frame. It does so in steps, each using the columns
+of the one before, because a backend without a query planner would compute a shared sub-expression once a use. The rows
+that decided the rule are in the tests.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import narwhals.stable.v2 as nw
 
+from truto_usage_nb.costs.choices import PositiveCredits
 from truto_usage_nb.costs.currencies import ISO_4217, UNSTATED, is_virtual
-from truto_usage_nb.costs.reasons import REASONS
 from truto_usage_nb.integrations import INTEGRATIONS, TotalMeans, integrations_that
 from truto_usage_nb.native import Frame
 from truto_usage_nb.schema import CHARGE_TYPES, SPACES, folded_currency
 
-__all__ = ["OUTPUTS", "PARTS", "Facts", "apply", "settled_totals"]
+__all__ = [
+    "NO_CALLER_RULES",
+    "OUTPUTS",
+    "PARTS",
+    "REASONS",
+    "CallerRules",
+    "FrameFacts",
+    "RuleCard",
+    "apply_rule",
+    "cost_rule",
+    "flag_text",
+    "settled_totals",
+]
+
+REASONS: dict[str, str] = {
+    "credit_sign": "A positive credit was read as a reduction.",
+    "dual_currency": "One charge is stated in two currencies at one ratio; null until billing_currency= picks one.",
+    "estimate": "The vendor's estimate of money that its cost report bills; it stands in cost_vendor_estimate.",
+    "included_in_total": "The total contains usage that the plan covers; billed is the total without it.",
+    "list_assumed": "Nothing states the price before discount, so list equals billed.",
+    "mixed_currency": "The record is charged in several currencies; cost_lines has a row for each.",
+    "no_charges": "The record states no charge: its cost is unknown, not zero.",
+    "no_currency": "The charge names no currency; it is kept as XXX.",
+    "not_charged": "Cursor priced the request and charged nothing for it.",
+    "running_total": "A running total: only the latest of its cycle counts in a table.",
+    "token_mismatch": "The kinds of token add up to more than the stated total; their sum counts.",
+    "total_mismatch": "The parts do not add up to the stated net or total; the stated value stands.",
+    "unknown_type": "The record has a charge of a type that the rule does not know; it is not counted.",
+    "virtual_currency": "The currency is not of ISO 4217 (such as CREDITS), so it has no bill in money.",
+}
+"""Every word `cost_flag` can hold, in the order it holds them, and what each means."""
+
+CARD = """\
+### How a cost is counted
+
+Per record **and per currency**; currencies are never added.
+
+| | |
+|---|---|
+| **gross** | on_demand + committed + usage_based + platform_fee |
+| **billed** | net; else total; else gross − discount. A total is never added to its parts |
+| **list** | the total where net and total are both stated; else billed + discount, plus what the plan covers |
+| **plan-covered** | `included` alone: billed 0, list = included + platform_fee. A total with it is billed without it |
+| **tax, credit** | beside, never inside |
+| **payable** | billed + tax + credit, after credits and tax. Not the invoice: seats and purchases are in no API |
+| **estimates** | Claude `activity` and `skill_usage` estimate what `cost` bills: never added to it |
+| **running totals** | only the latest state of a cycle counts. Forecasts are never cost |
+| **no charges** | null, not 0 |
+
+**Tokens meet money** inside one account, UTC day (or the longer record's whole time) and model, before any grouping.
+Tokens whose key has money are *priced*; the others are `unpriced_tokens`; what a plan covers is `included_tokens`;
+money whose key has no tokens is `other_cost`. Cost per million tokens = (cost − other_cost) ÷ priced tokens × 10⁶:
+first add, then divide.
+"""
+
+
+class RuleCard(str):
+    """Hold the rule as Markdown, shown as such by a notebook."""
+
+    __slots__ = ()
+
+    def _repr_markdown_(self) -> str:
+        return str(self)
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def cost_rule() -> RuleCard:
+    """Give the cost rule as a card, with the meaning of every word of `cost_flag`.
+
+    >>> import truto_usage_nb as tu
+    >>> print(tu.cost_rule().splitlines()[0])
+    ### How a cost is counted
+    """
+    lines = [f"| `{word}` | {meaning} |" for word, meaning in REASONS.items()]
+    return RuleCard("\n".join([CARD, "| cost_flag | meaning |", "|---|---|", *lines, ""]))
+
+
+# what is known before the rule is written -----------------------------------------------------------------------------
 
 PARTS = ("on_demand", "committed", "usage_based", "platform_fee")
 
@@ -38,7 +118,7 @@ def settled_totals() -> dict[str, TotalMeans]:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class FrameFacts:
     """Say what is known of a frame before the rule is written, so that the rule is no longer than it must be.
 
     `types`: charge types with at least one amount. `unknown`: wide amounts of undocumented types.
@@ -68,10 +148,40 @@ class Facts:
         return self.currencies is None or any(c != folded_currency(c) for c in self.currencies)
 
 
+@dataclass(frozen=True, slots=True)
+class CallerRules:
+    """Hold what the caller says of a vendor's records: what a total is, a positive credit, and the input of tokens."""
+
+    total_means: Mapping[str, TotalMeans] | None = None
+    positive_credits: PositiveCredits = "reduction"
+    input_includes_cache: Mapping[str, bool] | None = None
+
+    @classmethod
+    def of(cls, choices: Mapping[str, Any]) -> CallerRules:
+        return cls(
+            choices.get("total_means"),
+            choices.get("positive_credits", "reduction"),
+            choices.get("input_includes_cache"),
+        )
+
+    def put(self, facts: FrameFacts) -> FrameFacts:
+        """What is settled of totals, and what the caller decided."""
+        means = {**settled_totals(), **(self.total_means or {})}
+        return replace(
+            facts,
+            total_means=means,
+            credits_as_stated=self.positive_credits == "as_stated",
+            input_includes_cache=self.input_includes_cache or {},
+        )
+
+
+NO_CALLER_RULES = CallerRules()
+
+
 class _Rule:
     """Write the rule for one frame's facts: a method an idea, each an expression."""
 
-    def __init__(self, facts: Facts) -> None:
+    def __init__(self, facts: FrameFacts) -> None:
         self.facts = facts
 
     def amount(self, kind: str) -> Expr:
@@ -259,7 +369,7 @@ def _close(left: Expr, right: Expr) -> Expr:
     return (gap <= 0.00001) | (gap <= right.abs() * 0.0001)
 
 
-def apply(frame: Frame, facts: Facts) -> Frame:
+def apply_rule(frame: Frame, facts: FrameFacts) -> Frame:
     """Add the eight cost columns and a boolean column `__is_<reason>` for each reason the rule itself can give."""
     rule = _Rule(facts)
     steps: tuple[Callable[[], Step], ...] = (

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Unpack
 
 import narwhals.stable.v2 as nw
 import polars as pl
 
 from truto_usage_nb.checks import a_flag
-from truto_usage_nb.costs.building import Question, added_up, build, matched, ordered
-from truto_usage_nb.costs.choices import Choices, Measure
-from truto_usage_nb.costs.closing import closing
-from truto_usage_nb.costs.exchange import Rates, with_rates
-from truto_usage_nb.costs.identities import one_name_a_model
-from truto_usage_nb.costs.kinds import build_kinds, cache_read_share
-from truto_usage_nb.native import Native, enter, require
+from truto_usage_nb.costs.buckets import BUCKET, with_buckets
+from truto_usage_nb.costs.choices import By, Choices, Measure
+from truto_usage_nb.costs.currencies import Rates, with_rates
+from truto_usage_nb.costs.digest import Digest
+from truto_usage_nb.costs.matching import HEADS, Question, matched, one_name_a_model
+from truto_usage_nb.costs.tokens import KINDS, kind_of
+from truto_usage_nb.format import money, percent
+from truto_usage_nb.native import Native, collect, enter, require
 
-__all__ = ["closing_line", "cost_per", "cost_per_model", "cost_per_surface", "cost_per_token", "total_cost"]
-
-By = str | Sequence[str] | None
+__all__ = [
+    "build",
+    "closing_line",
+    "cost_per",
+    "cost_per_model",
+    "cost_per_surface",
+    "cost_per_token",
+    "total_cost",
+]
 
 
 def cost_per(
@@ -93,7 +99,7 @@ def cost_per_model(
 def _by_model(native: Native, question: Question) -> pl.DataFrame:
     read = matched(native, question)
     read = read.with_rows(one_name_a_model(read.rows, read.dims[0], read.dims))
-    return ordered(added_up(read, question), question)
+    return _ordered(_added_up(read, question), question)
 
 
 def cost_per_surface(
@@ -143,9 +149,9 @@ def cost_per_token(
     native = enter(frame)
     a_flag("kind", kind)
     question = Question.of(by, every, time_zone, measure, choices, kinds=True)
-    table = build_kinds(native, question) if kind else build(native, question)
+    table = _build_kinds(native, question) if kind else build(native, question)
     per_token = (pl.col("cost_per_million_tokens") / 1e6).alias("cost_per_token")
-    table = table.with_columns(per_token) if kind else cache_read_share(table.with_columns(per_token))
+    table = table.with_columns(per_token) if kind else _cache_read_share(table.with_columns(per_token))
     return native.leave(with_rates(table, exchange_rates))
 
 
@@ -187,4 +193,113 @@ def closing_line(table: Any) -> str:
     >>> tu.closing_line(table)
     '71 % of tokens have a price; $6,250 has no tokens.'
     """
-    return closing(enter(table))
+    native, needed = enter(table), ("currency", "other_cost", "tokens", "unpriced_tokens")
+    require(native, needed, "The closing line")
+    held = collect(native.frame.select(*needed))
+    priced, unpriced = float(held["tokens"].sum() or 0), float(held["unpriced_tokens"].sum() or 0)
+    parts = []
+    if priced + unpriced > 0:
+        parts.append(f"{percent(priced / (priced + unpriced))} of tokens have a price")
+    other = held.group_by("currency").agg(pl.col("other_cost").sum()).filter(pl.col("other_cost").abs() > 0)
+    amounts = [money(amount, currency) for currency, amount in other.sort("currency", nulls_last=True).iter_rows()]
+    if amounts:
+        parts.append(f"{' and '.join(amounts)} {'has' if len(amounts) == 1 else 'have'} no tokens")
+    return f"{'; '.join(parts)}." if parts else "No tokens and no money here."
+
+
+# add up and divide ----------------------------------------------------------------------------------------------------
+
+
+def build(native: Native, question: Question) -> pl.DataFrame:
+    """Answer a question with its table."""
+    met = matched(native, question)
+    return _ordered(_added_up(met, question), question)
+
+
+def _added_up(met: Digest, question: Question, extra: tuple[str, ...] = ()) -> pl.DataFrame:
+    """Add the matched rows up by bucket, dimensions and currency, and divide."""
+    rows, keys = met.rows, [*met.dims, *extra]
+    if question.every is not None:
+        rows, keys = with_buckets(met, question.every, question.time_zone), [BUCKET, *keys]
+    kinds = [c for c in rows.columns if c.startswith(("priced_", "unpriced_", "included_"))]
+    sums = ["money", "money_n", "other", "matched_n", "priced", "unpriced", "included", *kinds]
+    spread = ["spread"] if question.every is not None else []
+    table = rows.group_by(*keys, "currency").agg(pl.col(*sums, *spread).sum())
+    return _divided(table, met, keys, [c for c in kinds if not extra], bool(spread))
+
+
+def _divided(table: pl.DataFrame, met: Digest, keys: list[str], kinds: list[str], spread: bool) -> pl.DataFrame:
+    stated = pl.col("money_n") > 0
+    cost = pl.when(stated).then(pl.col("money"))
+    other = pl.when(stated).then(pl.col("other"))
+    # A sum of money below zero is a refund of more than was paid here: no price.
+    priced = (pl.col("priced") > 0) & (pl.col("matched_n") > 0) & (cost - other >= 0)
+    names = dict(zip(met.dims, met.by, strict=True))
+    table = table.select(
+        *(pl.col(key).alias(names.get(key, key)) for key in keys),
+        "currency",
+        cost.alias("cost"),
+        other.alias("other_cost"),
+        pl.col("priced").alias("tokens"),
+        pl.when(priced).then((cost - other) / pl.col("priced") * 1e6).alias("cost_per_million_tokens"),
+        pl.col("unpriced").alias("unpriced_tokens"),
+        pl.col("included").alias("included_tokens"),
+        *([pl.when(stated).then(pl.col("spread")).alias("spread_cost")] if spread else []),
+        *kinds,
+    )
+    # A line that states neither money nor tokens says nothing.
+    tokens = pl.sum_horizontal("tokens", "unpriced_tokens", "included_tokens")
+    return table.filter(pl.col("cost").is_not_null() | (tokens != 0))
+
+
+def _ordered(table: pl.DataFrame, question: Question) -> pl.DataFrame:
+    """Time first, then currencies in blocks, the largest cost first; ties by tokens, then by the dimensions."""
+    first = [BUCKET] if question.every is not None else []
+    rest = [c for c in question.by if table.schema[c].is_nested() is False]
+    keys = [*first, "currency", "cost", "tokens", "unpriced_tokens", *rest]
+    down = [name in ("cost", "tokens", "unpriced_tokens") for name in keys]
+    return table.sort(keys, descending=down, nulls_last=True)
+
+
+# prices by kind of token ----------------------------------------------------------------------------------------------
+
+
+def _build_kinds(native: Native, question: Question) -> pl.DataFrame:
+    """Answer with a line per kind: money by what its metric names, tokens by what the record states."""
+    require(native, ("metric_name",), "cost_per_token(kind=True)")
+    seen = Native(native.kind, native.original, native.frame.with_columns(__kind_name=kind_of()))
+    asked = Question(
+        (*question.by, "__kind_name"), question.every, question.time_zone, question.measure, question.choices, True
+    )
+    met = _by_kind(matched(seen, asked))
+    table = _added_up(met, question, extra=("kind",))
+    return _ordered(table, Question((*question.by, "kind"), question.every, "UTC", question.measure, {}))
+
+
+def _by_kind(met: Digest) -> Digest:
+    """Give each kind's tokens a row of their own; money keeps the kind its metric names."""
+    last = met.dims[-1]
+    left_out = {last, *HEADS, *(f"{head}_{kind}" for head in HEADS for kind in KINDS)}
+    base = [c for c in met.rows.columns if c not in left_out]
+    money = met.rows.filter(pl.col("money_n").is_not_null()).select(*base, pl.col(last).alias("kind"))
+    tokens = met.rows.filter(pl.col("money_n").is_null())
+    parts = [money.with_columns(**{head: pl.lit(0) for head in HEADS})]
+    stated = {head: pl.sum_horizontal(*(f"{head}_{kind}" for kind in KINDS)) for head in HEADS}
+    of_kind: dict[str | None, dict[str, pl.Expr]] = {
+        kind: {head: pl.col(f"{head}_{kind}").fill_null(0) for head in HEADS} for kind in KINDS
+    }
+    of_kind[None] = {head: pl.col(head).fill_null(0) - stated[head] for head in HEADS}  # a total without its kinds
+    for kind, columns in of_kind.items():
+        part = tokens.select(*base, pl.lit(kind, dtype=pl.String).alias("kind"), **columns)
+        parts.append(part.filter(pl.sum_horizontal(*HEADS) != 0))
+    rows = pl.concat(parts, how="diagonal_relaxed").with_columns(pl.col(HEADS).fill_null(0))
+    return Digest(rows, met.by[:-1], met.bin, met.measure, told=met.told)
+
+
+def _cache_read_share(table: pl.DataFrame) -> pl.DataFrame:
+    """Replace the columns of kinds by the share of cache reads among the priced tokens."""
+    kinds = [f"priced_{kind}" for kind in KINDS]
+    whole = pl.sum_horizontal(*kinds)
+    share = pl.when(whole > 0).then(pl.col("priced_cache_read") / whole).alias("cache_read_share")
+    parts = [f"{head}_{kind}" for head in HEADS for kind in KINDS]
+    return table.with_columns(share).drop(parts)

@@ -15,7 +15,7 @@ import narwhals.stable.v2 as nw
 from truto_usage_nb.integrations import integrations_that
 from truto_usage_nb.native import Frame
 
-__all__ = ["CACHED_COLUMNS", "KINDS", "TOKEN_COLUMNS", "token_mismatch", "undecided_input", "with_tokens"]
+__all__ = ["CACHED_COLUMNS", "KINDS", "TOKEN_COLUMNS", "kind_of", "token_mismatch", "undecided_input", "with_tokens"]
 
 KINDS = ("input", "cache_read", "cache_write_5m", "cache_write_1h", "cache_write", "output")
 """The disjoint kinds. `cache_write` holds writes whose lifetime is not stated, beside those of 5 minutes and 1 hour."""
@@ -67,27 +67,27 @@ def undecided_input() -> nw.Expr:
     return _may_contain() & ~_shown() & ~apart
 
 
-def _contains(said: Mapping[str, bool]) -> nw.Expr:
+def _contains(includes: Mapping[str, bool]) -> nw.Expr:
     """Whether the input holds the cache: the total shows it, or, where no total does, the caller says it."""
-    names = sorted(name for name, includes in said.items() if includes)
+    names = sorted(name for name, holds in includes.items() if holds)
     shown = _may_contain() & _shown()
     return shown | (undecided_input() & nw.col("integration").is_in(names).fill_null(False)) if names else shown
 
 
-def token_mismatch(said: Mapping[str, bool]) -> nw.Expr:
+def token_mismatch(includes: Mapping[str, bool]) -> nw.Expr:
     """Tell the records whose kinds add up to more than their stated total."""
     own = _zero("input") + _zero("output") + _cached()
-    return _stated() & ~_contains(said) & (own > nw.col(TOTAL)).fill_null(False)
+    return _stated() & ~_contains(includes) & (own > nw.col(TOTAL)).fill_null(False)
 
 
-def with_tokens(frame: Frame, said: Mapping[str, bool] | None = None, *, kinds: bool = False) -> Frame:
+def with_tokens(frame: Frame, includes: Mapping[str, bool] | None = None, *, kinds: bool = False) -> Frame:
     """Add `__tokens` (null where a record states none) and, with `kinds`, a column `__<kind>` for each of KINDS.
 
     Tokens are usage_tokens_total, or the sum of the disjoint kinds where there is no total or the kinds exceed it.
-    `said` tells by integration whether an input holds the cache, where no total shows it.
+    `includes` tells by integration whether an input holds the cache, where no total shows it.
     """
     frame = frame.with_columns(
-        __written=nw.max_horizontal(_zero("cache_write"), _lifetimes()), __contains_cache=_contains(said or {})
+        __written=nw.max_horizontal(_zero("cache_write"), _lifetimes()), __contains_cache=_contains(includes or {})
     )
     cached = _zero("cache_read") + nw.col("__written")
     alone = nw.when(nw.col("__contains_cache")).then(_zero("input") - cached).otherwise(_zero("input"))
@@ -107,3 +107,29 @@ def _with_kinds(frame: Frame) -> Frame:
         __cache_write=nw.col("__written") - _lifetimes(),
         __output=_zero("output"),
     )
+
+
+_WORDS = (
+    ("ephemeral_1h", "cache_write_1h"),
+    ("ephemeral_5m", "cache_write_5m"),
+    ("cache_creation", "cache_write"),
+    ("cache_write", "cache_write"),
+    ("cache write", "cache_write"),
+    ("cache_read", "cache_read"),
+    ("cache read", "cache_read"),
+    ("uncached", "input"),
+    ("cached", "cache_read"),
+    ("output", "output"),
+    ("input", "input"),
+)
+"""How vendors write the kind into metric_name, the most telling word first: Claude's token_type and its descriptions,
+such as "Claude Opus 5 Usage - Input Tokens", OpenAI's line_item such as "gpt-6-astra, input_tokens"."""
+
+
+def kind_of(column: str = "metric_name") -> nw.Expr:
+    """Read the kind of token from a metric's name; null where it names none."""
+    text = nw.col(column).fill_null("").str.to_lowercase()
+    found = nw.lit(None, dtype=nw.String())
+    for word, kind in reversed(_WORDS):
+        found = nw.when(text.str.contains(word, literal=True)).then(nw.lit(kind)).otherwise(found)
+    return found

@@ -93,7 +93,7 @@ def _once(
     gone, told = _foreign(chosen, answers, journal, period) if are_dates else ({}, [])
     judged = _judged(chosen, answers, gone, period) if set(RECORD_KEY) <= set(journal.types) else None
     if judged is not None:
-        from truto_usage_nb.costs.duplicates import billed_in_all
+        from truto_usage_nb.costs.lines import billed_in_all
 
         for (number,), rows in dropped(judged).partition_by(JOB, as_dict=True).items():
             gone.setdefault(number, set()).update(rows[ROW])
@@ -135,7 +135,7 @@ def _foreign(
         outside += [rows_of(answers[number], rows).collect() for number, rows in found.outside.items()]
     if period is None or not outside:
         return gone, []
-    from truto_usage_nb.costs.duplicates import billed_in_all
+    from truto_usage_nb.costs.lines import billed_in_all
 
     return gone, outside_told(pl.concat(outside), period, billed_in_all, MORE_THAN_ASKED)
 

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 import narwhals.stable.v2 as nw
 import polars as pl
 
-from truto_usage_nb.costs.kinds import kind_of
-from truto_usage_nb.costs.tokens import KINDS
+from truto_usage_nb.costs.tokens import KINDS, kind_of
 from truto_usage_nb.focus.options import Options
 from truto_usage_nb.focus.reading import LINE, ROW, Reading, named, numbered
 

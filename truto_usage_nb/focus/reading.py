@@ -15,13 +15,11 @@ import narwhals.stable.v2 as nw
 import polars as pl
 
 from truto_usage_nb import schema
-from truto_usage_nb.costs.digest import OVERHANG, Digest, digest, required
-from truto_usage_nb.costs.facts import NOTHING_SAID, Said
-from truto_usage_nb.costs.guard import checked
-from truto_usage_nb.costs.lines import lines_of
+from truto_usage_nb.costs.digest import OVERHANG, Digest, DigestPlan, required, within_period
+from truto_usage_nb.costs.lines import as_frame, lines_of, precomputed
 from truto_usage_nb.costs.matching import KEY, keyed
-from truto_usage_nb.costs.records import within_period
-from truto_usage_nb.costs.ruled import asked, ruled
+from truto_usage_nb.costs.overlaps import counted_once
+from truto_usage_nb.costs.rule import NO_CALLER_RULES, CallerRules
 from truto_usage_nb.costs.tokens import KINDS, TOKEN_COLUMNS, with_tokens
 from truto_usage_nb.focus.admitting import ROW, refuse_what_cannot_be_exported, with_credit_rates, with_restatements
 from truto_usage_nb.focus.amounts import exact, split
@@ -93,7 +91,7 @@ def read(native: Native, options: Options, result: Any = None) -> Reading:
     records = with_credit_rates(records, options)
     held, told = within_period(enter(records), options.choices.get("overhang"))
     held = _ruled_once(held, options)
-    held, counted = checked(held, lambda records, bin: _digest(records, options, bin), options.choices)
+    held, counted = counted_once(held, DigestPlan.of((), options.choices, members=ROW), options.choices)
     lines = _lines(held, options)
     del held, records
     refuse_what_cannot_be_exported(lines)
@@ -134,17 +132,14 @@ def _typed(records: pl.DataFrame, name: str, dtype: Any) -> pl.Expr:
 def _ruled_once(records: Native, options: Options) -> Native:
     """Apply the cost rule once for the digest and the lines, where the caller says nothing that changes it."""
     required(records, ())
-    return asked(ruled(collect(records.frame))) if Said.of(options.choices) == NOTHING_SAID else records
-
-
-def _digest(records: Native, options: Options, bin: int) -> Digest:
-    said, currency = Said.of(options.choices), options.choices.get("billing_currency")
-    return digest(records, (), bin=bin, billing_currency=currency, said=said, members=ROW)
+    if CallerRules.of(options.choices) != NO_CALLER_RULES:
+        return records
+    return as_frame(precomputed(collect(records.frame)))
 
 
 def _lines(records: Native, options: Options) -> pl.DataFrame:
     """The cost rule's lines, as far as an export reads them."""
-    lines: pl.DataFrame = lines_of(records, options.choices.get("billing_currency"), Said.of(options.choices))
+    lines: pl.DataFrame = lines_of(records, options.choices.get("billing_currency"), CallerRules.of(options.choices))
     lines = with_restatements(lines.with_columns(currency=pl.col("cost_currency"), covered=_covered()))
     return lines.with_row_index(LINE)
 
@@ -165,7 +160,7 @@ def _counts(lines: pl.DataFrame, counted: Digest, options: Options) -> pl.DataFr
     whole = pl.sum_horizontal("tokens", "covered_tokens")
     keys = keys.select(ROW, "currency", "key", pays=pl.col("money_n") > 0, counts=whole != 0)
     keys = keys.filter(pl.col("pays") | pl.col("counts")).explode(ROW)
-    said = Said.of(options.choices).input_includes_cache
+    said = CallerRules.of(options.choices).input_includes_cache
     read: Any = with_tokens(nw.from_native(lines.lazy()), said, kinds=True).to_native()
     stated: pl.DataFrame = read.select(
         LINE, ROW, "currency", *(f"__{kind}" for kind in (*KINDS, "tokens")), bills=_bills()
@@ -250,7 +245,7 @@ def _credits(lines: pl.DataFrame, options: Options) -> list[str]:
     count = int((lines["charges_credit"] > 0).sum())
     if not count:
         return []
-    if Said.of(options.choices).positive_credits == "as_stated":
+    if CallerRules.of(options.choices).positive_credits == "as_stated":
         return [f"positive credits exported as corrections of credits: {count:,}"]
     return [f"positive credits taken as reductions, as in payable: {count:,} (positive_credits='as_stated' does not)"]
 

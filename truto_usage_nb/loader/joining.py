@@ -182,7 +182,7 @@ def _outside_told(cut: pl.DataFrame, period: Period) -> tuple[list[str], list[st
     """Say what is cut: what was not asked for is told; what lies in a window that had to be wider is noted."""
     if not cut.height:
         return [], []
-    from truto_usage_nb.costs.duplicates import billed_in_all
+    from truto_usage_nb.costs.lines import billed_in_all
 
     wide = "the vendor answers for no narrower a span"
     return (
@@ -213,7 +213,7 @@ def _without_repeats(frame: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
     rows = frame.with_row_index(_ROW).filter(_suspected(frame))
     if not rows.height:
         return frame, []
-    from truto_usage_nb.costs.duplicates import billed_in_all
+    from truto_usage_nb.costs.lines import billed_in_all
     from truto_usage_nb.repeats import VERDICT, across
 
     judged = across(rows, _JOB)

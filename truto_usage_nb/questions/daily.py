@@ -11,10 +11,10 @@ from typing import Any
 
 import polars as pl
 
-from truto_usage_nb.costs.building import Question, matched
-from truto_usage_nb.costs.digest import DAY, Digest, check_dims, digest, reduced
-from truto_usage_nb.costs.facts import Said
-from truto_usage_nb.costs.totals import is_running_total
+from truto_usage_nb.costs.choices import check_dims
+from truto_usage_nb.costs.digest import Digest, DigestPlan, digest, reduced
+from truto_usage_nb.costs.matching import Question, matched
+from truto_usage_nb.costs.series_of_record import DAY, is_running_total
 from truto_usage_nb.integrations import integrations_that
 from truto_usage_nb.native import Native, with_instants
 
@@ -205,8 +205,7 @@ def _states(native: Native, question: Question) -> Digest:
     columns = whole.columns
     seen = with_instants(whole, whole.frame, {"__start": "start_date", "__end": "end_date"})
     running = seen.filter(is_running_total(columns)).select(*columns)
-    currency = question.choices.get("billing_currency")
-    return digest(replace(whole, frame=running), question.by, billing_currency=currency, said=Said.of(question.choices))
+    return digest(replace(whole, frame=running), DigestPlan.of(question.by, question.choices))
 
 
 def _grown(states: Digest) -> dict[str | None, _Growth]:

@@ -9,15 +9,12 @@ from typing import Any, Unpack
 import narwhals.stable.v2 as nw
 import polars as pl
 
-from truto_usage_nb.costs.building import Question, matched
-from truto_usage_nb.costs.choices import Choices
-from truto_usage_nb.costs.digest import DAY, check_dims, digest
-from truto_usage_nb.costs.facts import COARSE, Said, look, refuse_too_many
-from truto_usage_nb.costs.guard import checked
-from truto_usage_nb.costs.intervals import Union
-from truto_usage_nb.costs.lines import rule_lines
-from truto_usage_nb.costs.records import within_period
-from truto_usage_nb.costs.shapes import named, shape
+from truto_usage_nb.costs.choices import Choices, check_dims
+from truto_usage_nb.costs.digest import DigestPlan, within_period
+from truto_usage_nb.costs.lines import COARSE, frame_facts, refuse_too_many, rule_lines
+from truto_usage_nb.costs.matching import Question, matched
+from truto_usage_nb.costs.overlaps import Stretches, counted_once
+from truto_usage_nb.costs.series_of_record import DAY, series_name, shape
 from truto_usage_nb.costs.tokens import with_tokens
 from truto_usage_nb.errors import FrameError, InputError, OverlapError, did_you_mean, tell
 from truto_usage_nb.format import money as written
@@ -161,7 +158,7 @@ def _counted(native: Native, per: str, question: Question) -> pl.DataFrame:
     """Units by account, day and dimensions: `n`, or for people `person`."""
     require(native, (*UNITS[per].columns, *question.by), f"unit_costs per {per}")
     native = _checked(native, question)
-    lines = rule_lines(native.frame, look(native), native)
+    lines = rule_lines(native.frame, frame_facts(native), native)
     span = nw.col("__end") - nw.col("__start")
     lines = with_tokens(lines).with_columns(__charged=nw.col("charges_count").fill_null(0) > 0)
     lines = lines.with_columns(
@@ -178,8 +175,7 @@ def _counted(native: Native, per: str, question: Question) -> pl.DataFrame:
 def _checked(native: Native, question: Question) -> Native:
     """The records that the money was read from: the same are left out."""
     native, _ = within_period(native, question.choices.get("overhang"))
-    said = Said.of(question.choices)
-    return checked(native, lambda records, bin: digest(records, (), bin=bin, said=said), question.choices)[0]
+    return counted_once(native, DigestPlan.of((), question.choices), question.choices)[0]
 
 
 def _people(lines: Any, by: tuple[str, ...]) -> pl.DataFrame:
@@ -205,7 +201,7 @@ def _units(lines: Any, per: str, by: tuple[str, ...]) -> pl.DataFrame:
     least = collect(lines.with_columns(**values).select(**{name: value.sum() for name, value in coarse.items()}))
     refuse_too_many(max(abs(float(each or 0)) for each in least.row(0)) * COARSE, f"The {per.replace('_', ' ')}s")
     rows = collect(given.agg(*(nw.col(name).sum() for name in (*values, *ones))))
-    rows = rows.with_columns(__series=named("__shape", "__integration", "__report_type"))
+    rows = rows.with_columns(__series=series_name("__shape", "__integration", "__report_type"))
     chosen = [_one_count(part, columns, per, by) for part in rows.partition_by("__account")]
     parts = [part for part in chosen if part is not None]
     if not parts:
@@ -255,7 +251,7 @@ def _first_at_each_time(rows: pl.DataFrame) -> pl.DataFrame:
     kept: list[pl.DataFrame] = []
     for part in rows.sort("rank", maintain_order=True).partition_by("rank", maintain_order=True):
         held = pl.concat(kept).select(span).unique().rows() if kept else []
-        before, spans = Union((day, day + days) for day, days in held), part.select(span).unique()
+        before, spans = Stretches((day, day + days) for day, days in held), part.select(span).unique()
         free = [not before.meets(day, day + days) for day, days in spans.rows()]
         kept.append(part.join(spans.filter(pl.Series(free)), on=span, how="semi"))
     return pl.concat(kept)

@@ -7,12 +7,10 @@ from typing import Any, Unpack
 
 import polars as pl
 
-from truto_usage_nb.costs.building import Question, matched
-from truto_usage_nb.costs.choices import Choices, by_columns
-from truto_usage_nb.costs.digest import Digest, check_dims
-from truto_usage_nb.costs.estimates import estimated
-from truto_usage_nb.costs.identities import one_name_a_model
-from truto_usage_nb.costs.pricing import priced_by
+from truto_usage_nb.costs.choices import Choices, by_columns, check_dims
+from truto_usage_nb.costs.digest import Digest
+from truto_usage_nb.costs.estimates import estimated, priced_by
+from truto_usage_nb.costs.matching import Question, matched, one_name_a_model
 from truto_usage_nb.native import Native, enter
 from truto_usage_nb.prices import CURRENCY
 

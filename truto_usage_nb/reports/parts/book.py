@@ -14,7 +14,7 @@ import polars as pl
 
 from truto_usage_nb.checks import a_path
 from truto_usage_nb.costs import Coverage, cost_per, estimate_costs
-from truto_usage_nb.costs.coverage import covered
+from truto_usage_nb.costs.coverage import coverage_of
 from truto_usage_nb.errors import InputError, UsageWarning, did_you_mean, hearing
 from truto_usage_nb.native import Native
 from truto_usage_nb.outside import shown
@@ -131,7 +131,7 @@ class Book:
     def coverage(self) -> Coverage:
         """What the period's records cover."""
         result = replace(self.result, period=self.period, queries=self._queries)
-        return self.hear(lambda: covered(self.asked.plain, result))
+        return self.hear(lambda: coverage_of(self.asked.plain, result))
 
     @cached_property
     def silent(self) -> list[View]:

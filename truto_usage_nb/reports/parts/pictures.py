@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from truto_usage_nb import plots
-from truto_usage_nb.costs.ruled import asked
+from truto_usage_nb.costs.lines import as_frame
 from truto_usage_nb.native import Native
 from truto_usage_nb.plots.figures import add_to_title
 from truto_usage_nb.reports.parts.book import UNSTATED, Book
@@ -49,7 +49,7 @@ def bars_chart(book: Book, by: str, caption: str, *, top: int = 10) -> Html:
 
 def price_chart(book: Book, caption: str, *, top: int = 10) -> Html:
     """Draw what a million tokens of each model cost."""
-    named = asked(book.asked.lines.filter(pl.col("model_id").is_not_null()))
+    named = as_frame(book.asked.lines.filter(pl.col("model_id").is_not_null()))
     priced = _stated(book.bill, "model_id").filter(pl.col("tokens") > 0)
     return drawn(book, plots.price_per_million, named, top=top, of=priced, caption=_titled(book, caption))
 
@@ -70,9 +70,9 @@ def _stated(bill: pl.DataFrame, by: str | None = None) -> pl.DataFrame:
 def _vendors(lines: pl.DataFrame, by: str) -> tuple[Native, str]:
     """Name vendors as people do."""
     if by != "integration":
-        return asked(lines), by
+        return as_frame(lines), by
     labels = {name: label_of(name) for name in lines["integration"].unique().drop_nulls()}
-    return asked(lines.with_columns(vendor=pl.col("integration").replace(labels))), "vendor"
+    return as_frame(lines.with_columns(vendor=pl.col("integration").replace(labels))), "vendor"
 
 
 def _titled(book: Book, caption: str) -> str:

@@ -9,7 +9,7 @@ from typing import cast
 
 import polars as pl
 
-from truto_usage_nb.costs.ruled import asked, ruled
+from truto_usage_nb.costs.lines import as_frame, precomputed
 from truto_usage_nb.errors import FrameError
 from truto_usage_nb.native import Native
 from truto_usage_nb.planning import Period
@@ -34,43 +34,43 @@ class Records:
     @cached_property
     def _all(self) -> pl.DataFrame:
         try:
-            return ruled(self.result.polars)
+            return precomputed(self.result.polars)
         except FrameError:  # a frame without all columns: who asks what cannot be known is told so
             return self.result.polars
 
     @cached_property
     def now(self) -> Native:
         """The records of the period."""
-        return asked(self._now)
+        return as_frame(self._now)
 
     @cached_property
     def plain(self) -> Native:
         """Those without Claude's views by user, which state the same again."""
-        return asked(self._plain)
+        return as_frame(self._plain)
 
     @cached_property
     def drawable(self) -> Native:
         """Those whose charges name their currency, which is what a chart can draw."""
-        return asked(self.lines)
+        return as_frame(self.lines)
 
     @cached_property
     def before(self) -> Native | None:
         """The records of the period before; None where the snapshot does not reach back."""
-        return None if self._before is None else asked(self._before)
+        return None if self._before is None else as_frame(self._before)
 
     @cached_property
     def both(self) -> Native | None:
         """The records of the period and of the one before, without views by user."""
         if self._before is None:
             return None
-        return asked(pl.concat([self._before, self._plain], how="diagonal_relaxed"))
+        return as_frame(pl.concat([self._before, self._plain], how="diagonal_relaxed"))
 
     def both_without(self, accounts: Sequence[str]) -> Native | None:
         """Give `both` without some accounts: those of which one of the two periods has nothing."""
         if not accounts or self.both is None:
             return self.both
         frame = pl.concat([cast("pl.DataFrame", self._before), self._plain], how="diagonal_relaxed")
-        return asked(frame.filter(~pl.col("integrated_account_id").is_in(accounts).fill_null(value=False)))
+        return as_frame(frame.filter(~pl.col("integrated_account_id").is_in(accounts).fill_null(value=False)))
 
     @cached_property
     def lines(self) -> pl.DataFrame:
@@ -82,7 +82,7 @@ class Records:
         """`drawable`, and such records of the period before, where the snapshot reaches back."""
         if self._before is None:
             return self.drawable
-        return asked(pl.concat([_named(self._before), self.lines], how="diagonal_relaxed"))
+        return as_frame(pl.concat([_named(self._before), self.lines], how="diagonal_relaxed"))
 
     @cached_property
     def _now(self) -> pl.DataFrame:
