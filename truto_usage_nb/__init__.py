@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _HOMES = {
+    "allocation": ("allocate", "allocation_change", "check_allocation", "suggest_rules"),
     "bridge": ("allow_nested_asyncio",),
     "client": ("Client", "afetch_usage", "aload_usage", "ascan_usage", "fetch_usage", "load_usage", "scan_usage"),
     "costs": (
@@ -69,6 +70,10 @@ __all__ = ["__version__", *sorted(_HOME_OF), *_MODULES]  # noqa: PLE0604  (names
 if TYPE_CHECKING:
     from truto_usage_nb import errors as errors
     from truto_usage_nb import plots as plots
+    from truto_usage_nb.allocation import allocate as allocate
+    from truto_usage_nb.allocation import allocation_change as allocation_change
+    from truto_usage_nb.allocation import check_allocation as check_allocation
+    from truto_usage_nb.allocation import suggest_rules as suggest_rules
     from truto_usage_nb.bridge import allow_nested_asyncio as allow_nested_asyncio
     from truto_usage_nb.client import Client as Client
     from truto_usage_nb.client import afetch_usage as afetch_usage

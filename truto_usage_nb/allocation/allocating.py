@@ -1,0 +1,357 @@
+"""Who pays: a frame's cost handed out by rules, so that it adds up to the bill."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from fractions import Fraction
+from types import MappingProxyType
+from typing import Any, Unpack
+
+import narwhals.stable.v2 as nw
+import polars as pl
+
+from truto_usage_nb.allocation.placing import Piece, cut, pieces_of, place, units
+from truto_usage_nb.allocation.rounding import tables
+from truto_usage_nb.allocation.rules import RuleBook, days_of, read_rules
+from truto_usage_nb.allocation.sharing import Ledger, Line, Purchase, amount_of
+from truto_usage_nb.allocation.suggesting import suggestions, told_of_rest
+from truto_usage_nb.checks import a_flag, one_of
+from truto_usage_nb.costs.choices import Choices, check_choices
+from truto_usage_nb.costs.currencies import Rates, with_rates
+from truto_usage_nb.costs.matching import Question
+from truto_usage_nb.costs.tables import build
+from truto_usage_nb.errors import FrameError, InputError, did_you_mean, hearing, tell
+from truto_usage_nb.format import decimals
+from truto_usage_nb.format import money as written
+from truto_usage_nb.native import Native, collect, enter, require
+from truto_usage_nb.outside import shown
+from truto_usage_nb.questions.amounts import amounts, currencies
+from truto_usage_nb.questions.seating import roster_lines, seat_price
+from truto_usage_nb.questions.tables import read_table
+
+__all__ = ["Allocated", "allocate", "allocated", "allocation_change", "check_allocation", "suggest_rules"]
+
+SeatPrices = Mapping[str, tuple[float, str]] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Allocated:
+    """Hold an allocation with all that is known of it."""
+
+    native: Native
+    book: RuleBook
+    lines: list[Line]
+    rest: list[tuple[Piece, str]]
+    told: list[str]
+
+    def table(self, *, explain: bool = False, monthly: bool = False) -> pl.DataFrame:
+        made = tables(self.lines, monthly=monthly, explain=explain)
+        return made.with_columns(rules_sha256=pl.lit(self.book.sha256))
+
+
+def allocate(
+    usage: Any,
+    rules: Any,
+    *,
+    roster: Any = None,
+    seats: Any = None,
+    seat_prices: SeatPrices = None,
+    purchases: Any = None,
+    every: str | None = None,
+    explain: bool = False,
+    exchange_rates: Rates | None = None,
+    **choices: Unpack[Choices],
+) -> Any:
+    """Hand a frame's cost out to teams or cost centres by rules, so that it adds up to the bill to the cent.
+
+    `rules` is a file (YAML, or a CSV or workbook of a row a rule), a mapping as the YAML has it, a list of rules, or a
+    frame; docs/allocation.md has the format. The first rule that matches a record places it; then pools are split, in
+    the order of `splits`. `roster` is a table of people (`email`, `to`, and `from`, `until`) whose rows come before
+    the rules. `seats` is a table of seats (`integration`, `email`) that cost `seat_prices` a month, such as
+    {"cursor": (40, "USD")}; `purchases` a table (`integrated_account_id`, `amount`, `currency`, and `start_date`,
+    `end_date` where it is for more than the frame's month): what records state as committed is paid by them, and is
+    taken off.
+
+    Comes back as the kind that came in, a row per target and currency: `target` (null for what no rule reached),
+    `currency`, `direct_cost` (placed by rules, after credits and tax), `shared_cost` (taken from pools; negative where
+    a pool was emptied), `purchased_cost`, `cost` (their sum), `tokens` (all kinds), `rules_sha256` (of the file of
+    rules). Amounts are rounded to the currency's decimals by largest remainder: they add up to the rounded bill.
+    `every="1mo"` adds `period_start`. `explain=True` gives a row per rule and target: `rule` (null where none reached,
+    with the `reason`: no person, an unknown or a departed one), `spread_cost` (the part of records longer than a day
+    that were split by days where a rule begins or ends), and what the cost is made of: `payable` + `seats` +
+    `purchases` - `committed_billed`. `exchange_rates` adds converted columns, as for `cost_per`.
+
+    Warns with UsageWarning of rules that match nothing or only what others took, of what no rule reached, and of pools
+    that could not be split. Raises InputError for rules that contradict themselves, FrameError for a field that no
+    record has.
+
+    >>> import truto_usage_nb as tu
+    >>> usage = tu.sandbox().load_usage(["cursor", "confluent"], period="2026-10-05")
+    >>> rules = [
+    ...     {"to": "mobile", "match": {"account": "cursor"}},
+    ...     {"to": "platform", "match": {"account": "confluent"}},
+    ... ]
+    >>> tu.allocate(usage, rules).select("target", "direct_cost", "cost").rows()
+    [('platform', 1196.18, 1196.18), ('mobile', 307.91, 307.91)]
+    """
+    a_flag("explain", explain)
+    _check_every(every)
+    made = allocated(
+        usage, rules, roster=roster, seats=seats, seat_prices=seat_prices, purchases=purchases, choices=choices
+    )
+    if made.told:
+        tell(f"{'; '.join(made.told)}.", stacklevel=2)
+    table = made.table(explain=explain, monthly=every is not None)
+    return made.native.leave(with_rates(table, exchange_rates))
+
+
+def _check_every(every: str | None) -> None:
+    if every is not None:
+        one_of("every", every, ("1mo",), " Pools are split month by month.")
+
+
+def allocated(
+    usage: Any,
+    rules: Any,
+    *,
+    roster: Any = None,
+    seats: Any = None,
+    seat_prices: SeatPrices = None,
+    purchases: Any = None,
+    choices: Mapping[str, Any] = MappingProxyType({}),
+) -> Allocated:
+    """Make an allocation; what is to be told is only collected."""
+    check_choices(choices, "payable")
+    book = read_rules(rules).with_roster(roster)
+    native = enter(usage)
+    require(native, ("integrated_account_id", "integration"), "An allocation")
+    with hearing() as said:
+        pieces, told = pieces_of(native, book, choices, monthly=True)
+    ledger = Ledger(place(pieces, book, monthly=True), monthly=True)
+    months = sorted({piece.start.replace(day=1) for piece in pieces if piece.start is not None})
+    if seats is not None or seat_prices:
+        ledger.seats(place(list(_seats(seats, seat_prices, months, native, book)), book, monthly=True))
+    if purchases is not None:
+        _purchase(ledger, purchases, months, native=native, book=book, choices=choices)
+    ledger.splits(book)
+    return Allocated(
+        native,
+        book,
+        ledger.lines,
+        ledger.rest,
+        [*told, *(text.rstrip(".") for text in said), *ledger.told, *_told(ledger, book)],
+    )
+
+
+def _told(ledger: Ledger, book: RuleBook) -> Iterator[str]:
+    spread: dict[str | None, int] = {}
+    for line in ledger.lines:
+        if line.cut:
+            spread[line.block.currency] = spread.get(line.block.currency, 0) + line.cut
+    if days_of(book) and spread:
+        said = " and ".join(written(amount_of(money), currency) for currency, money in sorted(spread.items(), key=str))
+        yield f"{said} of records longer than a day is split by days, where a rule or a month begins or ends"
+    yield from told_of_rest(ledger.lines, ledger.rest)
+
+
+def _seats(given: Any, prices: SeatPrices, months: list[date], native: Native, book: RuleBook) -> Iterator[Piece]:
+    """Each seat of each month as a piece, cut where a rule begins or ends."""
+    if given is None or not prices:
+        raise InputError("seats= and seat_prices= belong together: give who holds a seat, and what one costs a month.")
+    listed = roster_lines(read_table(given, "The table of seats"))
+    priced = {name: seat_price(f"seat_prices[{shown(name)}]", price) for name, price in prices.items()}
+    known = sorted(set(listed["integration"].drop_nulls()))
+    for name in priced:
+        if name not in known:
+            raise InputError(
+                f"seat_prices names {shown(name)}, of which no seat is listed.{did_you_mean(name, known)} "
+                f"Listed: {', '.join(known)}."
+            )
+    accounts = collect(native.frame.select("integration", "integrated_account_id").unique())
+    days = days_of(book)
+    for integration, email in listed.select("integration", "email").iter_rows():
+        if integration not in priced:
+            continue
+        amount, currency = priced[integration]
+        own = accounts.filter(pl.col("integration") == integration)["integrated_account_id"].to_list()
+        stated = {"integrated_account_id": own[0] if len(own) == 1 else None, "integration": integration,
+                  "product_id": integration, "user_email": email}  # fmt: skip
+        for month in months:
+            piece = Piece(stated, currency, month, units(amount), Fraction(0))
+            yield from cut(piece, (_next(month) - month).days, days, monthly=False)
+
+
+def _next(month: date) -> date:
+    return (month + timedelta(days=32)).replace(day=1)
+
+
+def _purchase(
+    ledger: Ledger, given: Any, months: list[date], *, native: Native, book: RuleBook, choices: Mapping[str, Any]
+) -> None:
+    """Hand the purchases out, and take off what their accounts' records state as committed."""
+    accounts = collect(native.frame.select("integrated_account_id", "integration").unique())
+    of = dict(accounts.drop_nulls("integrated_account_id").iter_rows())
+    bought = list(_bought(given, of, months))
+    paid = {(each.account, each.currency, each.month) for each in bought}
+    drawn = [
+        piece
+        for piece in _drawn(native, sorted({each.account for each in bought}), book, choices)
+        if piece.start is not None
+        and (piece.stated["integrated_account_id"], piece.currency, piece.start.replace(day=1)) in paid
+    ]
+
+    def alone(purchase: Purchase) -> str | None:
+        """Who would pay for a record that states the account and nothing else."""
+        stated = {"integrated_account_id": purchase.account, "integration": of[purchase.account]}
+        piece = Piece(stated, purchase.currency, purchase.month, purchase.money, Fraction(0))
+        return place([piece], book, monthly=True).placed[0].target
+
+    ledger.purchases(bought, ledger.commitments(place(drawn, book, monthly=True)), alone)
+
+
+_WHAT = "The table of purchases"
+
+
+def _bought(given: Any, accounts: Mapping[str, Any], months: list[date]) -> Iterator[Purchase]:
+    """Read purchases, each as the parts of it that fall into the frame's months, by days."""
+    table = read_table(given, _WHAT).need("integrated_account_id", "amount", "currency")
+    dated = {"start_date", "end_date"} <= set(table.columns)
+    if not dated and len(months) != 1:
+        raise FrameError(f"{_WHAT} needs start_date and end_date: the frame holds {len(months)} months.")
+    names = table.texts("integrated_account_id")["integrated_account_id"].to_list()
+    days = [table.texts(name)[name].to_list() if dated else [None] * len(names) for name in ("start_date", "end_date")]
+    read = zip(table.rows, names, amounts(table, "amount", None), currencies(table), *days, strict=True)
+    for row, account, amount, currency, start, end in read:
+        where = f"{_WHAT}, row {row}"
+        if account not in accounts:
+            raise FrameError(
+                f"{where}: {shown(account)} is no account of this frame.{did_you_mean(account, accounts)} "
+                f"It has {', '.join(sorted(accounts))}."
+            )
+        if not dated:
+            yield Purchase(account, currency, months[0], units(amount))
+            continue
+        first, until = (_day(text, where) for text in (start, end))
+        if until <= first:
+            raise FrameError(f"{where}: it ends on {until}, not after it starts; end_date is excluded.")
+        piece = Piece({}, currency, first, units(amount), Fraction(0))
+        for part in cut(piece, (until - first).days, [], monthly=True):
+            month = part.start.replace(day=1) if part.start is not None else None
+            if month in months and part.money:
+                yield Purchase(account, currency, month, part.money)
+
+
+def _day(text: str | None, where: str) -> date:
+    try:
+        return date.fromisoformat((text or "")[:10])
+    except ValueError:
+        raise FrameError(f"{where}: {shown(text)} is no day; write it like 2026-10-01.") from None
+
+
+def _drawn(native: Native, accounts: list[str], book: RuleBook, choices: Mapping[str, Any]) -> list[Piece]:
+    """What records of these accounts state as committed, or all that a prepaid account is billed."""
+    prepaid = [name for name, kind in (choices.get("contract") or {}).items() if kind == "prepaid" and name in accounts]
+    account = nw.col("integrated_account_id")
+    whole = replace(native, frame=native.frame.filter(account.is_in(prepaid)))
+    rest = native.frame.filter(account.is_in([name for name in accounts if name not in prepaid]))
+    rest = rest.filter(~nw.col("charges_committed").is_null())
+    alone = {
+        name: nw.when(nw.col(name).is_null()).then(nw.col(name))
+        for name in native.columns
+        if name.startswith("charges_") and name not in ("charges_committed", "charges_currency", "charges_count")
+    }
+    rest = rest.with_columns(**alone).select(*(name for name in native.columns if name != "charges"))
+    own = {name: value for name, value in choices.items() if name not in ("contract", "keep_account")}
+    pieces = []
+    for frame in (whole, replace(native, frame=rest)):
+        with hearing():  # it has been said of the whole frame
+            pieces += pieces_of(frame, book, own, monthly=True, measure="billed")[0]
+    return [piece for piece in pieces if piece.money]
+
+
+def check_allocation(usage: Any, rules: Any, **given: Any) -> Any:
+    """Hold an allocation against the bill: a row a currency, each part of the sum a column, in whole cents.
+
+    Takes what `allocate` takes. `allocated` is what the targets, and what no rule reached, come to; `payable` what the
+    cost tables say of the frame, `seats` and `purchases` what was given, `committed_billed` what of these the records
+    bill already. `difference` = allocated - (payable + seats + purchases - committed_billed), which is 0;
+    `unallocated` is the part that no rule reached.
+
+    >>> import truto_usage_nb as tu
+    >>> usage = tu.sandbox().load_usage("confluent", period="2026-10-05")
+    >>> tu.check_allocation(usage, [{"to": "platform", "match": {"account": "confluent"}}])["difference"].to_list()
+    [0.0]
+    """
+    named = {name: given.pop(name, None) for name in ("roster", "seats", "seat_prices", "purchases")}
+    check_choices(given, "payable")
+    made = allocated(usage, rules, **named, choices=given)
+    table = made.table().filter(pl.col("currency").is_not_null())
+    with hearing():
+        bill = build(made.native, Question.of(None, None, "UTC", "payable", given))
+    payable = dict(bill.filter(pl.col("cost").is_not_null()).select("currency", "cost").iter_rows())
+    rows = [_held(currency, made.lines, table, payable.get(currency, 0.0)) for currency in table["currency"].unique()]
+    names = ("allocated", "payable", "seats", "purchases", "committed_billed", "difference", "unallocated")
+    schema = pl.Schema({"currency": pl.String(), **dict.fromkeys(names, pl.Float64())})
+    return made.native.leave(pl.DataFrame(rows, schema=schema, orient="row").sort("currency"))
+
+
+def _held(currency: str, lines: list[Line], table: pl.DataFrame, payable: float) -> tuple[Any, ...]:
+    """One currency's row of `check_allocation`."""
+    digits, own = decimals(currency), table.filter(pl.col("currency") == currency)
+    given = {
+        name: amount_of(sum(getattr(line, name) for line in lines if line.block.currency == currency))
+        for name in ("seats", "purchases", "committed")
+    }
+    bill = round(payable + given["seats"] + given["purchases"] - given["committed"], digits)
+    rest = float(own.filter(pl.col("target").is_null())["cost"].sum())
+    sums = [round(each, digits) + 0.0 for each in (float(own["cost"].sum()), payable, *given.values())]
+    return (currency, *sums, round(sums[0] - bill, digits) + 0.0, round(rest, digits) + 0.0)
+
+
+def suggest_rules(usage: Any, rules: Any, **given: Any) -> Any:
+    """Say which rules would catch most of what no rule reached: a row a rule, the largest first.
+
+    Takes what `allocate` takes. `match` is what the rule would match, as YAML; `currency` and `cost` what it would
+    place, `share` its part of all that is unallocated in that currency (0 to 1), `rule` the line to fill in and paste.
+
+    >>> import truto_usage_nb as tu
+    >>> usage = tu.sandbox().load_usage(["cursor", "confluent"], period="2026-10-05")
+    >>> print(tu.suggest_rules(usage, [{"to": "mobile", "match": {"account": "cursor"}}])["rule"][0])
+    - {to: "", match: {account: confluent, workspace: env-e6xcxe}}
+    """
+    named = {name: given.pop(name, None) for name in ("roster", "seats", "seat_prices", "purchases")}
+    made = allocated(usage, rules, **named, choices=given)
+    return made.native.leave(suggestions(made.rest))
+
+
+def allocation_change(before: Any, after: Any) -> Any:
+    """Say what new rules change of a period: a row per target and currency, the largest change first.
+
+    `before` and `after` are tables of `allocate`. Gives `target`, `currency`, `cost_before`, `cost_after`,
+    `difference`, and the SHA-256 of either's rules, so that a closed month says by which rules it was closed. A target
+    that one of them lacks has 0 there.
+
+    >>> import truto_usage_nb as tu
+    >>> usage = tu.sandbox().load_usage("confluent", period="2026-10-05")
+    >>> old, new = (tu.allocate(usage, [{"to": to, "match": {"account": "confluent"}}]) for to in ("web", "platform"))
+    >>> tu.allocation_change(old, new).select("target", "difference").rows()
+    [('platform', 1196.18), ('web', -1196.18)]
+    """
+    native = enter(before)
+    sides = []
+    for name, frame in (("before", native), ("after", enter(after))):
+        require(frame, ("target", "currency", "cost", "rules_sha256"), f"allocation_change on {name}=")
+        held = collect(frame.frame.select("target", "currency", "cost", "rules_sha256"))
+        summed = held.group_by("target", "currency").agg(pl.col("cost").sum().alias(f"cost_{name}"))
+        sha = held["rules_sha256"].drop_nulls().unique().sort().to_list()
+        sides.append((summed, pl.lit(";".join(sha) or None, pl.String).alias(f"rules_sha256_{name}")))
+    joined = sides[0][0].join(sides[1][0], on=["target", "currency"], how="full", coalesce=True, nulls_equal=True)
+    joined = joined.with_columns(pl.col("cost_before", "cost_after").fill_null(0.0))
+    change = (pl.col("cost_after") - pl.col("cost_before")).round(6) + 0.0
+    table = joined.with_columns(sides[0][1], sides[1][1], difference=change).select(
+        "target", "currency", "cost_before", "cost_after", "difference", "rules_sha256_before", "rules_sha256_after"
+    )
+    return native.leave(table.sort("currency", pl.col("difference").abs(), "target", descending=[False, True, False],
+                                   nulls_last=True))  # fmt: skip

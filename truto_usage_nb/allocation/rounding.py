@@ -1,0 +1,158 @@
+"""From exact amounts to cents that add up, and from lines to tables."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Any
+
+import polars as pl
+
+from truto_usage_nb.allocation.placing import PLACES
+from truto_usage_nb.allocation.sharing import Block, Line
+from truto_usage_nb.format import decimals
+
+__all__ = ["COLUMNS", "EXPLAINED", "rounded", "tables"]
+
+COLUMNS = ("target", "currency", "direct_cost", "shared_cost", "purchased_cost", "cost", "tokens")
+EXPLAINED = ("rule", "reason", *COLUMNS, "spread_cost", "payable", "seats", "purchases", "committed_billed")
+_PARTS = ("direct", "shared", "purchased")
+Key = tuple[str, ...]
+
+
+def rounded(exact: Sequence[int], digits: int, total: int | None = None) -> list[int]:
+    """Round units to a currency's decimals by largest remainder, against the rounded total; ties go to who is first.
+
+    >>> rounded([33_333_333_333] * 3, 2), rounded([-50_000_000, 50_000_000], 2)
+    ([334, 333, 333], [-1, 1])
+    """
+    step = 10 ** (PLACES - digits)
+    total = round(Fraction(sum(exact), step)) if total is None else total
+    parts = [each // step for each in exact]
+    order = sorted(range(len(parts)), key=lambda place: (-(exact[place] % step), place))
+    over = total - sum(parts)
+    while over and order:
+        for place in order[:over] if over > 0 else reversed(order[over:]):
+            parts[place] += 1 if over > 0 else -1
+        over = total - sum(parts)
+    return parts
+
+
+class _Row:
+    """What a target comes to in one block: exact, then in the currency's smallest coin."""
+
+    def __init__(self, target: str | None, block: Block, lines: list[Line]) -> None:
+        self.target, self.block, self.lines = target, block, lines
+        self.exact = {part: sum(getattr(line, part) or 0 for line in lines) for part in _PARTS}
+        self.tokens = sum((line.tokens for line in lines), Fraction(0))
+        self.states_money = any(line.states_money for line in lines)
+        self.coins: dict[str, int] = {}
+        self.count = Fraction(0)
+
+    @property
+    def is_emptied(self) -> bool:
+        return bool(self.exact["shared"]) and not sum(self.exact.values())
+
+    @property
+    def is_nothing(self) -> bool:
+        return not any(self.exact.values()) and not self.tokens and not any(line.committed for line in self.lines)
+
+
+def tables(lines: Sequence[Line], *, monthly: bool, explain: bool) -> pl.DataFrame:
+    """Give the table of targets, or of rules and targets, in cents that add up in every column."""
+    blocks: dict[Block, dict[str | None, list[Line]]] = defaultdict(lambda: defaultdict(list))
+    for line in lines:
+        block = line.block if monthly else Block(None, line.block.currency)
+        blocks[block][line.target].append(line)
+    rows = []
+    for block, of in blocks.items():
+        made = [_Row(target, block, of[target]) for target in sorted(of, key=lambda name: (name is None, name or ""))]
+        made = [row for row in made if not row.is_nothing]
+        _coined(made, decimals(block.currency))
+        rows.extend(made)
+    fractions = any(sum((row.tokens for row in rows if row.block == block), Fraction(0)) % 1 for block in blocks)
+    made_ = [each for row in rows for each in (_explained(row, fractions) if explain else [_stated(row, fractions)])]
+    return _ordered(made_, monthly=monthly, explain=explain, fractions=fractions)
+
+
+def _coined(rows: Sequence[_Row], digits: int) -> None:
+    """Round every part so that columns add up to their totals, these to the rounded bill, and rows to their cost."""
+    totals = rounded([sum(row.exact[part] for row in rows) for part in ("direct", "purchased")], digits)
+    for part, total in zip(("direct", "purchased"), totals, strict=True):
+        for row, coins in zip(rows, rounded([row.exact[part] for row in rows], digits, total), strict=True):
+            row.coins[part] = coins
+    emptied, taking = [r for r in rows if r.is_emptied], [r for r in rows if r.exact["shared"] and not r.is_emptied]
+    for row in rows:
+        row.coins["shared"] = -row.coins["direct"] - row.coins["purchased"] if row.is_emptied else 0
+    rest = -sum(row.coins["shared"] for row in emptied)
+    for row, coins in zip(taking, rounded([row.exact["shared"] for row in taking], digits, rest), strict=True):
+        row.coins["shared"] = coins
+    whole = [int(row.tokens) for row in rows]
+    over = round(sum((row.tokens for row in rows), Fraction(0))) - sum(whole)
+    order = sorted(range(len(rows)), key=lambda place: (whole[place] - rows[place].tokens, place))
+    for place in order[: max(0, over)]:
+        whole[place] += 1
+    for row, count in zip(rows, whole, strict=True):
+        row.count = Fraction(count)
+
+
+def _stated(row: _Row, fractions: bool) -> dict[str, Any]:
+    digits = decimals(row.block.currency)
+    amounts = {f"{part}_cost": _amount(row.coins[part], digits) for part in _PARTS}
+    amounts["cost"] = _amount(sum(row.coins.values()), digits)
+    money = amounts if row.states_money else dict.fromkeys(amounts)
+    tokens = float(row.tokens) if fractions else int(row.count)
+    return {"period_start": row.block.month, "target": row.target, "currency": row.block.currency, **money,
+            "tokens": tokens}  # fmt: skip
+
+
+def _amount(coins: int, digits: int) -> float:
+    return float(Fraction(coins, 10**digits))
+
+
+def _explained(row: _Row, fractions: bool) -> list[dict[str, Any]]:
+    """The lines of a target, of one rule each, in cents that add up to the target's."""
+    digits = decimals(row.block.currency)
+    merged: dict[tuple[Any, ...], list[Line]] = defaultdict(list)
+    for line in row.lines:
+        merged[line.rule, line.what].append(line)
+    some = [_Row(row.target, row.block, each) for each in merged.values()]
+    for part in _PARTS:
+        holding = [each for each in some if each.exact[part]]
+        for each in some:
+            each.coins[part] = 0
+        coins = rounded([each.exact[part] for each in holding], digits, row.coins[part] if holding else None)
+        for each, cents in zip(holding, coins, strict=True):
+            each.coins[part] = cents
+    counts = rounded([int(each.tokens * 10**PLACES) for each in some], 0, int(row.count))
+    made = []
+    for each, (rule, what), count in zip(some, merged, counts, strict=True):
+        each.count = Fraction(count)
+        sums = {name: sum(getattr(line, name) for line in each.lines) for name in ("cut", "seats", "committed")}
+        small = {name: rounded([value], digits)[0] for name, value in sums.items()}
+        more = {
+            "spread_cost": small["cut"], "payable": each.coins["direct"] + small["committed"], "seats": small["seats"],
+            "purchases": each.coins["purchased"] - small["seats"], "committed_billed": small["committed"],
+        }  # fmt: skip
+        stated = {name: _amount(value, digits) if each.states_money else None for name, value in more.items()}
+        made.append({"rule": rule, "reason": what, **_stated(each, fractions), **stated})
+    return made
+
+
+def _ordered(rows: list[dict[str, Any]], *, monthly: bool, explain: bool, fractions: bool) -> pl.DataFrame:
+    """Time first, then currencies in blocks, what no rule reached last, the largest cost first."""
+    texts = ("rule", "reason", "target", "currency")
+    names = (*(("period_start",) if monthly else ()), *(EXPLAINED if explain else COLUMNS))
+    kinds = {name: pl.String() for name in texts} | {"period_start": pl.Date(), "tokens": pl.Int64()}
+    if fractions:
+        kinds["tokens"] = pl.Float64()
+    schema = pl.Schema({name: kinds.get(name, pl.Float64()) for name in names})
+    table = pl.DataFrame([{name: row[name] for name in names} for row in rows], schema=schema)
+    largest = pl.col("cost").sum().over(*([pl.col("period_start")] if monthly else []), "currency", "target")
+    time = [pl.col("period_start")] if monthly else []
+    keys = [*time, pl.col("currency"), pl.col("target").is_null(), -largest, pl.col("target")]
+    table = table.sort(*keys, *([-pl.col("cost")] if explain else []), nulls_last=True, maintain_order=True)
+    if monthly:
+        table = table.with_columns(pl.col("period_start").cast(pl.Datetime("us")).dt.replace_time_zone("UTC"))
+    return table
