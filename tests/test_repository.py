@@ -59,19 +59,39 @@ def _ranges(lines):
     return found
 
 
-def test_environment_yml_mirrors_the_dependencies():
+CONDA_NAMES = {"duckdb": "python-duckdb", "matplotlib": "matplotlib-base", "playwright": "playwright-python"}
+"""What conda-forge calls otherwise than the Python index."""
+
+
+def test_environment_yml_mirrors_every_group_of_dependencies_and_holds_nothing_else():
     text = (ROOT / "environment.yml").read_text(encoding="utf-8")
     listed = _ranges(re.findall(r"^\s+- ['\"]?([A-Za-z][^:#'\"\n]*?)['\"]?\s*(?:#.*)?$", text, re.MULTILINE))
-    for name, wanted in _ranges(PROJECT["dependencies"]).items():
-        found = {"matplotlib": listed.get("matplotlib", listed.get("matplotlib-base"))}.get(name, listed.get(name))
-        assert found == wanted, name
+    groups = [PROJECT["dependencies"], *PROJECT["optional-dependencies"].values()]
+    wanted = _ranges(line for group in groups for line in group)
+    del wanted[PROJECT["name"]]  # a group that names other groups
+    wanted = {CONDA_NAMES.get(name, name): version for name, version in wanted.items()}
+    not_packages = {"conda-forge", "nodefaults", "pip"}
+    assert {name: version for name, version in listed.items() if name not in not_packages} == {
+        "python": PROJECT["requires-python"], **wanted
+    }  # fmt: skip
+
+
+def test_every_dependency_has_a_lower_bound_and_one_that_all_groups_share():
+    groups = {"": PROJECT["dependencies"], **PROJECT["optional-dependencies"]}
+    stated = {}
+    for group, lines in groups.items():
+        for name, version in _ranges(line for line in lines if not line.startswith(PROJECT["name"])).items():
+            assert version.startswith(">="), (group, name)
+            assert stated.setdefault(name, version) == version, (group, name)
 
 
 def test_dependencies_are_ranges_and_each_has_its_reason():
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    for line in PROJECT["dependencies"]:
+    for line in (
+        line for group in (PROJECT["dependencies"], *PROJECT["optional-dependencies"].values()) for line in group
+    ):
         assert "==" not in line
-        assert re.search(re.escape(f'"{line}",') + r"\s*# \w", text), line
+        assert line.startswith(PROJECT["name"]) or re.search(re.escape(f'"{line}",') + r"\s*# \w", text), line
 
 
 def test_functions_are_short_and_no_file_is_a_haystack():
