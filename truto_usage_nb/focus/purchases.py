@@ -18,7 +18,7 @@ from truto_usage_nb.costs.currencies import ISO_4217
 from truto_usage_nb.errors import FrameError
 from truto_usage_nb.focus.amounts import AMOUNT, exact, focus_unit, split
 from truto_usage_nb.focus.options import Options
-from truto_usage_nb.native import collect, enter, need
+from truto_usage_nb.native import as_it_is, enter, need
 
 __all__ = ["covering", "drawn_from", "period_bounds", "purchase_rows", "with_seats"]
 
@@ -47,7 +47,7 @@ def purchase_rows(options: Options, accounts: pl.DataFrame) -> pl.DataFrame:
     given = enter(options.purchases)
     need(given, PURCHASES, "purchases=")  # dates may be texts
     known = [name for name in (*PURCHASES, *_MORE) if name in given.columns]
-    table = collect(given.frame.select(*known))
+    table = as_it_is(given.frame.select(*known))
     _check(table, accounts)
     table = _dated(table)
     nothing: dict[str, Any] = {"covers_usage": pl.Boolean, "billed_on": _UTC} | dict.fromkeys(_TEXTS, pl.String)
@@ -200,11 +200,11 @@ def drawn_from(
     lapsed = []
     for purchase in bought.iter_rows(named=True):
         rows, left = _drawn(rows, purchase)
+        rows = rows.sort("__order", maintain_order=True).drop("__order").with_row_index("__order")
         first, last = spans.get(purchase["integrated_account_id"], (None, None))
         if left > 0 and first is not None and first <= purchase["charge_start"] and purchase["charge_end"] <= last:
             lapsed.append(_unused(rows, purchase, left, days))
-    rows = rows.sort("__order", maintain_order=True).drop("__order")
-    return pl.concat([rows, *lapsed], how="diagonal_relaxed")
+    return pl.concat([rows.drop("__order"), *lapsed], how="diagonal_relaxed")
 
 
 def _drawn(rows: pl.DataFrame, purchase: dict[str, Any]) -> tuple[pl.DataFrame, Decimal]:
