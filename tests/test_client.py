@@ -9,7 +9,7 @@ import pytest
 
 import truto_usage_nb as tu
 from truto_usage_nb import client as room
-from truto_usage_nb.client.options import Options
+from truto_usage_nb.client.options import CallOptions
 from truto_usage_nb.errors import InputError, QueryError
 
 CALLS = ("fetch_usage", "load_usage", "scan_usage")
@@ -30,7 +30,7 @@ def test_every_call_says_its_options_by_name(name):
 
 def test_editors_know_every_parameter_of_the_endpoint():
     own = {"period", "integration", "on_error", "overhang", "users", "progress"}
-    assert set(Options.__annotations__) - own == set(tu.UsageQuery.model_fields)
+    assert set(CallOptions.__annotations__) - own == set(tu.UsageQuery.model_fields)
 
 
 @pytest.mark.parametrize("name", CALLS)

@@ -15,7 +15,7 @@ from truto_usage_nb.errors import UsageError, UsageWarning
 from truto_usage_nb.forms import FormState
 from truto_usage_nb.forms.state import period_words
 from truto_usage_nb.forms.wording import last_word, read, read_period, write, write_period
-from truto_usage_nb.jobs.overhang import OVERHANG
+from truto_usage_nb.jobs.period_cut import OVERHANGS
 from truto_usage_nb.planning import DATED, Period
 from truto_usage_nb.query import PARAMETERS, UsageQuery
 
@@ -63,7 +63,7 @@ BACKENDS = st.sampled_from(["polars", "pandas"])
 ACCOUNTS = st.lists(TEXT | st.sampled_from(["cursor", "claude-console", "datadog"]), unique=True, max_size=4).map(tuple)
 STATES = st.one_of(
     st.builds(
-        FormState, ACCOUNTS, queries(DATED), PERIODS, BACKENDS, st.sampled_from([None, *OVERHANG]), st.booleans()
+        FormState, ACCOUNTS, queries(DATED), PERIODS, BACKENDS, st.sampled_from([None, *OVERHANGS]), st.booleans()
     ),
     st.builds(FormState, ACCOUNTS, queries(), st.none(), BACKENDS),
 )
@@ -142,7 +142,7 @@ ASKED = st.fixed_dictionaries(
     account=st.sampled_from(["claude-console", "claude-enterprise", "cursor", "confluent", "codex", "datadog"]),
     day=DAYS,
     asked=ASKED,
-    told=st.tuples(BACKENDS, st.sampled_from([None, *OVERHANG])),
+    told=st.tuples(BACKENDS, st.sampled_from([None, *OVERHANGS])),
 )
 def test_the_code_loads_the_frame_that_the_form_loads(form, account, day, asked, told):
     form.state = FormState((account,), UsageQuery(**asked), day, *told)

@@ -15,7 +15,7 @@ from truto_usage_nb.planning import Period
 from truto_usage_nb.reports import parts
 from truto_usage_nb.reports.loading import load
 from truto_usage_nb.reports.parts.doubting import doubts
-from truto_usage_nb.reports.progress import Step
+from truto_usage_nb.reports.steps import Step
 
 TOKEN = "tk-0123456789abcdef"
 SIDES = {"good": "confluent", "bad": "cursor", "third": "datadog"}

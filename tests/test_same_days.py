@@ -12,7 +12,7 @@ import truto_usage_nb as tu
 from tests.frames_for_tests import charged, frame_of
 from tests.test_costs_backends import record
 from truto_usage_nb.errors import UsageWarning
-from truto_usage_nb.jobs.overhang import settle_overhang
+from truto_usage_nb.jobs.period_cut import settle_overhang
 from truto_usage_nb.planning import Period
 
 MONTHS = {"before": "2026-10", "after": "2026-11"}

@@ -16,7 +16,7 @@ from truto_usage_nb.dataset.staging import WindowTask
 from truto_usage_nb.dataset.store import Store
 from truto_usage_nb.errors import hearing
 from truto_usage_nb.integrations import INTEGRATIONS
-from truto_usage_nb.jobs import asked
+from truto_usage_nb.jobs import labelled_queries
 from truto_usage_nb.planning import Period
 from truto_usage_nb.sandbox.app import create_app
 from truto_usage_nb.sandbox.mount import BASE_URL, SandboxTransport
@@ -144,13 +144,16 @@ def test_a_dataset_that_holds_both_keeps_each_to_its_own_question(sandbox, earli
     """As an earlier version left it where days were said once, and once not."""
     store = Store(earlier, read_journal(earlier).types, Disk())
     (by_name,) = views_of(
-        asked(CONSOLE, {"report_type": "usage", "granularity": "day", "group_by": GROUPED}), BEHIND, users=False
+        labelled_queries(CONSOLE, {"report_type": "usage", "granularity": "day", "group_by": GROUPED}),
+        BEHIND,
+        users=False,
     )
     held = next(each for each in store.journal.windows if each.view == "bf027a60")
     query = json.dumps({**json.loads(held.query), "granularity": "day"})
     again = begun(store, by_name.name, query)
     assert {each.name for each in views_in(store, [by_name])} == {by_name.name}
-    (by_default,) = views_of(asked(CONSOLE, {"report_type": "usage", "group_by": GROUPED}), BEHIND, users=False)
+    grouped = labelled_queries(CONSOLE, {"report_type": "usage", "group_by": GROUPED})
+    (by_default,) = views_of(grouped, BEHIND, users=False)
     assert [each.name for each in views_in(store, [by_default])] == ["bf027a60"]
     (task,) = tasks_of(views_in(store, [by_name])[0], Period.parse(DAYS), SANDBOX_NOW, store, None)
     assert task.begun is again
@@ -174,7 +177,7 @@ def test_a_window_that_was_begun_is_gone_on_with_as_it_was_asked(tmp_path, said)
         integrated_account_id=CONSOLE, report_type="usage", group_by=GROUPED, start_date=DAYS[0], end_date=DAYS[1]
     )
     half = begun(store, "bf027a60", json.dumps(undivided.given()))
-    found = asked(CONSOLE, {"report_type": "usage", "group_by": GROUPED, **said})
+    found = labelled_queries(CONSOLE, {"report_type": "usage", "group_by": GROUPED, **said})
     (view,) = views_in(store, views_of(found, BEHIND, users=False))
     assert view.name == "bf027a60"
     (task,) = tasks_of(view, Period.parse(DAYS), SANDBOX_NOW, store, None)

@@ -23,7 +23,7 @@ import truto_usage_nb as tu
 from tests.loopback import FAULTS, FlyingClock, Service, records
 from tests.stand_in import GOOD, answers
 from truto_usage_nb import errors
-from truto_usage_nb.client.veil import veil
+from truto_usage_nb.client.blocking import veil
 from truto_usage_nb.query import UsageQuery
 from truto_usage_nb.reports.running import quiet_environment
 from truto_usage_nb.secret import Secret

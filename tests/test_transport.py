@@ -273,7 +273,7 @@ def test_one_transport_serves_several_loops_one_after_another_and_reopens_after_
 
         for close in (False, True, False):
             assert asyncio.run(work(close)) == records(1)[0]
-        assert transport._lines == {}  # each loop took its line with it
+        assert transport._connections == {}  # each loop took its own with it
 
 
 NO_LEFTOVERS = """

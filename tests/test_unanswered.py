@@ -13,7 +13,7 @@ from truto_usage_nb.errors import hearing
 from truto_usage_nb.planning import Period
 from truto_usage_nb.reports import parts
 from truto_usage_nb.result import UsageResult, read_result
-from truto_usage_nb.unanswered import Failure, View, failures, gap_of, heard, unanswered, unexplained
+from truto_usage_nb.unanswered import Failure, SilentView, failures, gap_of, heard, unanswered, unexplained
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 OCTOBER = Period.parse("2026-10")
@@ -124,7 +124,7 @@ def test_a_report_type_that_a_vendor_ignores_is_none_of_its_lines():
     queries = [asked("d", "usage"), asked("d", "cost")]
     assert unanswered(queries, heard(frame_of([record("d", "datadog", "2026-10-05")]))) == []
     silent = unanswered(queries, heard(frame_of([])), {"d": "datadog"})
-    assert silent == [View("d", "datadog", None)]
+    assert silent == [SilentView("d", "datadog", None)]
     assert str(silent[0]) == "d (Datadog) delivered no record"
 
 
@@ -147,8 +147,8 @@ def test_a_snapshot_keeps_who_was_asked(tmp_path):
 
 
 def test_an_account_of_the_token_itself_has_a_name():
-    assert View(None, None, None).label == "the token's account"
-    assert unanswered([asked(None)], heard(pl.DataFrame())) == [View(None, None, None)]
+    assert SilentView(None, None, None).label == "the token's account"
+    assert unanswered([asked(None)], heard(pl.DataFrame())) == [SilentView(None, None, None)]
 
 
 # reports --------------------------------------------------------------------------------------------------------------
@@ -383,6 +383,6 @@ def test_a_view_that_failed_is_not_silent_and_another_of_its_account_is():
     failed, others = failures(queries, [*gaps, "something else"])
     assert (failed, others) == ([Failure(queries[0], "out of order")], ["something else"])
     lookup = Failure(asked("k"), "who is that")
-    assert unexplained([View("k", "claude", "cost"), View("a", "cursor", None)], [lookup]) == [
-        View("a", "cursor", None)
+    assert unexplained([SilentView("k", "claude", "cost"), SilentView("a", "cursor", None)], [lookup]) == [
+        SilentView("a", "cursor", None)
     ]

@@ -363,12 +363,12 @@ CASES = [(name, value) for name, values in SURROUNDINGS.items() for value in val
 @pytest.mark.parametrize(("name", "value"), CASES)
 @pytest.mark.parametrize("on_error", ["raise", "warn"])
 def test_a_variable_that_cannot_be_used_is_named_and_its_password_is_not(name, value, on_error, monkeypatch):
-    from truto_usage_nb.transport import surroundings
+    from truto_usage_nb.transport import connections
 
     for other in (*SURROUNDINGS, "http_proxy", "HTTP_PROXY", "all_proxy", "SSL_CERT_DIR"):
         monkeypatch.delenv(other, raising=False)
     monkeypatch.setenv(name, value)
-    surroundings.certificates.cache_clear()
+    connections.certificates.cache_clear()
     with tu.Client("a-long-token", base_url="https://127.0.0.1:1", retries=0, timeout=5) as client:
         with pytest.raises(errors.UsageError, match=name) as caught:
             client.load_usage(["acc-1", "acc-2"], integration="claude", on_error=on_error)

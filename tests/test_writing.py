@@ -368,7 +368,7 @@ def test_a_link_that_was_laid_where_the_writer_writes_is_not_followed(tmp_path, 
     victim = tmp_path / "victim"
     victim.write_text("precious")
     drawn = iter(["a" * 16, "b" * 16])
-    monkeypatch.setattr("truto_usage_nb.writing.placing.token_hex", lambda _: next(drawn))
+    monkeypatch.setattr("truto_usage_nb.writing.token_hex", lambda _: next(drawn))
     (tmp_path / f".truto-usage-{'a' * 16}.part").symlink_to(victim)
     tu.write_csv(frame(), tmp_path / "x.csv")
     monkeypatch.undo()

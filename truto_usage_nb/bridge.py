@@ -18,15 +18,15 @@ from typing import Any, Generic, TypeVar
 from truto_usage_nb.errors import LoopThreadError
 from truto_usage_nb.forks import worked
 
-__all__ = ["Errand", "allow_nested_asyncio", "run", "start"]
+__all__ = ["Running", "allow_nested_asyncio", "run", "start"]
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 _HEARTBEAT_SECONDS = 0.5  # where a wait without end cannot be interrupted (Windows), it wakes this often
 _EXIT_SECONDS = 2.0
 
 
-def run(work: Coroutine[Any, Any, T], *, twin: str = "the method of the same name with an `a` in front") -> T:
+def run(work: Coroutine[Any, Any, _T], *, twin: str = "the method of the same name with an `a` in front") -> _T:
     """Run a coroutine to its end on the background loop and give its result or raise its error.
 
     `twin` names what to await instead; the error says it when the caller is the background loop itself
@@ -41,10 +41,10 @@ def run(work: Coroutine[Any, Any, T], *, twin: str = "the method of the same nam
     if background.is_here():
         work.close()
         raise LoopThreadError(f"a blocking call from the background loop would wait for itself; await {twin} instead")
-    return Errand(work, background.loop).result()
+    return Running(work, background.loop).result()
 
 
-def start(work: Coroutine[Any, Any, T], ended: Callable[[bool], None] | None = None) -> Errand[T]:
+def start(work: Coroutine[Any, Any, _T], ended: Callable[[bool], None] | None = None) -> Running[_T]:
     """Start a coroutine on the background loop, do not wait for it, and give what holds its outcome.
 
     `ended` is called there once it has ended, whether or not it ever began; its argument says if it was cancelled.
@@ -54,7 +54,7 @@ def start(work: Coroutine[Any, Any, T], ended: Callable[[bool], None] | None = N
     >>> start(answer()).result()
     42
     """
-    return Errand(work, _background_for(work, "it").loop, ended)
+    return Running(work, _background_for(work, "it").loop, ended)
 
 
 def _background_for(work: Coroutine[Any, Any, Any], twin: str) -> _Background:
@@ -76,19 +76,19 @@ def allow_nested_asyncio() -> None:
     nest_asyncio2.apply()
 
 
-class Errand(Generic[T]):
-    """Carry one coroutine to a loop and its outcome back."""
+class Running(Generic[_T]):
+    """Hold a coroutine that runs on a loop, and carry its outcome back."""
 
     def __init__(
         self,
-        work: Coroutine[Any, Any, T],
+        work: Coroutine[Any, Any, _T],
         loop: asyncio.AbstractEventLoop,
         ended: Callable[[bool], None] | None = None,
     ) -> None:
         self._work = work
         self._then = ended
         self._loop = loop
-        self._task: asyncio.Task[T] | None = None
+        self._task: asyncio.Task[_T] | None = None
         self._ended = threading.Event()
         loop.call_soon_threadsafe(self._start)
 
@@ -106,7 +106,7 @@ class Errand(Generic[T]):
         """Wait for its end, that long at most, and say whether it has ended."""
         return self._ended.wait(seconds)
 
-    def result(self) -> T:
+    def result(self) -> _T:
         """Wait for its end and give its result or raise its error; an interrupt cancels it first."""
         try:
             self._wait()
@@ -121,7 +121,7 @@ class Errand(Generic[T]):
         self._task = self._loop.create_task(self._work)
         self._task.add_done_callback(self._end)
 
-    def _end(self, task: asyncio.Task[T]) -> None:
+    def _end(self, task: asyncio.Task[_T]) -> None:
         if not task.cancelled():
             task.exception()  # taken note of, whoever waits
         try:

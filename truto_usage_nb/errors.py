@@ -31,7 +31,7 @@
 Warnings are one class, `UsageWarning`: something a reader of the figures should know. `tell` issues them; who wants
 them as texts instead, in this task or thread alone, opens `hearing()`.
 Every error survives pickling, and none ever holds a token: what it says and carries is masked as it is made, and
-`client.veil` sees to what it came from. Nothing in its words controls a terminal.
+`client.blocking` sees to what it came from. Nothing in its words controls a terminal.
 """
 
 from __future__ import annotations

@@ -7,18 +7,22 @@ from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, AwareDatetime, Field, TypeAdapter, ValidationError
 
-__all__ = ["Count", "Moment", "recalled"]
+__all__ = [
+    "CountSaid",
+    "MomentSaid",
+    "recalled",
+]
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
-Count = Annotated[int, Field(ge=0)]
-Moment = Annotated[AwareDatetime, AfterValidator(lambda moment: moment.astimezone(UTC))]
+CountSaid = Annotated[int, Field(ge=0)]
+MomentSaid = Annotated[AwareDatetime, AfterValidator(lambda moment: moment.astimezone(UTC))]
 
 
-def recalled(kind: TypeAdapter[T], text: str) -> T:
+def recalled(kind: TypeAdapter[_T], text: str) -> _T:
     """Read a text as a value of a type; raises ValueError with the first thing that is wrong, in one line.
 
-    >>> recalled(TypeAdapter(dict[str, Count]), '{"pages": -1}')
+    >>> recalled(TypeAdapter(dict[str, CountSaid]), '{"pages": -1}')
     Traceback (most recent call last):
     ...
     ValueError: pages: Input should be greater than or equal to 0

@@ -24,7 +24,7 @@ from truto_usage_nb.outside import cut, one_line
 from truto_usage_nb.retry import RETRYABLE_STATUSES
 from truto_usage_nb.secret import masked
 
-__all__ = ["refusal"]
+__all__ = ["service_error"]
 
 _SHOWN_CHARACTERS = 300
 _MOST_CHARACTERS = 1000
@@ -45,11 +45,11 @@ _ADVICE = {
 }
 
 
-def refusal(status: int, content: bytes) -> ServiceError:
+def service_error(status: int, content: bytes) -> ServiceError:
     """Make the error of an answer that is not a success, carrying the service's own words: one line of them, if need be
     cut, without control codes.
 
-    >>> refusal(404, b'{"statusCode": 404, "error": "Not Found", "message": "no such account"}')
+    >>> service_error(404, b'{"statusCode": 404, "error": "Not Found", "message": "no such account"}')
     NotFoundError("the service answered 404 Not Found: no such account; check the account's id and base_url")
     """
     body = _envelope(content)

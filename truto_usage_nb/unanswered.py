@@ -14,13 +14,22 @@ import polars as pl
 from truto_usage_nb.integrations import INTEGRATIONS
 from truto_usage_nb.query import UsageQuery
 
-__all__ = ["HEARD", "Failure", "View", "failures", "gap_of", "heard", "unanswered", "unexplained"]
+__all__ = [
+    "HEARD",
+    "Failure",
+    "SilentView",
+    "failures",
+    "gap_of",
+    "heard",
+    "unanswered",
+    "unexplained",
+]
 
 HEARD = ("integrated_account_id", "integration", "report_type", "query_id")
 """The columns that say of whom a record is, and to what question."""
 
 
-class View(NamedTuple):
+class SilentView(NamedTuple):
     """Name what was asked of one account; its integration is None where nobody said it."""
 
     account: str | None
@@ -71,12 +80,12 @@ def failures(queries: Iterable[UsageQuery], gaps: Iterable[str]) -> tuple[list[F
     return list(found.values()), others
 
 
-def unexplained(views: Iterable[View], failed: Iterable[Failure]) -> list[View]:
+def unexplained(views: Iterable[SilentView], failed: Iterable[Failure]) -> list[SilentView]:
     """Leave out the views that failed: why nothing came of them is known."""
     lost = {(each.query.integrated_account_id, each.query.report_type) for each in failed}
     accounts = {account for account, _ in lost}
 
-    def is_lost(view: View) -> bool:
+    def is_lost(view: SilentView) -> bool:
         kinds = {(view.account, view.report_type), (view.account, None)}
         return bool(kinds & lost) or (view.report_type is None and view.account in accounts)
 
@@ -96,19 +105,19 @@ def heard(frame: pl.DataFrame) -> pl.DataFrame:
 
 def unanswered(
     queries: Iterable[UsageQuery], told: pl.DataFrame, integrations: Mapping[str, str] | None = None
-) -> list[View]:
+) -> list[SilentView]:
     """Give each view that was asked and of which `told` (see `heard`) has no record, in the order asked."""
     known = dict(told.select("integrated_account_id", "integration").drop_nulls().iter_rows())
     known |= dict(integrations or {})
     accounts = set(told["integrated_account_id"])
     there = {*told.select("integrated_account_id", "report_type").iter_rows()}
     answered = {*told.select("integrated_account_id", "query_id").iter_rows()}
-    found: dict[View, None] = {}
+    found: dict[SilentView, None] = {}
     for query in queries:
         account = query.integrated_account_id
         name = known.get(str(account))
         side = INTEGRATIONS.get(name or "")
-        view = View(account, name, query.report_type if side is None or side.supports("report_type") else None)
+        view = SilentView(account, name, query.report_type if side is None or side.supports("report_type") else None)
         any_kind = view.report_type is None and account in accounts
         if not any_kind and (account, view.report_type) not in there and (account, query.query_id) not in answered:
             found[view] = None

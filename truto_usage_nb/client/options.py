@@ -1,4 +1,4 @@
-"""What an editor knows of a call's options: their names and types, said once for all calls.
+"""The options of a call, said once for all calls: their names, types and defaults, as editors and notebooks show them.
 
 Nothing is checked here; `UsageQuery` and the loader do that, with errors of their own.
 """
@@ -6,33 +6,28 @@ Nothing is checked here; `UsageQuery` and the loader do that, with errors of the
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal, TypeAlias, TypedDict
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, TypeVar
 
-from truto_usage_nb.jobs import Show
-from truto_usage_nb.planning import Period
 from truto_usage_nb.query import Granularity, ReportType, ResponseFormat, SortOrder, UsageQuery
+
+if TYPE_CHECKING:
+    from truto_usage_nb.jobs import Show
+    from truto_usage_nb.planning import Period
 
 __all__ = [
     "Backend",
-    "IntegrationSaid",
-    "OnError",
-    "Options",
-    "Overhang",
+    "CallOptions",
     "Parameters",
-    "PeriodSaid",
-    "ProgressSaid",
     "What",
+    "with_named_options",
 ]
 
-Day: TypeAlias = str | datetime.date  # a datetime is a date too
-What: TypeAlias = str | UsageQuery | Iterable[str | UsageQuery] | Mapping[str, Any] | None
-PeriodSaid: TypeAlias = Period | Day | tuple[Day, Day] | list[Day] | None
-IntegrationSaid: TypeAlias = str | Mapping[str, str] | None
+DayLike: TypeAlias = str | datetime.date  # a datetime is a date too
+_Call = TypeVar("_Call", bound=Callable[..., Any])
+What: TypeAlias = "str | UsageQuery | Iterable[str | UsageQuery] | Mapping[str, Any] | None"
 Backend: TypeAlias = Literal["polars", "pandas"]
-OnError: TypeAlias = Literal["raise", "warn"]
-Overhang: TypeAlias = Literal["prorate", "include", "drop"] | None
-ProgressSaid: TypeAlias = bool | Show | None
 
 
 class Parameters(TypedDict, total=False):
@@ -46,8 +41,8 @@ class Parameters(TypedDict, total=False):
     truto_exclude_fields: Sequence[str] | None
     remote_query: Mapping[str, Any] | None
     report_type: ReportType | Sequence[ReportType] | None
-    start_date: Day | None
-    end_date: Day | None
+    start_date: DayLike | None
+    end_date: DayLike | None
     product_ids: Sequence[str] | None
     user_ids: Sequence[str] | None
     model_ids: Sequence[str] | None
@@ -59,19 +54,44 @@ class Parameters(TypedDict, total=False):
     include_deleted_users: bool | None
     limit: int | None
     cursor: str | None
-    date: Day | None
+    date: DayLike | None
     user_id: str | None
     api_key_id: str | None
     page: int | None
     page_size: int | None
 
 
-class Options(Parameters, total=False):
+class CallOptions(Parameters, total=False):
     """All options of a load, save `backend` and `client`."""
 
-    period: PeriodSaid
-    integration: IntegrationSaid
-    on_error: OnError
-    overhang: Overhang
+    period: Period | DayLike | tuple[DayLike, DayLike] | list[DayLike] | None
+    integration: str | Mapping[str, str] | None
+    on_error: Literal["raise", "warn"]
+    overhang: Literal["prorate", "include", "drop"] | None
     users: bool
-    progress: ProgressSaid
+    progress: bool | Show | None
+
+
+_DEFAULTS = {"period": None, "integration": None, "on_error": "raise", "overhang": None, "users": False,
+             "progress": None}  # fmt: skip
+
+
+def with_named_options(call: _Call) -> _Call:
+    """Have a signature name the options that a call takes as `**options`: what a notebook completes and shows.
+
+    A checker, and an editor that asks one, know them by `CallOptions`.
+    """
+    said = inspect.signature(call)
+    own = [each for each in said.parameters.values() if each.kind is not inspect.Parameter.VAR_KEYWORD]
+    words = [
+        inspect.Parameter(
+            name, inspect.Parameter.KEYWORD_ONLY, default=default,
+            annotation=CallOptions.__annotations__[name].__forward_arg__,
+        )
+        for name, default in _DEFAULTS.items()
+    ]  # fmt: skip
+    at = sum(each.kind is not inspect.Parameter.KEYWORD_ONLY for each in own)
+    rest = inspect.Parameter("params", inspect.Parameter.VAR_KEYWORD, annotation="Any")
+    signature = said.replace(parameters=[*own[:at], words[0], *own[at:], *words[1:], rest])
+    call.__signature__ = signature  # type: ignore[attr-defined]
+    return call

@@ -19,7 +19,7 @@ from truto_usage_nb.format import escape, money, number, percent
 from truto_usage_nb.integrations import INTEGRATIONS
 from truto_usage_nb.native import Native, collect, each_part, enter, suspects
 from truto_usage_nb.repeats import AT, RECORD, repeated
-from truto_usage_nb.unanswered import HEARD, View, failures, heard, unanswered, unexplained
+from truto_usage_nb.unanswered import HEARD, SilentView, failures, heard, unanswered, unexplained
 
 __all__ = ["Coverage", "coverage", "coverage_of", "days_over"]
 
@@ -95,7 +95,7 @@ def coverage_of(frame: Native, result: Any) -> Coverage:
     )
 
 
-def _silent(native: Native, result: Any) -> list[View]:
+def _silent(native: Native, result: Any) -> list[SilentView]:
     queries = getattr(result, "queries", ())
     if not queries:
         return []
@@ -104,7 +104,7 @@ def _silent(native: Native, result: Any) -> list[View]:
     return unanswered(queries, told, getattr(result, "integrations", None))
 
 
-def _silence_told(silent: list[View], result: Any) -> list[str]:
+def _silence_told(silent: list[SilentView], result: Any) -> list[str]:
     if result is None:
         return ["a frame cannot know who was asked: coverage(result) of fetch_usage shows who delivered nothing too"]
     failed, _ = failures(getattr(result, "queries", ()), getattr(result, "gaps", ()))  # the gaps tell of them
@@ -113,7 +113,9 @@ def _silence_told(silent: list[View], result: Any) -> list[str]:
     return [f"asked, and delivered no record: {names}; nothing here says whether there was none"] if silent else []
 
 
-def _accounts(native: Native, read: Digest, named: dict[str, str], result: Any, silent: list[View]) -> pl.DataFrame:
+def _accounts(
+    native: Native, read: Digest, named: dict[str, str], result: Any, silent: list[SilentView]
+) -> pl.DataFrame:
     rows = read.rows.with_columns(day=read.day.cast(pl.Int32).cast(pl.Date), until=_until())
     spans = rows.group_by(*named).agg(
         pl.col("records").sum(), pl.col("day").min().alias("first_day"), pl.col("until").max().alias("last_day")
@@ -136,7 +138,7 @@ def _accounts(native: Native, read: Digest, named: dict[str, str], result: Any, 
     ).sort(*_VIEW, nulls_last=True)
 
 
-def _lines_of(silent: list[View], result: Any) -> pl.DataFrame:
+def _lines_of(silent: list[SilentView], result: Any) -> pl.DataFrame:
     """Give the lines of those who delivered nothing: they lack every day that they were asked for."""
     lines = []
     for view in silent:
@@ -149,7 +151,7 @@ def _lines_of(silent: list[View], result: Any) -> pl.DataFrame:
     return pl.DataFrame(lines, schema=text | counts | {"missing_days": pl.String}, orient="row")
 
 
-def _asked_days(view: View, result: Any) -> tuple[date, date] | None:
+def _asked_days(view: SilentView, result: Any) -> tuple[date, date] | None:
     """The first and the last day that a view was asked for; None where its queries say none."""
     period = getattr(result, "period", None)
     if period is not None:

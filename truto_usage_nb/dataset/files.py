@@ -183,7 +183,7 @@ def read_pieces(path: File, types: Types, names: _DiskNames) -> Iterator[pl.Data
         raise _damaged(path, problem) from None
 
 
-def read_page(path: File) -> pl.DataFrame:
+def read_staged_page(path: File) -> pl.DataFrame:
     """Give the records of a page that was committed."""
     try:
         return pl.read_parquet(path, hive_partitioning=False, glob=False)
@@ -212,7 +212,7 @@ def types_in(path: File) -> Types:
         raise _damaged(path, problem) from None
 
 
-def rows_of(path: File) -> int:
+def count_rows(path: File) -> int:
     """Give the number of a file's rows."""
     rows: int = pl.scan_parquet(path, hive_partitioning=False, glob=False).select(pl.len()).collect().item()
     return rows

@@ -23,7 +23,7 @@ from truto_usage_nb.dataset.stored_columns import FOLDERS, read_names, read_type
 from truto_usage_nb.errors import DatasetError
 from truto_usage_nb.frames import Path, Types
 from truto_usage_nb.planning import Period
-from truto_usage_nb.recall import Count, Moment, recalled
+from truto_usage_nb.recall import CountSaid, MomentSaid, recalled
 from truto_usage_nb.writing import filling
 
 __all__ = [
@@ -36,7 +36,7 @@ __all__ = [
     "HeldFile",
     "Journal",
     "Reach",
-    "Sent",
+    "SentQuery",
     "ViewName",
     "place_of",
     "read_journal",
@@ -62,10 +62,10 @@ def _object(text: str) -> str:
 
 
 Name = Annotated[str, AfterValidator(_file)]
-Sent = Annotated[str, AfterValidator(_object)]
+SentQuery = Annotated[str, AfterValidator(_object)]
 ViewName = Annotated[str, Field(pattern=r"^[0-9a-f]{8}$")]
 Attempt = Annotated[str, Field(pattern=r"^[0-9a-f]{12}$")]
-Reach = tuple[Moment, Moment]
+Reach = tuple[MomentSaid, MomentSaid]
 """From the first start to the last end of some records."""
 
 
@@ -94,23 +94,23 @@ class Held:
     """
 
     view: ViewName
-    query: Sent
+    query: SentQuery
     account: str | None
     report_type: str | None
-    start: Moment
-    end: Moment
-    fetched_at: Moment
+    start: MomentSaid
+    end: MomentSaid
+    fetched_at: MomentSaid
     settled: bool
-    run: Count
+    run: CountSaid
     attempt: Attempt
-    pages: Count
-    records: Count
+    pages: CountSaid
+    records: CountSaid
     file: Name | None
-    size: Count
+    size: CountSaid
     strays: Reach | None = None
     beside: Name | None = None
-    beside_records: Count = 0
-    beside_size: Count = 0
+    beside_records: CountSaid = 0
+    beside_size: CountSaid = 0
     pending: bool = False
 
     @property
@@ -234,7 +234,7 @@ class _Content:
     types: list[Any]
     names: list[Any]
     windows: tuple[Held, ...]
-    run: Count
+    run: CountSaid
     finished: bool
     widening: bool
     leaving: tuple[Name, ...]

@@ -46,20 +46,22 @@ from truto_usage_nb.frames import BATCH_BYTES, Layout, Types, build_frame, merge
 from truto_usage_nb.integrations import Integration
 from truto_usage_nb.jobs import (
     PARTIAL,
-    Asked,
     Integrations,
     Job,
+    LabelledQuery,
+    ProgressTally,
     Show,
-    Tally,
-    asked,
     check_on_error,
     check_overhang,
     gaps,
+    labelled_queries,
     lost_jobs,
     make_job,
-    make_jobs,
+    plan_jobs,
     progress_shown,
     raise_unless_told,
+    together,
+    unheard,
 )
 from truto_usage_nb.paging import LONG_PAGE_BYTES, Page
 from truto_usage_nb.planning import Period, PlannedQuery, by_day, plan, views
@@ -107,7 +109,7 @@ class Scanner:
         check_overhang(overhang)
         if period is None:
             raise PeriodError("a scan needs a period, such as period='2026-10': the directory is kept by month")
-        asking = asked(what, parameters)
+        asking = labelled_queries(what, parameters)
         span, now = Period.parse(period), self.now().replace(microsecond=0)  # a window ends on a second
         where = File(directory)
         check_place(where)
@@ -118,7 +120,8 @@ class Scanner:
         if not kept:
             raise_unless_told(lost, None, on_error)
         views = views_of(kept, behind, users=users)
-        _, told, _ = make_jobs(kept, behind, span, now, users=users)
+        planned = [plan_jobs(each, behind[each.query.integrated_account_id], span, now, users=users) for each in kept]
+        told = (*unheard(kept, behind, users=users), *together(planned)[0])
         stops = on_error == "raise" and len(asking) == 1
         call = _Call(self, where, views, span, now, on_error=on_error, stops=stops, lost=lost)
         with progress_shown(progress) as show:
@@ -154,7 +157,7 @@ class _Call:
             self.views = views_in(store, self.views)
             store.start()
             tasks = self._tasks(store)
-            tally = Tally(len(tasks), show)
+            tally = ProgressTally(len(tasks), show)
             walker = Walker(self.scanner.transport, store, tally, threads)
             outcomes = self._nothing_due(tasks) + await self._all(tasks, walker, tally) + self.lost
             await in_thread(self._publish, store, self._all_ready())
@@ -185,7 +188,7 @@ class _Call:
         names = [each.name for each in self.views]
         return view(store.journal, self.where, names, self.span, overhang)
 
-    async def _all(self, tasks: list[DueWindow], walker: Walker, tally: Tally) -> list[WindowOutcome]:
+    async def _all(self, tasks: list[DueWindow], walker: Walker, tally: ProgressTally) -> list[WindowOutcome]:
         """Run the windows side by side, as many at once as requests may be under way."""
         queue, outcomes = _Queue(tasks), [WindowOutcome(due.job) for due in tasks]
         publishing = asyncio.Lock()
@@ -340,7 +343,9 @@ class DueWindow:
     begun: Begun | None = None
 
 
-def views_of(found: Sequence[Asked], behind: dict[str | None, Integration | None], *, users: bool) -> list[AskedView]:
+def views_of(
+    found: Sequence[LabelledQuery], behind: dict[str | None, Integration | None], *, users: bool
+) -> list[AskedView]:
     """Give the views of what was asked; raises `QueryError` for a query that would leave windows cut."""
     made: list[AskedView] = []
     for each in found:
@@ -352,10 +357,10 @@ def views_of(found: Sequence[Asked], behind: dict[str | None, Integration | None
                 )
         side = behind[each.query.integrated_account_id]
         assert side is not None, "a scan needs the integration, and looking it up raises"
-        asked = views(each.query, side, users=users)
+        labelled_queries = views(each.query, side, users=users)
         made += [
             AskedView(each.label, query, side, by_default=query.granularity != each.query.granularity)
-            for query in asked
+            for query in labelled_queries
         ]
     return made
 
@@ -468,7 +473,7 @@ class Walker:
 
     transport: Transport
     store: Store
-    tally: Tally
+    tally: ProgressTally
     threads: ThreadPoolExecutor
 
     async def walk(self, due: DueWindow) -> Begun:

@@ -20,7 +20,7 @@ import polars as pl
 from pydantic import Field, TypeAdapter
 
 from truto_usage_nb.dataset.files import UNREADABLE, Disk, check_own
-from truto_usage_nb.dataset.journal import Attempt, Reach, Sent, ViewName
+from truto_usage_nb.dataset.journal import Attempt, Reach, SentQuery, ViewName
 from truto_usage_nb.dataset.stored_columns import (
     Leaf,
     joined_types,
@@ -33,7 +33,7 @@ from truto_usage_nb.dataset.stored_columns import (
 from truto_usage_nb.errors import DatasetError
 from truto_usage_nb.frames import Path, Types
 from truto_usage_nb.planning import Period
-from truto_usage_nb.recall import Count, Moment, recalled
+from truto_usage_nb.recall import CountSaid, MomentSaid, recalled
 from truto_usage_nb.writing import filling
 
 __all__ = [
@@ -57,12 +57,12 @@ class WindowTask:
     view: ViewName
     account: str | None
     report_type: str | None
-    start: Moment
-    end: Moment
+    start: MomentSaid
+    end: MomentSaid
     settled: bool
-    query: Sent
+    query: SentQuery
     records_per_page: Annotated[int, Field(ge=1)] | None
-    fetched_at: Moment
+    fetched_at: MomentSaid
     attempt: Attempt
 
     @property
@@ -78,7 +78,7 @@ class Mark:
     `pages` are those of the service that it holds, one after the other.
     """
 
-    number: Count
+    number: CountSaid
     cursor: str | None
     next_cursor: str | None
     partial: bool
@@ -232,7 +232,7 @@ class _Said:
     mark: Mark
     types: list[Any]
     names: list[Any]
-    records: Count
+    records: CountSaid
     strays: Reach | None = None
 
 

@@ -34,12 +34,12 @@ from truto_usage_nb.dataset.files import (
     UNREADABLE,
     Disk,
     check_own,
+    count_rows,
     halves,
     is_left_over,
     read_columns,
-    read_page,
     read_pieces,
-    rows_of,
+    read_staged_page,
     types_in,
     write_pieces,
 )
@@ -212,7 +212,7 @@ class Store:
         """Prepare a new window's files, where it has records: its own, and those that may be of other windows."""
         task, window = begun.task, begun.task.window
         target, file, beside, sizes = self._target(task), None, None, [0, 0]
-        strays = sum(read_page(page.path).filter(loose(window)).height for page in begun.pages if page.strays)
+        strays = sum(read_staged_page(page.path).filter(loose(window)).height for page in begun.pages if page.strays)
         if strays < begun.records:
             file = target
             sizes[0] = prepare(file, _pages(begun, ~loose(window)))
@@ -351,7 +351,7 @@ def _pages(begun: Begun, wanted: pl.Expr) -> Iterator[pl.DataFrame]:
     """Give the records of a window's pages, those that are wanted of the pages that have any of other windows."""
     for page in begun.pages:
         if page.records:
-            held = read_page(page.path)
+            held = read_staged_page(page.path)
             yield held if begun.strays is None else held.filter(wanted)
 
 
@@ -470,7 +470,7 @@ def _check_file(path: File, held: HeldFile, columns: list[tuple[str, pl.DataType
     if size != held.size:
         raise DatasetError(f"{path} is damaged: it has {size:,} bytes, and {held.size:,} were written; {_REMEDY}")
     try:
-        rows, is_ours = rows_of(path), RECORDS_KEY in pl.read_parquet_metadata(path)
+        rows, is_ours = count_rows(path), RECORDS_KEY in pl.read_parquet_metadata(path)
     except UNREADABLE as problem:
         raise DatasetError(f"{path} is damaged ({' '.join(str(problem).split())[:200]}); {_REMEDY}") from None
     if rows != held.records or not is_ours:

@@ -22,7 +22,7 @@ from truto_usage_nb.dataset.windows import (
     numbered_rows,
     open_files,
     overlaps,
-    rows_of,
+    records_among,
     sifted,
     stated_twice,
     within,
@@ -132,7 +132,7 @@ def _foreign(
         held = [period] if period is not None else [each.window for each in journal.of_view(view)]
         found = sifted(mine, within(held))
         gone |= found.gone
-        outside += [rows_of(answers[number], rows).collect() for number, rows in found.outside.items()]
+        outside += [records_among(answers[number], rows).collect() for number, rows in found.outside.items()]
     if period is None or not outside:
         return gone, []
     from truto_usage_nb.costs.lines import billed_in_all

@@ -148,7 +148,7 @@ def open_files(paths: Sequence[File], journal: Journal) -> pl.LazyFrame:
     return frame.select(restoring(journal.types, journal.kept_as))
 
 
-def rows_of(answer: WindowAnswer, rows: Collection[int]) -> pl.LazyFrame:
+def records_among(answer: WindowAnswer, rows: Collection[int]) -> pl.LazyFrame:
     """Give some records of an answer."""
     return answer.rows.with_row_index(ROW).filter(_among(rows)).drop(ROW)
 
@@ -168,7 +168,9 @@ def sifted(answers: Sequence[WindowAnswer], inside: pl.Expr) -> Sifted:
     free = marked.filter(_LOOSE).collect(engine="streaming")
     firm = marked.filter(~pl.col(_LOOSE) & pl.col(SAME).is_in(free[SAME].unique().implode()))
     found = pl.concat([free, firm.collect(engine="streaming")])
-    found = found.select(ROW, JOB, stands=stands(_OWN, JOB), asked=pl.col(_OWN) | inside.fill_null(value=True))
+    found = found.select(
+        ROW, JOB, stands=stands(_OWN, JOB), labelled_queries=pl.col(_OWN) | inside.fill_null(value=True)
+    )
     outside = found.filter(pl.col("stands") & ~pl.col("asked"))
     return Sifted(_by_answer(found.filter(~(pl.col("stands") & pl.col("asked")))), _by_answer(outside))
 

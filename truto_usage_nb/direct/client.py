@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 from truto_usage_nb.client import Client
-from truto_usage_nb.client.door import veiled, wait
+from truto_usage_nb.client.blocking import veiled, wait
 from truto_usage_nb.direct.gateway import BASE_URL, MEMBERS_PATH, Gateway, noting
 from truto_usage_nb.direct.spec import Account, read_spec
 from truto_usage_nb.integrations import INTEGRATIONS
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import httpx
     import polars as pl
 
-    from truto_usage_nb.client.options import Backend, Options, What
+    from truto_usage_nb.client.options import Backend, CallOptions, What
     from truto_usage_nb.integrations import Integration
     from truto_usage_nb.result import UsageResult
 
@@ -62,7 +62,7 @@ class DirectClient(Client):
         self._looked_up = Integrations(self._transport, known={each.label: _behind(each) for each in accounts})
 
     async def afetch_usage(
-        self, what: What = None, *, backend: Backend = "polars", **options: Unpack[Options]
+        self, what: What = None, *, backend: Backend = "polars", **options: Unpack[CallOptions]
     ) -> UsageResult:
         """Await `fetch_usage`. An endpoint that was refused beside others that answered is among the gaps."""
         with noting() as missing:

@@ -38,9 +38,15 @@ from truto_usage_nb.errors import (
 )
 from truto_usage_nb.outside import cut, one_line, shown
 from truto_usage_nb.secret import Secret, masked
-from truto_usage_nb.transport.body import CODINGS, MAX_BODY_BYTES, read_body
-from truto_usage_nb.transport.line import SAYS_WHERE
-from truto_usage_nb.transport.surroundings import certificates, check_proxies, proxies_refused
+from truto_usage_nb.transport.connections import (
+    CODINGS,
+    MAX_BODY_BYTES,
+    SAYS_WHERE,
+    certificates,
+    check_proxies,
+    proxies_refused,
+    read_body,
+)
 
 __all__ = ["BASE_URL", "MEMBERS_PATH", "Gateway", "noting"]
 

@@ -10,8 +10,8 @@ from truto_usage_nb.forms.checking import Standing, and_
 from truto_usage_nb.forms.look import markup, note_html
 from truto_usage_nb.forms.state import FormState
 from truto_usage_nb.integrations import INTEGRATIONS
-from truto_usage_nb.jobs.failing import ON_ERROR
-from truto_usage_nb.jobs.overhang import OVERHANG
+from truto_usage_nb.jobs.making import ON_ERROR
+from truto_usage_nb.jobs.period_cut import OVERHANGS
 
 __all__ = ["Choosing"]
 
@@ -31,7 +31,7 @@ class Choosing:
 
     def __init__(self, changed: Callable[[], None]) -> None:
         common = {"style": {"description_width": "140px"}, "layout": {"width": "auto"}}
-        words = [("(not said)", ""), *((each, each) for each in OVERHANG)]
+        words = [("(not said)", ""), *((each, each) for each in OVERHANGS)]
         self.overhang = w.Dropdown(options=words, description="overhang", tooltip=_OVERHANG_HELP, **common)
         self.users = w.Dropdown(
             options=[("no", False), ("yes", True)], description="users", tooltip=_USERS_HELP, **common

@@ -74,7 +74,7 @@ class CostExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets publishes no typ
     ) -> None:
         _check(name, chosen)
         self.frame, self.name = frame, name
-        self._errand: bridge.Errand[None] | None = None
+        self._running: bridge.Running[None] | None = None
         self._native, self._answer = enter(frame), _NOTHING
         self._columns = _dimensions(self._native)
         self.dimensions = Picker("other columns", self._picked, filter_from=40)
@@ -118,12 +118,12 @@ class CostExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets publishes no typ
 
     def wait(self) -> None:
         """Wait until table and chart have followed."""
-        while self._errand is not None and not self._errand.wait(0.5):
+        while self._running is not None and not self._running.wait(0.5):
             pass
 
     def close(self) -> None:
-        if getattr(self, "_errand", None) is not None:
-            self._errand.cancel()  # type: ignore[union-attr]
+        if getattr(self, "_running", None) is not None:
+            self._running.cancel()  # type: ignore[union-attr]
         super().close()
 
     @t.validate("by")
@@ -149,9 +149,9 @@ class CostExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets publishes no typ
             self.dimensions.show(self.by)
         self.dimensions.say("")
         self.kept.value = code_html(self.code, "code that makes this table and chart")
-        if self._errand is not None:
-            self._errand.cancel()
-        self._errand = bridge.start(self._draw())
+        if self._running is not None:
+            self._running.cancel()
+        self._running = bridge.start(self._draw())
 
     async def _draw(self) -> None:
         try:

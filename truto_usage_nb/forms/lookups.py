@@ -29,7 +29,7 @@ class Lookups:
         self._integrations: dict[str, str | None] = {}
         self._told = "Looking up accounts…"
         self._asked: set[str] = set()
-        self._errands: list[bridge.Errand[None]] = []
+        self._running: list[bridge.Running[None]] = []
 
     def accounts(self) -> None:
         """Look the accounts up."""
@@ -61,15 +61,15 @@ class Lookups:
 
     def wait(self, seconds: float) -> bool:
         """Wait that long at most, and say whether nothing is under way."""
-        return all(each.wait(seconds) for each in list(self._errands))
+        return all(each.wait(seconds) for each in list(self._running))
 
     def cancel(self) -> None:
-        for each in self._errands:
+        for each in self._running:
             each.cancel()
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
-        self._errands = [each for each in self._errands if not each.is_done]
-        self._errands.append(bridge.start(work))
+        self._running = [each for each in self._running if not each.is_done]
+        self._running.append(bridge.start(work))
 
     async def _accounts(self) -> None:
         try:

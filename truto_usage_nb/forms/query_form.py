@@ -58,7 +58,7 @@ class QueryForm(Asking, w.VBox):  # type: ignore[misc]  # ipywidgets publishes n
     state = t.Instance(FormState)
     result = t.Any(None)
     error = t.Any(None)
-    _errand: bridge.Errand[None] | None = None
+    _running: bridge.Running[None] | None = None
     _is_made = False  # a form may be closed half made
 
     def __init__(self, client: Client | None = None, **defaults: Any) -> None:
@@ -103,7 +103,7 @@ class QueryForm(Asking, w.VBox):  # type: ignore[misc]  # ipywidgets publishes n
     @property
     def is_running(self) -> bool:
         """Whether a load is under way."""
-        return self._errand is not None and not self._errand.is_done
+        return self._running is not None and not self._running.is_done
 
     def run(self) -> None:
         """Start loading what the form says, and return at once."""
@@ -113,16 +113,16 @@ class QueryForm(Asking, w.VBox):  # type: ignore[misc]  # ipywidgets publishes n
         self.result = self.error = None
         self.pages.clear()
         self.row.began()
-        self._errand = bridge.start(self._load(state), self._ended)
+        self._running = bridge.start(self._load(state), self._ended)
 
     def cancel(self) -> None:
         """End the load that is under way, and its requests with it."""
-        if self._errand is not None:
-            self._errand.cancel()
+        if self._running is not None:
+            self._running.cancel()
 
     def wait(self) -> None:
         """Wait until nothing of the form is under way."""
-        while not ((self._errand is None or self._errand.wait(0.5)) and self._lookups.wait(0.5)):
+        while not ((self._running is None or self._running.wait(0.5)) and self._lookups.wait(0.5)):
             pass
 
     def load(self) -> Any:

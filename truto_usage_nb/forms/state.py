@@ -8,8 +8,8 @@ from typing import Any
 
 from truto_usage_nb.checks import listed, one_of
 from truto_usage_nb.errors import InputError, PeriodError, QueryError
-from truto_usage_nb.jobs.failing import ON_ERROR
-from truto_usage_nb.jobs.overhang import check_overhang
+from truto_usage_nb.jobs.making import ON_ERROR
+from truto_usage_nb.jobs.period_cut import check_overhang
 from truto_usage_nb.outside import shown
 from truto_usage_nb.planning import DATED, Period
 from truto_usage_nb.query import UsageQuery

@@ -321,8 +321,8 @@ class Columns:
         number = row + 1
         for ids, height, source in zip(self._ids, self.heights, self._sources, strict=True):
             if row < height:
-                found = None if ids is None else ids[row]
-                found = getattr(found, "as_py", lambda value=found: value)()
+                found: Any = None if ids is None else ids[row]
+                found = found.as_py() if hasattr(found, "as_py") else found  # Arrow's scalars are no values yet
                 return Whose(f"number {number}" if found is None else found, source.integrated_account_id)
             row -= height
         return Whose(f"number {number}")

@@ -1,76 +1,82 @@
 """From what is asked to jobs: what loading and scanning share.
 
-asking      an account id, a query, several or a mapping become queries with a label each
-accounts    which integration stands behind an account, asked once
-making      a query and a period become jobs: what is sent, the window it answers for, how its pages are read
-owning      which window a record is of
-overhang    what sticks out of the period
-failing     what became of the jobs that failed: raised, or told
-telling     what a reader of the records is told
-progress    how far it has come, and a bar that shows it
+accounts      which integration stands behind an account, asked once
+making        what is asked becomes queries with a label each, with a period jobs: what is sent, the window it answers
+              for, how its pages are read; and what became of those that failed
+period_cut    which window a record is of, what sticks out of the period, and what a reader is told of it
+progress      how far it has come, and a bar that shows it
 """
 
-from truto_usage_nb.jobs.accounts import Integrations, LookUp, accounts, parted, products
-from truto_usage_nb.jobs.asking import Asked, asked
-from truto_usage_nb.jobs.failing import ON_ERROR, PARTIAL, check_on_error, gaps, raise_unless_told
+from truto_usage_nb.jobs.accounts import Integrations, LookUp, list_accounts, list_products, parted
 from truto_usage_nb.jobs.making import (
+    ON_ERROR,
+    PARTIAL,
     Job,
+    LabelledQuery,
     Planned,
+    check_on_error,
+    gaps,
+    labelled_queries,
     lost_jobs,
     make_job,
-    make_jobs,
     plan_jobs,
+    raise_unless_told,
     together,
     unheard,
 )
-from truto_usage_nb.jobs.overhang import check_overhang, cut_to, prorated, settle_overhang
-from truto_usage_nb.jobs.owning import SAME, identity, owns, stands
-from truto_usage_nb.jobs.progress import Progress, Show, Tally, progress_shown
-from truto_usage_nb.jobs.telling import (
+from truto_usage_nb.jobs.period_cut import (
     MORE_THAN_ASKED,
+    SAME,
+    account_spans_told,
+    check_overhang,
+    cut_to,
     dateless_told,
+    identity,
     outside_told,
     overhang_told,
+    owns,
+    prorated,
     repeats_told,
-    spans_told,
+    settle_overhang,
+    stands,
 )
+from truto_usage_nb.jobs.progress import Progress, ProgressTally, Show, progress_shown
 
 __all__ = [
     "MORE_THAN_ASKED",
     "ON_ERROR",
     "PARTIAL",
     "SAME",
-    "Asked",
     "Integrations",
     "Job",
+    "LabelledQuery",
     "LookUp",
     "Planned",
     "Progress",
+    "ProgressTally",
     "Show",
-    "Tally",
-    "accounts",
-    "asked",
+    "account_spans_told",
     "check_on_error",
     "check_overhang",
     "cut_to",
     "dateless_told",
     "gaps",
     "identity",
+    "labelled_queries",
+    "list_accounts",
+    "list_products",
     "lost_jobs",
     "make_job",
-    "make_jobs",
     "outside_told",
     "overhang_told",
     "owns",
     "parted",
     "plan_jobs",
-    "products",
     "progress_shown",
     "prorated",
     "raise_unless_told",
     "repeats_told",
     "settle_overhang",
-    "spans_told",
     "stands",
     "together",
     "unheard",

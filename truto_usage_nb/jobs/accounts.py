@@ -27,13 +27,19 @@ from truto_usage_nb.outside import cut, shown
 from truto_usage_nb.secret import masked
 from truto_usage_nb.transport import Transport
 
-__all__ = ["Integrations", "LookUp", "accounts", "parted", "products"]
+__all__ = [
+    "Integrations",
+    "LookUp",
+    "list_accounts",
+    "list_products",
+    "parted",
+]
 
 _ACCOUNTS = "/integrated-account"
 _PRODUCTS = "/unified/usage-metering/products"
 
 
-async def accounts(transport: Transport) -> pl.DataFrame:
+async def list_accounts(transport: Transport) -> pl.DataFrame:
     """Give every connected account, a row each.
 
     Columns: `id`, `name`, `integration`, `label`, `tenant_id`, `status`, `is_sandbox`, `created_at`.
@@ -72,7 +78,7 @@ def _text(value: Any) -> str | None:
     return (value if isinstance(value, str) else json.dumps(value)).encode("utf-8", "replace").decode()
 
 
-async def products(transport: Transport, account: str) -> pl.DataFrame:
+async def list_products(transport: Transport, account: str) -> pl.DataFrame:
     """Give an account's products: `id`, `name`, `integration`, `description`, `integrated_account_id`."""
     rows = await _listing(transport, _PRODUCTS, [("integrated_account_id", account)], account=account)
     try:
@@ -227,8 +233,8 @@ async def _listing(
     seen: set[str] = set()
     cursor: str | None = None
     while True:
-        asked = params if cursor is None else [*params, ("next_cursor", cursor)]
-        body = _json((await transport.get(path, asked, account=account)).content, path)
+        labelled_queries = params if cursor is None else [*params, ("next_cursor", cursor)]
+        body = _json((await transport.get(path, labelled_queries, account=account)).content, path)
         if not isinstance(body.get("result"), list):
             raise ProtocolError(
                 f"{path} answered without a list under 'result'; it holds {cut(', '.join(map(repr, body)), 300)}"

@@ -11,7 +11,7 @@ from typing import Any
 
 from truto_usage_nb.outside import one_line
 
-__all__ = ["Progress", "Show", "Tally", "bar_class", "progress_shown", "somebody_looks_on"]
+__all__ = ["Progress", "ProgressTally", "Show", "bar_class", "progress_shown", "somebody_looks_on"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Progress:
 Show = Callable[[Progress], None]
 
 
-class Tally:
+class ProgressTally:
     """Count queries, pages and records, and show them."""
 
     def __init__(self, total: int, show: Show) -> None:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from truto_usage_nb.checks import a_flag
 from truto_usage_nb.errors import InputError
 from truto_usage_nb.reports.given import plain
-from truto_usage_nb.reports.progress import Show, Step, progress_shown
 from truto_usage_nb.reports.shelf import Notebook, find, list_reports
 from truto_usage_nb.reports.source import Source
+from truto_usage_nb.reports.steps import ShowStep, Step, steps_shown
 from truto_usage_nb.writing import check_target, is_stream, write_file
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def render_report(
     integration: str | Mapping[str, str] | None = None,
     on_error: Literal["raise", "warn"] = "raise",
     pdf: str | Path | None = None,
-    progress: bool | Show | None = None,
+    progress: bool | ShowStep | None = None,
     **parameters: Any,
 ) -> Path:
     """Render a report to one HTML file that asks nothing of the network, and give its path.
@@ -82,7 +82,7 @@ def make_report(
     parameters: Mapping[str, Any],
     *,
     pdf: str | Path | None = None,
-    progress: bool | Show | None = None,
+    progress: bool | ShowStep | None = None,
 ) -> bool:
     """Render a report as `render_report` says, and give whether something is known to be missing of its figures."""
     from truto_usage_nb.reports.parts.book import check_labels
@@ -100,7 +100,7 @@ def make_report(
         given = plain(parameters, Path(scratch))
         if notebook.shipped and given.get("labels"):
             check_labels(given["labels"], given.get("label", "team"))
-        with worker(warm=notebook.shipped) as rendering, progress_shown(progress) as show:  # it gets ready meanwhile
+        with worker(warm=notebook.shipped) as rendering, steps_shown(progress) as show:  # it gets ready meanwhile
             made = plain(source.brought(notebook, given), Path(scratch))
             snapshot, is_partial = source.file(notebook, made, Path(scratch), show)
             own["snapshot"] = str(snapshot.resolve())
@@ -114,7 +114,7 @@ def make_report(
     return is_partial
 
 
-def _printed(printer: str, page: Path, pdf: Path, show: Show) -> None:
+def _printed(printer: str, page: Path, pdf: Path, show: ShowStep) -> None:
     from truto_usage_nb.reports.printing import to_pdf
 
     show(Step("print", 0, 1, str(pdf)))

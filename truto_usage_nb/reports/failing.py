@@ -8,7 +8,7 @@ from truto_usage_nb.errors import PeriodError
 from truto_usage_nb.outside import one_line, shortened
 from truto_usage_nb.planning import Period
 from truto_usage_nb.query import UsageQuery
-from truto_usage_nb.unanswered import Failure, View, failures
+from truto_usage_nb.unanswered import Failure, SilentView, failures
 
 if TYPE_CHECKING:
     from truto_usage_nb.result import UsageResult
@@ -38,7 +38,7 @@ class Failed(NamedTuple):
 
     @property
     def label(self) -> str:
-        return View(self.account, self.integration, None).label
+        return SilentView(self.account, self.integration, None).label
 
     @property
     def what(self) -> str:

@@ -17,7 +17,7 @@ from truto_usage_nb.integrations import integrations_that
 from truto_usage_nb.planning import Period
 from truto_usage_nb.query import UsageQuery
 from truto_usage_nb.reports.failing import failed_in
-from truto_usage_nb.reports.progress import Loads, Show
+from truto_usage_nb.reports.steps import Loads, ShowStep
 from truto_usage_nb.unanswered import gap_of
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def load(
     client: Client,
     accounts: Iterable[str] | None,
     period: Any,
-    show: Show,
+    show: ShowStep,
     *,
     before: int = 0,
     users: bool = False,

@@ -17,8 +17,8 @@ from threading import Thread
 from typing import Any
 
 from truto_usage_nb.errors import UsageError
-from truto_usage_nb.reports.progress import Step
 from truto_usage_nb.reports.running import execute, kernel, with_parameters
+from truto_usage_nb.reports.steps import Step
 from truto_usage_nb.reports.worker import packed, unpacked
 from truto_usage_nb.reports.writing import prepare, to_html
 

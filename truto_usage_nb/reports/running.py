@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from truto_usage_nb.errors import UsageError
-from truto_usage_nb.reports.progress import Show, Step
 from truto_usage_nb.reports.shelf import Notebook, library
+from truto_usage_nb.reports.steps import ShowStep, Step
 from truto_usage_nb.secret import Secret, masked
 
 __all__ = ["execute", "kernel", "quiet_environment", "with_parameters"]
@@ -67,7 +67,7 @@ async def _answering(manager: Any) -> Any:
     return client
 
 
-async def execute(notebook: Any, show: Show, client: Any) -> Any:
+async def execute(notebook: Any, show: ShowStep, client: Any) -> Any:
     """Run every cell in a kernel; a failing cell is a `UsageError` that shows its source and its error."""
     nbclient = library("nbclient")
     client.nb, client.on_cell_start = notebook, _telling(notebook, show)
@@ -82,7 +82,7 @@ async def execute(notebook: Any, show: Show, client: Any) -> Any:
         raise UsageError("the report's kernel died, perhaps of too little memory; ask for a shorter period") from None
 
 
-def _telling(notebook: Any, show: Show) -> Callable[..., None]:
+def _telling(notebook: Any, show: ShowStep) -> Callable[..., None]:
     """Tell the heading above each cell as the cell starts."""
     labels, heading = [], ""
     for cell in notebook.cells:

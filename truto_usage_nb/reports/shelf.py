@@ -13,7 +13,7 @@ from typing import Any, Literal
 from truto_usage_nb.checks import a_path
 from truto_usage_nb.errors import InputError, MissingExtraError, did_you_mean
 from truto_usage_nb.outside import shown
-from truto_usage_nb.recall import Count, recalled
+from truto_usage_nb.recall import CountSaid, recalled
 
 __all__ = ["Notebook", "check_libraries", "find", "library", "list_reports"]
 
@@ -85,7 +85,7 @@ def find(name_or_path: str | Path) -> Notebook:
 
 @dataclass(frozen=True, slots=True)
 class _Said:
-    before: Count = 0
+    before: CountSaid = 0
     users: bool | str = False
 
 
@@ -123,7 +123,7 @@ class _Written:
     """State what a notebook file holds, as far as a report needs it, each value of its type."""
 
     nbformat: Literal[4]
-    nbformat_minor: Count
+    nbformat_minor: CountSaid
     metadata: _Metadata
     cells: tuple[_Cell, ...]
 

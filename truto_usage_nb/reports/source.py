@@ -11,8 +11,8 @@ from truto_usage_nb.checks import a_path, texts
 from truto_usage_nb.errors import InputError
 from truto_usage_nb.outside import shown
 from truto_usage_nb.planning import Period
-from truto_usage_nb.reports.progress import Show
 from truto_usage_nb.reports.shelf import Notebook
+from truto_usage_nb.reports.steps import ShowStep
 from truto_usage_nb.writing import is_stream
 
 if TYPE_CHECKING:
@@ -55,7 +55,9 @@ class Source:
         extra = {name: make_() for name, make_ in offered.items() if name in notebook.parameters and name not in given}
         return {**extra, **given}
 
-    def file(self, notebook: Notebook, parameters: Mapping[str, Any], scratch: Path, show: Show) -> tuple[Path, bool]:
+    def file(
+        self, notebook: Notebook, parameters: Mapping[str, Any], scratch: Path, show: ShowStep
+    ) -> tuple[Path, bool]:
         """Give the snapshot to read, and whether something is known to be missing of it; what is loaded is kept in
         `scratch` unless a place was named."""
         partial = self._read(notebook, parameters)
@@ -115,7 +117,7 @@ class Source:
         if self.accounts is not None and not isinstance(self.accounts, str):
             texts("accounts", self.accounts, "an account's id or a list of them")
 
-    def _load(self, notebook: Notebook, parameters: Mapping[str, Any], show: Show) -> UsageResult:
+    def _load(self, notebook: Notebook, parameters: Mapping[str, Any], show: ShowStep) -> UsageResult:
         accounts = [self.accounts] if isinstance(self.accounts, str) else self.accounts
         users = notebook.by_user(parameters)
         if self.client is not None:
@@ -123,7 +125,7 @@ class Source:
         with _client(sandbox=self.sandbox) as own:
             return self._loaded(own, accounts, show, before=notebook.before, users=users)
 
-    def _loaded(self, client: Client, accounts: Iterable[str] | None, show: Show, **asked: Any) -> UsageResult:
+    def _loaded(self, client: Client, accounts: Iterable[str] | None, show: ShowStep, **asked: Any) -> UsageResult:
         from truto_usage_nb.reports.loading import load
 
         return load(client, accounts, self.period, show, integration=self.integration, on_error=self.on_error, **asked)

@@ -19,9 +19,9 @@ from threading import Thread
 from typing import IO, Any, cast
 
 from truto_usage_nb.errors import UsageError
-from truto_usage_nb.reports.progress import Show
 from truto_usage_nb.reports.running import quiet_environment
 from truto_usage_nb.reports.shelf import Notebook, check_libraries
+from truto_usage_nb.reports.steps import ShowStep
 
 __all__ = ["Worker", "packed", "unpacked", "worker"]
 
@@ -65,7 +65,7 @@ class Worker:
         self._listening = Thread(target=self._listen, daemon=True)
         self._listening.start()
 
-    def render(self, notebook: Notebook, parameters: dict[str, Any], to: Path, show: Show) -> Path:
+    def render(self, notebook: Notebook, parameters: dict[str, Any], to: Path, show: ShowStep) -> Path:
         """Execute a notebook with parameters, write its page, and show how far it is; raises what went wrong there."""
         with suppress(OSError):  # who is gone has said why
             self._orders.write(packed((notebook, parameters, to.absolute())))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,15 +13,14 @@ import polars as pl
 
 from truto_usage_nb.checks import a_path
 from truto_usage_nb.errors import WriteError
+from truto_usage_nb.forks import refuse_if_cut_off
 from truto_usage_nb.planning import Period
 from truto_usage_nb.query import UsageQuery
-from truto_usage_nb.result.page import result_html
 from truto_usage_nb.result.snapshot import read_snapshot, write_snapshot
+from truto_usage_nb.unanswered import heard, unanswered
 
 if TYPE_CHECKING:
     import pandas as pd
-
-__all__ = ["UsageResult", "read_result"]
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
@@ -80,7 +80,7 @@ class UsageResult:
         return f"UsageResult({count:,} records of {names}{span}, {self.pages} pages{partial})"
 
     def _repr_html_(self) -> str:
-        return result_html(self)
+        return _result_html(self)
 
     def _accounts(self) -> list[str]:
         return list(dict.fromkeys(str(q.integrated_account_id) for q in self.queries))
@@ -96,3 +96,69 @@ def read_result(path: str | Path) -> UsageResult:
     True
     """
     return UsageResult(**read_snapshot(a_path("path", path)))
+
+
+_STYLE = "border-collapse:collapse;text-align:left"
+_CELL = "padding:2px 12px 2px 0;vertical-align:top;text-align:left"
+
+
+def _result_html(result: UsageResult) -> str:
+    """Say in a small table what was asked, of whom, what came, which days it covers, and what is missing."""
+    refuse_if_cut_off()
+    rows = "".join(
+        f'<tr><th style="{_CELL}">{escape(name)}</th><td style="{_CELL}">{value}</td></tr>'
+        for name, value in _rows(result)
+    )
+    return f'<table style="{_STYLE}">{rows}</table>'
+
+
+def _rows(result: UsageResult) -> Iterator[tuple[str, str]]:
+    yield "records", f"{result.polars.height:,} in {result.pages:,} pages"
+    yield "accounts", escape(", ".join(_accounts_counted(result)))
+    if result.period is not None:
+        yield "period", escape(str(result.period))
+    if (covered := _covered(result)) is not None:
+        yield "records cover", escape(covered)
+    if result.settled_until:
+        settled = (f"{name} until {moment:%Y-%m-%d}" for name, moment in sorted(result.settled_until.items()))
+        yield "final", escape("; ".join(settled))
+    yield "fetched", escape(f"{result.fetched_at:%Y-%m-%d %H:%M} UTC")
+    yield "complete", escape(_complete(result))
+    for text in (*result.gaps, *(each for each in result.told if each not in result.gaps), *result.notes):
+        yield "", escape(text)
+    yield "queries", _queries(result)
+
+
+def _complete(result: UsageResult) -> str:
+    """Whoever delivered nothing may have had nothing, or an outage: that is no complete answer."""
+    if result.partial:
+        return "no, see below"
+    if result.polars.is_empty():
+        return "no: no record came at all"
+    silent = unanswered(result.queries, heard(result.polars), result.integrations)
+    return f"no: {'; '.join(map(str, silent))}" if silent else "yes"
+
+
+def _accounts_counted(result: UsageResult) -> list[str]:
+    frame = result.polars
+    if "integrated_account_id" not in frame.columns or frame.is_empty():
+        return list(dict.fromkeys(str(query.integrated_account_id) for query in result.queries))
+    counts = frame.group_by("integrated_account_id", "integration", maintain_order=True).len().rows()
+    return [f"{account} ({integration or 'integration unknown'}, {count:,})" for account, integration, count in counts]
+
+
+def _covered(result: UsageResult) -> str | None:
+    frame = result.polars
+    if "start_date" not in frame.columns:
+        return None
+    first, last = frame["start_date"].min(), frame["start_date"].max()
+    if not isinstance(first, datetime) or not isinstance(last, datetime):
+        return None
+    return f"{first:%Y-%m-%d} to {last:%Y-%m-%d} (starts, UTC)"
+
+
+def _queries(result: UsageResult) -> str:
+    shown = "".join(f"<div><code>{escape(repr(query))}</code></div>" for query in result.queries[:50])
+    more = len(result.queries) - 50
+    rest = f"<div>and {more:,} more</div>" if more > 0 else ""
+    return f"<details><summary>{len(result.queries):,} sent</summary>{shown}{rest}</details>"

@@ -22,7 +22,7 @@ from truto_usage_nb.errors import DatasetError, UsageError
 from truto_usage_nb.forks import refuse_if_cut_off
 from truto_usage_nb.planning import Period
 from truto_usage_nb.query import UsageQuery
-from truto_usage_nb.recall import Count, Moment, recalled
+from truto_usage_nb.recall import CountSaid, MomentSaid, recalled
 from truto_usage_nb.writing import write_file
 
 if TYPE_CHECKING:
@@ -154,12 +154,12 @@ class _Provenance:
     """State what a snapshot says of itself, each value of its type."""
 
     queries: tuple[dict[str, Any], ...]
-    fetched_at: Moment
-    pages: Count
+    fetched_at: MomentSaid
+    pages: CountSaid
     partial: bool
     backend: Literal["polars", "pandas"]
-    period: tuple[Moment, Moment] | None
-    settled_until: dict[str, Moment]
+    period: tuple[MomentSaid, MomentSaid] | None
+    settled_until: dict[str, MomentSaid]
     told: tuple[str, ...]
     notes: tuple[str, ...]
     gaps: tuple[str, ...]

@@ -24,14 +24,12 @@ from truto_usage_nb.paging import MAX_PAGES, Page, PageRequest, read_page, walk
 from truto_usage_nb.query import UsageQuery
 from truto_usage_nb.retry import Backoff, told_wait
 from truto_usage_nb.secret import Secret
-from truto_usage_nb.transport.body import MAX_BODY_BYTES
-from truto_usage_nb.transport.errand import Errand, Failed, Reply, given_up, read_json
-from truto_usage_nb.transport.legs import Leg, following
-from truto_usage_nb.transport.line import Line, Settings
+from truto_usage_nb.transport.connections import MAX_BODY_BYTES, Connections, Settings
+from truto_usage_nb.transport.fetch import FailedTry, Fetch, Prefetch, Reply, following, given_up, read_json
 
 __all__ = ["MAX_BODY_BYTES", "Reply", "Transport", "copied"]
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 
 class Transport:
@@ -80,9 +78,9 @@ class Transport:
             transport=transport,
             clock=self._clock,
         )
-        self._lines: dict[asyncio.AbstractEventLoop, Line] = {}
+        self._connections: dict[asyncio.AbstractEventLoop, Connections] = {}
         self._rate_limits: dict[str | None, RateLimit] = {}
-        weakref.finalize(self, _close_all, self._lines).atexit = False  # at exit the loops close what is theirs
+        weakref.finalize(self, _close_all, self._connections).atexit = False  # at exit the loops close what is theirs
 
     @property
     def rate_limits(self) -> Mapping[str | None, RateLimit]:
@@ -112,7 +110,7 @@ class Transport:
         `account` is whose budget the request counts on, `pages` how many were had before (an error says so). Raises
         `ServiceError` and its kin, `ConnectionFailedError`, `ProtocolError`.
         """
-        return await self._run(Errand(path, tuple(params), read_json, account=account, pages=pages))
+        return await self._run(Fetch(path, tuple(params), read_json, account=account, pages=pages))
 
     async def pages(
         self,
@@ -132,17 +130,17 @@ class Transport:
         walking = walk(query, records_per_page=records_per_page, cursor=cursor, max_pages=self._max_pages)
         fetch = partial(self._fetch, query.integrated_account_id, unread_from)
         request = next(walking, None)
-        leg = None if request is None else Leg(fetch, request)
+        prefetch = None if request is None else Prefetch(fetch, request)
         try:
-            while leg is not None:
-                page = await leg.page()
-                leg = await leg.next(following(walking, page))
+            while prefetch is not None:
+                page = await prefetch.page()
+                prefetch = await prefetch.next(following(walking, page))
                 if on_page is not None:
                     on_page(page)
                 yield page
         finally:
-            if leg is not None:
-                await leg.call_off()
+            if prefetch is not None:
+                await prefetch.call_off()
 
     async def page_again(self, query: UsageQuery, page: Page, *, records_per_page: int | None = None) -> Page:
         """Give a page that was handed on unread once more: as it is where it is whole, else asked for anew.
@@ -161,12 +159,12 @@ class Transport:
     async def aclose(self) -> None:
         """Close the connections of every loop; a later request opens new ones."""
         here = asyncio.get_running_loop()
-        for loop, line in list(self._lines.items()):
-            self._lines.pop(loop, None)
+        for loop, connections in list(self._connections.items()):
+            self._connections.pop(loop, None)
             if loop is here:
-                await line.aclose()
+                await connections.aclose()
             elif loop.is_running():
-                await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(line.aclose(), loop))
+                await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(connections.aclose(), loop))
 
     def __repr__(self) -> str:
         return f"Transport(base_url={self.base_url!r})"
@@ -178,7 +176,7 @@ class Transport:
         self, account: str | None, unread_from: int | None, request: PageRequest, glance: Callable[[Reply], bool]
     ) -> Page:
         left = {} if unread_from is None else {"unread_from": unread_from}
-        errand = Errand(
+        fetch = Fetch(
             path=request.path,
             params=request.params,
             read=lambda reply: read_page(request, reply.content, reply.content_type, **left),
@@ -188,61 +186,63 @@ class Transport:
             glance=glance,
             may_be_empty=request.stream,
         )
-        return await self._run(errand)
+        return await self._run(fetch)
 
-    async def _run(self, errand: Errand[T]) -> T:
+    async def _run(self, fetch: Fetch[_T]) -> _T:
         """Try until it succeeds, until trying again would not help, or until there were enough tries."""
         if self.has_lost_its_token:
             raise InputError(
                 "this client was copied, or came out of a pickle, and has no token: tokens stay where they are; "
                 "make a client here, as this one was made: Client(token=…), or direct(…)"
             )
-        line = await self._line()
+        connections = await self._here()
         tries = 0
         while True:
             tries += 1
-            outcome = await self._try(line, errand)
-            if not isinstance(outcome, Failed):
+            outcome = await self._try(connections, fetch)
+            if not isinstance(outcome, FailedTry):
                 return outcome
             error, told = outcome.error, outcome.told
             if not error.retryable or tries > self._backoff.retries or self._too_long(told):
-                raise given_up(error, errand, tries, told if self._too_long(told) else None)
+                raise given_up(error, fetch, tries, told if self._too_long(told) else None)
             await self._clock.sleep(self._backoff.wait(tries, told, self._clock.jitter()))
 
     def _too_long(self, told: float | None) -> bool:
         return told is not None and told > self._backoff.longest_told_seconds
 
-    async def _try(self, line: Line, errand: Errand[T]) -> T | Failed:
+    async def _try(self, connections: Connections, fetch: Fetch[_T]) -> _T | FailedTry:
         """Try once, in the account's turn and one of the slots."""
-        limit = line.limit(errand.account)
-        async with limit.turn() as number, line.slots:
-            answer = await line.send(errand.path, errand.params)
+        limit = connections.limit(fetch.account)
+        async with limit.turn() as number, connections.slots:
+            answer = await connections.send(fetch.path, fetch.params)
             if isinstance(answer, UsageError):
-                return Failed(answer)
+                return FailedTry(answer)
             now = self._clock.now()
             try:
                 seen = read_rate_limit(answer.headers, now)
             except ProtocolError as problem:
                 if 200 <= answer.status < 300:
-                    return Failed(problem.with_traceback(None))
+                    return FailedTry(problem.with_traceback(None))
                 seen = None  # a refusal says more than a header of no use
             limit.heard(seen, number)
             if seen is not None:
-                self._rate_limits[errand.account] = seen
+                self._rate_limits[fetch.account] = seen
             told = told_wait(answer.status, answer.headers, now)
             if answer.status == 429:
                 limit.shut(told if told is not None else 0.0)
-        return await errand.outcome(answer, seen, told, self._token)
+        return await fetch.outcome(answer, seen, told, self._token)
 
-    async def _line(self) -> Line:
+    async def _here(self) -> Connections:
         loop = asyncio.get_running_loop()
-        line = self._lines.get(loop)
-        if line is None:
-            for other in [each for each in list(self._lines) if each.is_closed()]:
-                self._lines.pop(other, None)
-            line = self._lines[loop] = Line(self._settings, partial(self._lines.pop, loop, None))
-            await line.open()
-        return line
+        connections = self._connections.get(loop)
+        if connections is None:
+            for other in [each for each in list(self._connections) if each.is_closed()]:
+                self._connections.pop(other, None)
+            connections = self._connections[loop] = Connections(
+                self._settings, partial(self._connections.pop, loop, None)
+            )
+            await connections.open()
+        return connections
 
 
 def copied(base_url: str) -> Transport:
@@ -252,15 +252,15 @@ def copied(base_url: str) -> Transport:
     return made
 
 
-def _close_all(lines: dict[asyncio.AbstractEventLoop, Line]) -> None:
+def _close_all(connections_by_loop: dict[asyncio.AbstractEventLoop, Connections]) -> None:
     """Have each loop close its line, once nobody holds the transport any more."""
-    for loop, line in list(lines.items()):
+    for loop, connections in list(connections_by_loop.items()):
         if not loop.is_closed():
-            loop.call_soon_threadsafe(_close, loop, line)
+            loop.call_soon_threadsafe(_close, loop, connections)
 
 
-def _close(loop: asyncio.AbstractEventLoop, line: Line) -> None:
-    loop.create_task(line.aclose())
+def _close(loop: asyncio.AbstractEventLoop, connections: Connections) -> None:
+    loop.create_task(connections.aclose())
 
 
 def _timeout(value: float | httpx.Timeout) -> httpx.Timeout:

@@ -32,7 +32,7 @@ from truto_usage_nb.reports.parts.comparing import Comparison, compare, is_runni
 from truto_usage_nb.reports.parts.naming import days_name, span_name
 from truto_usage_nb.reports.parts.records import BY_USER, Records
 from truto_usage_nb.result import UsageResult, read_result
-from truto_usage_nb.unanswered import View, heard, unanswered, unexplained
+from truto_usage_nb.unanswered import SilentView, heard, unanswered, unexplained
 
 __all__ = ["Book", "check_labels", "open_book"]
 
@@ -134,7 +134,7 @@ class Book:
         return self.hear(lambda: coverage_of(self.asked.plain, result))
 
     @cached_property
-    def silent(self) -> list[View]:
+    def silent(self) -> list[SilentView]:
         """Who was asked and has no record of the period; whoever has one of the period before was asked."""
         now = heard(self.plain)
         if self._queries or self.before is None:
@@ -146,10 +146,10 @@ class Book:
             .unique(maintain_order=True)
             .join(now, on=views, how="anti", nulls_equal=True)
         )
-        return [View(*row) for row in gone.iter_rows()]
+        return [SilentView(*row) for row in gone.iter_rows()]
 
     @cached_property
-    def silent_before(self) -> list[View]:
+    def silent_before(self) -> list[SilentView]:
         """Who was asked and has no record of the period before."""
         if self.before is None:
             return []
@@ -166,7 +166,7 @@ class Book:
         """The same of the period before."""
         return [] if self.before is None else failed_in(self.result, period_before(self.period))
 
-    def _unexplained(self, views: list[View], span: Period) -> list[View]:
+    def _unexplained(self, views: list[SilentView], span: Period) -> list[SilentView]:
         return unexplained(views, failures_in(self.result, span))
 
     @property

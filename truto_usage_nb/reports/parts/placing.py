@@ -12,7 +12,7 @@ from truto_usage_nb.reports.parts.markup import Html, joined, notes
 from truto_usage_nb.reports.parts.naming import days_name, label_of
 from truto_usage_nb.reports.parts.silence import silent_names, uncompared_told
 from truto_usage_nb.reports.parts.tables import NOBODY, PINNED, millions, part, price, share, spend, table, text
-from truto_usage_nb.unanswered import View
+from truto_usage_nb.unanswered import SilentView
 
 __all__ = ["by_product", "unit_prices", "where"]
 
@@ -121,7 +121,7 @@ def by_product(book: Book, integrations: Sequence[str], *, top: int = 25) -> Htm
 
 def _apart(book: Book) -> list[str]:
     """The vendors of which an account delivered in one of the two periods alone: their change is not known."""
-    views: list[View | Failed] = [*book.silent, *book.silent_before, *book.failed, *book.failed_before]
+    views: list[SilentView | Failed] = [*book.silent, *book.silent_before, *book.failed, *book.failed_before]
     return sorted({str(view.integration) for view in views if view.account in book.one_sided})
 
 

@@ -12,7 +12,7 @@ from truto_usage_nb.reports.loading import period_before
 from truto_usage_nb.reports.parts.book import Book
 from truto_usage_nb.reports.parts.markup import joined
 from truto_usage_nb.reports.parts.naming import span_name
-from truto_usage_nb.unanswered import View
+from truto_usage_nb.unanswered import SilentView
 
 __all__ = ["compared", "nothing_came", "silent_names", "uncompared_told"]
 
@@ -24,7 +24,7 @@ def nothing_came(book: Book) -> bool:
     return book.now.is_empty()
 
 
-def silent_names(views: Iterable[View]) -> list[str]:
+def silent_names(views: Iterable[SilentView]) -> list[str]:
     """Name each account of some views, with the report types that are missing where it is not silent altogether."""
     kinds: dict[str, list[str]] = {}
     for view in views:
@@ -71,7 +71,7 @@ def _amounts(bill: pl.DataFrame) -> list[str]:
     return [money(amount, currency) for currency, amount in sums.iter_rows()]
 
 
-def _told(book: Book, silent: Sequence[View], there: Period, other: Period, bill: pl.DataFrame) -> str:
+def _told(book: Book, silent: Sequence[SilentView], there: Period, other: Period, bill: pl.DataFrame) -> str:
     views = [view for view in silent if view.account in book.one_sided]
     if not views:
         return ""

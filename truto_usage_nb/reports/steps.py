@@ -12,7 +12,7 @@ from truto_usage_nb.outside import one_line
 if TYPE_CHECKING:
     from truto_usage_nb.jobs import Progress
 
-__all__ = ["Loads", "Show", "Step", "progress_shown"]
+__all__ = ["Loads", "ShowStep", "Step", "steps_shown"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +25,11 @@ class Step:
     label: str
 
 
-Show = Callable[[Step], None]
+ShowStep = Callable[[Step], None]
 
 
 @contextmanager
-def progress_shown(progress: bool | Show | None) -> Iterator[Show]:
+def steps_shown(progress: bool | ShowStep | None) -> Iterator[ShowStep]:
     """Give what to call with each `Step`.
 
     None shows a bar in notebooks and terminals and is quiet elsewhere; True and False decide; a callable is called.
@@ -55,7 +55,7 @@ def _ignore(_: Step) -> None:
 class Loads:
     """Show several loads side by side as one step of the report."""
 
-    def __init__(self, show: Show) -> None:
+    def __init__(self, show: ShowStep) -> None:
         self._show = show
         self._seen: list[Progress | None] = []
 
