@@ -7,14 +7,16 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 REPORT := october.html
+PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile
 export PYTHONNOUSERSITE = 1
 
-.PHONY: help report test lab lint clean
+.PHONY: help report test drills lab lint clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo 'make report   October of five vendors as one HTML page, on the embedded sandbox'
 	@echo 'make test     the tests'
+	@echo 'make drills   their second part: kills at every step, very many worlds, Dask and Spark'
 	@echo 'make lab      JupyterLab on the first notebook'
 	@echo 'make lint     format, lint, types and layers'
 
@@ -30,7 +32,10 @@ report: $(READY)
 	@echo "$(CURDIR)/$(REPORT)"
 
 test: $(READY)
-	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile
+	$(PYTEST) -m 'not cluster and not drill'
+
+drills: $(READY)
+	$(PYTEST) -m 'cluster or drill'
 
 lab: $(READY)
 	$(BIN)/jupyter lab notebooks/01_load.ipynb

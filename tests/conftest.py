@@ -51,6 +51,13 @@ def _stay_on_this_machine(event: str, args: tuple[Any, ...]) -> None:
         raise AssertionError(f"a test tried to reach {host}; tests stay on this machine")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what runs on a cluster's engine: by its name, or by the kind of frame that it is given."""
+    for item in items:
+        if any(engine in item.name for engine in ("pyspark", "spark", "dask")):
+            item.add_marker(pytest.mark.cluster)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
     return _no_skip_in_ci((yield))

@@ -191,6 +191,7 @@ def ends(function, given, name, value):
     return None
 
 
+@pytest.mark.drill
 @pytest.mark.parametrize("name", NAMES)
 def test_whatever_is_given_the_end_is_an_answer_or_a_sentence_of_ours(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -75,6 +75,7 @@ def ask(frame: pl.DataFrame, *by: str, **options: Any) -> pl.DataFrame:
     return cost_per(frame, list(by), overlap="allow", **options)
 
 
+@pytest.mark.drill
 @pytest.mark.filterwarnings("ignore::truto_usage_nb.errors.UsageWarning")
 @fewer
 @given(
@@ -91,6 +92,7 @@ def test_sums_over_groups_are_sums_over_records(stated, dimension, measure):
     assert sum(table[c].sum() for c in COUNTS) == frame["usage_tokens_total"].sum()
 
 
+@pytest.mark.drill
 @pytest.mark.filterwarnings("ignore::truto_usage_nb.errors.UsageWarning")
 @fewer
 @given(FRAMES, st.lists(st.booleans(), min_size=12, max_size=12))
@@ -108,6 +110,7 @@ def test_any_split_of_a_frame_adds_up(stated, sides):
     assert sum(both[c].sum() for c in COUNTS) == sum(whole[c].sum() for c in COUNTS)
 
 
+@pytest.mark.drill
 @pytest.mark.filterwarnings("ignore::truto_usage_nb.errors.UsageWarning")
 @fewer
 @given(FRAMES, st.randoms(use_true_random=False))

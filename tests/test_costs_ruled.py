@@ -80,6 +80,7 @@ QUESTIONS: list[tuple[Any, tuple[Any, ...], dict[str, Any]]] = [
 ]
 
 
+@pytest.mark.drill
 def test_every_question_is_answered_as_if_it_were_the_only_one(frame):
     frame = frame.with_columns(currency_of=pl.col("charges_currency"))
     together = as_frame(precomputed(frame))

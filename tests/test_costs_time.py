@@ -215,6 +215,7 @@ ODD = [
 ]  # fmt: skip
 
 
+@pytest.mark.drill
 @settings(max_examples=60)
 @given(
     st.lists(st.integers(0, 20 * 365 * 96), min_size=1, max_size=8),

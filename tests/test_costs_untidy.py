@@ -717,6 +717,7 @@ def close(one: dict[str, float], other: dict[str, float]) -> bool:
     }.keys() and all(one[c] == pytest.approx(other[c], abs=1e-6) for c in one if c in other)
 
 
+@pytest.mark.drill
 @settings(max_examples=25, deadline=None)  # each asks for some six tables
 @given(untidy(), st.randoms(use_true_random=False), st.sampled_from(KINDS))
 def test_nothing_that_says_the_same_changes_a_total(records, random, kind):

@@ -174,6 +174,7 @@ def records(draw: st.DrawFn) -> dict[str, Any]:
     }  # fmt: skip
 
 
+@pytest.mark.drill
 @given(st.lists(records(), max_size=8))
 def test_whatever_comes_in_the_rows_add_up_to_the_payable_of_each_record_and_currency(recorded):
     frame = frame_of(recorded)
@@ -199,6 +200,7 @@ def exact(amount: float) -> Decimal:
     return Decimal(repr(amount)).quantize(Decimal("1e-10"))
 
 
+@pytest.mark.drill
 @given(st.lists(records(), max_size=6), st.sampled_from(["c", "o", "u", "k"]))
 def test_every_argument_keeps_the_money_and_passes_the_check(recorded, account):
     frame = frame_of(recorded)
@@ -244,6 +246,7 @@ def days_of_claude(draw: st.DrawFn) -> list[dict[str, Any]]:
     return bill + used
 
 
+@pytest.mark.drill
 @given(days_of_claude())
 def test_no_token_is_lost_and_none_counts_twice(recorded):
     frame = frame_of(recorded)

@@ -256,6 +256,7 @@ def test_the_list_price_has_its_own_word():
     assert "$100.00 at list price" in notes(tu.plots.cost_bars(frame, "product_name", measure="list"))
 
 
+@pytest.mark.drill
 @given(costs=st.lists(st.integers(-500, 5000), min_size=1, max_size=12), top=st.integers(1, 6))
 @settings(max_examples=25)
 def test_whatever_is_named_the_parts_add_up_to_the_bill(costs, top):

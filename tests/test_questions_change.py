@@ -203,6 +203,7 @@ amounts = st.integers(-100_000, 1_000_000).map(lambda n: n / 1000)
 counts = st.one_of(st.none(), st.integers(0, 10**9), st.tuples(st.integers(0, 10**9), st.integers(0, 10**9)))
 
 
+@pytest.mark.drill
 @settings(max_examples=20)
 @pytest.mark.filterwarnings("ignore:.*charged in two currencies")
 @given(

@@ -155,6 +155,7 @@ def test_reports_of_different_grain_cannot_be_told_apart():
 cents = st.integers(-50_000, 500_000).map(lambda n: n / 100)
 
 
+@pytest.mark.drill
 @settings(max_examples=15)
 @given(
     st.lists(st.tuples(st.integers(1, 5), cents, cents), min_size=1, max_size=8),

@@ -19,6 +19,8 @@ from truto_usage_nb.dataset import Scanner, read_dataset
 from truto_usage_nb.dataset.files import Disk
 from truto_usage_nb.errors import DatasetError, hearing
 
+pytestmark = pytest.mark.drill
+
 MODES = ("before", "half", "after")
 
 

@@ -23,6 +23,8 @@ from truto_usage_nb.dataset import Scanner
 from truto_usage_nb.jobs import Integrations
 from truto_usage_nb.transport import Transport
 
+pytestmark = pytest.mark.drill
+
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 SCRIPT = Path(__file__).with_name("scan_for_tests.py")
 FIRST, LAST = day(10, 1), day(11, 1)

@@ -225,6 +225,7 @@ def worlds(draw):
     return made, [(min(pair), max(pair)) for pair in order]
 
 
+@pytest.mark.drill
 @settings(max_examples=15, deadline=None)
 @given(worlds())
 def test_whatever_days_bring_a_scan_holds_what_a_load_holds_in_whatever_order_it_came(tmp_path_factory, world):
@@ -276,6 +277,7 @@ def scan_until(service, directory, steps, period):
             run(scanner.scan("a", directory, period=period))
 
 
+@pytest.mark.drill
 def test_a_scan_that_is_killed_at_any_step_counts_nothing_twice_and_ends_the_same(tmp_path):
     def answer(start, _):
         evening = start - timedelta(hours=2)

@@ -100,6 +100,7 @@ free = st.one_of(values, st.dictionaries(st.sampled_from("ab"), st.integers(0, 3
 records = st.lists(st.fixed_dictionaries({}, optional={"score": free, "a": free, "b": values}), min_size=9, max_size=9)
 
 
+@pytest.mark.drill
 @settings(max_examples=30)
 @given(records, st.sampled_from([1, 2, 4]))
 def test_whatever_fields_records_have_a_scan_holds_what_a_load_holds(tmp_path_factory, fields, per_page):
@@ -135,6 +136,7 @@ items = st.recursive(
 )
 
 
+@pytest.mark.drill
 @settings(max_examples=40)
 @given(st.lists(st.fixed_dictionaries({}, optional={"k": items, "l": items}), min_size=9, max_size=9), st.data())
 def test_whatever_a_charge_has_beside_its_amount_a_scan_holds_what_a_load_holds(tmp_path_factory, extras, data):
