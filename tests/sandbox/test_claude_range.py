@@ -16,7 +16,7 @@ from truto_usage_nb.sandbox.app import create_app
 from truto_usage_nb.sandbox.ask import Ask, Refused, World
 from truto_usage_nb.sandbox.company import ACCOUNTS
 from truto_usage_nb.sandbox.vendors.claude import answer, collect, request, unify
-from truto_usage_nb.sandbox.vendors.claude.prices import CUT_MODEL
+from truto_usage_nb.sandbox.vendors.claude.people import CUT_MODEL
 
 from .conftest import USAGE, send
 

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from truto_usage_nb.sandbox.ask import Ask, Refused, World
 from truto_usage_nb.sandbox.company import ACCOUNTS
 from truto_usage_nb.sandbox.vendors.claude import collect, products, request, unify
-from truto_usage_nb.sandbox.vendors.claude.dimensions import COST_DIMENSIONS
-from truto_usage_nb.sandbox.vendors.claude.prices import CUT_MODEL
+from truto_usage_nb.sandbox.vendors.claude.people import CUT_MODEL
+from truto_usage_nb.sandbox.vendors.claude.question import COST_DIMENSIONS
 
 WORLD = World(7, datetime(2026, 11, 23, 15, 20, tzinfo=UTC))
 ACCOUNT = {account.id: account for account in ACCOUNTS if account.integration == "claude"}

@@ -10,7 +10,7 @@ from decimal import Decimal
 from truto_usage_nb.sandbox.ask import Ask, World
 from truto_usage_nb.sandbox.company import ACCOUNTS
 from truto_usage_nb.sandbox.vendors.claude import collect, unify
-from truto_usage_nb.sandbox.vendors.claude.prices import CUT_MODEL
+from truto_usage_nb.sandbox.vendors.claude.people import CUT_MODEL
 
 WORLD = World(7, datetime(2026, 11, 23, 15, 20, tzinfo=UTC))
 ACCOUNT = {account.id: account for account in ACCOUNTS if account.integration == "claude"}

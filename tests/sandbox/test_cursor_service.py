@@ -11,10 +11,8 @@ import pytest
 from truto_usage_nb.sandbox.ask import Ask, Refused, World
 from truto_usage_nb.sandbox.company import ACCOUNTS
 from truto_usage_nb.sandbox.vendors import cursor
-from truto_usage_nb.sandbox.vendors.cursor.fields import moment_of
-from truto_usage_nb.sandbox.vendors.cursor.generate import _few_days, day_events
-from truto_usage_nb.sandbox.vendors.cursor.plan import cycle_start
-from truto_usage_nb.sandbox.vendors.cursor.spend import spend_page
+from truto_usage_nb.sandbox.vendors.cursor.raw import spend_page
+from truto_usage_nb.sandbox.vendors.cursor.story import _few_days, cycle_start, day_events, moment_of
 from truto_usage_nb.vendors.cursor.mapping import spend_record
 
 ACCOUNT = {account.id: account for account in ACCOUNTS}

@@ -12,7 +12,7 @@ import pytest
 from truto_usage_nb.sandbox.ask import Ask, Refused, World
 from truto_usage_nb.sandbox.company import ACCOUNTS
 from truto_usage_nb.sandbox.vendors import openai_codex
-from truto_usage_nb.sandbox.vendors.openai_codex.day import requested_day
+from truto_usage_nb.sandbox.vendors.openai_codex.story import requested_day
 
 ACCOUNT = {account.id: account for account in ACCOUNTS}
 OPENAI = [account.id for account in ACCOUNTS if account.integration == "openai_codex"]

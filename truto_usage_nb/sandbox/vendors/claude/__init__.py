@@ -7,15 +7,13 @@ usage or cost covers the whole range asked, unless `granularity` cuts it; a row 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from truto_usage_nb.sandbox.ask import Ask, Raw
 from truto_usage_nb.sandbox.company import Account
-from truto_usage_nb.sandbox.vendors.claude import analytics, claude_code, engagement, question
-from truto_usage_nb.sandbox.vendors.claude.answer_key import answer
-from truto_usage_nb.sandbox.vendors.claude.directory import WORKSPACES, product_ids
-from truto_usage_nb.sandbox.vendors.claude.request import request
+from truto_usage_nb.sandbox.vendors.claude.people import WORKSPACES, product_ids
+from truto_usage_nb.sandbox.vendors.claude.question import report_type
+from truto_usage_nb.sandbox.vendors.claude.rows import answer, collect, request
 from truto_usage_nb.vendors.claude.mapping import PRODUCTS, Told, records_of
 
 __all__ = ["DEFAULT_PAGE", "MAX_PAGE", "NAME", "RATE_LIMIT", "answer", "collect", "products", "request", "unify"]
@@ -36,21 +34,11 @@ def products(account: Account) -> list[dict[str, Any]]:
     ]
 
 
-def collect(ask: Ask) -> Iterator[Raw]:
-    """Yield the rows an ask comes to, lazily where rows are days; `Refused` is raised at once, as the vendor would."""
-    asked = question.read(ask)
-    if asked.endpoint in ("analytics/usage", "analytics/cost"):
-        return analytics.rows(ask, asked)
-    if asked.endpoint == "usage_report/claude_code":
-        return claude_code.rows(ask, asked)
-    return engagement.rows(ask, asked)
-
-
 def unify(raw: Raw, ask: Ask) -> list[dict[str, Any]]:
     """Map one raw row to its records: one, but for Claude Code, where it is one a model."""
     told = Told(
         account_id=ask.account.id,
-        report_type=question.report_type(ask),
+        report_type=report_type(ask),
         endpoint=raw.endpoint,
         envelope=raw.context,
         organization={"id": ask.account.organization_id, "name": ask.account.organization_name},

@@ -1,17 +1,124 @@
-"""What the vendor is really asked: endpoint, window, buckets, dimensions, filters and order, checked as it would."""
+"""How the vendor says no, in its own words and shape."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from truto_usage_nb.sandbox.ask import Ask
-from truto_usage_nb.sandbox.vendors.claude import dimensions
-from truto_usage_nb.sandbox.vendors.claude.directory import API_PRODUCTS
-from truto_usage_nb.sandbox.vendors.claude.facts import DAY, HOUR, MINUTE, is_console, midnight
-from truto_usage_nb.sandbox.vendors.claude.refusal import invalid
+from truto_usage_nb.sandbox.ask import Ask, Refused
+from truto_usage_nb.sandbox.vendors.claude.people import ACTOR_TYPES, API_PRODUCTS, Line
+from truto_usage_nb.sandbox.vendors.claude.story import DAY, HOUR, MINUTE, is_console, midnight
+
+
+def invalid(message: str) -> Refused:
+    """Return the vendor's 400 for a request it does not accept.
+
+    >>> invalid("limit: too large").body["error"]["type"]
+    'invalid_request_error'
+    """
+    error = {"type": "invalid_request_error", "message": message}
+    return Refused(400, {"type": "error", "error": error, "request_id": "req_011TideSandbox"})
+
+
+USAGE_DIMENSIONS: tuple[str, ...] = (
+    "actor",
+    "actor_type",
+    "agent_id",
+    "api_key_id",
+    "claude_tag_category",
+    "claude_tag_user_id",
+    "context_window",
+    "deployment_id",
+    "environment_id",
+    "inference_geo",
+    "model",
+    "organization_id",
+    "product",
+    "rbac_group_id",
+    "service_tier",
+    "session_id",
+    "slack_channel_id",
+    "speed",
+    "user_profile_id",
+    "workspace_id",
+)
+COST_DIMENSIONS: tuple[str, ...] = (*USAGE_DIMENSIONS, "cost_type", "token_type")
+
+Reader = Callable[[Line, Any], Any]
+
+OF_USAGE: dict[str, Reader] = {
+    "actor": lambda line, _: line.actor,
+    "actor_type": lambda line, _: ACTOR_TYPES[line.actor.kind] if line.actor else None,
+    "agent_id": lambda line, _: line.agent,
+    "api_key_id": lambda line, _: line.api_key,
+    "context_window": lambda line, _: line.context if line.model else None,
+    "inference_geo": lambda line, _: "global" if line.model else None,
+    "model": lambda line, _: line.model,
+    "product": lambda line, _: line.product,
+    "service_tier": lambda line, _: line.tier if line.model else None,
+    "session_id": lambda line, _: line.session,
+    "slack_channel_id": lambda line, _: line.slack_channel,
+    "speed": lambda line, _: "standard" if line.model else None,
+    "workspace_id": lambda line, _: line.workspace,
+}
+OF_COST: dict[str, Reader] = {
+    **OF_USAGE,
+    "cost_type": lambda _, part: part.cost_type,
+    "token_type": lambda _, part: part.token_type,
+    "model": lambda _, part: part.model,
+}
+"""How each dimension is read from a line, and from a part of its cost; one that is not here is null."""
+_GENERIC = {
+    "surface": "product",
+    "user": "actor",
+    "charge_type": "cost_type",
+    "workspace": "workspace_id",
+    "api_key": "api_key_id",
+    "rbac_group": "rbac_group_id",
+    "group": "rbac_group_id",
+    "session": "session_id",
+    "agent": "agent_id",
+    "organization": "organization_id",
+    "region": "inference_geo",
+    "slack_channel": "slack_channel_id",
+}
+_MOST = 5  # without cost_type and token_type, which do not count
+
+
+def known(endpoint: str) -> tuple[str, ...]:
+    """Return what an endpoint can group by, in the vendor's words."""
+    per_user = ("rbac_group_id", "user_id")
+    return {
+        "analytics/usage": USAGE_DIMENSIONS,
+        "analytics/cost": COST_DIMENSIONS,
+        "analytics/users": ("rbac_group_id",),
+        "analytics/skills": ("product", *per_user),
+        "analytics/connectors": ("product", *per_user),
+        "analytics/apps/chat/projects": per_user,
+    }.get(endpoint, ())
+
+
+def columns(endpoint: str, asked: Iterable[str]) -> tuple[str, ...]:
+    """Translate what was asked into the endpoint's own columns, each once, or refuse with the vendor's message."""
+    allowed = known(endpoint)
+    wanted = [_column(allowed, name, place) for place, name in enumerate(asked)]
+    grouped = tuple(name for name in allowed if name in wanted)
+    if sum(name not in ("cost_type", "token_type") for name in grouped) > _MOST:
+        raise invalid(f"group_by: at most {_MOST} dimensions are allowed, got {len(grouped)}")
+    return grouped
+
+
+def _column(allowed: tuple[str, ...], name: str, place: int) -> str:
+    column = _GENERIC.get(name, name)
+    if column == "actor" and column not in allowed and "user_id" in allowed:
+        column = "user_id"
+    if column not in allowed:
+        choices = ", ".join(allowed) or "nothing: this report has no dimensions"
+        raise invalid(f"group_by.{place}: '{name}' is not supported here; allowed: {choices}")
+    return column
+
 
 _ENDPOINTS = {
     "usage": "analytics/usage",
@@ -126,7 +233,7 @@ def read(ask: Ask) -> Question:
         start=start,
         end=end,
         width=width,
-        group_by=dimensions.columns(path, _kept(path, asked)),
+        group_by=columns(path, _kept(path, asked)),
         filters=_filters(ask),
         order_by=order,
         descending=(ask.sort_order or extra.get("order") or _usual_order(order, width)) == "desc",

@@ -5,12 +5,30 @@ from __future__ import annotations
 from typing import Any
 
 from truto_usage_nb.sandbox.ask import Ask, Raw
-from truto_usage_nb.sandbox.vendors.confluent.answer import answer
-from truto_usage_nb.sandbox.vendors.confluent.catalog import products
-from truto_usage_nb.sandbox.vendors.confluent.generate import DEFAULT_PAGE, MAX_PAGE, collect, request
-from truto_usage_nb.vendors.confluent.mapping import cost_record
+from truto_usage_nb.sandbox.company import Account
+from truto_usage_nb.sandbox.vendors.confluent.raw import DEFAULT_PAGE, MAX_PAGE, collect, request
+from truto_usage_nb.sandbox.vendors.confluent.story import answer
+from truto_usage_nb.vendors.confluent.mapping import PRODUCTS, cost_record
 
 __all__ = ["DEFAULT_PAGE", "MAX_PAGE", "NAME", "RATE_LIMIT", "answer", "collect", "products", "request", "unify"]
+
+_ELSEWHERE = {"USM", "SUPPORT_CLOUD_BASIC", "SUPPORT_CLOUD_DEVELOPER", "SUPPORT_CLOUD_PREMIER"}  # not bought here
+
+
+def products(account: Account) -> list[dict[str, Any]]:
+    """Return the unified products of an account."""
+    return [
+        {
+            "id": id_,
+            "name": name,
+            "description": description,
+            "created_at": account.created_at,
+            "updated_at": account.created_at,
+        }
+        for id_, (name, description) in PRODUCTS.items()
+        if id_ not in _ELSEWHERE
+    ]
+
 
 NAME = "confluent"
 RATE_LIMIT = "60;w=60"  # Confluent publishes no number

@@ -1,19 +1,31 @@
-"""Datadog: the cost of each sub-organisation and month, by product, whatever report is asked for.
-
-Its usage endpoints are mapped too, for rows that were had elsewhere.
-"""
+"""The products of Datadog by the name its bill gives them."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from truto_usage_nb.sandbox.ask import Ask, Raw
-from truto_usage_nb.sandbox.vendors.datadog.answer import answer
-from truto_usage_nb.sandbox.vendors.datadog.catalog import products
-from truto_usage_nb.sandbox.vendors.datadog.generate import DEFAULT_PAGE, MAX_PAGE, collect, request
-from truto_usage_nb.vendors.datadog.mapping import cost_records, hourly_records, summary_records, v1_records
+from truto_usage_nb.sandbox.company import Account
+from truto_usage_nb.sandbox.vendors.datadog.raw import DEFAULT_PAGE, MAX_PAGE, collect, request
+from truto_usage_nb.sandbox.vendors.datadog.story import answer
+from truto_usage_nb.vendors.datadog.mapping import PRODUCTS, cost_records, hourly_records, summary_records, v1_records
 
 __all__ = ["DEFAULT_PAGE", "MAX_PAGE", "NAME", "RATE_LIMIT", "answer", "collect", "products", "request", "unify"]
+
+
+def products(account: Account) -> list[dict[str, Any]]:
+    """Return the unified products of an account."""
+    return [
+        {
+            "id": id_,
+            "name": name,
+            "description": description,
+            "created_at": account.created_at,
+            "updated_at": account.created_at,
+        }
+        for id_, (name, description) in PRODUCTS.items()
+    ]
+
 
 NAME = "datadog"
 RATE_LIMIT = "60;w=60"  # Datadog publishes no number

@@ -13,10 +13,14 @@ from typing import Any
 
 from truto_usage_nb.sandbox.ask import Ask, Raw, VendorAnswer, World
 from truto_usage_nb.sandbox.company import Account
-from truto_usage_nb.sandbox.vendors.openai_codex import api_rows, codex_rows
-from truto_usage_nb.sandbox.vendors.openai_codex.answer_api import api_answer
-from truto_usage_nb.sandbox.vendors.openai_codex.answer_codex import codex_answer
-from truto_usage_nb.sandbox.vendors.openai_codex.collect import collect, request
+from truto_usage_nb.sandbox.vendors.openai_codex.rows import (
+    CODEX_ENDPOINT,
+    COSTS_ENDPOINT,
+    api_answer,
+    codex_answer,
+    collect,
+    request,
+)
 from truto_usage_nb.vendors.openai_codex.mapping import (
     API_PRODUCT,
     CODEX_PRODUCT,
@@ -43,9 +47,9 @@ def products(account: Account) -> list[dict[str, Any]]:
 
 def unify(raw: Raw, ask: Ask) -> list[dict[str, Any]]:  # noqa: ARG001  # the endpoint decides the mapping
     """Map one raw row to its records: several for a Codex user of several models, else one."""
-    if raw.endpoint == codex_rows.ENDPOINT:
+    if raw.endpoint == CODEX_ENDPOINT:
         return codex_records(raw.row, raw.context)
-    if raw.endpoint == api_rows.COSTS_ENDPOINT:
+    if raw.endpoint == COSTS_ENDPOINT:
         return [cost_record(raw.row, raw.context)]
     return [usage_record(raw.row, raw.context)]
 

@@ -13,10 +13,14 @@ from typing import Any
 
 from truto_usage_nb.sandbox.ask import Ask, Raw, RawAnswer, RawAsk, RawRoute, Refused, World
 from truto_usage_nb.sandbox.company import ACCOUNTS, Account
-from truto_usage_nb.sandbox.vendors.openai_codex.api_rows import COSTS_ENDPOINT, KINDS, USAGE_ENDPOINT
-from truto_usage_nb.sandbox.vendors.openai_codex.codex_rows import ENDPOINT as CODEX_ENDPOINT
-from truto_usage_nb.sandbox.vendors.openai_codex.collect import collect
-from truto_usage_nb.sandbox.vendors.openai_codex.day import midnight
+from truto_usage_nb.sandbox.vendors.openai_codex.rows import (
+    CODEX_ENDPOINT,
+    COSTS_ENDPOINT,
+    KINDS,
+    USAGE_ENDPOINT,
+    collect,
+)
+from truto_usage_nb.sandbox.vendors.openai_codex.story import midnight
 
 KEYS = {
     "openai-api": {"admin_key": "sk-admin-SandboxMain0Qx7TrN2WpKzM4Vb8Yd1Hs6Jf3"},
