@@ -167,3 +167,88 @@ def test_the_same_frame_is_the_same_bytes(tmp_path):
 def test_an_empty_frame_keeps_its_head(tmp_path):
     assert texts(tu.write_xlsx(FRAME.head(0), tmp_path / "x.xlsx")) == [FRAME.columns]
     assert read_csv(tu.write_csv(FRAME.head(0), tmp_path / "x.csv")) == [FRAME.columns]
+
+
+COSTS = pl.DataFrame(
+    {
+        "team": ["web", "mobile", "web"],
+        "currency": ["USD", "USD", "JPY"],
+        "cost": [80690.39999999998, -1.5, 1000.0],
+        "tokens": [10, 5, 1],
+        "cost_per_million_tokens": [2.0, None, 3.0],
+        "cache_read_share": [0.5, None, 0.25],
+    }
+)
+
+
+def formats(path, number=1):
+    """Give the number format of each cell, by its name."""
+    with zipfile.ZipFile(path) as book:
+        styles, body = (book.read(f"xl/{name}.xml").decode() for name in ("styles", f"worksheets/sheet{number}"))
+    known = {"0": None, "3": "#,##0", "4": "#,##0.00", "10": "0.00%"}
+    known |= dict(re.findall(r'numFmtId="(\d+)" formatCode="([^"]+)"', styles))
+    used = [known[one] for one in re.findall(r'<xf numFmtId="(\d+)"', styles.split("<cellXfs")[1])]
+    return {cell: used[int(style or 0)] for cell, style in re.findall(r'<c r="(\w+)"(?: s="(\d+)")?', body)}
+
+
+def test_a_workbook_of_costs_has_formats_and_a_total_a_currency(tmp_path):
+    path = tu.write_xlsx(COSTS, tmp_path / "x.xlsx")
+    rows = sheet(path)
+    assert [float(row["C"][1]) for row in rows[1:]] == pytest.approx([80690.4, -1.5, 1000, 80688.9, 1000], abs=1e-11)
+    assert [(row["A"][1], row["B"][1], row["D"][1]) for row in rows[4:]] == [
+        ("total", "USD", "15"),
+        ("total", "JPY", "1"),
+    ]
+    assert "E" not in rows[4]  # prices do not add up
+    seen = formats(path)
+    assert [seen[f"C{n}"] for n in range(2, 7)] == ["#,##0.00", "#,##0.00", "#,##0", "#,##0.00", "#,##0"]
+    assert (seen["D2"], seen["E2"], seen["F2"]) == ("#,##0", "#,##0.00########", "0.0%")
+    assert len(sheet(tu.write_xlsx(COSTS, tmp_path / "y.xlsx", total=False))) == 4
+
+
+def test_records_keep_their_parts_of_a_cent_and_have_a_total_only_when_asked(tmp_path):
+    records = pl.DataFrame({"charges_total": [0.0000375], "charges_currency": ["USD"], "usage_tokens_total": [3]})
+    path = tu.write_xlsx(records, tmp_path / "x.xlsx")
+    assert len(sheet(path)) == 2
+    assert formats(path)["A2"] == "#,##0.00########"
+    assert sheet(tu.write_xlsx(records, tmp_path / "y.xlsx", total=True))[2]["C"] == ("n", "3")
+
+
+def test_a_sheet_for_each_value_of_a_column(tmp_path):
+    frame = pl.DataFrame({"team": ["a/b", "A_B", None, "a/b", "notes"], "tokens": [1, 2, 4, 8, 16]})
+    path = tu.write_xlsx(frame, tmp_path / "x.xlsx", sheets_by="team")
+    with zipfile.ZipFile(path) as book:
+        names = re.findall(r'<sheet name="([^"]+)"', book.read("xl/workbook.xml").decode())
+    assert names == ["usage", "a_b", "A_B 2", "(none)", "notes 2", "notes"]
+    assert texts(path, 2)[1:] == [["a/b", "1"], ["a/b", "8"]]
+    tu.write_csv(frame, tmp_path / "y.csv", sheets_by="team")
+    assert sorted(each.name for each in tmp_path.glob("*.csv")) == [
+        "y-(none).csv", "y-A_B 2.csv", "y-a_b.csv", "y-notes.csv", "y.csv",
+    ]  # fmt: skip
+    with pytest.raises(InputError, match=r"sheets_by='tem' is no column of this frame\. Did you mean 'team'"):
+        tu.write_xlsx(frame, tmp_path / "z.xlsx", sheets_by="tem")
+
+
+def test_a_csv_of_costs_has_its_currencys_decimals_and_a_total_when_asked(tmp_path):
+    assert read_csv(tu.write_csv(COSTS, tmp_path / "x.csv", total=True))[1:] == [
+        ["web", "USD", "80690.40", "10", "2.0", "0.5"], ["mobile", "USD", "-1.50", "5", "", ""],
+        ["web", "JPY", "1000", "1", "3.0", "0.25"], ["total", "USD", "80688.90", "15", "", ""],
+        ["total", "JPY", "1000", "1", "", ""],
+    ]  # fmt: skip
+    assert len(read_csv(tu.write_csv(COSTS, tmp_path / "x.csv"))) == 4
+
+
+@pytest.mark.parametrize(
+    ("write", "name", "said"),
+    [
+        (tu.write_xlsx, "x.csv", r"x\.csv does not end in \.xlsx, .* write_csv writes \.csv"),
+        (tu.write_xlsx, "x.XLS", r"does not end in \.xlsx"),
+        (tu.write_csv, "x.xlsx", r"does not end in \.csv, .* write_xlsx writes \.xlsx"),
+        (tu.write_csv, "x.csv.gz", r"does not end in \.csv"),
+    ],
+)
+def test_an_ending_that_lies_is_refused(tmp_path, write, name, said):
+    with pytest.raises(InputError, match=said):
+        write(COSTS, tmp_path / name)
+    assert not list(tmp_path.iterdir())
+    write(COSTS, tmp_path / ("X.XLSX" if write is tu.write_xlsx else "X.CSV"))

@@ -18,9 +18,8 @@ from truto_usage_nb.allocation.rules import RuleBook, days_of, read_rules
 from truto_usage_nb.allocation.sharing import Ledger, Line, Purchase, amount_of
 from truto_usage_nb.allocation.suggesting import suggestions, told_of_rest
 from truto_usage_nb.checks import a_flag, one_of
-from truto_usage_nb.costs.choices import Choices, check_choices
+from truto_usage_nb.costs.choices import Choices, Question, check_choices
 from truto_usage_nb.costs.currencies import Rates, with_rates
-from truto_usage_nb.costs.matching import Question
 from truto_usage_nb.costs.tables import build
 from truto_usage_nb.errors import FrameError, InputError, did_you_mean, hearing, tell
 from truto_usage_nb.format import decimals
@@ -94,7 +93,7 @@ def allocate(
     ...     {"to": "platform", "match": {"account": "confluent"}},
     ... ]
     >>> tu.allocate(usage, rules).select("target", "direct_cost", "cost").rows()
-    [('platform', 1196.18, 1196.18), ('mobile', 307.91, 307.91)]
+    [('platform', 957.52, 957.52), ('mobile', 370.09, 370.09)]
     """
     a_flag("explain", explain)
     _check_every(every)
@@ -337,7 +336,7 @@ def allocation_change(before: Any, after: Any) -> Any:
     >>> usage = tu.sandbox().load_usage("confluent", period="2026-10-05")
     >>> old, new = (tu.allocate(usage, [{"to": to, "match": {"account": "confluent"}}]) for to in ("web", "platform"))
     >>> tu.allocation_change(old, new).select("target", "difference").rows()
-    [('platform', 1196.18), ('web', -1196.18)]
+    [('platform', 957.52), ('web', -957.52)]
     """
     native = enter(before)
     sides = []

@@ -19,8 +19,9 @@ import narwhals.stable.v2 as nw
 import polars as pl
 
 from truto_usage_nb.allocation.rules import PEOPLE, RuleBook, columns_of, days_of
+from truto_usage_nb.costs.choices import Question
 from truto_usage_nb.costs.digest import DAY
-from truto_usage_nb.costs.matching import Question, matched
+from truto_usage_nb.costs.tables import matched
 from truto_usage_nb.native import Native
 from truto_usage_nb.questions.people import MAIL, PERSON, WHO, with_people
 from truto_usage_nb.questions.remainder import NOT_ATTRIBUTED, with_remainder

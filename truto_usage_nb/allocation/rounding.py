@@ -25,7 +25,7 @@ def rounded(exact: Sequence[int], digits: int, total: int | None = None) -> list
     """Round units to a currency's decimals by largest remainder, against the rounded total; ties go to who is first.
 
     >>> rounded([33_333_333_333] * 3, 2), rounded([-50_000_000, 50_000_000], 2)
-    ([334, 333, 333], [-1, 1])
+    ([334, 333, 333], [0, 0])
     """
     step = 10 ** (PLACES - digits)
     total = round(Fraction(sum(exact), step)) if total is None else total
