@@ -14,39 +14,17 @@ where there are two. An hour that comes twice is two buckets.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from truto_usage_nb.checks import one_of
+from truto_usage_nb.costs.choices import BUCKET, EVERY
 from truto_usage_nb.costs.digest import Digest
-from truto_usage_nb.costs.series_of_record import DAY, HOUR
-from truto_usage_nb.errors import InputError, did_you_mean
-from truto_usage_nb.outside import shown
+from truto_usage_nb.costs.series_of_record import DAY
 
-__all__ = ["BUCKET", "EVERY", "all_buckets", "check_calendar", "needs_hours", "with_buckets"]
+__all__ = ["all_buckets", "with_buckets"]
 
-BUCKET = "period_start"
-EVERY = {"1h": HOUR, "1d": DAY, "1w": 7 * DAY, "1mo": 28 * DAY, "1q": 90 * DAY, "1y": 365 * DAY}
-"""The buckets, with the length of the shortest of each in microseconds."""
 DAY_LENGTH = 3
-
-
-def check_calendar(every: str | None, time_zone: str) -> None:
-    """Refuse a bucket or a zone that does not exist."""
-    if every is not None:
-        one_of("every", every, EVERY)
-    try:
-        ZoneInfo(time_zone if isinstance(time_zone, str) else "")
-    except (ZoneInfoNotFoundError, ValueError, TypeError, OSError) as error:
-        near = did_you_mean(time_zone, available_timezones()) if isinstance(time_zone, str) else ""
-        said = shown(time_zone)
-        raise InputError(f"time_zone={said} is no time zone; write it like 'Europe/Berlin'.{near}") from error
-
-
-def needs_hours(every: str | None, time_zone: str) -> bool:
-    """Whether days are too coarse to find a record's bucket."""
-    return every is not None and (every == "1h" or time_zone != "UTC")
 
 
 def with_buckets(digest: Digest, every: str, time_zone: str) -> pl.DataFrame:

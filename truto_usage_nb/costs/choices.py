@@ -1,23 +1,30 @@
-"""What a caller may decide about a cost table, in one place: every table takes the same words."""
+"""What a caller asks of a cost table, and what he may decide, in one place: every table takes the same words."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal, TypedDict
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from truto_usage_nb.checks import a_mapping, listed, one_of
 from truto_usage_nb.costs.currencies import check_currency
+from truto_usage_nb.costs.series_of_record import DAY, HOUR
 from truto_usage_nb.errors import FrameError, InputError, did_you_mean
 from truto_usage_nb.integrations import INTEGRATIONS, TotalMeans
 from truto_usage_nb.outside import shown
 
 __all__ = [
+    "BUCKET",
+    "EVERY",
     "MEASURES",
     "By",
     "Choices",
     "Measure",
     "PositiveCredits",
+    "Question",
     "by_columns",
+    "check_calendar",
     "check_choices",
     "check_credits",
     "check_dims",
@@ -26,6 +33,16 @@ __all__ = [
 
 By = str | Sequence[str] | None
 Measure = Literal["billed", "list", "payable"]
+_QUARTER_HOUR = DAY // 96
+BUCKET = "period_start"
+EVERY = {"1h": HOUR, "1d": DAY, "1w": 7 * DAY, "1mo": 28 * DAY, "1q": 90 * DAY, "1y": 365 * DAY}
+"""The buckets, with the length of the shortest of each in microseconds."""
+_RESERVED = (
+    "currency", "cost", "other_cost", "tokens", "cost_per_million_tokens", "unpriced_tokens", "included_tokens",
+    "cost_per_token", "cache_read_share", "kind", BUCKET, "spread_cost",
+)  # fmt: skip
+"""The columns that a cost table may have beside its dimensions."""
+
 MEASURES = ("billed", "list", "payable")
 _CONTRACTS = ("arrears", "prepaid", "seat_overage")
 _TOTALS = ("billed", "list", "with_included")
@@ -137,3 +154,50 @@ def check_dims(by: tuple[str, ...], reserved: tuple[str, ...]) -> None:
             raise FrameError(f"by= names {shown(name)} twice.")
         if name in reserved:
             raise FrameError(f"by={shown(name)} is also a column of the table; rename the column first.")
+
+
+def check_calendar(every: str | None, time_zone: str) -> None:
+    """Refuse a bucket or a zone that does not exist."""
+    if every is not None:
+        one_of("every", every, EVERY)
+    try:
+        ZoneInfo(time_zone if isinstance(time_zone, str) else "")
+    except (ZoneInfoNotFoundError, ValueError, TypeError, OSError) as error:
+        near = did_you_mean(time_zone, available_timezones()) if isinstance(time_zone, str) else ""
+        said = shown(time_zone)
+        raise InputError(f"time_zone={said} is no time zone; write it like 'Europe/Berlin'.{near}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Hold what a table is asked: the dimensions, the calendar, the measure, and what the caller decided."""
+
+    by: tuple[str, ...]
+    every: str | None
+    time_zone: str
+    measure: Measure
+    choices: Mapping[str, Any]
+    kinds: bool = False
+
+    @classmethod
+    def of(
+        cls,
+        by: str | Sequence[str] | None,
+        every: str | None,
+        time_zone: str,
+        measure: Measure,
+        choices: Mapping[str, Any],
+        *,
+        kinds: bool = False,
+    ) -> Question:
+        """Check the words before anything is read."""
+        check_choices(choices, measure)
+        check_calendar(every, time_zone)
+        names = by_columns(by)
+        check_dims(names, _RESERVED)
+        return cls(names, every, time_zone, measure, choices, kinds)
+
+    @property
+    def bin(self) -> int:
+        """How finely to tell the time, in microseconds: by the quarter of an hour where a day has several buckets."""
+        return _QUARTER_HOUR if self.every is not None and (self.every == "1h" or self.time_zone != "UTC") else DAY

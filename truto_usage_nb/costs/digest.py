@@ -4,9 +4,6 @@ A row of the digest holds the sums of all records that agree in account, series,
 dimensions asked for. It is small, whatever the frame's size, and it is polars, whatever the frame's kind: the checks,
 the meeting of tokens and money, calendar buckets and the final table are computed on it alone, and so are the same on
 every backend. Only sums and counts are asked of the caller's own engine.
-
-Nothing is left out without a word: a charge in a word that is no currency, one of a type that the rule does not know,
-one charge stated in two currencies of which nobody picked one, and input whose tokens may be counted twice.
 """
 
 from __future__ import annotations
@@ -20,34 +17,19 @@ import narwhals.stable.v2 as nw
 import polars as pl
 
 from truto_usage_nb.costs.choices import Measure
-from truto_usage_nb.costs.currencies import CREDITS
-from truto_usage_nb.costs.lines import (
-    NEEDED,
-    cached_lines,
-    frame_facts,
-    is_mixed,
-    refuse_too_many,
-    rule_lines,
-    split_currencies,
-    split_lines,
-    table_lines,
-    unknown_amounts,
-    with_measures,
-)
-from truto_usage_nb.costs.rule import NO_CALLER_RULES, CallerRules, FrameFacts
+from truto_usage_nb.costs.lines import NEEDED, each_ruled, refuse_too_many
+from truto_usage_nb.costs.rule import NO_CALLER_RULES, CallerRules
 from truto_usage_nb.costs.series_of_record import DAY, OWN_KEY, PRORATED, SHAPE_COLUMNS, series_name
-from truto_usage_nb.costs.tokens import KINDS, TOKEN_COLUMNS, undecided_input
+from truto_usage_nb.costs.tokens import KINDS, TOKEN_COLUMNS
 from truto_usage_nb.errors import OverhangError
-from truto_usage_nb.format import money, number
 from truto_usage_nb.integrations import integrations_that
-from truto_usage_nb.native import Frame, Native, collect, each_part, enter, nothing_like, only, require
-from truto_usage_nb.schema import CHARGE_TYPES, RECORD_DIMENSIONS, RECORD_KEY, folded_currency
+from truto_usage_nb.native import Frame, Native, collect, nothing_like, only, require
+from truto_usage_nb.schema import RECORD_DIMENSIONS, RECORD_KEY
 
 __all__ = [
     "DAY",
     "MINUTE",
     "OVERHANG",
-    "QUARTER_HOUR",
     "SOURCE",
     "TIERS",
     "Digest",
@@ -64,7 +46,6 @@ TIERS = ("service_tier", "speed", "context_window")
 """Columns that `remote_field` adds: what changes the price of a token, so tokens of a tier meet the money of it."""
 SOURCE = ("integrated_account_id", "integration", "report_type", "query_id")
 MINUTE = DAY // 1440
-QUARTER_HOUR = DAY // 96
 _EPOCH = date(1970, 1, 1)
 _MONEY = {"billed": ("cost_billed",), "list": ("cost_list",), "payable": ("cost_billed", "cost_tax", "cost_credit")}
 _ALREADY = {name: name for name in SOURCE} | {"model_id": "model"}
@@ -155,7 +136,8 @@ def required(native: Native, by: tuple[str, ...]) -> tuple[str, ...]:
 
 def reduced(native: Native, by: tuple[str, ...]) -> Native:
     """Give the columns that a table reads, and no other. Raises FrameError where one of them is missing."""
-    more = (OVERHANG, PRORATED, *TIERS, *_CYCLE_TOO, "updated_at", *unknown_amounts(native), "charges", "resources")
+    charges = (c for c in native.columns if c.startswith("charges_"))  # with the types that nobody documents
+    more = (OVERHANG, PRORATED, *TIERS, *_CYCLE_TOO, "updated_at", *charges, "charges", "resources")
     return only(native, (*required(native, by), *RECORD_DIMENSIONS, "resources_count", *more))
 
 
@@ -204,19 +186,13 @@ def _hours_meet(found: Digest) -> bool:
 def digest(native: Native, plan: DigestPlan) -> Digest:
     """Read a frame once and give its digest."""
     required(native, plan.by)
-    kept = cached_lines(native, plan.rules)
-    split = None if kept is not None and not kept.mixed else split_currencies(native)
-    whole = native if split is None else replace(native, frame=native.frame.filter(~is_mixed()))
-    if kept is not None:
-        lines = kept.frame.filter(~nw.col("__is_mixed_currency")) if kept.mixed else kept.frame
-        parts = [_grouped(lines, plan, running=kept.running)]
-    else:
-        parts = each_part(whole, lambda part: _digest_of(part, plan))
-    if split is not None:
-        lines = split_lines(enter(split), plan.billing_currency, plan.rules)
-        parts.append(_grouped(with_measures(lines, plan.rules, kinds=bool(plan.kinds)), plan, running=True))
-    asked = ("left out", folded_currency(plan.billing_currency), repr(plan.rules))
-    told = native.once(asked, lambda: left_out_told(whole, split, plan.billing_currency, plan.rules))
+    parts, told = each_ruled(
+        native,
+        plan.rules,
+        plan.billing_currency,
+        lambda lines, running: _grouped(lines, plan, running=running),
+        kinds=bool(plan.kinds),
+    )
     rows = parts[0] if len(parts) == 1 else _together(parts, plan)
     refuse_too_many(rows.select(pl.col("tokens", "covered_tokens").cast(pl.Float64).abs().sum()).sum_horizontal()[0])
     return Digest(_own_keys_apart(rows, plan), plan.by, plan.bin, plan.measure, plan.kinds, tuple(told))
@@ -228,11 +204,6 @@ def _together(parts: list[pl.DataFrame], plan: DigestPlan) -> pl.DataFrame:
     keys = [column for column in rows.columns if column not in (*amounts, plan.members)]
     members = [pl.col(plan.members).explode()] if plan.members else []
     return rows.group_by(keys).agg(pl.col(amounts).sum(), *members).select(rows.columns)
-
-
-def _digest_of(native: Native, plan: DigestPlan) -> pl.DataFrame:
-    facts = frame_facts(native, rules=plan.rules)
-    return _grouped(table_lines(native, facts, plan.rules, kinds=bool(plan.kinds)), plan, running=facts.running)
 
 
 def _grouped(lines: Frame, plan: DigestPlan, *, running: bool) -> pl.DataFrame:
@@ -365,157 +336,3 @@ def _counts(rows: pl.DataFrame, names: list[str]) -> pl.Expr:
     """Whole numbers, unless a vendor really stated fractions of a token."""
     fractions = any(rows[name].dtype.is_float() and (rows[name] % 1 != 0).any() for name in names)
     return pl.col(names).cast(pl.Float64 if fractions else pl.Int64)
-
-
-# money that stands in no line of a table ------------------------------------------------------------------------------
-
-_COLUMNS = pl.Schema(
-    {"kind": pl.String, "account": pl.String, "word": pl.String, "currency": pl.String}
-    | {"records": pl.Int64, "amount": pl.Float64}
-)
-_ACCOUNT = "integrated_account_id"
-
-
-def left_out_told(
-    native: Native, split: pl.DataFrame | None, billing_currency: str | None, rules: CallerRules
-) -> list[str]:
-    """Say what money of a frame no line holds; `native` are its records in one currency, `split` the lines of others.
-
-    Silent where every charge stands in a line.
-    """
-    parts = each_part(native, lambda part: _found(part, rules))
-    if split is not None:
-        parts.append(_of_split(enter(split), billing_currency, rules))
-    found = pl.concat(parts).group_by("kind", "account", "word", "currency").agg(pl.col("records", "amount").sum())
-    found = found.sort("kind", "account", "word", "currency", nulls_last=True)
-    return [text for kind, say in _SAY.items() for text in say(found.filter(kind=kind))]
-
-
-def _found(native: Native, rules: CallerRules) -> pl.DataFrame:
-    facts = frame_facts(native, rules=rules)
-    tables = [_virtual(native, facts)] if any(folded_currency(word) not in CREDITS for word in facts.virtual) else []
-    tables += [_unknown(native, column) for column in facts.unknown]
-    tables += [_undecided(native, rules)] if facts.undecided_input else []
-    return pl.concat([pl.DataFrame(schema=_COLUMNS), *tables])
-
-
-def _table(found: Frame, kind: str, word: str, currency: str) -> pl.DataFrame:
-    """Bring grouped columns `account`, `of` (the word, the currency), `records` and `amount` into one shape."""
-    table = collect(found)
-    of = pl.col("of").cast(pl.String)
-    words = {"word": of if word == "of" else pl.lit(word), "currency": of if currency == "of" else pl.lit(currency)}
-    return table.select(
-        pl.lit(kind).alias("kind"), pl.col("account").cast(pl.String), **words,
-        records=pl.col("records").cast(pl.Int64), amount=pl.col("amount").cast(pl.Float64).fill_null(0.0),
-    )  # fmt: skip
-
-
-def _virtual(native: Native, facts: FrameFacts) -> pl.DataFrame:
-    """Charges in a word that no bank knows."""
-    some = replace(native, frame=native.frame.filter(nw.col("charges_currency").is_in(sorted(facts.virtual))))
-    return _in_no_currency(rule_lines(some.frame, facts, some))
-
-
-def _in_no_currency(lines: Frame) -> pl.DataFrame:
-    money_ = nw.col("__is_virtual_currency").fill_null(False) & ~nw.col("cost_currency").is_in(sorted(CREDITS))
-    stated = lines.filter(money_ & ~nw.col("__is_estimate").fill_null(False))
-    found = stated.with_columns(account=nw.col(_ACCOUNT), of=nw.col("cost_currency"))
-    found = found.group_by("account", "of").agg(nw.len().alias("records"), nw.col("__billed").sum().alias("amount"))
-    return _table(found, "virtual", "", "of")
-
-
-def _unknown(native: Native, column: str) -> pl.DataFrame:
-    """Charges of a type that the rule does not know."""
-    stated = native.frame.filter(~nw.col(column).is_null())
-    found = stated.with_columns(account=nw.col(_ACCOUNT), of=nw.col("charges_currency").cast(nw.String()))
-    found = found.group_by("account", "of").agg(nw.len().alias("records"), nw.col(column).sum().alias("amount"))
-    return _table(found, "unknown", column.removeprefix("charges_"), "of")
-
-
-def _undecided(native: Native, rules: CallerRules) -> pl.DataFrame:
-    """Tokens of records whose input may hold the cache, of integrations of which the caller says nothing."""
-    settled = sorted(rules.input_includes_cache or ())
-    some = native.frame.filter(undecided_input().fill_null(False))
-    some = some.filter(~nw.col("integration").is_in(settled)) if settled else some
-    some = some.with_columns(account=nw.col(_ACCOUNT), of=nw.col("integration"), n=nw.col("usage_tokens_input"))
-    found = some.group_by("account", "of").agg(nw.len().alias("records"), nw.col("n").sum().alias("amount"))
-    return _table(found, "undecided", "of", "")
-
-
-def _of_split(lines: Native, billing_currency: str | None, rules: CallerRules) -> pl.DataFrame:
-    """What the lines of records in several currencies leave out."""
-    ruled = split_lines(lines, billing_currency, rules)
-    return pl.concat([_in_no_currency(ruled), _dual(collect(ruled), billing_currency), _unknown_in_lists(lines)])
-
-
-def _dual(lines: pl.DataFrame, billing_currency: str | None) -> pl.DataFrame:
-    """One charge stated in two currencies, of which nobody picked one."""
-    dual = lines.with_columns(record=(pl.col("__line") == 0).cum_sum()).filter("__is_dual_currency")
-    picked = (pl.col("cost_currency") == (folded_currency(billing_currency) or "")).any().over("record")
-    account = pl.col(_ACCOUNT).cast(pl.String).alias("account")
-    found = dual.filter(~picked).group_by(account, currency="cost_currency")
-    table = found.agg(records=pl.len(), amount=pl.col("__billed").sum())
-    return table.select(kind=pl.lit("dual"), account="account", word=pl.lit(""), currency="currency", records="records",
-                        amount="amount").cast(_COLUMNS)  # fmt: skip
-
-
-def _unknown_in_lists(lines: Native) -> pl.DataFrame:
-    """Charges of unknown types in records whose wide amounts are null, since they are in several currencies."""
-    records = collect(lines.frame.filter(nw.col("__line") == 0).select(_ACCOUNT, "charges"))
-    each = records.explode("charges").unnest("charges")
-    unknown = ~pl.col("type").is_in(CHARGE_TYPES).fill_null(value=False) & pl.col("amount").is_not_null()
-    found = each.filter(unknown).group_by(
-        account=pl.col(_ACCOUNT).cast(pl.String), word=pl.col("type").fill_null("untyped"), currency="currency"
-    )
-    table = found.agg(records=pl.len(), amount=pl.col("amount").sum())
-    return table.select(pl.lit("unknown").alias("kind"), *_COLUMNS.names()[1:]).cast(_COLUMNS)
-
-
-def _virtual_told(found: pl.DataFrame) -> list[str]:
-    return [
-        f"{_records(n)} of {account} {_are(n)} charged in {word} ({number(round(amount, 6))} in all), which is no "
-        f"currency of ISO 4217: that stands in no line"
-        for account, word, n, amount in found.select("account", "currency", "records", "amount").iter_rows()
-    ]
-
-
-def _unknown_told(found: pl.DataFrame) -> list[str]:
-    return [
-        f"{_records(n)} of {account} {_are(n, 'has', 'have')} a charge of the type {word!r}, which the cost rule does "
-        f"not know: {money(amount, folded_currency(currency))} stand in no line"
-        for _, account, word, currency, n, amount in found.iter_rows()
-    ]
-
-
-def _dual_told(found: pl.DataFrame) -> list[str]:
-    told = []
-    for (account,), of in found.group_by("account", maintain_order=True):
-        amounts = " and ".join(
-            money(amount, currency) for currency, amount in of.select("currency", "amount").iter_rows()
-        )
-        n = int(of["records"].max())  # type: ignore[arg-type]
-        told.append(
-            f"{_records(n)} of {account} {_are(n, 'states', 'state')} one charge in two currencies, {amounts}: neither "
-            f"stands in a line until billing_currency= picks one, such as {of['currency'][0]!r}"
-        )
-    return told
-
-
-def _undecided_told(found: pl.DataFrame) -> list[str]:
-    return [
-        f"{_records(n)} of {account} {_are(n, 'has', 'have')} cached tokens beside {number(amount)} of input, and "
-        f"nothing says whether the input holds them; they are counted apart, which "
-        f"input_includes_cache={{{name!r}: True}} changes and False confirms"
-        for account, name, n, amount in found.select("account", "word", "records", "amount").iter_rows()
-    ]
-
-
-_SAY = {"virtual": _virtual_told, "unknown": _unknown_told, "dual": _dual_told, "undecided": _undecided_told}
-
-
-def _records(count: int) -> str:
-    return f"{count:,} record{'' if count == 1 else 's'}"
-
-
-def _are(count: int, one: str = "is", several: str = "are") -> str:
-    return one if count == 1 else several

@@ -7,10 +7,10 @@ from typing import Any, Unpack
 
 import polars as pl
 
-from truto_usage_nb.costs.choices import By, Choices, by_columns, check_choices, check_dims
+from truto_usage_nb.costs.choices import By, Choices, Question, by_columns, check_choices, check_dims
 from truto_usage_nb.costs.digest import Digest, DigestPlan, reduced, within_period
-from truto_usage_nb.costs.matching import HEADS, Question, matched
-from truto_usage_nb.costs.overlaps import counted_once
+from truto_usage_nb.costs.matching import HEADS
+from truto_usage_nb.costs.tables import counted_once, matched
 from truto_usage_nb.costs.tokens import KINDS
 from truto_usage_nb.errors import tell
 from truto_usage_nb.native import Native, enter

@@ -7,32 +7,47 @@ whatever the caller holds (`split_currencies`).
 Whoever asks many questions of one frame, as a report does, has the rule applied once (`precomputed`), takes parts of it
 by filtering, and asks of each part what he wants (`as_frame`). The result must not be changed but for rows taken out
 and columns added: what stands beside a record is no longer looked at, but believed.
+
+Nothing is left out without a word: a charge in a word that is no currency, one of a type that the rule does not know,
+one charge stated in two currencies of which nobody picked one, and input whose tokens may be counted twice.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import narwhals.stable.v2 as nw
 import polars as pl
 
 from truto_usage_nb.costs.choices import PositiveCredits, check_credits, check_totals
-from truto_usage_nb.costs.currencies import check_currency, is_virtual
+from truto_usage_nb.costs.currencies import CREDITS, check_currency, is_virtual
 from truto_usage_nb.costs.rule import NO_CALLER_RULES, OUTPUTS, REASONS, CallerRules, FrameFacts, apply_rule, flag_text
-from truto_usage_nb.costs.series_of_record import PRORATED, is_running_total, is_state, length_number, shape
+from truto_usage_nb.costs.series_of_record import PRORATED, is_running_total, is_state
 from truto_usage_nb.costs.tokens import (
     CACHED_COLUMNS,
     KINDS,
     TOKEN_COLUMNS,
     token_mismatch,
     undecided_input,
-    with_tokens,
+    with_measures,
 )
 from truto_usage_nb.errors import FrameError
-from truto_usage_nb.format import money
+from truto_usage_nb.format import money, number
 from truto_usage_nb.integrations import TotalMeans
-from truto_usage_nb.native import Frame, Native, collect, enter, mapped, nothing_like, require, to_polars, with_instants
+from truto_usage_nb.native import (
+    Frame,
+    Native,
+    collect,
+    each_part,
+    enter,
+    mapped,
+    nothing_like,
+    require,
+    to_polars,
+    with_instants,
+)
 from truto_usage_nb.schema import CHARGE_TYPES, SCHEMA, SPACES, folded_currency
 
 __all__ = [
@@ -45,6 +60,7 @@ __all__ = [
     "billed_in_all",
     "cached_lines",
     "cost_lines",
+    "each_ruled",
     "frame_facts",
     "is_mixed",
     "lines_of",
@@ -56,7 +72,6 @@ __all__ = [
     "table_lines",
     "unknown_amounts",
     "with_costs",
-    "with_measures",
 ]
 
 AMOUNTS = tuple(f"charges_{kind}" for kind in CHARGE_TYPES)
@@ -164,9 +179,9 @@ def _ruled(native: Native, frame: Frame, facts: FrameFacts) -> Frame:
     if native.frame.collect_schema().get("updated_at") in (nw.Datetime, nw.Date):  # what holds nothing may not be
         instants["__updated"] = "updated_at"
     frame = with_instants(native, frame, instants)
-    some = set(TOKEN_COLUMNS) <= set(columns)
+    ready, some = apply_rule(frame, facts), set(TOKEN_COLUMNS) <= set(columns)
     mismatch = token_mismatch(facts.input_includes_cache) if some else nw.lit(False)
-    return apply_rule(frame, facts).with_columns(
+    return ready.with_columns(
         __is_running_total=is_running_total(columns), __is_state=is_state(columns), __is_token_mismatch=mismatch
     )
 
@@ -247,7 +262,8 @@ def split_lines(parts: Native, billing_currency: str | None, rules: CallerRules 
     counts = [c for c in _COUNTS if c in parts.columns]
     first = nw.col("__line") == 0
     frame = parts.frame.with_columns(*(nw.when(first).then(nw.col(c)).alias(c) for c in counts))
-    ready = _ruled(parts, frame, frame_facts(parts, rules=rules)).with_columns(__is_mixed_currency=nw.lit(True))
+    facts = frame_facts(parts, rules=rules)
+    ready = _ruled(parts, frame, facts).with_columns(__is_mixed_currency=nw.lit(True))
     wanted = nw.col("cost_currency") == (folded_currency(billing_currency) or "")
     open_ = nw.col("__is_dual_currency") & ~wanted
     amounts = [c for c in OUTPUTS if c not in ("cost_currency", "cost_flag")]
@@ -256,8 +272,6 @@ def split_lines(parts: Native, billing_currency: str | None, rules: CallerRules 
 
 def billed_in_all(rows: pl.DataFrame) -> str:
     """Write what records are billed, by currency, such as "$3.00 and €1.00"; nothing where they state no money."""
-    from truto_usage_nb.costs.lines import NEEDED, cost_lines
-
     if not rows.height or not {*NEEDED, "charges"} <= set(rows.columns):
         return ""
     lines: pl.DataFrame = cost_lines(rows)
@@ -379,17 +393,40 @@ def cached_lines(native: Native, rules: CallerRules = NO_CALLER_RULES) -> Cached
     return lines
 
 
-def table_lines(native: Native, facts: FrameFacts, rules: CallerRules = NO_CALLER_RULES, *, kinds: bool) -> Frame:
+def table_lines(native: Native, rules: CallerRules = NO_CALLER_RULES, *, kinds: bool) -> Frame:
     """Apply the rule to a frame's records, and add all else that a table reads of each."""
-    return with_measures(rule_lines(native.frame, facts, native), rules, kinds=kinds)
+    facts = frame_facts(native, rules=rules)
+    lines = rule_lines(native.frame, facts, native)
+    return with_measures(lines, rules.input_includes_cache, kinds=kinds)
 
 
-def with_measures(lines: Frame, rules: CallerRules = NO_CALLER_RULES, *, kinds: bool) -> Frame:
-    """Add to lines of the rule their tokens, whether they are charged, their shape and how long they are."""
-    lines = with_tokens(lines, rules.input_includes_cache, kinds=kinds).with_columns(
-        __charged=nw.col("charges_count").fill_null(0) > 0
-    )
-    return lines.with_columns(__shape=shape(), __length=length_number())
+def each_ruled(
+    native: Native,
+    rules: CallerRules,
+    billing_currency: str | None,
+    ask: Callable[[Frame, bool], pl.DataFrame],
+    *,
+    kinds: bool,
+) -> tuple[list[pl.DataFrame], list[str]]:
+    """Ask the lines of a frame, part by part, and say what money of it stands in no line.
+
+    `ask` gets lines as a table reads them, and whether one of them may be a running total. What stands ready is not
+    ruled anew.
+    """
+    kept = cached_lines(native, rules)
+    split = None if kept is not None and not kept.mixed else split_currencies(native)
+    whole = native if split is None else replace(native, frame=native.frame.filter(~is_mixed()))
+    if kept is not None:
+        parts = [ask(kept.frame.filter(~nw.col("__is_mixed_currency")) if kept.mixed else kept.frame, kept.running)]
+    else:
+        parts = each_part(
+            whole, lambda part: ask(table_lines(part, rules, kinds=kinds), frame_facts(part, rules=rules).running)
+        )
+    if split is not None:
+        lines = split_lines(enter(split), billing_currency, rules)
+        parts.append(ask(with_measures(lines, rules.input_includes_cache, kinds=kinds), True))
+    asked = ("left out", folded_currency(billing_currency), repr(rules))
+    return parts, native.once(asked, lambda: _left_out_told(whole, split, billing_currency, rules))
 
 
 def precomputed(frame: pl.DataFrame) -> pl.DataFrame:
@@ -398,7 +435,7 @@ def precomputed(frame: pl.DataFrame) -> pl.DataFrame:
     Raises FrameError for a frame without the needed columns, or with columns of these names.
     """
     native = enter(frame)
-    lines = table_lines(native, frame_facts(native), kinds=True)
+    lines = table_lines(native, kinds=True)
     if "__updated" not in lines.collect_schema().names():
         lines = lines.with_columns(__updated=nothing_like("__start"))
     return collect(lines.select(*frame.columns, *_BESIDE))
@@ -442,7 +479,8 @@ def frame_facts(native: Native, *, rules: CallerRules = NO_CALLER_RULES) -> Fram
 
     Raises FrameError for amounts that are no numbers, and for more tokens than a whole number of 63 bits holds.
     """
-    return rules.put(native.once("facts", lambda: _frame_facts(native)))
+    found = native.once("facts", lambda: _frame_facts(native))
+    return rules.put(found)
 
 
 def _frame_facts(native: Native) -> FrameFacts:
@@ -513,3 +551,157 @@ def _check_amounts(native: Native, types: frozenset[str]) -> None:
                 f"charges_{kind} holds {dtype}, not numbers. Amounts are read as numbers when a frame is loaded; "
                 f"cast the column before asking for costs."
             )
+
+
+# money that stands in no line of a table ------------------------------------------------------------------------------
+
+_COLUMNS = pl.Schema(
+    {"kind": pl.String, "account": pl.String, "word": pl.String, "currency": pl.String}
+    | {"records": pl.Int64, "amount": pl.Float64}
+)
+_ACCOUNT = "integrated_account_id"
+
+
+def _left_out_told(
+    native: Native, split: pl.DataFrame | None, billing_currency: str | None, rules: CallerRules
+) -> list[str]:
+    """Say what money of a frame no line holds; `native` are its records in one currency, `split` the lines of others.
+
+    Silent where every charge stands in a line.
+    """
+    parts = each_part(native, lambda part: _found(part, rules))
+    if split is not None:
+        parts.append(_of_split(enter(split), billing_currency, rules))
+    found = pl.concat(parts).group_by("kind", "account", "word", "currency").agg(pl.col("records", "amount").sum())
+    found = found.sort("kind", "account", "word", "currency", nulls_last=True)
+    return [text for kind, say in _SAY.items() for text in say(found.filter(kind=kind))]
+
+
+def _found(native: Native, rules: CallerRules) -> pl.DataFrame:
+    facts = frame_facts(native, rules=rules)
+    tables = [_virtual(native, facts)] if any(folded_currency(word) not in CREDITS for word in facts.virtual) else []
+    tables += [_unknown(native, column) for column in facts.unknown]
+    tables += [_undecided(native, rules)] if facts.undecided_input else []
+    return pl.concat([pl.DataFrame(schema=_COLUMNS), *tables])
+
+
+def _table(found: Frame, kind: str, word: str, currency: str) -> pl.DataFrame:
+    """Bring grouped columns `account`, `of` (the word, the currency), `records` and `amount` into one shape."""
+    table = collect(found)
+    of = pl.col("of").cast(pl.String)
+    words = {"word": of if word == "of" else pl.lit(word), "currency": of if currency == "of" else pl.lit(currency)}
+    return table.select(
+        pl.lit(kind).alias("kind"), pl.col("account").cast(pl.String), **words,
+        records=pl.col("records").cast(pl.Int64), amount=pl.col("amount").cast(pl.Float64).fill_null(0.0),
+    )  # fmt: skip
+
+
+def _virtual(native: Native, facts: FrameFacts) -> pl.DataFrame:
+    """Charges in a word that no bank knows."""
+    some = replace(native, frame=native.frame.filter(nw.col("charges_currency").is_in(sorted(facts.virtual))))
+    return _in_no_currency(rule_lines(some.frame, facts, some))
+
+
+def _in_no_currency(lines: Frame) -> pl.DataFrame:
+    money_ = nw.col("__is_virtual_currency").fill_null(False) & ~nw.col("cost_currency").is_in(sorted(CREDITS))
+    stated = lines.filter(money_ & ~nw.col("__is_estimate").fill_null(False))
+    found = stated.with_columns(account=nw.col(_ACCOUNT), of=nw.col("cost_currency"))
+    found = found.group_by("account", "of").agg(nw.len().alias("records"), nw.col("__billed").sum().alias("amount"))
+    return _table(found, "virtual", "", "of")
+
+
+def _unknown(native: Native, column: str) -> pl.DataFrame:
+    """Charges of a type that the rule does not know."""
+    stated = native.frame.filter(~nw.col(column).is_null())
+    found = stated.with_columns(account=nw.col(_ACCOUNT), of=nw.col("charges_currency").cast(nw.String()))
+    found = found.group_by("account", "of").agg(nw.len().alias("records"), nw.col(column).sum().alias("amount"))
+    return _table(found, "unknown", column.removeprefix("charges_"), "of")
+
+
+def _undecided(native: Native, rules: CallerRules) -> pl.DataFrame:
+    """Tokens of records whose input may hold the cache, of integrations of which the caller says nothing."""
+    settled = sorted(rules.input_includes_cache or ())
+    some = native.frame.filter(undecided_input().fill_null(False))
+    some = some.filter(~nw.col("integration").is_in(settled)) if settled else some
+    some = some.with_columns(account=nw.col(_ACCOUNT), of=nw.col("integration"), n=nw.col("usage_tokens_input"))
+    found = some.group_by("account", "of").agg(nw.len().alias("records"), nw.col("n").sum().alias("amount"))
+    return _table(found, "undecided", "of", "")
+
+
+def _of_split(lines: Native, billing_currency: str | None, rules: CallerRules) -> pl.DataFrame:
+    """What the lines of records in several currencies leave out."""
+    ruled = split_lines(lines, billing_currency, rules)
+    return pl.concat([_in_no_currency(ruled), _dual_left(collect(ruled), billing_currency), _unknown_in_lists(lines)])
+
+
+def _dual_left(lines: pl.DataFrame, billing_currency: str | None) -> pl.DataFrame:
+    """One charge stated in two currencies, of which nobody picked one."""
+    dual = lines.with_columns(record=(pl.col("__line") == 0).cum_sum()).filter("__is_dual_currency")
+    picked = (pl.col("cost_currency") == (folded_currency(billing_currency) or "")).any().over("record")
+    account = pl.col(_ACCOUNT).cast(pl.String).alias("account")
+    found = dual.filter(~picked).group_by(account, currency="cost_currency")
+    table = found.agg(records=pl.len(), amount=pl.col("__billed").sum())
+    return table.select(kind=pl.lit("dual"), account="account", word=pl.lit(""), currency="currency", records="records",
+                        amount="amount").cast(_COLUMNS)  # fmt: skip
+
+
+def _unknown_in_lists(lines: Native) -> pl.DataFrame:
+    """Charges of unknown types in records whose wide amounts are null, since they are in several currencies."""
+    records = collect(lines.frame.filter(nw.col("__line") == 0).select(_ACCOUNT, "charges"))
+    each = records.explode("charges").unnest("charges")
+    unknown = ~pl.col("type").is_in(CHARGE_TYPES).fill_null(value=False) & pl.col("amount").is_not_null()
+    found = each.filter(unknown).group_by(
+        account=pl.col(_ACCOUNT).cast(pl.String), word=pl.col("type").fill_null("untyped"), currency="currency"
+    )
+    table = found.agg(records=pl.len(), amount=pl.col("amount").sum())
+    return table.select(pl.lit("unknown").alias("kind"), *_COLUMNS.names()[1:]).cast(_COLUMNS)
+
+
+def _virtual_told(found: pl.DataFrame) -> list[str]:
+    return [
+        f"{_records(n)} of {account} {_are(n)} charged in {word} ({number(round(amount, 6))} in all), which is no "
+        f"currency of ISO 4217: that stands in no line"
+        for account, word, n, amount in found.select("account", "currency", "records", "amount").iter_rows()
+    ]
+
+
+def _unknown_told(found: pl.DataFrame) -> list[str]:
+    return [
+        f"{_records(n)} of {account} {_are(n, 'has', 'have')} a charge of the type {word!r}, which the cost rule does "
+        f"not know: {money(amount, folded_currency(currency))} stand in no line"
+        for _, account, word, currency, n, amount in found.iter_rows()
+    ]
+
+
+def _dual_told(found: pl.DataFrame) -> list[str]:
+    told = []
+    for (account,), of in found.group_by("account", maintain_order=True):
+        amounts = " and ".join(
+            money(amount, currency) for currency, amount in of.select("currency", "amount").iter_rows()
+        )
+        n = int(of["records"].max())  # type: ignore[arg-type]
+        told.append(
+            f"{_records(n)} of {account} {_are(n, 'states', 'state')} one charge in two currencies, {amounts}: neither "
+            f"stands in a line until billing_currency= picks one, such as {of['currency'][0]!r}"
+        )
+    return told
+
+
+def _undecided_told(found: pl.DataFrame) -> list[str]:
+    return [
+        f"{_records(n)} of {account} {_are(n, 'has', 'have')} cached tokens beside {number(amount)} of input, and "
+        f"nothing says whether the input holds them; they are counted apart, which "
+        f"input_includes_cache={{{name!r}: True}} changes and False confirms"
+        for account, name, n, amount in found.select("account", "word", "records", "amount").iter_rows()
+    ]
+
+
+_SAY = {"virtual": _virtual_told, "unknown": _unknown_told, "dual": _dual_told, "undecided": _undecided_told}
+
+
+def _records(count: int) -> str:
+    return f"{count:,} record{'' if count == 1 else 's'}"
+
+
+def _are(count: int, one: str = "is", several: str = "are") -> str:
+    return one if count == 1 else several

@@ -10,93 +10,23 @@ paid for them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Mapping
 
 import polars as pl
 
-from truto_usage_nb.costs.buckets import BUCKET, check_calendar, needs_hours
-from truto_usage_nb.costs.choices import Measure, by_columns, check_choices, check_dims
-from truto_usage_nb.costs.digest import OVERHANG, QUARTER_HOUR, TIERS, Digest, DigestPlan, reduced, within_period
-from truto_usage_nb.costs.overlaps import Stretches, counted_once
+from truto_usage_nb.costs.digest import TIERS, Digest
+from truto_usage_nb.costs.overlaps import Stretches
 from truto_usage_nb.costs.series_of_record import DAY
-from truto_usage_nb.errors import tell
-from truto_usage_nb.format import spans_named
 from truto_usage_nb.models import model_identity
-from truto_usage_nb.native import Native
 
-__all__ = ["HEADS", "KEY", "Question", "identity_of", "keyed", "match", "matched", "one_name_a_model"]
+__all__ = ["HEADS", "KEY", "identity_of", "keyed", "match", "one_name_a_model"]
 
-RESERVED = (
-    "currency", "cost", "other_cost", "tokens", "cost_per_million_tokens", "unpriced_tokens", "included_tokens",
-    "cost_per_token", "cache_read_share", "kind", BUCKET, "spread_cost",
-)  # fmt: skip
-"""The columns that a cost table may have beside its dimensions."""
-
-_STACK = 4
-"""How far above this room the caller stands: question, table, public function, caller."""
 
 _WHAT = ["integrated_account_id", "key_model", *(f"key_{tier}" for tier in TIERS)]
 KEY = [*_WHAT, "meets"]
 """Where tokens meet money: `meets` is the first day (since 1970, UTC) of the stretch of time in which they do."""
 HEADS = ("priced", "unpriced", "included")
 """How tokens stand once they met money: columns of these names, and with kinds `<head>_<kind>`."""
-_WEEK = 7
-"""Days. A bare frame cannot know what it was loaded for: it is told where one account has records on so many days, and
-another spans less than half of the days that it does, as vendors look that each answered for a span of their own."""
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """Hold what a table is asked: the dimensions, the calendar, the measure, and what the caller decided."""
-
-    by: tuple[str, ...]
-    every: str | None
-    time_zone: str
-    measure: Measure
-    choices: Mapping[str, Any]
-    kinds: bool = False
-
-    @classmethod
-    def of(
-        cls,
-        by: str | Sequence[str] | None,
-        every: str | None,
-        time_zone: str,
-        measure: Measure,
-        choices: Mapping[str, Any],
-        *,
-        kinds: bool = False,
-    ) -> Question:
-        """Check the words before anything is read."""
-        check_choices(choices, measure)
-        check_calendar(every, time_zone)
-        names = by_columns(by)
-        check_dims(names, RESERVED)
-        return cls(names, every, time_zone, measure, choices, kinds)
-
-
-def matched(native: Native, question: Question) -> Digest:
-    """Read the frame, check it, and let tokens meet money; what was chosen is told in one warning."""
-    bin = QUARTER_HOUR if needs_hours(question.every, question.time_zone) else DAY
-    asked = ("matched", question.by, question.measure, question.kinds, bin)
-    if question.choices:
-        met = _matched(native, question, bin)
-    else:
-        met = native.once(asked, lambda: _matched(native, question, bin))
-    if met.told:
-        tell("; ".join(met.told) + ".", stacklevel=_STACK)
-    return met
-
-
-def _matched(native: Native, question: Question, bin: int) -> Digest:
-    choices = question.choices
-    records, told = within_period(reduced(native, question.by), choices.get("overhang"))
-    plan = DigestPlan.of(question.by, choices, kinds=question.kinds, measure=question.measure, bin=bin)
-    _, counted = counted_once(records, plan, choices)
-    met = match(counted, choices.get("contract"))
-    return replace(met, told=(*told, *met.told, *spans_told(native, counted)))
 
 
 def match(digest: Digest, contract: Mapping[str, str] | None = None) -> Digest:
@@ -237,35 +167,3 @@ def one_name_a_model(rows: pl.DataFrame, column: str, dims: list[str]) -> pl.Dat
     alone = pl.col(column).n_unique().over(*line, "__identity") == 1
     name = pl.when(alone).then(pl.col(column).cast(pl.String)).otherwise("__identity")
     return found.with_columns(name.alias(column)).drop("__identity")
-
-
-# accounts that cover other days ---------------------------------------------------------------------------------------
-
-
-def spans_told(native: Native, read: Digest) -> list[str]:
-    """Say once of which days each account's records are, where a bare frame's accounts cover other spans.
-
-    A frame that was loaded for a period says so, and whoever has no record on its first days had none.
-    """
-    if OVERHANG in native.columns:
-        return []
-    last = pl.max_horizontal("start", pl.col("end") - 1)
-    days = read.rows.filter(pl.col("start").is_not_null()).select(
-        "integrated_account_id",
-        first=read.day.cast(pl.Int64),
-        last=(last * read.bin // DAY).cast(pl.Int64),
-    )
-    spans = days.group_by("integrated_account_id").agg(
-        pl.col("first").min(), pl.col("last").max(), pl.col("first").n_unique().alias("days")
-    )
-    long = (pl.col("last") - pl.col("first") + 1).alias("long")
-    if spans.height < 2 or not _a_part_alone(spans.with_columns(long)):
-        return []
-    dates = spans.with_columns(pl.col("first", "last").cast(pl.Int32).cast(pl.Date)).sort("integrated_account_id")
-    rows = dates.select("integrated_account_id", "first", "last").rows()
-    return [f"the accounts cover other spans: {spans_named(rows)}"]
-
-
-def _a_part_alone(spans: pl.DataFrame) -> bool:
-    daily = spans.filter(pl.col("days") >= _WEEK)["long"].max()
-    return daily is not None and bool(spans.select((pl.col("long") * 2 < daily).any()).item())

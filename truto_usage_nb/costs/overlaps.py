@@ -15,39 +15,22 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import narwhals.stable.v2 as nw
 import polars as pl
 
-from truto_usage_nb.costs.digest import Digest, DigestPlan, digest, fine_digest
-from truto_usage_nb.costs.records import check_records, of_accounts, one_length
+from truto_usage_nb.costs.digest import OVERHANG, Digest
+from truto_usage_nb.costs.series_of_record import DAY
 from truto_usage_nb.errors import OverlapError
-from truto_usage_nb.format import money, number
+from truto_usage_nb.format import money, number, spans_named
 from truto_usage_nb.integrations import INTEGRATIONS, integrations_that
 from truto_usage_nb.integrations import Measured as Measure
 from truto_usage_nb.native import Native, collect
 from truto_usage_nb.outside import shown
 
-__all__ = ["NOT_ATTRIBUTED", "Stretches", "counted_once", "settle_overlaps"]
-
-
-def counted_once(native: Native, plan: DigestPlan, choices: Mapping[str, Any]) -> tuple[Native, Digest]:
-    """Read records and give those that count with their digest, each measure counted once.
-
-    Raises DuplicateError, OverlapError.
-    """
-    found = fine_digest(native, plan)
-    told: list[str] = []
-    if choices.get("overlap", "check") != "allow":
-        kept, told = one_length(native, found, choices.get("granularity"), plan.rules)
-        if kept is not native:
-            native, found = kept, digest(kept, replace(plan, bin=found.bin))
-    kept_accounts = check_records(native, found.with_rows(found.rows, *told), choices)
-    if kept_accounts.rows.height < found.rows.height:
-        native = of_accounts(native, kept_accounts)
-    return native, settle_overlaps(native, kept_accounts, choices)
+__all__ = ["NOT_ATTRIBUTED", "Stretches", "settle_overlaps", "spans_told"]
 
 
 def settle_overlaps(native: Native, digest: Digest, choices: Mapping[str, Any]) -> Digest:
@@ -471,3 +454,39 @@ class Stretches:
     def bounds(self) -> tuple[int, int]:
         """Give the first and the last moment, the end excluded."""
         return self._starts[0], self._ends[-1]
+
+
+# accounts that cover other days ---------------------------------------------------------------------------------------
+
+_WEEK = 7
+"""Days. A bare frame cannot know what it was loaded for: it is told where one account has records on so many days, and
+another spans less than half of the days that it does, as vendors look that each answered for a span of their own."""
+
+
+def spans_told(native: Native, read: Digest) -> list[str]:
+    """Say once of which days each account's records are, where a bare frame's accounts cover other spans.
+
+    A frame that was loaded for a period says so, and whoever has no record on its first days had none.
+    """
+    if OVERHANG in native.columns:
+        return []
+    last = pl.max_horizontal("start", pl.col("end") - 1)
+    days = read.rows.filter(pl.col("start").is_not_null()).select(
+        "integrated_account_id",
+        first=read.day.cast(pl.Int64),
+        last=(last * read.bin // DAY).cast(pl.Int64),
+    )
+    spans = days.group_by("integrated_account_id").agg(
+        pl.col("first").min(), pl.col("last").max(), pl.col("first").n_unique().alias("days")
+    )
+    long = (pl.col("last") - pl.col("first") + 1).alias("long")
+    if spans.height < 2 or not _a_part_alone(spans.with_columns(long)):
+        return []
+    dates = spans.with_columns(pl.col("first", "last").cast(pl.Int32).cast(pl.Date)).sort("integrated_account_id")
+    rows = dates.select("integrated_account_id", "first", "last").rows()
+    return [f"the accounts cover other spans: {spans_named(rows)}"]
+
+
+def _a_part_alone(spans: pl.DataFrame) -> bool:
+    daily = spans.filter(pl.col("days") >= _WEEK)["long"].max()
+    return daily is not None and bool(spans.select((pl.col("long") * 2 < daily).any()).item())

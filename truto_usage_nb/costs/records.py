@@ -16,8 +16,8 @@ from typing import Any
 import narwhals.stable.v2 as nw
 import polars as pl
 
-from truto_usage_nb.costs.digest import TIERS, Digest
-from truto_usage_nb.costs.lines import frame_facts, table_lines
+from truto_usage_nb.costs.digest import TIERS, Digest, DigestPlan, digest
+from truto_usage_nb.costs.lines import table_lines
 from truto_usage_nb.costs.rule import CallerRules
 from truto_usage_nb.costs.series_of_record import DAY, series_name
 from truto_usage_nb.errors import DuplicateError, FrameError, OverlapError, did_you_mean
@@ -29,23 +29,24 @@ from truto_usage_nb.outside import shown
 from truto_usage_nb.repeats import CONTESTED, RECORD, contest, day, repeated
 from truto_usage_nb.schema import RECORD_KEY, folded_currency
 
-__all__ = ["check_records", "of_accounts", "one_length"]
+__all__ = ["check_records", "one_length"]
 
 LIMIT = 1_000_000
 """Up to so many records a table looks for repeated keys; beyond, loading has done it."""
 
 
-def check_records(native: Native, digest: Digest, choices: Mapping[str, Any]) -> Digest:
+def check_records(native: Native, digest: Digest, choices: Mapping[str, Any]) -> tuple[Native, Digest]:
     """Refuse, or leave out as told, what must not be added up. Raises DuplicateError, OverlapError."""
     _refuse_strangers(digest, choices)
     if choices.get("overlap", "check") == "allow":
-        return digest
+        return native, digest
     few = int(digest.rows["records"].sum()) <= LIMIT
     if few:
         native.once("duplicates", lambda: _refuse_duplicates(native))
     if digest.rows["integration"].is_in(_stating_months()).any():
         native.once("totals", lambda: _refuse_totals_beside_parts(native))
-    return _linked_twice(native, digest, choices.get("keep_account"), every_day=few)
+    left = _linked_twice(native, digest, choices.get("keep_account"), every_day=few)
+    return (_of_accounts(native, left) if left.rows.height < digest.rows.height else native), left
 
 
 def _stating_months() -> list[str]:
@@ -68,7 +69,7 @@ def _refuse_strangers(digest: Digest, choices: Mapping[str, Any]) -> None:
             )
 
 
-def of_accounts(native: Native, digest: Digest) -> Native:
+def _of_accounts(native: Native, digest: Digest) -> Native:
     """Give the records of the accounts that the checks left in."""
     accounts = digest.rows["integrated_account_id"].unique()
     account = nw.col("integrated_account_id")
@@ -186,21 +187,23 @@ class _Inside:
     of: list[str]
 
 
-def one_length(native: Native, digest: Digest, granularity: str | None, rules: CallerRules) -> tuple[Native, list[str]]:
+def one_length(native: Native, read: Digest, plan: DigestPlan, granularity: str | None) -> tuple[Native, Digest]:
     """Refuse one series in several lengths over the same time, until `granularity` picks one; tell partial overlaps.
 
-    Gives the records that count, and what was left out. Raises OverlapError that shows two of them.
+    Gives the records that count and their digest. Raises OverlapError that shows two of them.
     """
-    suspects = _suspects(digest)
+    suspects = _suspects(read)
     if not suspects.height:
-        return native, []
-    found = native.once(("lengths", repr(rules)), lambda: _read(native, suspects, rules))
+        return native, read
+    found = native.once(("lengths", repr(plan.rules)), lambda: _read(native, suspects, plan.rules))
     nested = _nested(found)
     if not nested.height:
-        return native, _partly(found)
+        return native, read.with_rows(read.rows, *_partly(found))
     if granularity is None:
         raise OverlapError(_refusal(nested, found))
-    return _picked(native, found, nested, granularity)
+    kept, told = _picked(native, found, nested, granularity)
+    again = digest(kept, replace(plan, bin=read.bin))
+    return kept, again.with_rows(again.rows, told)
 
 
 def _suspects(digest: Digest) -> pl.DataFrame:
@@ -231,7 +234,7 @@ def _read(native: Native, suspects: pl.DataFrame, rules: CallerRules) -> _Inside
 
 
 def _stated(native: Native, keys: list[str], rules: CallerRules) -> pl.DataFrame:
-    lines = table_lines(native, frame_facts(native, rules=rules), rules, kinds=False)
+    lines = table_lines(native, rules, kinds=False)
     counts = ~nw.col("__is_state") & (nw.col("__end") > nw.col("__start"))
     values = {"money": nw.col("cost_billed"), "list": nw.col("cost_list"), "tokens": nw.col("__tokens")}
     lines = lines.filter(counts.fill_null(False)).with_columns(
@@ -351,7 +354,7 @@ def _partly(found: _Inside) -> list[str]:
     return told
 
 
-def _picked(native: Native, found: _Inside, nested: pl.DataFrame, granularity: str) -> tuple[Native, list[str]]:
+def _picked(native: Native, found: _Inside, nested: pl.DataFrame, granularity: str) -> tuple[Native, str]:
     """Leave out the records of other lengths that meet one of the wanted length, of what is stated twice."""
     twice = nested.select(found.of).unique()
     rows = found.rows.join(twice, on=found.of, how="semi", nulls_equal=True)
@@ -368,7 +371,7 @@ def _picked(native: Native, found: _Inside, nested: pl.DataFrame, granularity: s
         f"only the records by {granularity} count: {int(out['records'].sum()):,} of other lengths are left out, with "
         f"{_sums(out)}"
     )
-    return _without(native, out[_TEXT].to_list()), [told]
+    return _without(native, out[_TEXT].to_list()), told
 
 
 def _sums(rows: pl.DataFrame) -> str:

@@ -1,19 +1,29 @@
-"""The cost tables: add up by the dimensions asked for, then divide."""
+"""The cost tables: rule and overlaps, tokens meet money, add up by the dimensions asked for, then divide.
+
+The walk (`build`) goes down one room after the other: `digest` reads the frame, with the rule beside every record,
+`records` and `overlaps` see that nothing counts twice, `matching` lets tokens meet money; what is added up here, by
+`buckets` of the calendar where one is asked for, is divided last.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Unpack
 
 import narwhals.stable.v2 as nw
 import polars as pl
 
 from truto_usage_nb.checks import a_flag
-from truto_usage_nb.costs.buckets import BUCKET, with_buckets
-from truto_usage_nb.costs.choices import By, Choices, Measure
+from truto_usage_nb.costs.buckets import with_buckets
+from truto_usage_nb.costs.choices import BUCKET, By, Choices, Measure, Question
 from truto_usage_nb.costs.currencies import Rates, with_rates
-from truto_usage_nb.costs.digest import Digest
-from truto_usage_nb.costs.matching import HEADS, Question, matched, one_name_a_model
+from truto_usage_nb.costs.digest import Digest, DigestPlan, fine_digest, reduced, within_period
+from truto_usage_nb.costs.matching import HEADS, match, one_name_a_model
+from truto_usage_nb.costs.overlaps import settle_overlaps, spans_told
+from truto_usage_nb.costs.records import check_records, one_length
 from truto_usage_nb.costs.tokens import KINDS, kind_of
+from truto_usage_nb.errors import tell
 from truto_usage_nb.format import money, percent
 from truto_usage_nb.native import Native, collect, enter, require
 
@@ -24,6 +34,8 @@ __all__ = [
     "cost_per_model",
     "cost_per_surface",
     "cost_per_token",
+    "counted_once",
+    "matched",
     "total_cost",
 ]
 
@@ -63,8 +75,8 @@ def cost_per(
     ['product_name', 'currency', 'cost', 'other_cost', 'tokens']
     """
     native = enter(frame)
-    question = Question.of(by, every, time_zone, measure, choices)
-    return native.leave(with_rates(build(native, question), exchange_rates))
+    table = build(native, Question.of(by, every, time_zone, measure, choices))
+    return native.leave(with_rates(table, exchange_rates))
 
 
 def cost_per_model(
@@ -207,13 +219,50 @@ def closing_line(table: Any) -> str:
     return f"{'; '.join(parts)}." if parts else "No tokens and no money here."
 
 
-# add up and divide ----------------------------------------------------------------------------------------------------
+# the walk -------------------------------------------------------------------------------------------------------------
+
+_STACK = 4
+"""How far above `matched` the caller stands: question, table, public function, caller."""
 
 
 def build(native: Native, question: Question) -> pl.DataFrame:
-    """Answer a question with its table."""
+    """Answer a question with its table: let tokens meet money, add up, divide."""
     met = matched(native, question)
     return _ordered(_added_up(met, question), question)
+
+
+def matched(native: Native, question: Question) -> Digest:
+    """Read the frame, check it, and let tokens meet money; what was chosen is told in one warning."""
+    asked = ("matched", question.by, question.measure, question.kinds, question.bin)
+    met = _matched(native, question) if question.choices else native.once(asked, lambda: _matched(native, question))
+    if met.told:
+        tell("; ".join(met.told) + ".", stacklevel=_STACK)
+    return met
+
+
+def _matched(native: Native, question: Question) -> Digest:
+    choices = question.choices
+    records, told = within_period(reduced(native, question.by), choices.get("overhang"))
+    plan = DigestPlan.of(question.by, choices, kinds=question.kinds, measure=question.measure, bin=question.bin)
+    _, counted = counted_once(records, plan, choices)
+    spans = spans_told(native, counted)
+    met = match(counted, choices.get("contract"))
+    return replace(met, told=(*told, *met.told, *spans))
+
+
+def counted_once(native: Native, plan: DigestPlan, choices: Mapping[str, Any]) -> tuple[Native, Digest]:
+    """Read records and give those that count with their digest, each measure counted once.
+
+    Raises DuplicateError, OverlapError.
+    """
+    found = fine_digest(native, plan)
+    if choices.get("overlap", "check") != "allow":
+        native, found = one_length(native, found, plan, choices.get("granularity"))
+    native, found = check_records(native, found, choices)
+    return native, settle_overlaps(native, found, choices)
+
+
+# add up and divide ----------------------------------------------------------------------------------------------------
 
 
 def _added_up(met: Digest, question: Question, extra: tuple[str, ...] = ()) -> pl.DataFrame:

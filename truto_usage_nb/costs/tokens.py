@@ -12,10 +12,20 @@ from collections.abc import Mapping
 
 import narwhals.stable.v2 as nw
 
+from truto_usage_nb.costs.series_of_record import length_number, shape
 from truto_usage_nb.integrations import integrations_that
 from truto_usage_nb.native import Frame
 
-__all__ = ["CACHED_COLUMNS", "KINDS", "TOKEN_COLUMNS", "kind_of", "token_mismatch", "undecided_input", "with_tokens"]
+__all__ = [
+    "CACHED_COLUMNS",
+    "KINDS",
+    "TOKEN_COLUMNS",
+    "kind_of",
+    "token_mismatch",
+    "undecided_input",
+    "with_measures",
+    "with_tokens",
+]
 
 KINDS = ("input", "cache_read", "cache_write_5m", "cache_write_1h", "cache_write", "output")
 """The disjoint kinds. `cache_write` holds writes whose lifetime is not stated, beside those of 5 minutes and 1 hour."""
@@ -133,3 +143,9 @@ def kind_of(column: str = "metric_name") -> nw.Expr:
     for word, kind in reversed(_WORDS):
         found = nw.when(text.str.contains(word, literal=True)).then(nw.lit(kind)).otherwise(found)
     return found
+
+
+def with_measures(lines: Frame, includes: Mapping[str, bool] | None = None, *, kinds: bool) -> Frame:
+    """Add to lines of the rule their tokens, whether they are charged, their shape and how long they are."""
+    lines = with_tokens(lines, includes, kinds=kinds).with_columns(__charged=nw.col("charges_count").fill_null(0) > 0)
+    return lines.with_columns(__shape=shape(), __length=length_number())

@@ -18,8 +18,8 @@ from truto_usage_nb import schema
 from truto_usage_nb.costs.digest import OVERHANG, Digest, DigestPlan, required, within_period
 from truto_usage_nb.costs.lines import as_frame, lines_of, precomputed
 from truto_usage_nb.costs.matching import KEY, keyed
-from truto_usage_nb.costs.overlaps import counted_once
 from truto_usage_nb.costs.rule import NO_CALLER_RULES, CallerRules
+from truto_usage_nb.costs.tables import counted_once
 from truto_usage_nb.costs.tokens import KINDS, TOKEN_COLUMNS, with_tokens
 from truto_usage_nb.focus.admitting import ROW, refuse_what_cannot_be_exported, with_credit_rates, with_restatements
 from truto_usage_nb.focus.amounts import exact, split

@@ -11,8 +11,8 @@ import polars as pl
 
 from truto_usage_nb.checks import one_of
 from truto_usage_nb.costs import Choices, cost_per
-from truto_usage_nb.costs.buckets import EVERY, all_buckets
-from truto_usage_nb.costs.choices import Measure
+from truto_usage_nb.costs.buckets import all_buckets
+from truto_usage_nb.costs.choices import EVERY, Measure
 from truto_usage_nb.errors import FrameError
 from truto_usage_nb.format import percent
 from truto_usage_nb.outside import shown

@@ -9,10 +9,11 @@ from typing import Any, NamedTuple, Unpack
 import polars as pl
 
 from truto_usage_nb.checks import one_of
-from truto_usage_nb.costs.buckets import BUCKET, EVERY, with_buckets
-from truto_usage_nb.costs.choices import Choices, Measure, check_dims
+from truto_usage_nb.costs.buckets import with_buckets
+from truto_usage_nb.costs.choices import BUCKET, EVERY, Choices, Measure, Question, check_dims
 from truto_usage_nb.costs.digest import Digest
-from truto_usage_nb.costs.matching import Question, matched, one_name_a_model
+from truto_usage_nb.costs.matching import one_name_a_model
+from truto_usage_nb.costs.tables import matched
 from truto_usage_nb.errors import InputError, tell
 from truto_usage_nb.format import money
 from truto_usage_nb.native import Native

@@ -11,10 +11,10 @@ from typing import Any
 
 import polars as pl
 
-from truto_usage_nb.costs.choices import check_dims
+from truto_usage_nb.costs.choices import Question, check_dims
 from truto_usage_nb.costs.digest import Digest, DigestPlan, digest, reduced
-from truto_usage_nb.costs.matching import Question, matched
 from truto_usage_nb.costs.series_of_record import DAY, is_running_total
+from truto_usage_nb.costs.tables import matched
 from truto_usage_nb.integrations import integrations_that
 from truto_usage_nb.native import Native, with_instants
 

@@ -17,7 +17,7 @@ from datetime import datetime
 
 import polars as pl
 
-from truto_usage_nb.costs.buckets import BUCKET
+from truto_usage_nb.costs.choices import BUCKET
 from truto_usage_nb.costs.matching import identity_of
 from truto_usage_nb.costs.tokens import KINDS
 from truto_usage_nb.prices import unit_prices

@@ -8,9 +8,7 @@ from typing import Any, Unpack
 
 import polars as pl
 
-from truto_usage_nb.costs.buckets import BUCKET
-from truto_usage_nb.costs.choices import Choices
-from truto_usage_nb.costs.matching import Question
+from truto_usage_nb.costs.choices import BUCKET, Choices, Question
 from truto_usage_nb.costs.tables import build
 from truto_usage_nb.errors import FrameError, InputError, did_you_mean, hearing, tell
 from truto_usage_nb.format import decimals

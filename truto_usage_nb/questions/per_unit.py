@@ -9,12 +9,12 @@ from typing import Any, Unpack
 import narwhals.stable.v2 as nw
 import polars as pl
 
-from truto_usage_nb.costs.choices import Choices, check_dims
+from truto_usage_nb.costs.choices import Choices, Question, check_dims
 from truto_usage_nb.costs.digest import DigestPlan, within_period
 from truto_usage_nb.costs.lines import COARSE, frame_facts, refuse_too_many, rule_lines
-from truto_usage_nb.costs.matching import Question, matched
-from truto_usage_nb.costs.overlaps import Stretches, counted_once
+from truto_usage_nb.costs.overlaps import Stretches
 from truto_usage_nb.costs.series_of_record import DAY, series_name, shape
+from truto_usage_nb.costs.tables import counted_once, matched
 from truto_usage_nb.costs.tokens import with_tokens
 from truto_usage_nb.errors import FrameError, InputError, OverlapError, did_you_mean, tell
 from truto_usage_nb.format import money as written

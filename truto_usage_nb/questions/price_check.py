@@ -7,10 +7,11 @@ from typing import Any, Unpack
 
 import polars as pl
 
-from truto_usage_nb.costs.choices import Choices, by_columns, check_dims
+from truto_usage_nb.costs.choices import Choices, Question, by_columns, check_dims
 from truto_usage_nb.costs.digest import Digest
 from truto_usage_nb.costs.estimates import estimated, priced_by
-from truto_usage_nb.costs.matching import Question, matched, one_name_a_model
+from truto_usage_nb.costs.matching import one_name_a_model
+from truto_usage_nb.costs.tables import matched
 from truto_usage_nb.native import Native, enter
 from truto_usage_nb.prices import CURRENCY
 
