@@ -198,3 +198,31 @@ def test_windows_cover_the_period_never_overlap_and_keep_to_the_vendors_longest(
     assert windows[-1].end >= period.end
     assert all(earlier.end == later.start for earlier, later in itertools.pairwise(windows))
     assert all(timedelta(0) < each.end - each.start <= timedelta(days=rule.days) for each in windows)
+
+
+@pytest.mark.parametrize(
+    ("word", "first", "last"),
+    [
+        ("last-month", "2026-02-01", "2026-03-01"),
+        ("this-month", "2026-03-01", "2026-04-01"),
+        ("yesterday", "2026-02-28", "2026-03-01"),
+        ("Last month", "2026-02-01", "2026-03-01"),
+        (" this_month ", "2026-03-01", "2026-04-01"),
+    ],
+)
+def test_a_word_for_a_period_is_seen_from_a_moment_in_utc(word, first, last):
+    east = timezone(timedelta(hours=9))
+    for now in (datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 2, 8, 59, tzinfo=east)):
+        assert Period.parse(word, now=now) == Period.parse((first, last))
+    assert Period.parse("last-month", now=datetime(2026, 1, 31, tzinfo=UTC)) == Period.parse("2025-12")
+    with pytest.raises(PeriodError, match="'last-month', 'this-month', 'yesterday'"):
+        Period.parse("last-mont")
+
+
+def test_a_clients_own_clock_says_what_last_month_is():
+    import truto_usage_nb as tu
+
+    client = tu.sandbox(now="2026-08-03")
+    assert client.fetch_usage("confluent", period="last-month").period == Period.parse("2026-07")
+    assert client.fetch_usage("confluent", period="yesterday").period == Period.parse("2026-08-02")
+    assert tu.QueryForm(client, accounts=["confluent"], period="yesterday").period.words.value == "2026-08-02"

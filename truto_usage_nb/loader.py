@@ -93,8 +93,8 @@ class Loader:
         check_on_error(on_error)
         check_overhang(overhang)
         found = labelled_queries(what, parameters)
-        span = None if period is None else Period.parse(period)
         now = self.now()
+        span = None if period is None else Period.parse(period, now=now)
         _refuse_mixture(found)
         with progress_shown(progress) as show:
             ran = await self._run(

@@ -55,15 +55,16 @@ class Period:
             raise PeriodError(f"period {self} is empty: its end, which is excluded, must lie after its start")
 
     @classmethod
-    def parse(cls, what: Any) -> Period:
-        """Read "2026", "2026-10", "2026-10-05" or a pair of dates, datetimes or texts.
+    def parse(cls, what: Any, *, now: datetime | None = None) -> Period:
+        """Read "2026", "2026-10", "2026-10-05", or a pair of dates, datetimes or texts; or a word for one.
 
-        A pair is `(start, end)` with the end excluded. Raises `PeriodError`, which says what is allowed.
+        A pair is `(start, end)` with the end excluded. "last-month", "this-month" and "yesterday" are seen from `now`
+        (aware; the present by default), in UTC. Raises `PeriodError`, which says what is allowed.
         """
         if isinstance(what, Period):
             return what
         if isinstance(what, str):
-            return _named(what)
+            return _relative(what, now) or _named(what)
         if isinstance(what, date) and not isinstance(what, datetime):
             return cls(_midnight(what), _midnight(what) + _DAY)
         if isinstance(what, list | tuple) and len(what) == 2:
@@ -74,7 +75,24 @@ class Period:
         return f"{_moment(self.start)} to {_moment(self.end)} (UTC, end excluded)"
 
 
-_ALLOWED = "give '2026', '2026-10', '2026-10-05', or a pair of dates such as ('2026-10-01', '2026-10-15'), end excluded"
+_RELATIVE = ("last-month", "this-month", "yesterday")
+"""The words for a period that moves with the day on which they are said."""
+_ALLOWED = (
+    "give '2026', '2026-10', '2026-10-05', 'last-month', 'this-month', 'yesterday', or a pair of dates such as "
+    "('2026-10-01', '2026-10-15'), end excluded"
+)
+
+
+def _relative(text: str, now: datetime | None) -> Period | None:
+    """Give the period that a word means at a moment, or None for any other text."""
+    word = "-".join(text.casefold().replace("_", " ").replace("-", " ").split())
+    if word not in _RELATIVE:
+        return None
+    today = _midnight((datetime.now(UTC) if now is None else now.astimezone(UTC)).date())
+    month = today.replace(day=1)
+    if word == "yesterday":
+        return Period(today - _DAY, today)
+    return Period(month, _next_month(month)) if word == "this-month" else Period((month - _DAY).replace(day=1), month)
 
 
 def _named(text: str) -> Period:

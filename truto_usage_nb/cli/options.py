@@ -123,7 +123,8 @@ def _command(made: Any, name: str, text: str, about: str, run: Any, *, takes: st
 
 
 def _period(one: Any) -> None:
-    one.add_argument("--period", metavar="WHEN", help="2026, 2026-10, 2026-10-05, or START,END with END excluded; UTC")
+    one.add_argument("--period", metavar="WHEN", help="2026, 2026-10, 2026-10-05, last-month, "
+                     "this-month, yesterday, or START,END with END excluded; UTC")  # fmt: skip
 
 
 def _load(one: argparse.ArgumentParser) -> None:

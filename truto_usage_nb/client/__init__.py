@@ -374,7 +374,8 @@ def load_usage(
     `what` is an account id, a `UsageQuery`, several of either, or a mapping of labels to either; they load side
     by side. Without a `client`, one is made from `TRUTO_API_TOKEN`. Options:
 
-    - `period`: "2026", "2026-10", "2026-10-05" or a pair of dates (end excluded, UTC), planned for each integration.
+    - `period`: "2026", "2026-10", "2026-10-05", a pair of dates (end excluded, UTC), or "last-month", "this-month",
+      "yesterday" by the client's clock; planned for each integration.
       With neither `report_type` nor `group_by`, Claude is asked for its usage and its cost by product, surface and
       model; `users=True` asks by user. Both come by day unless `granularity` says otherwise.
       A record that lies in the period at least in part is kept; one that sticks out of it has `overhangs_period`; what

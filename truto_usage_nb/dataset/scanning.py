@@ -110,7 +110,8 @@ class Scanner:
         if period is None:
             raise PeriodError("a scan needs a period, such as period='2026-10': the directory is kept by month")
         asking = labelled_queries(what, parameters)
-        span, now = Period.parse(period), self.now().replace(microsecond=0)  # a window ends on a second
+        now = self.now().replace(microsecond=0)  # a window ends on a second
+        span = Period.parse(period, now=now)
         where = File(directory)
         check_place(where)
         names = (each.query.integrated_account_id for each in asking)

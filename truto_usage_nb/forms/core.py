@@ -8,9 +8,9 @@ from typing import Any
 from truto_usage_nb.client import Client
 from truto_usage_nb.errors import InputError
 from truto_usage_nb.forms.code import load_code, report_code
-from truto_usage_nb.forms.state import FormState, presets
+from truto_usage_nb.forms.state import FormState, period_words, presets
 from truto_usage_nb.outside import shown
-from truto_usage_nb.planning import DATED
+from truto_usage_nb.planning import DATED, Period
 from truto_usage_nb.query import UsageQuery
 
 __all__ = ["Asking", "first_state"]
@@ -28,6 +28,7 @@ def first_state(client: Client, defaults: Mapping[str, Any]) -> FormState:
     chosen: Any = accounts if accounts is not None else [] if single is None else [single]
     own = any(given.get(name) is not None for name in DATED)
     period = given.pop("period", None if own else presets(client.now())["Last month"])
+    period = period_words(Period.parse(period, now=client.now())) if isinstance(period, str) else period
     choices = {name: given.pop(name) for name in ("backend", "overhang", "users", "on_error") if name in given}
     return FormState(chosen, UsageQuery(**given), period, **choices)
 

@@ -56,7 +56,7 @@ class PeriodPicker:
         """Give the period, None for none; raises `PeriodError` for words that are none."""
         if not self.is_chosen:
             return None
-        return read_period(self.words.value)
+        return read_period(self.words.value, self._now())
 
     def show(self, period: PeriodWords | None) -> None:
         """Show a period under its name, if it has one now."""
@@ -80,7 +80,7 @@ class PeriodPicker:
         elif not self.is_chosen:
             self.note.value = note_html("Dates are those of the advanced section, and go over as they are.")
         else:
-            period = Period.parse(read_period(self.words.value))
+            period = Period.parse(read_period(self.words.value, self._now()))
             days = (period.end - period.start) / timedelta(days=1)
             self.note.value = note_html(f"{period}, {days:,.6g} {'day' if days == 1 else 'days'}.")
 
@@ -114,7 +114,7 @@ class PeriodPicker:
 
     def _show_days(self) -> None:
         try:
-            period = Period.parse(read_period(self.words.value)) if self.is_chosen else None
+            period = Period.parse(read_period(self.words.value, self._now())) if self.is_chosen else None
         except InputError:
             return
         days = (None, None) if period is None else (_day(period.start), _day(period.end))

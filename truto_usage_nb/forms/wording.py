@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 from truto_usage_nb.errors import PeriodError, QueryError
-from truto_usage_nb.forms.state import PeriodWords
+from truto_usage_nb.forms.state import PeriodWords, period_words
 from truto_usage_nb.planning import Period
 
 __all__ = ["examples", "last_word", "read", "read_period", "write", "write_period"]
@@ -115,8 +116,10 @@ def last_word(text: str) -> tuple[str, str]:
     return text[:at], text[at:]
 
 
-def read_period(text: str) -> PeriodWords:
+def read_period(text: str, now: datetime | None = None) -> PeriodWords:
     """Read a period as one types it: "2026-10", "2026-10-05", or "2026-10-01, 2026-10-15" with the end excluded.
+
+    A word such as "last-month" becomes the month that it means at `now`.
 
     >>> read_period("2026-10-01 to 2026-10-15")
     ('2026-10-01', '2026-10-15')
@@ -125,8 +128,8 @@ def read_period(text: str) -> PeriodWords:
         raise PeriodError("there is no period; write 2026-10, 2026-10-05, or 2026-10-01, 2026-10-15 (end excluded)")
     parts = _BETWEEN.split(text.strip())
     words: PeriodWords = (parts[0], parts[1]) if len(parts) == 2 else text.strip()
-    Period.parse(words)
-    return words
+    period = Period.parse(words, now=now)
+    return words if any(each.isdigit() for each in text) else period_words(period)
 
 
 def write_period(words: PeriodWords) -> str:

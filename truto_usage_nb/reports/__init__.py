@@ -95,6 +95,7 @@ def make_report(
         if target is not None:
             check_target(target)
     source.check()
+    source = source.seen_from()
     own = _own(notebook, source.period)
     with tempfile.TemporaryDirectory(prefix="truto-report-") as scratch:
         given = plain(parameters, Path(scratch))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -35,15 +35,25 @@ class Source:
     integration: str | Mapping[str, str] | None = None
     on_error: Literal["raise", "warn"] = "raise"
 
+    def seen_from(self) -> Source:
+        """Give the same with a period such as "last-month" seen from the clock of whoever is asked."""
+        if not isinstance(self.period, str):
+            return self
+        if self.sandbox:
+            from truto_usage_nb.sandbox.face import make_sandbox
+
+            return replace(self, period=Period.parse(self.period, now=make_sandbox().now()))
+        return replace(self, period=Period.parse(self.period, now=self.client.now() if self.client else None))
+
     def brought(self, notebook: Notebook, given: Mapping[str, Any]) -> dict[str, Any]:
         """Give the parameters with those of the demo company that `sandbox=True` brings along: its directory, its seats
         and its invoices, where the notebook has a place for them and nothing was given."""
         if not self.sandbox or self.period is None:
             return dict(given)
         from truto_usage_nb.sandbox.answers import SEAT_PRICES
-        from truto_usage_nb.sandbox.face import make
+        from truto_usage_nb.sandbox.face import make_sandbox
 
-        demo, months = make(), _months(self.period)
+        demo, months = make_sandbox(), _months(self.period)
         offered: dict[str, Callable[[], Any]] = {
             "labels": demo.people,
             "roster": demo.rosters,
@@ -159,9 +169,9 @@ def _months(period: Any) -> list[str]:
 
 def _client(*, sandbox: bool) -> Client:
     if sandbox:
-        from truto_usage_nb.sandbox.face import make
+        from truto_usage_nb.sandbox.face import make_sandbox
 
-        return make(records_per_page=1000)  # fewer pages: the demo should not be waited for
+        return make_sandbox(records_per_page=1000)  # fewer pages: the demo should not be waited for
     from truto_usage_nb.client import Client
 
     return Client()
