@@ -13,7 +13,7 @@ from tests.frames_for_tests import charged, frame_of
 from tests.test_costs_backends import record
 from truto_usage_nb import questions
 from truto_usage_nb.errors import FrameError, InputError, UsageWarning
-from truto_usage_nb.questions.price_check import _READINGS as READINGS
+from truto_usage_nb.questions.invoicing import _READINGS as READINGS
 
 M = 1_000_000
 OPUS = {"id": "claude-opus-4-5", "provider": "anthropic"}

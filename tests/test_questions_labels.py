@@ -14,7 +14,7 @@ from tests.test_costs_backends import record
 from truto_usage_nb import questions
 from truto_usage_nb.costs import cost_per, total_cost
 from truto_usage_nb.errors import FrameError, InputError, UsageWarning
-from truto_usage_nb.questions.families import family_of
+from truto_usage_nb.questions.labelling import family_of
 
 M = 1_000_000
 OPUS = {"id": "claude-opus-4-5", "provider": "anthropic"}

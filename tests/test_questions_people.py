@@ -16,9 +16,9 @@ from tests.backends_for_tests import KINDS, as_kind, as_polars
 from tests.frames_for_tests import charged, frame_of
 from tests.test_costs_backends import record
 from truto_usage_nb import questions
+from truto_usage_nb.costs.overlaps import NOT_ATTRIBUTED
 from truto_usage_nb.errors import UsageWarning
 from truto_usage_nb.questions.people import ID, MAIL, PERSON, WHO, newest_mails, with_people
-from truto_usage_nb.questions.remainder import NOT_ATTRIBUTED
 
 Name = tuple[str | None, str | None, str | None, str | None]
 

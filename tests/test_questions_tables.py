@@ -13,8 +13,7 @@ from tests.frames_for_tests import charged, frame_of
 from tests.test_costs_backends import record
 from truto_usage_nb import questions
 from truto_usage_nb.errors import FrameError, InputError, UsageWarning
-from truto_usage_nb.questions.amounts import amount_given
-from truto_usage_nb.questions.tables import read_table
+from truto_usage_nb.questions.tables import amount_given, read_table
 
 WHAT = "The table of labels"
 
@@ -314,7 +313,7 @@ KEYS = [("red", "USD"), ("blue", "USD"), (None, "EUR")]
 
 
 def test_budgets_come_as_amounts_mappings_files_and_frames(tmp_path):
-    from truto_usage_nb.questions.budgets import budgets_by_row
+    from truto_usage_nb.questions.pacing import budgets_by_row
 
     rows = [["Team", "Amount", "Currency"], ["red", "1.080,50", "USD"], ["blue", 20, "usd"]]
     expected = {("red", "USD"): 1080.5, ("blue", "USD"): 20.0}
@@ -343,7 +342,7 @@ def test_budgets_come_as_amounts_mappings_files_and_frames(tmp_path):
     ],
 )
 def test_a_budget_that_is_of_no_row_or_no_amount_is_refused(budget, match):
-    from truto_usage_nb.questions.budgets import budgets_by_row
+    from truto_usage_nb.questions.pacing import budgets_by_row
 
     with pytest.raises(InputError, match=match):
         budgets_by_row(budget, KEYS)

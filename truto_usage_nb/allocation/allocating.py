@@ -26,9 +26,8 @@ from truto_usage_nb.format import decimals
 from truto_usage_nb.format import money as written
 from truto_usage_nb.native import Native, collect, enter, require
 from truto_usage_nb.outside import shown
-from truto_usage_nb.questions.amounts import amounts, currencies
-from truto_usage_nb.questions.seating import roster_lines, seat_price
-from truto_usage_nb.questions.tables import read_table
+from truto_usage_nb.questions.people import roster_lines, seat_price
+from truto_usage_nb.questions.tables import amounts, currencies, read_table
 
 __all__ = ["Allocated", "allocate", "allocated", "allocation_change", "check_allocation", "suggest_rules"]
 

@@ -21,10 +21,11 @@ import polars as pl
 from truto_usage_nb.allocation.rules import PEOPLE, RuleBook, columns_of, days_of
 from truto_usage_nb.costs.choices import Question
 from truto_usage_nb.costs.digest import DAY
+from truto_usage_nb.costs.overlaps import NOT_ATTRIBUTED
 from truto_usage_nb.costs.tables import matched
 from truto_usage_nb.native import Native
+from truto_usage_nb.questions.labelling import with_remainder
 from truto_usage_nb.questions.people import MAIL, PERSON, WHO, with_people
-from truto_usage_nb.questions.remainder import NOT_ATTRIBUTED, with_remainder
 
 __all__ = ["DEPARTED", "NOBODY", "PLACES", "STRANGER", "UNIT", "Piece", "Placed", "Placement", "cut", "pieces_of",
            "place", "shared", "units"]  # fmt: skip

@@ -11,9 +11,9 @@ import polars as pl
 
 from truto_usage_nb.allocation.placing import Piece
 from truto_usage_nb.allocation.sharing import Line, amount_of
+from truto_usage_nb.costs.overlaps import NOT_ATTRIBUTED
 from truto_usage_nb.format import money as written
 from truto_usage_nb.format import percent
-from truto_usage_nb.questions.remainder import NOT_ATTRIBUTED
 
 __all__ = ["suggestions", "told_of_rest"]
 

@@ -12,18 +12,15 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 import polars as pl
 
+from truto_usage_nb.clock import month_start
 from truto_usage_nb.costs import Choices
 from truto_usage_nb.errors import UsageWarning
 from truto_usage_nb.format import percent
 from truto_usage_nb.plots.figures import Charts, grid, headline, panels, picked, said_instead
 from truto_usage_nb.plots.wording import amount, currency_name, day, money_ticks, plain
-from truto_usage_nb.questions.ahead import Row
-from truto_usage_nb.questions.amounts import DecimalMark
-from truto_usage_nb.questions.budgets import Budget
-from truto_usage_nb.questions.daily import money_days
-from truto_usage_nb.questions.looking import opened
-from truto_usage_nb.questions.moments import first_of_next
-from truto_usage_nb.questions.pacing import Month, month_of
+from truto_usage_nb.questions.daily import money_days, opened
+from truto_usage_nb.questions.pacing import Budget, Month, Row, month_of
+from truto_usage_nb.questions.tables import DecimalMark
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -101,7 +98,7 @@ class _Chart:
     def draw(self, ax: Axes, currency: str) -> None:
         row = self.table.filter(pl.col("currency") == currency).row(0, named=True)
         of = self.month.rows[currency,]
-        last = first_of_next(self.month.first) - _ONE
+        last = month_start(self.month.first, 1) - _ONE
         until = min(last, self.month.today - _ONE)
         sums = list(accumulate(self._spent(of, until)))
         places = list(range(until.day + 1))
@@ -132,7 +129,7 @@ class _Chart:
 def _expected(ax: Axes, here: tuple[date, float], of: Row, row: Mapping[str, Any], currency: str) -> None:
     """Draw the days to come as they add up to the month's end, and the band that holds four outcomes in five there."""
     until, so_far = here
-    last = first_of_next(row["month"]) - _ONE
+    last = month_start(row["month"], 1) - _ONE
     steps = [0.0] * (last.day - until.day + 1)
     for each, money in of.coming.items():  # what is still to come of days that are over comes with the next one
         steps[min(max(each.day - until.day, 1), len(steps) - 1)] += money

@@ -1,14 +1,12 @@
 """The questions beyond the cost tables: who, why, where it goes, what went wild, and does it match the invoice."""
 
 from truto_usage_nb.questions.changes import cost_change
-from truto_usage_nb.questions.families import with_models
-from truto_usage_nb.questions.invoicing import reconcile
-from truto_usage_nb.questions.labelling import with_labels
+from truto_usage_nb.questions.invoicing import check_prices, reconcile
+from truto_usage_nb.questions.labelling import with_labels, with_models
 from truto_usage_nb.questions.oddities import unusual
 from truto_usage_nb.questions.pacing import pace
+from truto_usage_nb.questions.people import seats
 from truto_usage_nb.questions.per_unit import unit_costs
-from truto_usage_nb.questions.price_check import check_prices
-from truto_usage_nb.questions.seating import seats
 
 __all__ = [
     "check_prices",

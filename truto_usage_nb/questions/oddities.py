@@ -16,24 +16,23 @@ from truto_usage_nb.costs.choices import Choices
 from truto_usage_nb.errors import FrameError, tell
 from truto_usage_nb.format import money
 from truto_usage_nb.native import Native, enter
-from truto_usage_nb.questions.age import seen_at
-from truto_usage_nb.questions.daily import Days, Key, Stream, money_days
+from truto_usage_nb.questions.daily import Days, Key, Stream, money_days, seen_at
 
 __all__ = ["Judged", "judged", "unusual"]
 
-COLUMNS = ("day", "currency", "cost", "usual_low", "usual_high", "excess")
-WINDOW = timedelta(days=28)
-YEAR = timedelta(days=366)
-ENOUGH = 5
+_COLUMNS = ("day", "currency", "cost", "usual_low", "usual_high", "excess")
+_WINDOW = timedelta(days=28)
+_YEAR = timedelta(days=366)
+_ENOUGH = 5
 """Other days of the same kind that a usual range needs."""
-SPREADS = 5.0
-SHARE = 0.25
-FLOOR = 0.02
+_SPREADS = 5.0
+_SHARE = 0.25
+_FLOOR = 0.02
 """Of what the line itself costs on an average day: nobody is woken for less."""
-SMALL = 1.0
+_SMALL = 1.0
 """Nor for less than this of any currency, or for two percent of an average day where all of it is small money."""
-MAD_TO_DEVIATION = 1.4826
-WEEKEND = 5
+_MAD_TO_DEVIATION = 1.4826
+_WEEKEND = 5
 
 
 def unusual(frame: Any, by: str | Sequence[str] | None = None, **choices: Unpack[Choices]) -> Any:
@@ -130,7 +129,7 @@ class _Bench:
                 self.long.told("amount stated for longer than a day", "amounts stated for longer than a day", why)
             )
         if self.short.count:
-            why = f"fewer than {ENOUGH} other days of their kind within four weeks"
+            why = f"fewer than {_ENOUGH} other days of their kind within four weeks"
             parts.append(self.short.told("day", "days", why))
         return f"not judged: {'; '.join(parts)}" if parts else ""
 
@@ -142,7 +141,7 @@ def judged(
     within: tuple[date, date] | None = None,
 ) -> Judged:
     """Judge the lines; `within` is the first and last day of which anything is told, the past before it counts."""
-    days = money_days(native, by, choices or {}, COLUMNS)
+    days = money_days(native, by, choices or {}, _COLUMNS)
 
     def matters(first: date, last: date) -> bool:
         return within is None or (first <= within[1] and last >= within[0])
@@ -151,16 +150,16 @@ def judged(
     series = {key: one for key in days.streams if (one := _series(days, key))}
     small = _small(series)
     for key, values in series.items():
-        _judge_days(bench, key, values, small.get(key[-1], SMALL))
+        _judge_days(bench, key, values, small.get(key[-1], _SMALL))
     _judge_spans(bench, days, seen_at(native), small)
     if not bench.any_judged:
         longest = max((len(values) for values in series.values()), default=0)
         raise FrameError(
-            f"unusual needs {ENOUGH + 1} working days or {ENOUGH + 1} weekend days of one key to tell what is usual; "
+            f"unusual needs {_ENOUGH + 1} working days or {_ENOUGH + 1} weekend days of one key to tell what is usual; "
             f"the longest has {longest} days with a cost. Load a month or more."
             + (f" {bench.told[0].upper()}{bench.told[1:]}." if bench.long.count else "")
         )
-    schema = {"day": pl.Date(), **days.dtypes, "currency": pl.String(), **dict.fromkeys(COLUMNS[2:], pl.Float64())}
+    schema = {"day": pl.Date(), **days.dtypes, "currency": pl.String(), **dict.fromkeys(_COLUMNS[2:], pl.Float64())}
     table = pl.DataFrame(bench.found, schema=pl.Schema(schema | {"__until": pl.Date()}), orient="row")
     down = [False, False, True, *[False] * len(days.by)]
     table = table.with_columns(__size=pl.col("excess").abs()).sort(
@@ -170,7 +169,7 @@ def judged(
 
 
 def _judge_days(bench: _Bench, key: Key, values: dict[date, float], small: float) -> None:
-    floor = max(FLOOR * abs(math.fsum(values.values())) / len(values), small)
+    floor = max(_FLOOR * abs(math.fsum(values.values())) / len(values), small)
     for day, cost in values.items():
         usual = _usual(day, values)
         if usual is not None:
@@ -186,7 +185,7 @@ def _half_a_day(day: date, values: dict[date, float]) -> float:
     return median(active) / 2 if active else 0.0
 
 
-Stretch = tuple[date, date]
+_Stretch = tuple[date, date]
 """The first day of a record longer than a day, and the day after its last."""
 
 
@@ -195,7 +194,7 @@ def _judge_spans(bench: _Bench, days: Days, seen: datetime | None, small: Mappin
 
     A stretch that an account states for any line is one of all its lines, in which some cost nothing.
     """
-    of_account: dict[tuple[str | None, str | None], set[Stretch]] = defaultdict(set)
+    of_account: dict[tuple[str | None, str | None], set[_Stretch]] = defaultdict(set)
     for key, streams in days.streams.items():
         for stream in streams:
             of_account[stream.account, key[-1]] |= {stretch for stretch, _ in _stretches(stream)}
@@ -209,7 +208,7 @@ def _judge_spans(bench: _Bench, days: Days, seen: datetime | None, small: Mappin
             last = until - timedelta(days=1)
             past = [
                 each for (begin, end), each in costs.items()
-                if start - YEAR <= begin < start and end <= start and _length(begin, end) == _length(start, until)
+                if start - _YEAR <= begin < start and end <= start and _length(begin, end) == _length(start, until)
             ]  # fmt: skip
             if not past:
                 if bench.matters(start, last):
@@ -218,18 +217,13 @@ def _judge_spans(bench: _Bench, days: Days, seen: datetime | None, small: Mappin
             low, high = _range(past)
             if seen is not None and seen < datetime.combine(until, time(), UTC):  # more of it may come
                 low = -math.inf if cost < low else low
-            floor = max(FLOOR * abs(median(past)), small.get(key[-1], SMALL))
+            floor = max(_FLOOR * abs(median(past)), small.get(key[-1], _SMALL))
             bench.judge(key, start, last, cost, usual=(low, high), floor=floor)
 
 
-def _stretches(stream: Stream) -> Iterator[tuple[Stretch, float]]:
-    for start, until, cost in map(_told_by, stream.spans):
-        yield (start, until), cost
-
-
-def _told_by(span: Any) -> tuple[date, date, float]:
-    """The first day of a span, the day after its last, and its money, whatever else it holds."""
-    return span if isinstance(span, tuple) else (span.start, span.until, span.money)
+def _stretches(stream: Stream) -> Iterator[tuple[_Stretch, float]]:
+    for span in stream.spans:
+        yield (span.start, span.until), span.money
 
 
 def _length(start: date, until: date) -> int:
@@ -240,8 +234,8 @@ def _length(start: date, until: date) -> int:
 
 def _range(values: Sequence[float]) -> tuple[float, float]:
     middle = median(values)
-    spread = MAD_TO_DEVIATION * median(abs(value - middle) for value in values)
-    give = max(SPREADS * spread, SHARE * abs(middle))
+    spread = _MAD_TO_DEVIATION * median(abs(value - middle) for value in values)
+    give = max(_SPREADS * spread, _SHARE * abs(middle))
     return middle - give, middle + give
 
 
@@ -272,20 +266,20 @@ def _small(series: dict[Key, dict[date, float]]) -> dict[str | None, float]:
     for key, values in series.items():
         totals[key[-1]] += math.fsum(values.values())
         seen[key[-1]].update(values)
-    return {currency: min(SMALL, FLOOR * abs(total) / len(seen[currency])) for currency, total in totals.items()}
+    return {currency: min(_SMALL, _FLOOR * abs(total) / len(seen[currency])) for currency, total in totals.items()}
 
 
 def _usual(day: date, values: dict[date, float]) -> tuple[float, float] | None:
-    weekend = day.weekday() >= WEEKEND
+    weekend = day.weekday() >= _WEEKEND
     others = [
         cost for other, cost in values.items()
-        if other != day and (other.weekday() >= WEEKEND) == weekend and abs(other - day) <= WINDOW
+        if other != day and (other.weekday() >= _WEEKEND) == weekend and abs(other - day) <= _WINDOW
     ]  # fmt: skip
-    if len(others) < ENOUGH:
+    if len(others) < _ENOUGH:
         return None
     middle = median(others)
     active = [cost for cost in others if cost]
-    comes_and_goes = middle == 0 and len(active) >= ENOUGH
+    comes_and_goes = middle == 0 and len(active) >= _ENOUGH
     if not comes_and_goes:
         return _range(others)
     low, high = _range(active)

@@ -26,8 +26,8 @@ from truto_usage_nb.schema import field
 
 __all__ = ["unit_costs"]
 
-COLUMNS = ("currency", "cost", "units", "cost_per_unit", "unit")
-PRODUCT = ("product_id", "product_name")
+_COLUMNS = ("currency", "cost", "units", "cost_per_unit", "unit")
+_PRODUCT = ("product_id", "product_name")
 _SLIGHT = 0.01
 """The share of an account's money that other products may have without a word."""
 _NAMED = 5
@@ -42,7 +42,7 @@ class _Unit:
     instead: str = ""
 
 
-UNITS = {
+_UNITS = {
     "request": _Unit(("usage_requests_total",)),
     "session": _Unit(("usage_sessions_distinct",), 'ask per="active_user" or per="request"'),
     "conversation": _Unit(
@@ -80,13 +80,13 @@ def unit_costs(frame: Any, per: str, by: str | Sequence[str] | None = None, **ch
     >>> tu.unit_costs(usage, "request")["units"].to_list()
     [465]
     """
-    if not isinstance(per, str) or per not in UNITS:
-        raise InputError(f"per={shown(per)} is no unit.{did_you_mean(per, UNITS)} Allowed: {', '.join(UNITS)}.")
+    if not isinstance(per, str) or per not in _UNITS:
+        raise InputError(f"per={shown(per)} is no unit.{did_you_mean(per, _UNITS)} Allowed: {', '.join(_UNITS)}.")
     native = enter(frame)
     question = Question.of(by, None, "UTC", "billed", choices)
-    check_dims(question.by, COLUMNS)
+    check_dims(question.by, _COLUMNS)
     finer = _by_product(native, per, question)
-    money, counted = _money(native, finer), _counted(native, per, finer)
+    money, counted = _money(native, finer), _units_of(native, per, finer)
     if finer is not question and (told := _numerator(money, counted, per)):
         tell(told, stacklevel=2)
     return native.leave(_table(money, counted, per, question.by))
@@ -94,17 +94,17 @@ def unit_costs(frame: Any, per: str, by: str | Sequence[str] | None = None, **ch
 
 def _by_product(native: Native, per: str, question: Question) -> Question:
     """The question by product too, where units add up, records name products, and the caller's rows do not."""
-    if {"product_id", "product_name"} & set(question.by) or not {*PRODUCT} <= set(native.columns):
+    if {"product_id", "product_name"} & set(question.by) or not {*_PRODUCT} <= set(native.columns):
         return question
-    described = [field(column) for column in UNITS[per].columns]
+    described = [field(column) for column in _UNITS[per].columns]
     if not all(each is not None and each.additivity == "sum" for each in described):
         return question
-    return replace(question, by=(*question.by, *PRODUCT))
+    return replace(question, by=(*question.by, *_PRODUCT))
 
 
 def _numerator(money: pl.DataFrame, counted: pl.DataFrame, per: str) -> str:
     """Say of each account which products stand in its cost and made none of the units."""
-    name = pl.coalesce(*reversed(PRODUCT), pl.lit("(no product)")).alias("name")
+    name = pl.coalesce(*reversed(_PRODUCT), pl.lit("(no product)")).alias("name")
     unit = per.replace("_", " ")
     made_by: dict[str | None, set[str]] = {}
     for account, product in counted.filter(pl.col("n") != 0).select("__account", name).unique().iter_rows():
@@ -154,9 +154,9 @@ def _money(native: Native, question: Question) -> pl.DataFrame:
     )
 
 
-def _counted(native: Native, per: str, question: Question) -> pl.DataFrame:
+def _units_of(native: Native, per: str, question: Question) -> pl.DataFrame:
     """Units by account, day and dimensions: `n`, or for people `person`."""
-    require(native, (*UNITS[per].columns, *question.by), f"unit_costs per {per}")
+    require(native, (*_UNITS[per].columns, *question.by), f"unit_costs per {per}")
     native = _checked(native, question)
     lines = rule_lines(native.frame, frame_facts(native), native)
     span = nw.col("__end") - nw.col("__start")
@@ -192,7 +192,7 @@ def _people(lines: Any, by: tuple[str, ...]) -> pl.DataFrame:
 
 
 def _units(lines: Any, per: str, by: tuple[str, ...]) -> pl.DataFrame:
-    columns = UNITS[per].columns
+    columns = _UNITS[per].columns
     values = {f"__n{i}": nw.col(c).fill_null(0) for i, c in enumerate(columns)}
     ones = {f"__r{i}": (nw.col(c).fill_null(0) != 0).cast(nw.Int64) for i, c in enumerate(columns)}
     keys = ["__account", "__integration", "__report_type", "__shape", "__day", "__days", *by]
@@ -265,7 +265,7 @@ def _refuse_distinct(rows: pl.DataFrame, column: str, count: str, per: str, by: 
         raise FrameError(
             f"{column} counts distinct {per}s of a record, and {account} has up to {records} such records to a row: "
             f"their sum would count a {per} once for every day and person it was seen with. Load one record for the "
-            f"whole period, divide by a sum of your own, or {UNITS[per].instead}."
+            f"whole period, divide by a sum of your own, or {_UNITS[per].instead}."
         )
 
 
@@ -288,7 +288,7 @@ def _table(money: pl.DataFrame, counted: pl.DataFrame, per: str, by: tuple[str, 
     units = counted.group_by(keys).agg(number.cast(pl.Int64).alias("units"))
     table = cost.join(units, on=keys, how="full", nulls_equal=True, coalesce=True)
     ratio = pl.when(pl.col("units") > 0).then(pl.col("cost") / pl.col("units"))
-    table = table.with_columns(cost_per_unit=ratio, unit=pl.lit(per)).select(*by, *COLUMNS)
+    table = table.with_columns(cost_per_unit=ratio, unit=pl.lit(per)).select(*by, *_COLUMNS)
     flat = [name for name in by if not table.schema[name].is_nested()]
     return table.sort("currency", "cost", *flat, descending=[False, True, *[False] * len(flat)], nulls_last=True)
 

@@ -1,28 +1,49 @@
-"""Tables that people bring along: labels, rosters, invoices, budgets, as a file or as any frame.
+"""Tables, amounts and days as people bring and write them: labels, rosters, invoices, budgets, a file or any frame.
 
 What stands in a file is text and stays so: `00420`, `1E5` and `007` are names. Headers are found without regard to
-capitals and to what joins their words. `amounts` reads numbers, where a table is asked for some.
+capitals and to what joins their words. Amounts are read where a table is asked for some; what can be read in two ways
+is refused, with its row.
 """
 
 from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from io import BytesIO, StringIO
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeVar
 
 import polars as pl
 
+from truto_usage_nb.costs.currencies import CREDITS, ISO_4217, UNSTATED
 from truto_usage_nb.errors import FrameError, InputError, did_you_mean, nearest, tell
 from truto_usage_nb.native import enter, kept
 from truto_usage_nb.outside import shown
+from truto_usage_nb.schema import folded_currency
 
-__all__ = ["Table", "cell_text", "column_named", "folded", "header_named", "of_one_kind", "read_table"]
+__all__ = [
+    "DecimalMark",
+    "Table",
+    "amount_given",
+    "amounts",
+    "cell_text",
+    "check_decimal",
+    "column_named",
+    "currencies",
+    "currency_given",
+    "day_named",
+    "folded",
+    "header_named",
+    "moment_named",
+    "of_one_kind",
+    "read_table",
+]
 
 _SEPARATORS = ",;\t|"
 _WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
@@ -326,3 +347,204 @@ def _refuse_twice(names: list[str], what: str) -> None:
             here = f"{name!r} twice" if seen[key] == name else f"{seen[key]!r} and {name!r}, which are one header"
             raise FrameError(f"{what} has {here}; rename one of them.")
         seen[key] = name
+
+
+# amounts --------------------------------------------------------------------------------------------------------------
+
+DecimalMark = Literal[".", ","]
+"""The mark before the decimals."""
+
+_SIGNS = {
+    "$": "USD AUD BBD BMD BND BSD BZD CAD CLP COP FJD GYD HKD JMD KYD LRD MXN NAD NZD SBD SGD SRD TTD TWD XCD",
+    "€": "EUR", "£": "GBP EGP FKP GIP SHP", "¥": "JPY CNY", "₹": "INR", "₩": "KRW", "US$": "USD", "R$": "BRL",
+    "zł": "PLN",
+}  # fmt: skip
+"""The currencies that a sign beside an amount may stand for."""
+_SIGN = re.compile(r"US\$|R\$|zł|[€£¥₹₩$]|[A-Za-z]{3}")
+_MINUS = re.compile("[-\u2212\u2013]")
+_BLANK = "[ \u00a0\u2007\u2009\u202f'\u2019]"
+_LONE_COMMA = re.compile("[0-9]*,[0-9]*")
+"""Which of two marks it is, nothing else says."""
+
+
+def amounts(table: Table, column: str, decimal: DecimalMark | None) -> pl.Series:
+    """Read a column of amounts, each with its row's `currency` where the table has one.
+
+    Raises FrameError, which names the row, for what is missing, no number, no finite one, or can be read in two ways
+    while `decimal` does not say which mark stands before the decimals.
+    """
+    money = table.texts("currency")["currency"] if "currency" in table.columns else [None] * table.frame.height
+    read = []
+    for row, value, currency in zip(table.rows, table.frame[column].to_list(), money, strict=True):
+        with _naming(FrameError, f"{table.what}, row {row}: "):
+            if cell_text(value) is None and not _is_nan(value):
+                raise ValueError(f"it lacks its {column}; give a number, such as 1080.50")
+            read.append(_amount(value, f"it has the {column} {shown(value)}, which", decimal, currency))
+    return pl.Series(column, read, pl.Float64)
+
+
+def currencies(table: Table, column: str = "currency") -> pl.Series:
+    """Read a column of currencies. Raises FrameError, which names the row, for a word that is none."""
+    read = []
+    for row, value in zip(table.rows, table.texts(column)[column], strict=True):
+        with _naming(FrameError, f"{table.what}, row {row}: "):
+            if value is None:
+                raise ValueError(f"it lacks its {column}; give a code of ISO 4217, such as USD")
+            read.append(_currency(value, f"it has the {column} {shown(value)}, which"))
+    return pl.Series(column, read, pl.String)
+
+
+def amount_given(name: str, value: Any, decimal: DecimalMark | None = None) -> float:
+    """Read an amount that is an argument: a number, or one as text. Raises InputError.
+
+    >>> amount_given("budget", 160_000), amount_given("budget", "160,000.50")
+    (160000.0, 160000.5)
+    """
+    with _naming(InputError):
+        return _amount(value, f"{name}={shown(value)}", decimal, None)
+
+
+def currency_given(name: str, value: Any) -> str:
+    """Read a currency that is an argument. Raises InputError."""
+    with _naming(InputError):
+        return _currency(value, f"{name}={shown(value)}")
+
+
+def check_decimal(decimal: object) -> None:
+    """Refuse a decimal mark that is none."""
+    if decimal is not None and not (isinstance(decimal, str) and decimal in (".", ",")):
+        said = shown(decimal)
+        raise InputError(f"decimal={said} is not allowed. Allowed: '.' and ',', the mark before the decimals.")
+
+
+@contextmanager
+def _naming(error: type[InputError], where: str = "") -> Iterator[None]:
+    try:
+        yield
+    except ValueError as problem:
+        text = str(problem)
+        raise error(f"{where}{text}{'' if text.endswith('?') else '.'}") from None
+
+
+def _is_nan(value: Any) -> bool:
+    return isinstance(value, float) and math.isnan(value)
+
+
+def _currency(value: Any, subject: str) -> str:
+    word = folded_currency(value) if isinstance(value, str) else None
+    if word is None or (word not in ISO_4217 and word not in CREDITS and word != UNSTATED):
+        raise ValueError(f"{subject} is no currency of ISO 4217, such as USD.{did_you_mean(word, ISO_4217)}".strip("."))
+    return word
+
+
+def _amount(value: Any, subject: str, decimal: DecimalMark | None, currency: str | None) -> float:
+    if isinstance(value, str):
+        return _number(value.strip(), subject, decimal, currency)
+    if isinstance(value, bool) or not hasattr(value, "__float__"):
+        raise ValueError(f"{subject} is no number; write it like 1080.50")
+    try:
+        read = float(value)
+    except (TypeError, OverflowError):
+        read = math.inf
+    if not math.isfinite(read):
+        raise ValueError(f"{subject} is no finite number; write it like 1080.50")
+    return read
+
+
+def _number(text: str, subject: str, decimal: DecimalMark | None, currency: str | None) -> float:
+    """Read a number as text. Raises ValueError."""
+    body, negative = _bare(text, subject, currency)
+    readings = {mark: found for mark in (".", ",") if (found := _by_mark(body, mark)) is not None}
+    if decimal is not None and decimal not in readings:
+        like = "1080.50 or 1,080.50" if decimal == "." else "1080,50 or 1.080,50"
+        raise ValueError(f"{subject} is no number with decimal={shown(decimal)}; write it like {like}")
+    if not readings:
+        raise ValueError(f"{subject} is no number; write it like 1080.50")
+    if decimal is None and (len(set(readings.values())) > 1 or _LONE_COMMA.fullmatch(body)):
+        ways = " and ".join(f"{value:.15g} with decimal={mark!r}" for mark, value in readings.items())
+        raise ValueError(f"{subject} is {ways}; say which")
+    found = readings[decimal] if decimal is not None else next(iter(readings.values()))
+    return -found if negative else found
+
+
+def _bare(text: str, subject: str, currency: str | None) -> tuple[str, bool]:
+    """The digits and what parts them, and whether the amount is below zero: `-5`, `5-` and `(5)` are."""
+    body = text
+    negative = body.startswith("(") and body.endswith(")")
+    if negative:
+        body = body[1:-1].strip()
+    signs = _SIGN.findall(body)
+    if len(signs) == 1:
+        _check_sign(signs[0], subject, currency)
+        body = _SIGN.sub("", body).strip()
+    marks = _MINUS.findall(body)
+    if len(marks) == 1 and not negative and (_MINUS.match(body[0]) or _MINUS.match(body[-1])):
+        return _MINUS.sub("", body).strip(), True
+    return body.removeprefix("+").strip(), negative
+
+
+def _check_sign(sign: str, subject: str, currency: str | None) -> None:
+    fits = _SIGNS.get(sign, sign.upper()).split()
+    if fits[0] not in ISO_4217:
+        raise ValueError(f"{subject} is no number; write it like 1080.50")
+    word = folded_currency(currency)
+    if word is not None and word not in fits:
+        raise ValueError(f"{subject} is in {fits[0]}, and its currency is {word}; correct one of them")
+
+
+def _by_mark(body: str, mark: str) -> float | None:
+    """What a text is where this mark stands before the decimals, and the other, or blanks, between thousands."""
+    other = re.escape("," if mark == "." else ".")
+    part = rf"(?P<part>{other}|{_BLANK})"
+    whole = rf"[0-9]+|[1-9][0-9]{{0,2}}{part}[0-9]{{3}}(?:(?P=part)[0-9]{{3}})*"
+    form = re.fullmatch(rf"(?P<whole>{whole})?(?:{re.escape(mark)}(?P<rest>[0-9]*))?", body)
+    if form is None or not (form["whole"] or form["rest"]):
+        return None
+    return float(f"{re.sub('[^0-9]', '', form['whole'] or '0')}.{form['rest'] or '0'}")
+
+
+# days -----------------------------------------------------------------------------------------------------------------
+
+_Day = TypeVar("_Day", bound=date)
+
+_YEARS = (1970, 2999)
+"""A day of another year is a slip of the pen, and arithmetic with it soon has no calendar."""
+
+
+def day_named(value: date | str, name: str) -> date:
+    """Give the day (UTC) of a date, a moment, "2026-10" (its first) or "2026-10-05".
+
+    >>> day_named("2026-10", "before"), day_named("2026-10-05", "before")
+    (datetime.date(2026, 10, 1), datetime.date(2026, 10, 5))
+    """
+    if isinstance(value, date):
+        return _dated(value, name).date() if isinstance(value, datetime) else _dated(value, name)
+    try:
+        text = f"{value}-01" if re.fullmatch(r"\d{4}-\d{2}", str(value)) else str(value)
+        day = date.fromisoformat(text)
+    except ValueError as error:
+        raise InputError(f"{name}={shown(value)} is no day; write it like '2026-10-05' or '2026-10'.") from error
+    return _dated(day, name)
+
+
+def moment_named(value: date | str, name: str) -> datetime:
+    """Give the moment (UTC) of a day, which is its begin, or of a moment: a datetime, or text in ISO form.
+
+    >>> moment_named("2026-10-05", "now").hour, moment_named("2026-10-05T14:30Z", "now").hour
+    (0, 14)
+    """
+    if isinstance(value, str) and "T" in value:
+        with suppress(ValueError):
+            value = datetime.fromisoformat(value)
+    if isinstance(value, datetime):
+        return _dated(value, name)
+    return datetime.combine(day_named(value, name), time(), UTC)
+
+
+def _dated(value: _Day, name: str) -> _Day:
+    """A day, or a moment in UTC, of a year that records can have."""
+    if not _YEARS[0] <= value.year <= _YEARS[1]:
+        raise InputError(f"{name}={shown(value)} is of no year that records have; give one from {_YEARS[0]} on.")
+    if isinstance(value, datetime):
+        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+    return value

@@ -21,11 +21,10 @@ from truto_usage_nb.outside import shown
 from truto_usage_nb.planning import Period
 from truto_usage_nb.query import UsageQuery
 from truto_usage_nb.questions import with_models
-from truto_usage_nb.questions.amounts import DecimalMark, amount_given, check_decimal
-from truto_usage_nb.questions.budgets import budget_lines
 from truto_usage_nb.questions.invoicing import invoice_lines
-from truto_usage_nb.questions.seating import roster_lines, seat_price
-from truto_usage_nb.questions.tables import Table, header_named, read_table
+from truto_usage_nb.questions.pacing import budget_lines
+from truto_usage_nb.questions.people import roster_lines, seat_price
+from truto_usage_nb.questions.tables import DecimalMark, Table, amount_given, check_decimal, header_named, read_table
 from truto_usage_nb.reports.failing import Failed, failed_in, failures_in, other_gaps
 from truto_usage_nb.reports.loading import period_before
 from truto_usage_nb.reports.parts.comparing import Comparison, compare, is_running
