@@ -12,7 +12,6 @@ import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from pathlib import Path as File
 
 import polars as pl
 
@@ -127,7 +126,7 @@ _DiskNames = Mapping[str, str] | None
 _ROWS = 16_384  # a group of rows: what is in memory at once, here and in a reader
 
 
-def write_pieces(path: File, pieces: Iterable[pl.DataFrame], types: Types, names: _DiskNames) -> None:
+def write_pieces(path: Path, pieces: Iterable[pl.DataFrame], types: Types, names: _DiskNames) -> None:
     """Write frames below each other into one file, in groups of rows, each frame made to fit; see `naming` for `names`.
 
     Raises `UnreadableValueError` for a value that its column cannot hold.
@@ -168,7 +167,7 @@ def _grouped(pieces: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
         yield pl.concat(held)
 
 
-def read_pieces(path: File, types: Types, names: _DiskNames) -> Iterator[pl.DataFrame]:
+def read_pieces(path: Path, types: Types, names: _DiskNames) -> Iterator[pl.DataFrame]:
     """Give a file's rows with the columns of a frame, a group at a time."""
     from pyarrow.parquet import ParquetFile
 
@@ -183,7 +182,7 @@ def read_pieces(path: File, types: Types, names: _DiskNames) -> Iterator[pl.Data
         raise _damaged(path, problem) from None
 
 
-def read_staged_page(path: File) -> pl.DataFrame:
+def read_staged_page(path: Path) -> pl.DataFrame:
     """Give the records of a page that was committed."""
     try:
         return pl.read_parquet(path, hive_partitioning=False, glob=False)
@@ -191,7 +190,7 @@ def read_staged_page(path: File) -> pl.DataFrame:
         raise _damaged(path, problem) from None
 
 
-def read_columns(path: File, types: Types, names: _DiskNames, wanted: Iterable[str]) -> pl.DataFrame:
+def read_columns(path: Path, types: Types, names: _DiskNames, wanted: Iterable[str]) -> pl.DataFrame:
     """Give some columns of a file, those that are there."""
     found = types_in(path)
     columns = {name: pl.col(name) for name in found}
@@ -204,7 +203,7 @@ def read_columns(path: File, types: Types, names: _DiskNames, wanted: Iterable[s
         raise _damaged(path, problem) from None
 
 
-def types_in(path: File) -> Types:
+def types_in(path: Path) -> Types:
     """Give the columns of a file."""
     try:
         return dict(pl.read_parquet_schema(path))
@@ -212,12 +211,12 @@ def types_in(path: File) -> Types:
         raise _damaged(path, problem) from None
 
 
-def count_rows(path: File) -> int:
+def count_rows(path: Path) -> int:
     """Give the number of a file's rows."""
     rows: int = pl.scan_parquet(path, hive_partitioning=False, glob=False).select(pl.len()).collect().item()
     return rows
 
 
-def _damaged(path: File, problem: BaseException) -> DatasetError:
+def _damaged(path: Path, problem: BaseException) -> DatasetError:
     why = " ".join(str(problem).split())[:200]
     return DatasetError(f"{path} is damaged ({why}); restore the directory from a copy, or scan into a new one")

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import cache
 from hashlib import blake2b
 from itertools import pairwise
-from pathlib import Path as File
+from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 from pydantic import AfterValidator, Field, TypeAdapter
@@ -21,7 +21,7 @@ from pydantic import AfterValidator, Field, TypeAdapter
 from truto_usage_nb.dataset.files import Disk, check_own
 from truto_usage_nb.dataset.stored_columns import FOLDERS, read_names, read_types, stored, write_names, write_types
 from truto_usage_nb.errors import DatasetError
-from truto_usage_nb.frames import Path, Types
+from truto_usage_nb.frames import FieldPath, Types
 from truto_usage_nb.planning import Period
 from truto_usage_nb.recall import CountSaid, MomentSaid, recalled
 from truto_usage_nb.writing import filling
@@ -69,7 +69,7 @@ Reach = tuple[MomentSaid, MomentSaid]
 """From the first start to the last end of some records."""
 
 
-def place_of(directory: File, name: str) -> File:
+def place_of(directory: Path, name: str) -> Path:
     """Give the place of a file that the journal names."""
     return directory / name if name.startswith(f"{BESIDE}/") else directory / RECORDS / name
 
@@ -143,7 +143,7 @@ class Journal:
     """
 
     types: Types
-    names: dict[Path, str]
+    names: dict[FieldPath, str]
     windows: tuple[Held, ...] = ()
     run: int = 0
     finished: bool = True
@@ -167,7 +167,7 @@ class Journal:
         return replace(made, leaving=tuple(file for file in leaving if file not in made.files()))
 
 
-def write_journal(journal: Journal, directory: File, disk: Disk) -> None:
+def write_journal(journal: Journal, directory: Path, disk: Disk) -> None:
     """Replace the journal."""
     content = {
         "types": write_types(journal.types),
@@ -183,7 +183,7 @@ def write_journal(journal: Journal, directory: File, disk: Disk) -> None:
     body = json.dumps(content, ensure_ascii=False)
     text = f'{{"truto_usage_dataset": {_FORMAT}, "hash": "{_hash(body)}", "content":\n{body}\n}}\n'.encode()
 
-    def write(half: File) -> None:
+    def write(half: Path) -> None:
         with filling(half) as file:
             file.write(text)
 
@@ -203,7 +203,7 @@ def _hash(body: str) -> str:
     return blake2b(body.encode(), digest_size=8).hexdigest()
 
 
-def read_journal(directory: File) -> Journal:
+def read_journal(directory: Path) -> Journal:
     """Read the journal; raises `DatasetError` where it is damaged, of another version, or leads elsewhere."""
     path = directory / JOURNAL
     check_own(directory, JOURNAL)
@@ -213,7 +213,7 @@ def read_journal(directory: File) -> Journal:
         if type(version) is int and version == _FORMAT and said["hash"] == _hash(body):
             journal = _read(said["content"], body)
             _check_windows(journal)
-            places = (place_of(File(), name).as_posix() for name in _named(journal))
+            places = (place_of(Path(), name).as_posix() for name in _named(journal))
             check_own(directory, RECORDS, BESIDE, PREPARED, *places)
             return journal
     except (ValueError, KeyError, TypeError, RecursionError) as problem:

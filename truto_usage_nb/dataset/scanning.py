@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache, partial
 from hashlib import blake2b
-from pathlib import Path as File
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -94,7 +94,7 @@ class Scanner:
     async def scan(
         self,
         what: Any,
-        directory: str | File,
+        directory: str | Path,
         *,
         period: Any = None,
         integration: Any = None,
@@ -112,7 +112,7 @@ class Scanner:
         asking = labelled_queries(what, parameters)
         now = self.now().replace(microsecond=0)  # a window ends on a second
         span = Period.parse(period, now=now)
-        where = File(directory)
+        where = Path(directory)
         check_place(where)
         names = (each.query.integrated_account_id for each in asking)
         behind, failed = await self.integrations.behind(names, integration, needed=True)
@@ -137,7 +137,7 @@ class _Call:
     """Hold one call while it runs."""
 
     scanner: Scanner
-    where: File
+    where: Path
     views: Sequence[AskedView]
     span: Period
     now: datetime
@@ -151,7 +151,7 @@ class _Call:
     async def run(self, show: Show, overhang: str | None) -> tuple[pl.LazyFrame, list[str]]:
         """Fetch what is due under the directory's lock; gives the frame, and what the user must be told."""
         with telling(self.where):
-            File(os.path.realpath(self.where)).mkdir(parents=True, exist_ok=True)
+            Path(os.path.realpath(self.where)).mkdir(parents=True, exist_ok=True)
         with locked(self.where / "lock", self.where), ThreadPoolExecutor(_THREADS, "truto-scan") as threads:
             in_thread = partial(asyncio.get_running_loop().run_in_executor, threads)
             store = await in_thread(Store, self.where, self._standard(), self.scanner.disk)

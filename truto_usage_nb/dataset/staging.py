@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from functools import cache
 from itertools import pairwise
-from pathlib import Path as File
+from pathlib import Path
 from typing import Annotated, Any
 
 import polars as pl
@@ -31,7 +31,7 @@ from truto_usage_nb.dataset.stored_columns import (
     write_types,
 )
 from truto_usage_nb.errors import DatasetError
-from truto_usage_nb.frames import Path, Types
+from truto_usage_nb.frames import FieldPath, Types
 from truto_usage_nb.planning import Period
 from truto_usage_nb.recall import CountSaid, MomentSaid, recalled
 from truto_usage_nb.writing import filling
@@ -90,7 +90,7 @@ class Mark:
 class StagedPage:
     """Hold a page that is committed: where, how many records it has, and how far those of other windows reach."""
 
-    path: File
+    path: Path
     mark: Mark
     records: int
     strays: Reach | None = None
@@ -101,7 +101,7 @@ class PageColumns:
     """State what columns a page has, and the names that undocumented paths were given."""
 
     types: Types
-    names: dict[Path, str]
+    names: dict[FieldPath, str]
 
 
 @dataclass(slots=True)
@@ -112,10 +112,10 @@ class Begun:
     """
 
     task: WindowTask
-    folder: File
+    folder: Path
     pages: list[StagedPage]
     types: Types = field(default_factory=dict)
-    names: dict[Path, str] = field(default_factory=dict)
+    names: dict[FieldPath, str] = field(default_factory=dict)
     whole: set[Leaf] = field(default_factory=set)
 
     def take_in(self, page: StagedPage, columns: PageColumns) -> None:
@@ -180,7 +180,7 @@ def stage(
     }
     path = begun.folder / f"{mark.number:06}{_SUFFIX}"
 
-    def write(half: File) -> None:
+    def write(half: Path) -> None:
         with filling(half) as file:
             frame.write_parquet(file, compression="lz4", metadata={_KEY: json.dumps(said)})
 
@@ -197,7 +197,7 @@ def discard(begun: Begun, disk: Disk) -> None:
         begun.folder.rmdir()
 
 
-def begun_windows(directory: File) -> Iterator[Begun]:
+def begun_windows(directory: Path) -> Iterator[Begun]:
     """Give the windows that were begun.
 
     Raises `DatasetError` for a page that cannot be read, and for one that leads elsewhere.
@@ -241,7 +241,7 @@ def _kind() -> TypeAdapter[_Said]:
     return TypeAdapter(_Said)
 
 
-def _read(path: File) -> tuple[WindowTask, StagedPage, PageColumns]:
+def _read(path: Path) -> tuple[WindowTask, StagedPage, PageColumns]:
     try:
         said = recalled(_kind(), pl.read_parquet_metadata(path)[_KEY])
         if said.errand.start >= said.errand.end:
@@ -253,7 +253,7 @@ def _read(path: File) -> tuple[WindowTask, StagedPage, PageColumns]:
         raise DatasetError(f"{path} is damaged ({why}); {_remedy(path.parent)}") from None
 
 
-def _remedy(folder: File) -> str:
+def _remedy(folder: Path) -> str:
     return f"delete {folder} and scan again: its window was not finished, and is fetched anew"
 
 

@@ -23,7 +23,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from pathlib import Path as File
+from pathlib import Path
 from urllib.parse import quote
 from uuid import uuid4
 
@@ -93,7 +93,7 @@ _NEW = ".new"
 class Store:
     """Hold a dataset's directory while a scan is at work in it."""
 
-    def __init__(self, directory: File, standard: Types, disk: Disk) -> None:
+    def __init__(self, directory: Path, standard: Types, disk: Disk) -> None:
         self.directory, self.disk, self.standard = directory, disk, standard
         is_new = not is_ours(directory)
         self.journal = Journal(standard, {}, kept_as={}) if is_new else read_journal(directory)
@@ -257,7 +257,7 @@ class Store:
         made = {held: self._parted(held, paths[n], gone.get(n, set()), prepare) for n, held in enumerate(near)}
         return journal.with_windows(made.get(held, held) for held in journal.windows)
 
-    def _parted(self, held: Held, paths: Sequence[File], gone: set[int], prepare: partial[int]) -> Held:
+    def _parted(self, held: Held, paths: Sequence[Path], gone: set[int], prepare: partial[int]) -> Held:
         """Prepare a window's files so that those of its records that are gone stand beside."""
         total = held.records + held.beside_records
         if gone == set(range(held.records, total)):
@@ -275,7 +275,7 @@ class Store:
             beside=beside, beside_records=len(gone), beside_size=sizes[1], pending=False,
         )  # fmt: skip
 
-    def _path(self, file: str, prepare: partial[int]) -> File:
+    def _path(self, file: str, prepare: partial[int]) -> Path:
         """Give where a file is that this commit may have prepared."""
         prepared = self.directory / PREPARED / prepare.args[0] / f"{file}{_NEW}"
         return prepared if prepared.exists() else place_of(self.directory, file)
@@ -284,7 +284,7 @@ class Store:
         """Write a file under `prepared`, and make room for it; gives its size."""
         target = place_of(self.directory, file)
         with telling(target):
-            check_own(self.directory, place_of(File(), file).as_posix())
+            check_own(self.directory, place_of(Path(), file).as_posix())
             target.parent.mkdir(parents=True, exist_ok=True)
         write = partial(write_pieces, pieces=pieces, types=journal.types, names=journal.kept_as)
         return self.disk.place(self.directory / PREPARED / folder / f"{file}{_NEW}", write)
@@ -294,14 +294,14 @@ class Store:
         top, files = self.directory / PREPARED, self.journal.files()
         for folder, _, names in list(os.walk(top, topdown=False)):
             for name in names:
-                path = File(folder, name)
+                path = Path(folder, name)
                 prepared, _, file = path.relative_to(top).as_posix().removesuffix(_NEW).partition("/")
                 if prepared == self.journal.prepared and file in files and not path.is_symlink():
                     self.disk.move(path, place_of(self.directory, file))
                 else:
                     self.disk.remove(path)
             with suppress(OSError):
-                File(folder).rmdir()
+                Path(folder).rmdir()
 
     def _replaced(self, task: WindowTask | Held) -> list[Held]:
         """Give the windows whose place a new one takes."""
@@ -355,7 +355,7 @@ def _pages(begun: Begun, wanted: pl.Expr) -> Iterator[pl.DataFrame]:
             yield held if begun.strays is None else held.filter(wanted)
 
 
-def _rows(paths: Sequence[File], journal: Journal, rows: set[int], *, are_in: bool) -> Iterator[pl.DataFrame]:
+def _rows(paths: Sequence[Path], journal: Journal, rows: set[int], *, are_in: bool) -> Iterator[pl.DataFrame]:
     """Give the records of files, one file after the other, that are among some rows, or those that are not."""
     at, among = 0, pl.Series(sorted(rows), dtype=pl.UInt32).implode()
     for path in paths:
@@ -365,7 +365,7 @@ def _rows(paths: Sequence[File], journal: Journal, rows: set[int], *, are_in: bo
             at += piece.height
 
 
-def renewed(journal: Journal, standard: Types, whole: Sequence[Begun], directory: File) -> Journal:
+def renewed(journal: Journal, standard: Types, whole: Sequence[Begun], directory: Path) -> Journal:
     """Give the journal with the columns that windows bring; `standard` are those that every frame of the scan has."""
     names = journal.names | {path: name for begun in whole for path, name in begun.names.items()}
     types = in_order(_types(journal, standard, whole, directory), names)
@@ -374,7 +374,7 @@ def renewed(journal: Journal, standard: Types, whole: Sequence[Begun], directory
     return replace(journal, types=types, names=names, kept_as=kept)
 
 
-def _types(journal: Journal, standard: Types, whole: Sequence[Begun], directory: File) -> Types:
+def _types(journal: Journal, standard: Types, whole: Sequence[Begun], directory: Path) -> Types:
     """Give the types that hold what is there and what windows bring."""
     types, counted = joined_types(journal.types, standard), whole_leaves(journal.types)
     if journal.widening:  # what the files hold, not what the journal meant them to
@@ -392,7 +392,7 @@ def _types(journal: Journal, standard: Types, whole: Sequence[Begun], directory:
     return types | {leaf[0]: pl.Int64() for leaf in counts if journal.widening}
 
 
-def _held(journal: Journal, directory: File, leaves: Collection[Leaf], held: set[Leaf]) -> Iterator[pl.DataFrame]:
+def _held(journal: Journal, directory: Path, leaves: Collection[Leaf], held: set[Leaf]) -> Iterator[pl.DataFrame]:
     """Give what is there of columns where whole numbers would become fractions."""
     for file in journal.files() if held & set(map(plain_leaf, leaves)) else ():
         yield read_columns(place_of(directory, file), journal.types, journal.kept_as, _columns(leaves))
@@ -417,12 +417,12 @@ def _is_documented(journal: Journal, whole: Iterable[Begun]) -> bool:
 _REMEDY = "restore the directory from a copy, or scan into a new one"
 
 
-def is_ours(directory: File) -> bool:
+def is_ours(directory: Path) -> bool:
     """Tell whether a directory is a dataset."""
     return (directory / JOURNAL).is_file()
 
 
-def check_place(directory: File) -> None:
+def check_place(directory: Path) -> None:
     """Refuse a directory that holds something else."""
     try:
         if not directory.exists():
@@ -444,7 +444,7 @@ def _may_come_first(name: str) -> bool:
     return name == "lock" or is_left_over(name)
 
 
-def check_files(journal: Journal, directory: File) -> None:
+def check_files(journal: Journal, directory: Path) -> None:
     """Check that every file is there and whole, and that there is no other."""
     check_held(journal, directory)
     held, records = journal.files(), directory / RECORDS
@@ -456,14 +456,14 @@ def check_files(journal: Journal, directory: File) -> None:
         )
 
 
-def check_held(journal: Journal, directory: File) -> None:
+def check_held(journal: Journal, directory: Path) -> None:
     """Check that every file that the journal names is there and whole."""
     columns = stored(journal.types, journal.kept_as)
     for file, part in journal.files().items():
         _check_file(place_of(directory, file), part, columns)
 
 
-def _check_file(path: File, held: HeldFile, columns: list[tuple[str, pl.DataType]]) -> None:
+def _check_file(path: Path, held: HeldFile, columns: list[tuple[str, pl.DataType]]) -> None:
     if not path.is_file():
         raise DatasetError(f"{path} is missing, with {held.records:,} records; {_REMEDY}")
     size = path.stat().st_size

@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 
 import polars as pl
 
-from truto_usage_nb.frames import Path, Types, map_of, merged, on_disk
+from truto_usage_nb.frames import FieldPath, Types, map_of, merged, on_disk
 from truto_usage_nb.schema import columns
 
 Leaf: TypeAlias = tuple[str, ...]
@@ -199,14 +199,14 @@ def as_counts(frame: pl.DataFrame, types: Types) -> pl.DataFrame:
 _DOCUMENTED = {field.column: place for place, field in enumerate(columns(remote_data=True))}
 
 
-def in_order(types: Types, names: dict[Path, str]) -> Types:
+def in_order(types: Types, names: dict[FieldPath, str]) -> Types:
     """Set columns in order: the documented ones, new types of charges, open maps by name, all others as they came."""
     paths = {name: path for path, name in names.items()}
     came = {name: place for place, name in enumerate(types)}
     return {name: types[name] for name in sorted(types, key=lambda name: _place(name, paths.get(name), came[name]))}
 
 
-def _place(name: str, path: Path | None, came: int) -> tuple[int, int, str]:
+def _place(name: str, path: FieldPath | None, came: int) -> tuple[int, int, str]:
     if name in _DOCUMENTED:
         return 0, _DOCUMENTED[name], ""
     if path is not None and path[0] == "charges":
@@ -220,7 +220,9 @@ FOLDERS = ("account", "month")
 _WIDEST_JOINT = 4
 
 
-def kept_as(types: Types, paths: Mapping[Path, str], before: Mapping[str, str], held: Iterable[str]) -> dict[str, str]:
+def kept_as(
+    types: Types, paths: Mapping[FieldPath, str], before: Mapping[str, str], held: Iterable[str]
+) -> dict[str, str]:
     """Give the names on disk of the columns that have another one there; what is `held` keeps the name of `before`.
 
     The first to come has its own name; a later one is joined by `__` at every joint, as two paths of one name are, or
@@ -246,7 +248,7 @@ def kept_as(types: Types, paths: Mapping[Path, str], before: Mapping[str, str], 
     return {name: made[name] for name in types if made[name] != name}
 
 
-def _others(name: str, path: Path) -> Iterator[str]:
+def _others(name: str, path: FieldPath) -> Iterator[str]:
     keys = [key.replace(".", "_") for key in path]
     if len(keys) > 1:
         yield from (("_" * width).join(keys) for width in range(2, _WIDEST_JOINT + 1))
@@ -348,14 +350,14 @@ def _read(said: Any) -> pl.DataType:
     raise ValueError(f"types: {str(said)[:80]!r} is no type")
 
 
-def write_names(names: dict[Path, str]) -> list[Any]:
+def write_names(names: dict[FieldPath, str]) -> list[Any]:
     """Give the names that paths were given."""
     return [[list(path), name] for path, name in names.items()]
 
 
-def read_names(said: Any) -> dict[Path, str]:
+def read_names(said: Any) -> dict[FieldPath, str]:
     """Read what `write_names` wrote; raises ValueError for anything else."""
-    found: dict[Path, str] = {}
+    found: dict[FieldPath, str] = {}
     for path, name in _pairs(said):
         keys = tuple(path) if isinstance(path, list) else ()
         if not keys or not isinstance(name, str) or not all(isinstance(key, str) for key in keys):

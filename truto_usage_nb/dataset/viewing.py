@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from pathlib import Path as File
+from pathlib import Path
 
 import polars as pl
 
@@ -52,7 +52,7 @@ class DatasetView:
 
 
 def view(
-    journal: Journal, directory: File, views: Sequence[str] | None, period: Period | None, overhang: str | None = None
+    journal: Journal, directory: Path, views: Sequence[str] | None, period: Period | None, overhang: str | None = None
 ) -> DatasetView:
     """Look at the records of some views (None: all) in the order asked, window by window."""
     order = _every_view(journal) if views is None else views
@@ -84,7 +84,7 @@ _UNCUT = "start_date or end_date is not among the columns as a date: the period 
 
 
 def _once(
-    chosen: Sequence[Held], journal: Journal, directory: File, period: Period | None, *, are_dates: bool
+    chosen: Sequence[Held], journal: Journal, directory: Path, period: Period | None, *, are_dates: bool
 ) -> DatasetView:
     """Give the records of some windows, each once, and say what several of them state, and what nobody asked for."""
     answers = [
@@ -101,12 +101,12 @@ def _once(
     return DatasetView(_scanned(chosen, answers, gone, journal, directory), tuple(told))
 
 
-def _answer(held: Held, journal: Journal, directory: File) -> pl.LazyFrame:
+def _answer(held: Held, journal: Journal, directory: Path) -> pl.LazyFrame:
     return open_files([place_of(directory, part.file) for part in held.parts], journal)
 
 
 def _scanned(
-    chosen: Sequence[Held], answers: Sequence[WindowAnswer], gone: Rows, journal: Journal, directory: File
+    chosen: Sequence[Held], answers: Sequence[WindowAnswer], gone: Rows, journal: Journal, directory: Path
 ) -> pl.LazyFrame:
     """Set what stands of the windows below each other; those of which all does are read together."""
     if not chosen:
@@ -200,7 +200,7 @@ def _settled(frame: pl.LazyFrame, period: Period, overhang: str | None) -> pl.La
 is_dataset = is_ours
 
 
-def is_records(path: File) -> bool:
+def is_records(path: Path) -> bool:
     """Tell whether a file holds records of a dataset."""
     try:
         return RECORDS_KEY in pl.read_parquet_metadata(path)
@@ -208,7 +208,7 @@ def is_records(path: File) -> bool:
         return False
 
 
-def read_records(path: File) -> pl.DataFrame:
+def read_records(path: Path) -> pl.DataFrame:
     """Give the records of one file of a dataset; raises `DatasetError` where it is damaged."""
     try:
         return pl.read_parquet(path, hive_partitioning=False, glob=False)
@@ -218,7 +218,7 @@ def read_records(path: File) -> pl.DataFrame:
         ) from None
 
 
-def read_dataset(directory: File) -> pl.LazyFrame:
+def read_dataset(directory: Path) -> pl.LazyFrame:
     """Give every record of a dataset's committed windows, once, of all accounts and views.
 
     Raises `DatasetError` where a file is missing or damaged.
@@ -238,7 +238,7 @@ def read_dataset(directory: File) -> pl.LazyFrame:
 _TIMES = 3
 
 
-def _check(journal: Journal, directory: File) -> None:
+def _check(journal: Journal, directory: Path) -> None:
     if journal.widening:
         raise DatasetError(f"the columns of {directory} are being widened; wait for the scan to end, or scan again")
     if journal.prepared is not None and (directory / PREPARED / journal.prepared).exists():
@@ -246,7 +246,7 @@ def _check(journal: Journal, directory: File) -> None:
     check_held(journal, directory)
 
 
-def _explained(directory: File, problem: DatasetError) -> DatasetError:
+def _explained(directory: Path, problem: DatasetError) -> DatasetError:
     under_way = any((directory / PAGES).glob("*/*")) or any((directory / PREPARED).glob("*/*"))
     if not under_way or "scan again" in str(problem):
         return problem

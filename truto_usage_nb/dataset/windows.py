@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import reduce
 from operator import or_
-from pathlib import Path as File
+from pathlib import Path
 from typing import NamedTuple
 
 import polars as pl
@@ -140,7 +140,7 @@ def meet(one: Reach, other: Reach) -> bool:
     return one[0] < other[1] and other[0] < one[1]
 
 
-def open_files(paths: Sequence[File], journal: Journal) -> pl.LazyFrame:
+def open_files(paths: Sequence[Path], journal: Journal) -> pl.LazyFrame:
     """Give files as a frame, its columns under their own names: on disk some have others."""
     frame = pl.scan_parquet(list(paths), hive_partitioning=False, glob=False)
     if stored(journal.types, journal.kept_as) == stored(journal.types, None):

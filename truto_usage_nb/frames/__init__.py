@@ -20,15 +20,15 @@ from truto_usage_nb.frames.assemble import BuiltFrame, build_frame, to_pandas, t
 from truto_usage_nb.frames.batches import BATCH_BYTES, parse_pages
 from truto_usage_nb.frames.column_names import Register, map_of
 from truto_usage_nb.frames.parse import pages_cut, parse_page
-from truto_usage_nb.frames.parsed import Layout, ParsedPage, Path, Provenance
+from truto_usage_nb.frames.parsed import FieldPath, Layout, ParsedPage, Provenance
 from truto_usage_nb.frames.widen import Types, fitted, merged, on_disk, types_of
 
 __all__ = [
     "BATCH_BYTES",
     "BuiltFrame",
+    "FieldPath",
     "Layout",
     "ParsedPage",
-    "Path",
     "Provenance",
     "Register",
     "Types",

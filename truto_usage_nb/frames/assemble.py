@@ -22,9 +22,9 @@ from truto_usage_nb.frames.parsed import (
     OBJECTS,
     ColumnPart,
     ColumnParts,
+    FieldPath,
     Layout,
     ParsedPage,
-    Path,
     Whose,
     document_order,
     dotted,
@@ -202,14 +202,16 @@ def _others(columns: Columns, made: _Named, register: Register, layout: Layout, 
     }
 
 
-def _crowds(columns: Columns, rest: Sequence[Path], known: Collection[Path], layout: Layout) -> dict[Path, list[Path]]:
+def _crowds(
+    columns: Columns, rest: Sequence[FieldPath], known: Collection[FieldPath], layout: Layout
+) -> dict[FieldPath, list[FieldPath]]:
     """Find the objects that must be maps of sorts, so many keys they have; their paths do not become columns.
 
     Those that are columns of an earlier frame (`known`) stay so.
     """
     left = [path for path in rest if path not in known and not (layout.documented and map_of(path))]
     room = max(0, MOST_PATHS - sum(1 for path in known if not (layout.documented and map_of(path))))
-    found: dict[Path, list[Path]] = {}
+    found: dict[FieldPath, list[FieldPath]] = {}
     while len(left) > room:
         parent = most_crowded(left, OBJECTS if layout.documented else ())
         if parent is None:
@@ -220,18 +222,18 @@ def _crowds(columns: Columns, rest: Sequence[Path], known: Collection[Path], lay
     return found
 
 
-def _sorted(columns: Columns, named: dict[str, Path], folded: _Named, layout: Layout) -> _Named:
+def _sorted(columns: Columns, named: dict[str, FieldPath], folded: _Named, layout: Layout) -> _Named:
     """Give the columns of the open maps, by name."""
     inside = {name: path for name, path in named.items() if layout.documented and map_of(path)}
     made = side_by_side({name: partial(_open, columns, path) for name, path in inside.items()}, sum(columns.heights))
     return dict(sorted((folded | made).items()))
 
 
-def _open(columns: Columns, path: Path) -> _Column:
+def _open(columns: Columns, path: FieldPath) -> _Column:
     return _lean(open_map_column(columns.take(path)))
 
 
-def _undocumented(columns: Columns, named: dict[str, Path], layout: Layout, notes: list[str]) -> _Named:
+def _undocumented(columns: Columns, named: dict[str, FieldPath], layout: Layout, notes: list[str]) -> _Named:
     """Give the columns that the documentation does not name, in document order."""
     outside = {name: path for name, path in named.items() if not (layout.documented and map_of(path))}
     if outside and layout.documented:
@@ -269,25 +271,25 @@ class Columns:
         self.heights = [page.height for page in pages]
         self.is_cut_short = any(page.is_cut_short for page in pages)
         """Whether something was nested too deeply, and is kept as JSON text."""
-        self.as_text: set[Path] = set().union(*(table.as_text for table in self.tables))
+        self.as_text: set[FieldPath] = set().union(*(table.as_text for table in self.tables))
         self._sources = [page.source for page in pages]
         self._order = document_order(self.tables, _DOCUMENTED if documented else ())
-        self._objects: set[Path] = set().union(*(table.objects for table in self.tables))
-        self._columns: list[dict[Path, ColumnPart]] = [table.columns for table in self.tables]
+        self._objects: set[FieldPath] = set().union(*(table.objects for table in self.tables))
+        self._columns: list[dict[FieldPath, ColumnPart]] = [table.columns for table in self.tables]
         self._ids = [table.columns.get(("id",)) for table in self.tables]
 
-    def __contains__(self, path: Path) -> bool:
+    def __contains__(self, path: FieldPath) -> bool:
         return any(page.get(path) is not None for page in self._columns)
 
-    def look(self, path: Path) -> ColumnParts:
+    def look(self, path: FieldPath) -> ColumnParts:
         """Give a column, and keep it."""
         return ColumnParts(path, [page.get(path) for page in self._columns], self.heights, self.owner)
 
-    def take(self, path: Path) -> ColumnParts:
+    def take(self, path: FieldPath) -> ColumnParts:
         """Give a column, and let go of it."""
         return ColumnParts(path, [page.pop(path, None) for page in self._columns], self.heights, self.owner)
 
-    def rest(self, *, also_empty: bool) -> Iterator[Path]:
+    def rest(self, *, also_empty: bool) -> Iterator[FieldPath]:
         """Give the paths that nobody took, in document order.
 
         `also_empty`: a path that has nothing but nulls is one too, unless it holds objects elsewhere.
@@ -297,7 +299,7 @@ class Columns:
             if path in left and (path in self or (also_empty and path not in self._objects)):
                 yield path
 
-    def first(self, path: Path) -> Whose:
+    def first(self, path: FieldPath) -> Whose:
         """Give the first record that has a value under a path."""
         return self.owner(next((row for row, _ in self.look(path).stated()), 0))
 

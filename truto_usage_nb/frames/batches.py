@@ -24,7 +24,7 @@ from truto_usage_nb.envelope import ENVELOPE
 from truto_usage_nb.errors import UsageError
 from truto_usage_nb.frames.dtypes import is_below
 from truto_usage_nb.frames.parse import parse_page, quick_list
-from truto_usage_nb.frames.parsed import MOST_CELLS, Items, Layout, PageTable, ParsedPage, Path, Provenance
+from truto_usage_nb.frames.parsed import MOST_CELLS, FieldPath, Items, Layout, PageTable, ParsedPage, Provenance
 from truto_usage_nb.frames.schema_memory import (
     CLEAR_IN_FLOAT,
     KNOWN,
@@ -227,7 +227,7 @@ def _laid_out(records: pa.StructArray, shape: Shape) -> PageTable:
     return table
 
 
-def _take_apart(node: pa.StructArray, prefix: Path, shape: Shape, table: PageTable) -> None:
+def _take_apart(node: pa.StructArray, prefix: FieldPath, shape: Shape, table: PageTable) -> None:
     for field, child in zip(node.type, node.flatten(), strict=True):
         path = (*prefix, field.name)
         if not prefix and field.name in shape.lists:
@@ -276,7 +276,7 @@ def _is_utf8(text: bytes) -> bool:
     return True
 
 
-def _sent(dtype: Any, path: Path) -> Any:
+def _sent(dtype: Any, path: FieldPath) -> Any:
     """Give a remembered type with whole numbers where they are documented: there no fraction may be taken."""
     if isinstance(dtype, pl.Struct):
         return pl.Struct({each.name: _sent(each.dtype, (*path, each.name)) for each in dtype.fields})

@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 
 from truto_usage_nb.frames.jsontext import dumps
-from truto_usage_nb.frames.parsed import ColumnParts, Path
+from truto_usage_nb.frames.parsed import ColumnParts, FieldPath
 from truto_usage_nb.schema import SCHEMA
 
 _WIDEST_JOINT = 4
@@ -25,13 +25,13 @@ class Register:
     Safe to share between threads.
     """
 
-    def __init__(self, names: Mapping[Path, str] | None = None) -> None:
+    def __init__(self, names: Mapping[FieldPath, str] | None = None) -> None:
         self._names = dict(names or {})
         self._used = set(self._names.values())
         self._tried: dict[str, int] = {}
         self._lock = Lock()
 
-    def name(self, path: Path, taken: Collection[str]) -> str:
+    def name(self, path: FieldPath, taken: Collection[str]) -> str:
         """Give a path's name: the one it has, else one that is not taken here nor in an earlier frame."""
         with self._lock:
             if path not in self._names:
@@ -40,7 +40,7 @@ class Register:
                 self._used.add(name)
             return self._names[path]
 
-    def _candidates(self, path: Path) -> Iterator[str]:
+    def _candidates(self, path: FieldPath) -> Iterator[str]:
         keys = [key.replace(".", "_") for key in path]
         for width in range(1, _WIDEST_JOINT + 1):
             yield ("_" * width).join(keys) or "_" * width
@@ -49,13 +49,13 @@ class Register:
             self._tried[stem] = number
             yield f"{stem}__{number}"
 
-    def add(self, names: Mapping[Path, str]) -> None:
+    def add(self, names: Mapping[FieldPath, str]) -> None:
         """Take in names that were given elsewhere."""
         with self._lock:
             self._names |= names
             self._used |= set(names.values())
 
-    def names(self) -> dict[Path, str]:
+    def names(self) -> dict[FieldPath, str]:
         """Give every name by its path."""
         with self._lock:
             return dict(self._names)
@@ -68,7 +68,7 @@ class Names:
         self._taken = set(taken)
         self._register = Register() if register is None else register
 
-    def give(self, path: Path) -> str:
+    def give(self, path: FieldPath) -> str:
         """Give a name to a path: joined by `_`; if that is taken, by `__` at every joint, and so on.
 
         A dot inside a key becomes `_` too: no column name may hold one (PySpark and DuckDB read it as a path).
@@ -82,12 +82,12 @@ class Names:
         return name
 
 
-MAPS: tuple[Path, ...] = tuple(tuple(field.path.split(".")) for field in SCHEMA if field.open)
+MAPS: tuple[FieldPath, ...] = tuple(tuple(field.path.split(".")) for field in SCHEMA if field.open)
 MOST_IN_A_MAP = 200
 """How many paths of one map become columns: the first ones by name."""
 
 
-def map_of(path: Path) -> Path | None:
+def map_of(path: FieldPath) -> FieldPath | None:
     """Give the open map that a path lies in, None if it lies in none.
 
     >>> map_of(("usage", "code", "tool_actions", "edit", "accepted"))
@@ -96,7 +96,7 @@ def map_of(path: Path) -> Path | None:
     return next((open_map for open_map in MAPS if path[: len(open_map)] == open_map), None)
 
 
-def beyond(inside: Sequence[Path], known: Collection[Path], open_map: Path) -> list[Path]:
+def beyond(inside: Sequence[FieldPath], known: Collection[FieldPath], open_map: FieldPath) -> list[FieldPath]:
     """Give the paths of a map that no longer become columns; those that are columns already (`known`) stay so.
 
     >>> paths = [(*MAPS[0], f"{n:03}") for n in range(202)]
@@ -108,7 +108,7 @@ def beyond(inside: Sequence[Path], known: Collection[Path], open_map: Path) -> l
     return new[max(0, MOST_IN_A_MAP - held) :]
 
 
-def folded_to_json(stacks: Sequence[ColumnParts], open_map: Path) -> pl.Series:
+def folded_to_json(stacks: Sequence[ColumnParts], open_map: FieldPath) -> pl.Series:
     """Give what the paths hold as one JSON object a record, nested as it was sent; null where it would be empty."""
     height = sum(stacks[0].heights)
     rows: list[dict[str, Any]] = [{} for _ in range(height)]
@@ -119,7 +119,7 @@ def folded_to_json(stacks: Sequence[ColumnParts], open_map: Path) -> pl.Series:
     return pl.Series([dumps(row) if row else None for row in rows], dtype=pl.String)
 
 
-def _put(node: dict[str, Any], keys: Path, value: Any) -> None:
+def _put(node: dict[str, Any], keys: FieldPath, value: Any) -> None:
     for key in keys[:-1]:
         node = node.setdefault(key, {})
     node[keys[-1]] = value

@@ -16,10 +16,10 @@ from truto_usage_nb.frames.parsed import (
     MOST_PATHS,
     OBJECTS,
     REMOTE_DATA,
+    FieldPath,
     Items,
     Layout,
     PageTable,
-    Path,
     Whose,
     document_order,
     dotted,
@@ -101,10 +101,10 @@ def _items(name: str, lists: list[list[Any] | None], owners: list[Whose], cells:
 
 
 def _filled(
-    rows: list[dict[str, Any]], owner: Callable[[int], Whose], layout: Layout | None, cells: int, within: Path = ()
+    rows: list[dict[str, Any]], owner: Callable[[int], Whose], layout: Layout | None, cells: int, within: FieldPath = ()
 ) -> _Sheet:
     """Lay rows out by path; an object with so many keys that it must be a map of sorts is kept as JSON text."""
-    as_text: set[Path] = set()
+    as_text: set[FieldPath] = set()
     while True:
         sheet = _Sheet(len(rows), layout, owner=owner, within=within, as_text=as_text, cells=cells)
         try:
@@ -119,7 +119,7 @@ def _filled(
             return sheet
 
 
-def _too_many(whose: Whose, path: Path) -> Exception:
+def _too_many(whose: Whose, path: FieldPath) -> Exception:
     why = f"the records of one answer have more than {MOST_PATHS:,} different keys, or more rows than there is room for"
     return unreadable(whose, dotted(path), path[-1], f"that is a key, and {why}")
 
@@ -127,7 +127,7 @@ def _too_many(whose: Whose, path: Path) -> Exception:
 class _Crowded(Exception):
     """There are more paths than a page can have columns; `path` is one too many, in a row."""
 
-    def __init__(self, row: int, path: Path) -> None:
+    def __init__(self, row: int, path: FieldPath) -> None:
         super().__init__(path)
         self.row, self.path = row, path
 
@@ -141,8 +141,8 @@ class _Sheet:
         layout: Layout | None,
         *,
         owner: Callable[[int], Whose],
-        within: Path,
-        as_text: set[Path],
+        within: FieldPath,
+        as_text: set[FieldPath],
         cells: int,
     ) -> None:
         self.height = height
@@ -152,10 +152,10 @@ class _Sheet:
         self._within = within
         self._as_text = as_text
         self._most = min(MOST_PATHS, cells // max(height, 1))
-        self._columns: dict[Path, list[Any]] = {}
-        self._objects: set[Path] = set()
+        self._columns: dict[FieldPath, list[Any]] = {}
+        self._objects: set[FieldPath] = set()
 
-    def fill(self, node: dict[str, Any], row: int, prefix: Path) -> None:
+    def fill(self, node: dict[str, Any], row: int, prefix: FieldPath) -> None:
         """Write a node's values into their columns, under the paths that start with `prefix`."""
         for key, value in node.items():
             path = (*prefix, key)
@@ -170,7 +170,7 @@ class _Sheet:
             else:
                 self._column(path, row)[row] = Verbatim(dumps(value)) if isinstance(value, list | dict) else value
 
-    def paths(self) -> list[Path]:
+    def paths(self) -> list[FieldPath]:
         """Give the paths so far."""
         return list(self._columns)
 
@@ -180,7 +180,7 @@ class _Sheet:
         table.columns = {path: pack(self._columns[path]) for path in document_order([table])}
         return table
 
-    def _column(self, path: Path, row: int) -> list[Any]:
+    def _column(self, path: FieldPath, row: int) -> list[Any]:
         found = self._columns.get(path)
         if found is None:
             if problem := unusable_key(self._owner(row), (*self._within, *path)):
@@ -190,7 +190,7 @@ class _Sheet:
             found = self._columns[path] = [None] * self.height
         return found
 
-    def _is_list_column(self, path: Path) -> bool:
+    def _is_list_column(self, path: FieldPath) -> bool:
         return self.layout is not None and self.layout.documented and len(path) == 1 and path[0] in EXPANDED
 
     def _keep_list(self, name: str, value: Any, row: int) -> None:

@@ -30,9 +30,9 @@ from truto_usage_nb.frames.parsed import (
     MOST_CELLS,
     MOST_PATHS,
     REMOTE_DATA,
+    FieldPath,
     Layout,
     PageTable,
-    Path,
     Provenance,
     document_order,
     nulls,
@@ -315,9 +315,9 @@ def _settle_order(shape: Shape, content: bytes, *, documented: bool) -> None:
         inner.paths = _ordered(inner, stated, (name,))
 
 
-def _unplaced(shape: Shape, prefix: Path, placed: Set[Path]) -> Iterator[Path]:
+def _unplaced(shape: Shape, prefix: FieldPath, placed: Set[FieldPath]) -> Iterator[FieldPath]:
     """Give the paths that have siblings, and no place in the documentation."""
-    below: dict[Path, list[Path]] = {}
+    below: dict[FieldPath, list[FieldPath]] = {}
     for path in shape.paths:
         whole = (*prefix, *path)
         if whole not in placed:
@@ -327,9 +327,9 @@ def _unplaced(shape: Shape, prefix: Path, placed: Set[Path]) -> Iterator[Path]:
             yield from siblings
 
 
-def _stated(content: bytes, wanted: set[Path]) -> list[Path]:
+def _stated(content: bytes, wanted: set[FieldPath]) -> list[FieldPath]:
     """Give the paths in the order in which they are stated first, looking no further than needed."""
-    found: dict[Path, None] = {}
+    found: dict[FieldPath, None] = {}
     for record in _records(content.decode()):
         _note(record, (), wanted, found)
         if not wanted:
@@ -351,7 +351,7 @@ def _skip(text: str, at: int) -> int:
     return at
 
 
-def _note(node: Any, prefix: Path, wanted: set[Path], found: dict[Path, None]) -> None:
+def _note(node: Any, prefix: FieldPath, wanted: set[FieldPath], found: dict[FieldPath, None]) -> None:
     if isinstance(node, list):
         for item in node:
             _note(item, prefix, wanted, found)
@@ -364,7 +364,7 @@ def _note(node: Any, prefix: Path, wanted: set[Path], found: dict[Path, None]) -
             _note(below, path, wanted, found)
 
 
-def _ordered(shape: Shape, stated: list[Path], prefix: Path) -> list[Path]:
+def _ordered(shape: Shape, stated: list[FieldPath], prefix: FieldPath) -> list[FieldPath]:
     """Give a shape's paths in document order: as stated, where they were looked for."""
     inside = [path[len(prefix) :] for path in stated if path[: len(prefix)] == prefix]
     return document_order([PageTable(0, dict.fromkeys(shape.paths))], inside)

@@ -17,10 +17,10 @@ from truto_usage_nb.frames.dtypes import documented_column, free_column
 from truto_usage_nb.frames.parsed import (
     MOST_PATHS,
     ColumnParts,
+    FieldPath,
     Items,
     Owner,
     PageTable,
-    Path,
     document_order,
     nulls,
     unreadable,
@@ -29,7 +29,7 @@ from truto_usage_nb.schema import CHARGE_TYPES, DType, folded_currency
 
 _Tree: TypeAlias = "dict[str, pl.Series | _Tree]"
 
-LEAVES: dict[str, dict[Path, DType]] = {
+LEAVES: dict[str, dict[FieldPath, DType]] = {
     "charges": {("amount",): "Float64", ("currency",): "String", ("type",): "String"},
     "resources": {
         ("id",): "String",
@@ -48,7 +48,7 @@ class ListColumn:
 
     lengths: pl.Series
     rows: pl.Series
-    leaves: dict[Path, pl.Series]
+    leaves: dict[FieldPath, pl.Series]
     owner: Owner
 
     @property
@@ -85,12 +85,12 @@ def _owners(lengths: pl.Series) -> pl.Series:
     return pl.Series(np.repeat(np.arange(lengths.len()), lengths.fill_null(0).to_numpy()), dtype=pl.Int64)
 
 
-def _leaves(name: str, parts: Sequence[Items | None], owner: Owner) -> dict[Path, pl.Series]:
+def _leaves(name: str, parts: Sequence[Items | None], owner: Owner) -> dict[FieldPath, pl.Series]:
     tables = [PageTable(0) if part is None else part.table for part in parts]
     heights = [table.height for table in tables]
     objects = set().union(*(table.objects for table in tables))
     known = LEAVES[name]
-    found: dict[Path, pl.Series] = {}
+    found: dict[FieldPath, pl.Series] = {}
     for number, path in enumerate([*known, *(path for path in document_order(tables) if path not in known)]):
         stack = ColumnParts((name, *path), [table.columns.pop(path, None) for table in tables], heights, owner)
         if number > MOST_PATHS:
@@ -108,7 +108,7 @@ def _too_many(stack: ColumnParts) -> UnreadableValueError:
     return stack.unreadable(row, stack.path[-1], f"that is a key, and {why}")
 
 
-def _struct(leaves: dict[Path, pl.Series]) -> pl.Series:
+def _struct(leaves: dict[FieldPath, pl.Series]) -> pl.Series:
     """Nest the leaves as they were sent: objects are structs, null where nothing in them has a value."""
     tree: _Tree = {}
     for path, series in leaves.items():

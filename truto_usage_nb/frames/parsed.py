@@ -29,7 +29,7 @@ from truto_usage_nb.secret import masked
 if TYPE_CHECKING:
     import pyarrow as pa
 
-Path: TypeAlias = tuple[str, ...]
+FieldPath: TypeAlias = tuple[str, ...]
 ColumnPart: TypeAlias = "pl.Series | pa.Array | list[Any] | None"
 
 EXACT_IN_FLOAT = 2**53
@@ -40,7 +40,7 @@ _CROWD = 256
 _DOCUMENTED = [tuple(each.path.split(".")) for each in SCHEMA]
 OBJECTS = frozenset(path[:length] for path in _DOCUMENTED for length in range(1, len(path)))
 """The objects of the documentation that are no maps."""
-REMOTE_DATA: Path = ("remote_data",)
+REMOTE_DATA: FieldPath = ("remote_data",)
 """The provider's own row, which is kept as the text it is."""
 MOST_LEVELS = 64
 """How deep objects and lists may be nested, the list of records counted; what is deeper stays JSON text."""
@@ -55,10 +55,10 @@ class PageTable:
     """Hold the columns of one page in document order, which paths hold objects, and which objects are JSON text."""
 
     height: int
-    columns: dict[Path, ColumnPart] = field(default_factory=dict)
-    objects: set[Path] = field(default_factory=set)
+    columns: dict[FieldPath, ColumnPart] = field(default_factory=dict)
+    objects: set[FieldPath] = field(default_factory=set)
     lists: dict[str, Items] = field(default_factory=dict)
-    as_text: set[Path] = field(default_factory=set)
+    as_text: set[FieldPath] = field(default_factory=set)
 
     def copy(self) -> PageTable:
         """Give a table of the same columns, to take them out of it."""
@@ -95,7 +95,7 @@ class Layout:
     remote_data: bool = False
     excluded: tuple[str, ...] = ()
 
-    def leaves_out(self, path: Path) -> bool:
+    def leaves_out(self, path: FieldPath) -> bool:
         """Tell whether a path, or a parent of it, was excluded or not asked for."""
         if self.documented and not self.remote_data and path[0] == REMOTE_DATA[0]:
             return True
@@ -156,13 +156,13 @@ def repeated_value(value: Any, height: int, dtype: Any) -> pl.Series:
     return pl.Series([value], dtype=dtype).new_from_index(0, height)
 
 
-def document_order(tables: Iterable[PageTable], first: Iterable[Path] = ()) -> list[Path]:
+def document_order(tables: Iterable[PageTable], first: Iterable[FieldPath] = ()) -> list[FieldPath]:
     """Give all paths as one document would: keys in order of first appearance under their parent, parents whole.
 
     The paths in `first` come before all others under their parent, in the order given, where they appear at all.
     """
     root: dict[str, Any] = {}
-    there: set[Path] = set()
+    there: set[FieldPath] = set()
     for path in first:
         _plant(root, path)
     for table in tables:
@@ -172,25 +172,25 @@ def document_order(tables: Iterable[PageTable], first: Iterable[Path] = ()) -> l
     return [path for path in _flat(root, ()) if path in there]
 
 
-def _plant(root: dict[str, Any], path: Path) -> None:
+def _plant(root: dict[str, Any], path: FieldPath) -> None:
     for key in path:
         root = root.setdefault(key, {})
 
 
-def _flat(node: dict[str, Any], prefix: Path) -> Iterable[Path]:
+def _flat(node: dict[str, Any], prefix: FieldPath) -> Iterable[FieldPath]:
     for key, below in node.items():
         path = (*prefix, key)
         yield path
         yield from _flat(below, path)
 
 
-def most_crowded(paths: Iterable[Path], spared: Collection[Path]) -> Path | None:
+def most_crowded(paths: Iterable[FieldPath], spared: Collection[FieldPath]) -> FieldPath | None:
     """Give the object with the most keys of its own, if it has enough to be a map of sorts; never a spared one.
 
     >>> most_crowded([("by_user", f"u{n}", "cost") for n in range(300)], ())
     ('by_user',)
     """
-    keys: dict[Path, set[str]] = {}
+    keys: dict[FieldPath, set[str]] = {}
     for path in paths:
         for length in range(1, len(path)):
             keys.setdefault(path[:length], set()).add(path[length])
@@ -223,7 +223,7 @@ def unreadable(whose: Whose, path: str, value: object, why: str) -> UnreadableVa
     )
 
 
-def unusable_key(whose: Whose, path: Path) -> UnreadableValueError | None:
+def unusable_key(whose: Whose, path: FieldPath) -> UnreadableValueError | None:
     """Make the error for a key that no column can be named by; None where it can."""
     key = path[-1]
     if "\0" in key:
@@ -251,7 +251,7 @@ _Opened: TypeAlias = "pl.Series | list[Any] | None"
 class ColumnParts:
     """Hold the parts of one column, a part a page, and the heights of the pages."""
 
-    def __init__(self, path: Path, parts: Sequence[ColumnPart], heights: Sequence[int], owner: Owner) -> None:
+    def __init__(self, path: FieldPath, parts: Sequence[ColumnPart], heights: Sequence[int], owner: Owner) -> None:
         self.path = path
         self.parts = [_opened(part) for part in parts]
         self.heights = heights

@@ -19,7 +19,7 @@ import polars as pl
 from truto_usage_nb.frames.column_names import map_of
 from truto_usage_nb.frames.dtypes import is_below
 from truto_usage_nb.frames.list_columns import LEAVES
-from truto_usage_nb.frames.parsed import REMOTE_DATA, Items, Layout, PageTable, Path, Provenance
+from truto_usage_nb.frames.parsed import REMOTE_DATA, FieldPath, Items, Layout, PageTable, Provenance
 from truto_usage_nb.schema import EXPANDED, SCHEMA
 
 _KINDS: dict[Any, str] = {pl.String: "text", pl.Boolean: "flag", pl.Int64: "number", pl.Float64: "number"}
@@ -62,13 +62,13 @@ class Shape:
     `unwanted` those that the layout leaves out, `floats` those to be watched.
     """
 
-    structs: set[Path] = field(default_factory=set)
-    leaves: dict[Path, str | None] = field(default_factory=dict)
+    structs: set[FieldPath] = field(default_factory=set)
+    leaves: dict[FieldPath, str | None] = field(default_factory=dict)
     lists: dict[str, Shape | None] = field(default_factory=dict)
-    paths: list[Path] = field(default_factory=list)
-    objects: set[Path] = field(default_factory=set)
-    floats: set[Path] = field(default_factory=set)
-    unwanted: set[Path] = field(default_factory=set)
+    paths: list[FieldPath] = field(default_factory=list)
+    objects: set[FieldPath] = field(default_factory=set)
+    floats: set[FieldPath] = field(default_factory=set)
+    unwanted: set[FieldPath] = field(default_factory=set)
 
     def read(self, records: pl.Series) -> tuple[PageTable, Counter[str]]:
         """Give the records' columns by path, and how many values of each kind they hold.
@@ -86,7 +86,7 @@ class Shape:
             table.lists.pop(path[0], None)
         return table, found
 
-    def _take_apart(self, node: pl.Series, prefix: Path, table: PageTable, found: Counter[str]) -> None:
+    def _take_apart(self, node: pl.Series, prefix: FieldPath, table: PageTable, found: Counter[str]) -> None:
         """Lay an object's values flat; a series at a time, which costs less than a query over a frame."""
         for series in node.struct.unnest().get_columns():
             path = (*prefix, series.name)
@@ -120,7 +120,7 @@ def shape_of(records: pl.Struct, layout: Layout) -> Shape:
     return shape
 
 
-def _add(shape: Shape, node: pl.Struct, prefix: Path, texts: frozenset[Path], lists: frozenset[str]) -> None:
+def _add(shape: Shape, node: pl.Struct, prefix: FieldPath, texts: frozenset[FieldPath], lists: frozenset[str]) -> None:
     """Add what is under a path, in document order."""
     if len({each.name for each in node.fields}) < len(node.fields):
         raise Unproved  # a key that is stated twice
@@ -138,7 +138,7 @@ def _add(shape: Shape, node: pl.Struct, prefix: Path, texts: frozenset[Path], li
             _add_leaf(shape, path, dtype, texts)
 
 
-def _add_leaf(shape: Shape, path: Path, dtype: Any, texts: frozenset[Path]) -> None:
+def _add_leaf(shape: Shape, path: FieldPath, dtype: Any, texts: frozenset[FieldPath]) -> None:
     shape.paths.append(path)
     kind = "object" if isinstance(dtype, pl.Struct) else _KINDS.get(dtype)
     if kind is None and dtype != pl.Null:
@@ -179,7 +179,7 @@ _MOST_LEAVES = 1000  # what one page after the other adds to an open map would s
 _SENT_AS: dict[str, Any] = {
     "String": pl.String, "Datetime": pl.String, "Boolean": pl.Boolean, "Int64": pl.Float64, "Float64": pl.Float64,
 }  # fmt: skip
-_LEAVES: dict[Path, Any] = {tuple(each.path.split(".")): _SENT_AS.get(each.dtype) for each in SCHEMA} | {
+_LEAVES: dict[FieldPath, Any] = {tuple(each.path.split(".")): _SENT_AS.get(each.dtype) for each in SCHEMA} | {
     (name, *path): _SENT_AS[dtype] for name, leaves in LEAVES.items() for path, dtype in leaves.items()
 }
 _LEAVES[REMOTE_DATA] = pl.Boolean  # what stands in its place while the rest is read
@@ -271,7 +271,7 @@ KNOWN = Memory()
 """What this process has seen."""
 
 
-def _joined(old: Any, new: pl.Struct, prefix: Path) -> pl.Struct:
+def _joined(old: Any, new: pl.Struct, prefix: FieldPath) -> pl.Struct:
     """Give a struct with the fields of both; raises `Unproved` where the page has something not to be remembered."""
     fields = {} if old is None else {each.name: each.dtype for each in old.fields}
     for each in new.fields:
@@ -292,7 +292,7 @@ def _without_nulls(dtype: Any) -> Any:
     return dtype
 
 
-def _field(old: Any, new: Any, path: Path) -> Any:
+def _field(old: Any, new: Any, path: FieldPath) -> Any:
     is_open = map_of(path) is not None
     if isinstance(new, pl.Struct) and (old is None or isinstance(old, pl.Struct)) and (is_open or path in _OBJECTS):
         return _joined(old, new, path)

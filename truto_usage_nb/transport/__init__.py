@@ -253,7 +253,7 @@ def copied(base_url: str) -> Transport:
 
 
 def _close_all(connections_by_loop: dict[asyncio.AbstractEventLoop, Connections]) -> None:
-    """Have each loop close its line, once nobody holds the transport any more."""
+    """Have each loop close its connections, once nobody holds the transport any more."""
     for loop, connections in list(connections_by_loop.items()):
         if not loop.is_closed():
             loop.call_soon_threadsafe(_close, loop, connections)

@@ -224,7 +224,8 @@ def _broken(fault: httpx.HTTPError, base_url: str) -> UsageError:
         return ProtocolError(f"the request could not be sent: {said}")
     retryable = "CERTIFICATE_VERIFY_FAILED" not in said
     happened = _what_happened(fault)
-    says_where = getattr(fault, SAYS_WHERE, False)  # what stands in the line's place asks elsewhere, and names it
+    # what stands in the place of the network asks elsewhere, and names it
+    says_where = getattr(fault, SAYS_WHERE, False)
     where = f" at {base_url}" if happened == _UNREACHABLE and not says_where else ""
     return ConnectionFailedError(f"{happened}{where} ({said})", retryable=retryable)
 

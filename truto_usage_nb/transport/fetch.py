@@ -15,7 +15,7 @@ from truto_usage_nb.errors import InputError, ProtocolError, UsageError
 from truto_usage_nb.limits import RateLimit
 from truto_usage_nb.outside import cut, one_line
 from truto_usage_nb.paging import Page, PageRequest, after
-from truto_usage_nb.refusal import service_error
+from truto_usage_nb.retry import service_error
 from truto_usage_nb.secret import Secret
 from truto_usage_nb.transport.connections import Answer
 
