@@ -16,7 +16,7 @@ from truto_usage_nb.sandbox.company import ACCOUNTS
 from truto_usage_nb.sandbox.vendors import VENDORS
 from truto_usage_nb.vendors.claude.mapping import open_envelope
 from truto_usage_nb.vendors.cursor.mapping import event_record, spend_record
-from truto_usage_nb.vendors.openai_codex.mapping import cost_record
+from truto_usage_nb.vendors.openai_codex.mapping import api_cost_record
 
 FIXTURES = Path(__file__).parent / "sandbox" / "fixtures"
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
@@ -57,9 +57,9 @@ def cursor_spend() -> list[Record]:
 
 
 def openai_costs() -> list[Record]:
-    bucket = sample("openai", "O2")["data"][0]
+    bucket = sample("openai_codex", "O2")["data"][0]
     times = {name: bucket[name] for name in ("start_time", "end_time")}
-    return [cost_record(row, times) for row in bucket["results"]]
+    return [api_cost_record(row, times) for row in bucket["results"]]
 
 
 def costs(integration: str, report_type: str | None, records: list[Record]) -> list[Record]:

@@ -21,12 +21,14 @@ from truto_usage_nb.cli.options import parser
 from truto_usage_nb.direct import vendors as direct_vendors
 from truto_usage_nb.errors import UsageWarning
 from truto_usage_nb.forms.checking import standing
-from truto_usage_nb.integrations import INTEGRATIONS, Integration, Service, Window, integration_named
+from truto_usage_nb.integrations import INTEGRATIONS, Integration, Window, integration_named
 from truto_usage_nb.planning import Period, plan
 from truto_usage_nb.query import PARAMETERS, UsageQuery
+from truto_usage_nb.sandbox.ask import Vendor as SandboxVendor
 from truto_usage_nb.sandbox.company import ACCOUNTS
+from truto_usage_nb.sandbox.raw_server import RawVendor
 from truto_usage_nb.sandbox.vendors import VENDORS
-from truto_usage_nb.vendors.facts import ENVELOPE, Choice, Series, Shapes
+from truto_usage_nb.vendors.facts import SERVICE_PARAMETERS, FocusService, Series, SeriesChoice, Shapes
 
 OF_THE_SERVICE = {
     "integrated_account_id", "truto_response_format", "truto_key_by", "truto_ignore_limit", "truto_ignore_remote_data",
@@ -110,8 +112,8 @@ def test_names_as_people_write_them(name):
 
 
 OFFERED = {
-    "sandbox": ["NAME", "MAX_PAGE", "DEFAULT_PAGE", "RATE_LIMIT", "products", "collect", "unify", "request", "answer"],
-    "raw": ["KEYS", "ROUTES", "admit", "error"],
+    place: [name for name in vars(asked) if not name.startswith("_")]
+    for place, asked in {"sandbox": SandboxVendor, "raw": RawVendor}.items()
 }
 
 
@@ -142,7 +144,7 @@ def lacking(name, root):
         missing.append(f"sandbox/vendors/{name}/raw.py: {', '.join(lacks)}")
     if name not in {account.integration for account in ACCOUNTS}:
         missing.append("sandbox/company.py: an account")
-    if name not in direct_vendors.NAMES or direct_vendors.vendor_named(name).name != name:
+    if name not in direct_vendors.DIRECT_VENDORS or direct_vendors.vendor_named(name).name != name:
         missing.append(f"direct/vendors/{name}.py: VENDOR, and its name in NAMES")
     if not list((root / "tests" / "sandbox" / "fixtures" / name).glob("*.json")):
         missing.append(f"tests/sandbox/fixtures/{name}: documented rows")
@@ -169,7 +171,7 @@ def contradicting(known):
 
 REPORT_TYPES = PARAMETERS["report_type"].allowed
 PACKAGES = {each.name for each in iter_modules(vendors.__path__) if each.ispkg}
-NAMED = sorted({*INTEGRATIONS, *PACKAGES, *VENDORS, *direct_vendors.NAMES})
+NAMED = sorted({*INTEGRATIONS, *PACKAGES, *VENDORS, *direct_vendors.DIRECT_VENDORS})
 
 
 @pytest.mark.parametrize("name", NAMED)
@@ -185,15 +187,15 @@ def test_what_is_known_of_a_vendor_does_not_contradict_itself(name):
 ACME = Integration(
     name="acme",
     label="Acme",
-    honours=ENVELOPE | {"start_date", "end_date", "model_ids"},
+    honours=SERVICE_PARAMETERS | {"start_date", "end_date", "model_ids"},
     window=Window("range", days=7),
     keeps_days=100,
     late=timedelta(hours=1),
     series=Series.of("bill", ("use", "money tokens", "A use and its cost."), ("cost", "money", "The same by month.")),
-    choices=(Choice("money", ("use", "cost"), "the month adds the uses up"),),
+    choices=(SeriesChoice("money", ("use", "cost"), "the month adds the uses up"),),
     shapes=Shapes("use", "use"),
     total_means="list",
-    service=Service("Acme Inc.", "Acme Cloud", "Databases", "Relational Databases"),
+    service=FocusService("Acme Inc.", "Acme Cloud", "Databases", "Relational Databases"),
     beyond="the seats",
 )
 
@@ -203,7 +205,8 @@ def test_what_an_invented_vendor_lacks_is_said_by_name(root, monkeypatch):
         "vendors/acme/facts.py: FACTS, an Integration named 'acme'",
         "integrations.py: its FACTS",
         "vendors/acme/mapping.py",
-        "sandbox/vendors/acme: NAME, MAX_PAGE, DEFAULT_PAGE, RATE_LIMIT, products, collect, unify, request, answer",
+        "sandbox/vendors/acme: NAME, MAX_PAGE, DEFAULT_PAGE, NUMBERED, RATE_LIMIT, products, collect, unify, request, "
+        "answer",
         "sandbox/vendors/acme/raw.py: KEYS, ROUTES, admit, error",
         "sandbox/company.py: an account",
         "direct/vendors/acme.py: VENDOR, and its name in NAMES",
@@ -218,9 +221,14 @@ def test_what_an_invented_vendor_lacks_is_said_by_name(root, monkeypatch):
 
 
 def test_what_is_known_of_an_invented_vendor_is_held_against_itself():
-    typed = Choice("money", ("use", "spent"), "a typing error")
+    typed = SeriesChoice("money", ("use", "spent"), "a typing error")
     assert contradicting(ACME) == []
-    wrong = {"choices": (typed,), "honours": ENVELOPE | {"regions"}, "cycle": "person", "counted": ("usages",)}
+    wrong = {
+        "choices": (typed,),
+        "honours": SERVICE_PARAMETERS | {"regions"},
+        "cycle": "person",
+        "counted": ("usages",),
+    }
     fields = {each: getattr(ACME, each) for each in ACME.__slots__}
     assert contradicting(Integration(**(fields | wrong))) == [
         "choices name 'spent', which is no series",

@@ -17,7 +17,7 @@ PARAMETER = '    regions: Filter | None = _p("Only these regions, such as eu or 
 LINES = {
     "schema.py": ('    _count("usage.tools.web_search_count"', FIELD),
     "query.py": ("    surfaces: Filter | None", PARAMETER),
-    "sandbox/ask.py": ("    surfaces: Texts = ()\n", "    regions: Texts = ()\n"),
+    "sandbox/ask.py": ("    surfaces: SentTexts = ()\n", "    regions: SentTexts = ()\n"),
 }
 ASKED = """
 import io, json

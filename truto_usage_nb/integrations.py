@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from truto_usage_nb.vendors.claude.facts import FACTS as CLAUDE
-from truto_usage_nb.vendors.confluent.facts import FACTS as CONFLUENT
-from truto_usage_nb.vendors.cursor.facts import FACTS as CURSOR
-from truto_usage_nb.vendors.datadog.facts import FACTS as DATADOG
-from truto_usage_nb.vendors.facts import Choice, Integration, Measured, Service, TotalMeans, Window
-from truto_usage_nb.vendors.openai_codex.facts import FACTS as OPENAI_CODEX
+from truto_usage_nb.vendors.claude import facts as claude
+from truto_usage_nb.vendors.confluent import facts as confluent
+from truto_usage_nb.vendors.cursor import facts as cursor
+from truto_usage_nb.vendors.datadog import facts as datadog
+from truto_usage_nb.vendors.facts import FactsOfVendor, Integration, Measured, TotalMeans, Window
+from truto_usage_nb.vendors.openai_codex import facts as openai_codex
 
 __all__ = [
     "INTEGRATIONS",
-    "Choice",
     "Integration",
     "Measured",
-    "Service",
     "TotalMeans",
     "Window",
     "integration_named",
     "integrations_that",
 ]
 
-INTEGRATIONS: dict[str, Integration] = {each.name: each for each in (CLAUDE, OPENAI_CODEX, CONFLUENT, CURSOR, DATADOG)}
+_VENDORS: tuple[FactsOfVendor, ...] = (claude, openai_codex, confluent, cursor, datadog)
+
+INTEGRATIONS: dict[str, Integration] = {each.FACTS.name: each.FACTS for each in _VENDORS}
 """The integrations by name. Ask it where it is needed: what is worked out at import time does not see a new one."""
 
 

@@ -50,8 +50,8 @@ Positive = Annotated[int, Field(ge=1, lt=2**63)]
 Object = Annotated[Any, BeforeValidator(read_object)]  # Any: a dict type would be copied, and thawed
 
 
-Kind = Literal["text", "texts", "choice", "flag", "number", "moment", "day", "object"]
-_READ_BY: Mapping[Any, Kind] = MappingProxyType(
+ParameterKind = Literal["text", "texts", "choice", "flag", "number", "moment", "day", "object"]
+_READ_BY: Mapping[Any, ParameterKind] = MappingProxyType(
     {read_text: "text", read_texts: "texts", read_moment: "moment", read_day: "day", read_object: "object"}
 )
 
@@ -225,7 +225,7 @@ class Parameter:
 
     name: str
     help: str
-    kind: Kind
+    kind: ParameterKind
     allowed: tuple[str, ...] = ()
     least: int | None = None
     changes_meaning: bool = False
@@ -262,7 +262,7 @@ def _unpacked(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
     return _unpacked(given[0]) if is_optional else (annotation, ())
 
 
-def _kind(name: str, plain: Any, marks: tuple[Any, ...]) -> Kind:
+def _kind(name: str, plain: Any, marks: tuple[Any, ...]) -> ParameterKind:
     if get_origin(plain) is Literal:
         return "choice"
     if plain in (bool, int):

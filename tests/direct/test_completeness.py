@@ -10,15 +10,16 @@ import pytest
 import truto_usage_nb as tu
 from truto_usage_nb.direct import direct
 from truto_usage_nb.direct.spec import variables
-from truto_usage_nb.direct.vendors import NAMES, vendor_named
+from truto_usage_nb.direct.vendors import DIRECT_VENDORS, vendor_named
 from truto_usage_nb.integrations import INTEGRATIONS
-from truto_usage_nb.sandbox.raw_server import RAW_VENDORS, keys_of
+from truto_usage_nb.sandbox.raw_server import keys_of
+from truto_usage_nb.sandbox.vendors import SANDBOX_VENDORS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "direct.md").read_text(encoding="utf-8")
 
 
 def test_every_integration_has_a_direct_door_and_a_server():
-    assert set(NAMES) == set(INTEGRATIONS) == set(RAW_VENDORS)
+    assert set(DIRECT_VENDORS) == set(INTEGRATIONS) == set(SANDBOX_VENDORS)
 
 
 @pytest.mark.parametrize("name", INTEGRATIONS)
@@ -39,7 +40,7 @@ def test_the_docs_and_the_docstring_name_every_variable_and_field():
         for name in names:
             assert f"`{name}`" in PAGE, name
             assert f"`{name}`" in (direct.__doc__ or ""), name
-    fields = {key.name for name in NAMES for access in vendor_named(name).accesses for key in access.keys}
+    fields = {key.name for name in DIRECT_VENDORS for access in vendor_named(name).accesses for key in access.keys}
     for field in fields:
         assert f"`{field}`" in PAGE, field
         assert f"`{field}`" in (direct.__doc__ or ""), field

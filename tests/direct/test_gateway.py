@@ -14,7 +14,7 @@ import pytest
 import truto_usage_nb as tu
 from tests.loopback import FlyingClock
 from tests.vendors_for_tests import NOW, Scripted, described, giving, in_process, on_loopback, scripted
-from truto_usage_nb.direct.gateway import BASE_URL, Gateway
+from truto_usage_nb.direct.gateway import GATEWAY_URL, Gateway
 from truto_usage_nb.direct.spec import read_spec
 from truto_usage_nb.errors import (
     ConnectionFailedError,
@@ -152,7 +152,7 @@ def test_what_may_pass_is_asked_again(answer, kind, said):
     with pytest.raises(kind, match=said):
         client.load_usage("team")
     transport = Transport(
-        token="direct", base_url=BASE_URL, transport=Gateway(read_spec(CURSOR), lambda: NOW, transport=vendor),
+        token="direct", base_url=GATEWAY_URL, transport=Gateway(read_spec(CURSOR), lambda: NOW, transport=vendor),
         clock=FlyingClock(), retries=2,
     )  # fmt: skip
     with pytest.raises(kind, match="tried 3 times"):
@@ -294,7 +294,7 @@ def test_a_walk_stays_what_it_was_when_it_began():
     vendor = Scripted(page, NOTHING)
     times = [NOW]
     gateway = Gateway(read_spec(CURSOR), lambda: times[-1], transport=vendor)
-    transport = Transport(token="direct", base_url=BASE_URL, transport=gateway)
+    transport = Transport(token="direct", base_url=GATEWAY_URL, transport=gateway)
 
     async def two() -> None:
         async with aclosing(transport.pages(UsageQuery(integrated_account_id="team"))) as pages:
@@ -337,7 +337,7 @@ def test_the_fault_drill_loses_and_doubles_nothing(vendor, kind):
     faults = Faults(Fault(kind, request=1), Fault(kind, request=4))
     with vendor_server(vendor, faults=faults) as serving:
         gateway = Gateway(read_spec(described(vendor, base_url=serving.url)), lambda: NOW)
-        transport = Transport(token="direct", base_url=BASE_URL, transport=gateway, clock=FlyingClock(), timeout=5)
+        transport = Transport(token="direct", base_url=GATEWAY_URL, transport=gateway, clock=FlyingClock(), timeout=5)
         assert asyncio.run(ids(transport, query, size)) == expected
         assert all(faults.fired)
     assert len(set(expected)) == len(expected) > 20
@@ -362,7 +362,7 @@ def test_the_vendors_limit_is_kept_to():
     faults = Faults(budget="2;w=1")
     with vendor_server("cursor", faults=faults) as serving:
         gateway = Gateway(read_spec(described("cursor", base_url=serving.url)), lambda: NOW)
-        transport = Transport(token="direct", base_url=BASE_URL, transport=gateway, clock=clock, retries=50)
+        transport = Transport(token="direct", base_url=GATEWAY_URL, transport=gateway, clock=clock, retries=50)
         query = UsageQuery(integrated_account_id="cursor", **WALKS["cursor"][1])
         found = asyncio.run(ids(transport, query, 160))
     assert len(found) == len(set(found)) > 320

@@ -233,13 +233,13 @@ def console(path: str, *more: tuple[str, str]) -> list[Any]:
 
 
 OWN = {
-    "a Cursor event": (cursor.Event, lambda: cursors("/teams/filtered-usage-events", "usageEvents")),
-    "a Cursor day": (cursor.Day, lambda: cursors("/teams/daily-usage-data", "data")),
+    "a Cursor event": (cursor.CursorEvent, lambda: cursors("/teams/filtered-usage-events", "usageEvents")),
+    "a Cursor day": (cursor.CursorDay, lambda: cursors("/teams/daily-usage-data", "data")),
     "a Cursor spend": (cursor.Spend, lambda: cursors("/teams/spend", "teamMemberSpend")),
-    "a Cursor member": (cursor.Member, lambda: cursors("/teams/members", "teamMembers")),
-    "a Confluent cost": (confluent.Cost, confluents),
+    "a Cursor member": (cursor.CursorMember, lambda: cursors("/teams/members", "teamMembers")),
+    "a Confluent cost": (confluent.ConfluentCost, confluents),
     "Claude's messages": (admin.Messages, lambda: console("usage_report/messages", ("group_by[]", "model"))),
-    "a Claude cost": (admin.Cost, lambda: console("cost_report", ("group_by[]", "description"))),
+    "a Claude cost": (admin.ClaudeCost, lambda: console("cost_report", ("group_by[]", "description"))),
     "Claude Code": (
         admin.ClaudeCode,
         lambda: answer(
@@ -247,7 +247,7 @@ OWN = {
         )["data"],
     ),
     "a Codex day": (
-        codex.UserDay,
+        codex.CodexUserDay,
         lambda: answer("openai_codex", "codex", "/v1/analytics/codex/workspaces/org-Tw4xCodexWorkspace01/usage", DAY)[
             "data"
         ],
@@ -269,13 +269,13 @@ def test_where_there_is_no_model_rows_are_of_our_own_types(what):
 @pytest.mark.parametrize(
     ("kind", "sample"),
     [
-        (cursor.Event, ("cursor", "C3", "usageEvents")),
-        (cursor.Day, ("cursor", "C1", "data")),
-        (cursor.Member, ("cursor", "C4", "teamMembers")),
+        (cursor.CursorEvent, ("cursor", "C3", "usageEvents")),
+        (cursor.CursorDay, ("cursor", "C1", "data")),
+        (cursor.CursorMember, ("cursor", "C4", "teamMembers")),
         (cursor.Spend, ("cursor", "C2", "teamMemberSpend")),
-        (confluent.Cost, ("confluent", "F1", "data")),
+        (confluent.ConfluentCost, ("confluent", "F1", "data")),
         (admin.ClaudeCode, ("claude", "A3", "data")),
-        (codex.UserDay, ("openai", "O4", "data")),
+        (codex.CodexUserDay, ("openai_codex", "O4", "data")),
     ],
 )
 def test_the_documented_samples_are_of_the_same_types(kind, sample):
@@ -292,6 +292,6 @@ def test_the_check_notices_what_is_unknown_and_what_is_missing():
     check([item], [row])
     assert list(unknown(item.model_validate({**row, "invented": 1}))) == ["BetaAnalyticsUsageItem.invented"]
     odd = {"timestamp": "0", "invented": 1}
-    assert TypeAdapter(cursor.Event).validate_python(odd) != odd
+    assert TypeAdapter(cursor.CursorEvent).validate_python(odd) != odd
     with pytest.raises(ValueError, match="usage"):
         item.model_validate({name: value for name, value in row.items() if name != "usage"})

@@ -22,6 +22,7 @@ class TinyVendor(SimpleNamespace):
     NAME = "claude"
     MAX_PAGE = 20
     DEFAULT_PAGE = 7
+    NUMBERED = False
     RATE_LIMIT = "60;w=60"
 
     def products(self, account):

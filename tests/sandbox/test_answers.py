@@ -7,7 +7,7 @@ import pytest
 from truto_usage_nb.sandbox.answers import AnswerKey, period_days
 from truto_usage_nb.sandbox.app import DEFAULT_WORLD
 from truto_usage_nb.sandbox.company import ACCOUNTS
-from truto_usage_nb.sandbox.vendors import NAMES, VENDORS
+from truto_usage_nb.sandbox.vendors import SANDBOX_VENDORS, VENDORS
 
 
 @pytest.mark.parametrize(
@@ -33,10 +33,10 @@ def test_no_periods(period):
 @pytest.fixture
 def everywhere(vendor):
     """The tiny vendor behind all five integrations."""
-    for name in NAMES:
+    for name in SANDBOX_VENDORS:
         VENDORS[name] = vendor
     yield vendor
-    for name in NAMES:
+    for name in SANDBOX_VENDORS:
         if name != "claude":  # the vendor fixture takes this one back
             del VENDORS[name]
 

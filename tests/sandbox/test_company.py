@@ -8,7 +8,7 @@ import pytest
 from truto_usage_nb.sandbox import seeds
 from truto_usage_nb.sandbox.company import (
     ACCOUNTS,
-    PEOPLE,
+    DIRECTORY,
     TEAMS,
     cache_broken,
     growth,
@@ -20,42 +20,42 @@ from truto_usage_nb.sandbox.company import (
     runaway,
     weekday_factor,
 )
-from truto_usage_nb.sandbox.vendors import NAMES
+from truto_usage_nb.sandbox.vendors import SANDBOX_VENDORS
 
 
 def test_forty_people_in_six_teams_four_outside_and_one_service_account():
-    in_teams = [person for person in PEOPLE if person.teams]
-    outside = [person for person in PEOPLE if not person.teams and person.kind != "service"]
+    in_teams = [person for person in DIRECTORY if person.teams]
+    outside = [person for person in DIRECTORY if not person.teams and person.kind != "service"]
     assert (len(in_teams), len(outside), len(TEAMS)) == (40, 4, 6)
     assert {team for person in in_teams for team in person.teams} == set(TEAMS)
-    assert Counter(person.kind for person in PEOPLE) == {"employee": 43, "contractor": 1, "service": 1}
+    assert Counter(person.kind for person in DIRECTORY) == {"employee": 43, "contractor": 1, "service": 1}
 
 
 def test_the_awkward_people_are_there():
-    [contractor] = [person for person in PEOPLE if person.kind == "contractor"]
+    [contractor] = [person for person in DIRECTORY if person.kind == "contractor"]
     assert len(contractor.teams) == 2
-    assert len([person for person in PEOPLE if person.aliases]) == 2
-    assert sum(len(person.idle_in) for person in PEOPLE) == 5
-    assert {tool for person in PEOPLE for tool in person.idle_in} == {"claude_seats", "cursor"}
-    assert len([person for person in PEOPLE if person.left]) == 1
-    assert len([person for person in PEOPLE if not person.name.isascii()]) == 2
+    assert len([person for person in DIRECTORY if person.aliases]) == 2
+    assert sum(len(person.idle_in) for person in DIRECTORY) == 5
+    assert {tool for person in DIRECTORY for tool in person.idle_in} == {"claude_seats", "cursor"}
+    assert len([person for person in DIRECTORY if person.left]) == 1
+    assert len([person for person in DIRECTORY if not person.name.isascii()]) == 2
 
 
 def test_keys_and_addresses_are_unique_and_plain():
-    assert len({person.key for person in PEOPLE}) == len({person.email for person in PEOPLE}) == len(PEOPLE)
-    assert all(person.email.isascii() and " " not in person.email for person in PEOPLE)
-    assert all(person.email.endswith(".example.com") for person in PEOPLE)
+    assert len({person.key for person in DIRECTORY}) == len({person.email for person in DIRECTORY}) == len(DIRECTORY)
+    assert all(person.email.isascii() and " " not in person.email for person in DIRECTORY)
+    assert all(person.email.endswith(".example.com") for person in DIRECTORY)
 
 
 @pytest.mark.parametrize("tool", ["claude", "claude_seats", "codex", "openai_api", "cursor"])
 def test_every_tool_has_people_and_idle_ones_hold_its_seat(tool):
     assert len(people_with(tool)) >= 10
-    assert all(person in people_with(tool) for person in PEOPLE if tool in person.idle_in)
+    assert all(person in people_with(tool) for person in DIRECTORY if tool in person.idle_in)
 
 
 def test_accounts_have_readable_ids_and_one_twin():
     assert len({account.id for account in ACCOUNTS}) == 11
-    assert {account.integration for account in ACCOUNTS} == set(NAMES)
+    assert {account.integration for account in ACCOUNTS} == set(SANDBOX_VENDORS)
     [twin] = [account for account in ACCOUNTS if account.twin_of]
     [origin] = [account for account in ACCOUNTS if account.id == twin.twin_of]
     assert (twin.organization_id, twin.integration) == (origin.organization_id, origin.integration)

@@ -6,8 +6,8 @@ import httpx
 import pytest
 
 from truto_usage_nb.sandbox.app import create_app
-from truto_usage_nb.sandbox.faults import STATUSES, Fault, Faults, Moment
-from truto_usage_nb.sandbox.service import Budget, parse_limit
+from truto_usage_nb.sandbox.faults import STATUSES, Fault, Faults, RequestMoment
+from truto_usage_nb.sandbox.service import RequestBudget, parse_limit
 
 
 @pytest.fixture
@@ -27,23 +27,23 @@ class TestPlan:
         plan = Faults(
             Fault(500, at=1, times=2), Fault(502, request=3, account="a"), Fault(503, account="b", times=None)
         )
-        page0, page1 = Moment("usage", "a", 0), Moment("usage", "a", 1)
+        page0, page1 = RequestMoment("usage", "a", 0), RequestMoment("usage", "a", 1)
         kinds = [[fault.kind for fault in plan.take(moment)] for moment in (page0, page1, page1, page1, page1)]
         assert kinds == [[], ["500"], ["500"], ["502"], []]
-        assert [plan.take(Moment("usage", "b"))[0].kind for _ in range(4)] == ["503"] * 4
+        assert [plan.take(RequestMoment("usage", "b"))[0].kind for _ in range(4)] == ["503"] * 4
         assert plan.fired == [2, 1, 4]
 
     def test_one_that_stops_leaves_those_that_change_for_later(self):
         plan = Faults(Fault("partial"), Fault("latency", seconds=1), Fault(500), Fault(502))
-        moment = Moment("usage", "a")
+        moment = RequestMoment("usage", "a")
         assert [fault.kind for fault in plan.take(moment)] == ["latency", "500"]
         assert [fault.kind for fault in plan.take(moment)] == ["502"]
         assert [fault.kind for fault in plan.take(moment)] == ["partial"]
 
     def test_cursor_faults_wait_for_a_cursor(self):
         plan = Faults(Fault("expired_cursor"), Fault("repeated_cursor"))
-        assert plan.take(Moment("usage", "a")) == []
-        assert [fault.status for fault in plan.take(Moment("usage", "a", 1, has_cursor=True))] == [410]
+        assert plan.take(RequestMoment("usage", "a")) == []
+        assert [fault.status for fault in plan.take(RequestMoment("usage", "a", 1, has_cursor=True))] == [410]
 
 
 class TestStatuses:
@@ -126,7 +126,7 @@ class TestPages:
 class TestBudget:
     def test_it_counts_in_windows(self):
         now = [0.0]
-        budget = Budget(tick=lambda: now[0])
+        budget = RequestBudget(tick=lambda: now[0])
         standings = [budget.spend("a", "2;w=10") for _ in range(3)]
         assert [one.remaining for one in standings] == [1, 0, 0]
         assert [one.exceeded for one in standings] == [False, False, True]

@@ -3,16 +3,16 @@
 from datetime import date
 from decimal import Decimal
 
-from truto_usage_nb.sandbox.answers import AnswerKey, invoices, people, rosters
+from truto_usage_nb.sandbox.answers import AnswerKey, directory_rows, invoices, rosters
 from truto_usage_nb.sandbox.app import DEFAULT_WORLD
-from truto_usage_nb.sandbox.company import PEOPLE, TEAMS
+from truto_usage_nb.sandbox.company import DIRECTORY, TEAMS
 
 
 def test_the_directory_has_everyone_once_or_once_a_team():
-    everyone = people()
-    assert len(everyone) == len({email for email, _ in everyone}) == len(PEOPLE)
+    everyone = directory_rows()
+    assert len(everyone) == len({email for email, _ in everyone}) == len(DIRECTORY)
     assert {team for _, team in everyone} == {*TEAMS, None}
-    every = people(every_team=True)
+    every = directory_rows(every_team=True)
     assert len(every) == len(everyone) + 1  # the contractor of two teams
     assert set(everyone) <= set(every)
 
@@ -21,7 +21,7 @@ def test_a_roster_is_of_people_idle_or_not():
     seats = rosters()
     assert len(seats) == len(set(seats))
     assert not any(email.startswith("build-bot") for _, email in seats)
-    idle = {(tool, p.email) for p in PEOPLE for tool in p.idle_in}
+    idle = {(tool, p.email) for p in DIRECTORY for tool in p.idle_in}
     assert {("cursor", email) for tool, email in idle if tool == "cursor"} <= set(seats)
 
 

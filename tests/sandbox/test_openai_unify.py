@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from truto_usage_nb.vendors.openai_codex.mapping import (
+    api_cost_record,
     codex_records,
     compliance_records,
-    cost_record,
     legacy_records,
     model_of,
     usage_record,
@@ -98,7 +98,7 @@ def test_the_other_kinds_of_usage(row, usage):
 
 
 def test_o2_a_cost_row_keeps_its_quantity_out_of_the_tokens():
-    record = cost_record(*first_bucket(sample("O2")))
+    record = api_cost_record(*first_bucket(sample("O2")))
     assert without_id(record) == {
         "product": API,
         "metric_name": "gpt-6-astra, input_tokens",
@@ -114,7 +114,7 @@ def test_o2_a_cost_row_keeps_its_quantity_out_of_the_tokens():
 def test_o2_with_the_amount_as_a_string_and_an_organization():
     row, bucket = first_bucket(sample("O2"))
     live = {**row, "amount": {"value": "0.0600", "currency": "eur"}, "organization_id": "org-x", "api_key_id": "key_1"}
-    record = cost_record(live, bucket)
+    record = api_cost_record(live, bucket)
     assert record["charges"] == [{"amount": 0.06, "currency": "EUR", "type": "total"}]
     assert record["organization"] == {"id": "org-x"}
     assert record["resources"] == [{"id": "key_1", "workspace": {"id": "proj_abc"}}]

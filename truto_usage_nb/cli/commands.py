@@ -129,13 +129,13 @@ def _client(arguments: argparse.Namespace) -> Client:
     if arguments.sandbox and arguments.direct is not None:
         raise InputError("--sandbox and --direct exclude each other: the one is invented, the other asks the vendors")
     if arguments.direct is not None:
-        from truto_usage_nb.direct.client import make as direct
+        from truto_usage_nb.direct.client import make_direct as direct
 
         return direct(arguments.direct or None)
     if arguments.sandbox:
-        from truto_usage_nb.sandbox.face import make
+        from truto_usage_nb.sandbox.face import make_sandbox
 
-        return make()
+        return make_sandbox()
     if not os.environ.get("TRUTO_API_TOKEN"):
         raise InputError(
             "there is no token: set TRUTO_API_TOKEN; without an account, --direct asks the vendors with keys of yours, "

@@ -72,11 +72,11 @@ def direct(
     >>> tu.direct({"team": {"integration": "cursor", "api_key": lambda: "crsr_example"}})
     direct('team')
     """
-    from truto_usage_nb.direct.client import make
+    from truto_usage_nb.direct.client import make_direct
     from truto_usage_nb.paging import MAX_PAGES
     from truto_usage_nb.transport import MAX_BODY_BYTES
 
-    return make(
+    return make_direct(
         spec,
         timeout=timeout,
         retries=retries,

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from truto_usage_nb.client import Client
 from truto_usage_nb.client.blocking import veiled, wait
-from truto_usage_nb.direct.gateway import BASE_URL, MEMBERS_PATH, Gateway, noting
-from truto_usage_nb.direct.spec import Account, read_spec
+from truto_usage_nb.direct.gateway import GATEWAY_URL, MEMBERS_PATH, Gateway, noting
+from truto_usage_nb.direct.spec import DirectAccount, read_spec
 from truto_usage_nb.integrations import INTEGRATIONS
 from truto_usage_nb.transport import MAX_BODY_BYTES
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from truto_usage_nb.integrations import Integration
     from truto_usage_nb.result import UsageResult
 
-__all__ = ["DirectClient", "make"]
+__all__ = ["DirectClient", "make_direct"]
 
 
 class DirectClient(Client):
@@ -35,7 +35,7 @@ class DirectClient(Client):
 
     def __init__(
         self,
-        accounts: tuple[Account, ...],
+        accounts: tuple[DirectAccount, ...],
         *,
         code: str | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
@@ -53,7 +53,7 @@ class DirectClient(Client):
         gateway = Gateway(accounts, now, transport=transport, max_body_bytes=max_body_bytes)
         super().__init__(
             "direct",  # the gateway is this process: it asks for no token
-            base_url=BASE_URL,
+            base_url=GATEWAY_URL,
             transport=gateway,
             clock=clock,
             max_body_bytes=max_body_bytes,
@@ -91,13 +91,13 @@ class DirectClient(Client):
         return f"direct({', '.join(map(repr, vars(self).get('labels', ())))})"
 
 
-def _behind(account: Account) -> Integration:
+def _behind(account: DirectAccount) -> Integration:
     """Give what stands behind an account: the integration, which hears more here than behind the service."""
     behind = INTEGRATIONS[account.vendor.name]
     return replace(behind, hears=account.vendor.hears, window=account.access.window or behind.window)
 
 
-def _described(accounts: tuple[Account, ...]) -> dict[str, dict[str, str]]:
+def _described(accounts: tuple[DirectAccount, ...]) -> dict[str, dict[str, str]]:
     """Write accounts as they can be kept: a key that a function gave is to come from the variable that is customary."""
     return {
         each.label: {
@@ -110,7 +110,7 @@ def _described(accounts: tuple[Account, ...]) -> dict[str, dict[str, str]]:
     }
 
 
-def make(spec: Any = None, **options: Any) -> DirectClient:
+def make_direct(spec: Any = None, **options: Any) -> DirectClient:
     """Make the client of a description; see `truto_usage_nb.direct`."""
     accounts = read_spec(spec)
     code = "tu.direct()" if spec is None else f"tu.direct({str(spec)!r})" if isinstance(spec, str | Path) else None

@@ -17,7 +17,7 @@ from hashlib import blake2b
 from typing import Any, Literal, NamedTuple, Protocol
 from urllib.parse import parse_qsl, urlsplit
 
-from truto_usage_nb.direct.question import Question, pairs_of
+from truto_usage_nb.direct.question import DirectQuestion, pairs_of
 from truto_usage_nb.errors import CursorExpiredError, InvalidRequestError, ProtocolError
 from truto_usage_nb.integrations import Window
 from truto_usage_nb.outside import cut, shown
@@ -27,20 +27,21 @@ __all__ = [
     "ByLink",
     "ByNumber",
     "ByToken",
+    "DirectVendor",
     "Endpoint",
-    "Key",
+    "KeyField",
     "Paging",
-    "Place",
-    "Row",
-    "Vendor",
+    "VendorRow",
+    "VendorTables",
+    "WalkPlace",
     "Whole",
     "not_served",
 ]
 
-Params = Mapping[str, Any]
+_Params = Mapping[str, Any]
 
 
-class Row(NamedTuple):
+class VendorRow(NamedTuple):
     """One object as the vendor sent it, and the unified records that it comes to."""
 
     raw: Any
@@ -48,7 +49,7 @@ class Row(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
+class KeyField:
     """Say what a field of an account's description holds: a key, the variable that customarily holds it, its kind.
 
     `kind` completes "it is to hold …". `others` are beginnings by which a key of another kind gives itself away, each
@@ -64,7 +65,7 @@ class Key:
 class Paging(Protocol):
     """Say how the pages of an endpoint follow each other; a bookmark is a text, None stands for the first page."""
 
-    def params(self, bookmark: str | None, size: int | None) -> Params:
+    def params(self, bookmark: str | None, size: int | None) -> _Params:
         """Give the parameters of a page."""
 
     def following(self, body: Any, bookmark: str | None, rows: int, hosts: frozenset[str]) -> str | None:
@@ -75,7 +76,7 @@ class Paging(Protocol):
 class Whole:
     """One answer holds everything."""
 
-    def params(self, bookmark: str | None, size: int | None) -> Params:  # noqa: ARG002
+    def params(self, bookmark: str | None, size: int | None) -> _Params:  # noqa: ARG002
         """Ask for nothing in particular."""
         return {}
 
@@ -92,7 +93,7 @@ class ByNumber:
     page: str = "page"
     size: str = "pageSize"
 
-    def params(self, bookmark: str | None, size: int | None) -> Params:
+    def params(self, bookmark: str | None, size: int | None) -> _Params:
         """Give number and size."""
         return {self.page: int(bookmark or 1), self.size: size}
 
@@ -111,7 +112,7 @@ class ByToken:
     size: str | None = None
     flag: str | None = None
 
-    def params(self, bookmark: str | None, size: int | None) -> Params:
+    def params(self, bookmark: str | None, size: int | None) -> _Params:
         """Give token and size."""
         asked: dict[str, Any] = {} if self.size is None else {self.size: size}
         return asked if bookmark is None else {**asked, self.parameter: bookmark}
@@ -138,7 +139,7 @@ class ByLink:
     at: tuple[str, ...]
     size: str
 
-    def params(self, bookmark: str | None, size: int | None) -> Params:
+    def params(self, bookmark: str | None, size: int | None) -> _Params:
         """Give what the address said; it repeats what is still to be asked."""
         return {self.size: size} if bookmark is None else dict(parse_qsl(bookmark, keep_blank_values=True))
 
@@ -178,8 +179,8 @@ class Endpoint:
     """
 
     path: str
-    ask: Callable[[Question], Params]
-    read: Callable[[Any, Question], Iterable[Row]]
+    ask: Callable[[DirectQuestion], _Params]
+    read: Callable[[Any, DirectQuestion], Iterable[VendorRow]]
     paging: Paging = field(default_factory=Whole)
     method: Literal["GET", "POST"] = "GET"
     page_size: int | None = None
@@ -192,21 +193,21 @@ class Endpoint:
         """Name it as its vendor's documentation does."""
         return f"{self.method} {self.path}"
 
-    def size(self, question: Question) -> int | None:
+    def size(self, question: DirectQuestion) -> int | None:
         """Give the page size that a question comes to."""
         if self.page_size is None or question.truto_ignore_limit:
             return self.page_size
         wished = [each for each in (question.limit, question.page_size) if each]
         return min([*(wished or [self.page_size]), self.most or self.page_size])
 
-    def params(self, question: Question, place: Place) -> Params:
+    def params(self, question: DirectQuestion, place: WalkPlace) -> _Params:
         """Give the parameters of one page; the vendor's own, passed through `remote_query`, win."""
         page = self.paging.params(place.bookmark, place.size)
         first = {} if isinstance(self.paging, ByLink) and place.bookmark is not None else self.ask(question)
         asked = {**_merged(first, question.remote_query), **page}
         return {name: value for name, value in asked.items() if value is not None}
 
-    def url(self, base: str, question: Question, params: Params) -> tuple[str, list[tuple[str, str]], Any]:
+    def url(self, base: str, question: DirectQuestion, params: _Params) -> tuple[str, list[tuple[str, str]], Any]:
         """Give address, pairs of the query string and JSON body."""
         address = base + self.path.format(**question.facts)
         if self.method == "GET":
@@ -214,7 +215,7 @@ class Endpoint:
         return address, [], {name: _plain(value) for name, value in params.items()}
 
 
-def _merged(asked: Params, remote: Params) -> dict[str, Any]:
+def _merged(asked: _Params, remote: _Params) -> dict[str, Any]:
     """Add the vendor's own parameters: to a list what they name, elsewhere in the place of what was asked."""
     found = dict(asked)
     for name, value in remote.items():
@@ -245,10 +246,10 @@ class Access:
     service. `names_endpoints` says that `plan` minds the question's `endpoint`.
     """
 
-    keys: tuple[Key, ...]
+    keys: tuple[KeyField, ...]
     host: Callable[[Mapping[str, str]], str]
     headers: Callable[[Mapping[str, str]], Mapping[str, str]]
-    plan: Callable[[Question], tuple[Endpoint, ...]]
+    plan: Callable[[DirectQuestion], tuple[Endpoint, ...]]
     products: Callable[[Mapping[str, str]], tuple[tuple[str, str, str], ...]]
     facts: Mapping[str, str] = field(default_factory=dict)
     fact_choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -263,7 +264,7 @@ class Access:
 
 
 @dataclass(frozen=True, slots=True)
-class Vendor:
+class DirectVendor:
     """Name a vendor, as an integration and for people, with its ways in.
 
     `hears` are parameters that act here and not at the service, where the integration gives one view alone. Records do
@@ -276,8 +277,16 @@ class Vendor:
     hears: frozenset[str] = frozenset()
 
 
+class VendorTables(Protocol):
+    """What every module in `direct/vendors` offers."""
+
+    @property
+    def VENDOR(self) -> DirectVendor:
+        """Its tables."""
+
+
 @dataclass(frozen=True, slots=True)
-class Place:
+class WalkPlace:
     """Say where a page is: which endpoint of the plan, which of its pages, of what size.
 
     `began` is when the walk began: what is asked by default, such as "up to now", stays what it was. `refused` counts
@@ -290,11 +299,11 @@ class Place:
     size: int | None = None
     refused: int = 0
 
-    def cursor(self, question: Question) -> str:
+    def cursor(self, question: DirectQuestion) -> str:
         """Write the cursor that leads here; it is bound to its question, and holds no key.
 
-        >>> question = Question(datetime(2026, 10, 1), integrated_account_id="cursor")
-        >>> place = Place.of(Place(question.now, 0, "2", 100).cursor(question), question)
+        >>> question = DirectQuestion(datetime(2026, 10, 1), integrated_account_id="cursor")
+        >>> place = WalkPlace.of(WalkPlace(question.now, 0, "2", 100).cursor(question), question)
         >>> place.bookmark, place.size
         ('2', 100)
         """
@@ -303,7 +312,7 @@ class Place:
         return urlsafe_b64encode(told.encode()).decode().rstrip("=")
 
     @classmethod
-    def of(cls, cursor: str, question: Question) -> Place:
+    def of(cls, cursor: str, question: DirectQuestion) -> WalkPlace:
         """Read a cursor; `InvalidRequestError` for one that is none, `CursorExpiredError` for another query's."""
         try:
             told = json.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
@@ -327,7 +336,7 @@ class Place:
         return place
 
 
-def _mark(question: Question) -> str:
+def _mark(question: DirectQuestion) -> str:
     """Give what tells a question from others: all that changes which rows there are, and in which order."""
     asked = (
         question.integrated_account_id, question.report_type, question.start_date, question.end_date, question.date,
@@ -338,7 +347,7 @@ def _mark(question: Question) -> str:
     return blake2b(repr(asked).encode("utf-8", "surrogatepass"), digest_size=9).hexdigest()
 
 
-def not_served(vendor: str, question: Question, served: Iterable[str], more: str = "") -> InvalidRequestError:
+def not_served(vendor: str, question: DirectQuestion, served: Iterable[str], more: str = "") -> InvalidRequestError:
     """Make the refusal of a report type that a vendor has no endpoint for."""
     return InvalidRequestError(
         f"account {question.integrated_account_id!r}: {vendor} serves no {question.report_type!r}; report_type may be "

@@ -22,10 +22,10 @@ from weakref import WeakKeyDictionary
 import httpx
 
 from truto_usage_nb.direct import telling
-from truto_usage_nb.direct.engine import ByNumber, Endpoint, Place, Row
-from truto_usage_nb.direct.question import Question, read_question
+from truto_usage_nb.direct.engine import ByNumber, Endpoint, VendorRow, WalkPlace
+from truto_usage_nb.direct.question import DirectQuestion, read_question
 from truto_usage_nb.direct.shape import answer_of, listing_of
-from truto_usage_nb.direct.spec import Account
+from truto_usage_nb.direct.spec import DirectAccount
 from truto_usage_nb.errors import (
     InputError,
     InvalidRequestError,
@@ -48,9 +48,9 @@ from truto_usage_nb.transport.connections import (
     read_body,
 )
 
-__all__ = ["BASE_URL", "MEMBERS_PATH", "Gateway", "noting"]
+__all__ = ["GATEWAY_URL", "MEMBERS_PATH", "Gateway", "noting"]
 
-BASE_URL = "http://direct.localhost"
+GATEWAY_URL = "http://direct.localhost"
 MEMBERS_PATH = "/direct/members"
 _USAGE = "/unified/usage-metering/usage"
 _PRODUCTS = "/unified/usage-metering/products"
@@ -72,10 +72,10 @@ class Heard:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class _Asked:
     """Hold one request to a vendor, without its key."""
 
-    account: Account
+    account: DirectAccount
     endpoint: Endpoint
     url: str
     pairs: list[tuple[str, str]]
@@ -91,7 +91,7 @@ class Gateway(httpx.AsyncBaseTransport):
 
     def __init__(
         self,
-        accounts: Iterable[Account],
+        accounts: Iterable[DirectAccount],
         now: Callable[[], datetime],
         *,
         transport: httpx.AsyncBaseTransport | None = None,
@@ -139,7 +139,7 @@ class Gateway(httpx.AsyncBaseTransport):
         for line in (self._lines.pop(asyncio.get_running_loop(), None) or {}).values():
             await line.aclose()
 
-    def _account(self, label: str | None) -> Account:
+    def _account(self, label: str | None) -> DirectAccount:
         if label is None and len(self._accounts) == 1:
             return next(iter(self._accounts.values()))
         if label is None or label not in self._accounts:
@@ -150,7 +150,7 @@ class Gateway(httpx.AsyncBaseTransport):
         return self._accounts[label]
 
     async def _page(
-        self, request: httpx.Request, question: Question, account: Account, plan: tuple[Endpoint, ...]
+        self, request: httpx.Request, question: DirectQuestion, account: DirectAccount, plan: tuple[Endpoint, ...]
     ) -> httpx.Response:
         if not plan:  # of a day that the vendor does not have yet there is nothing to ask
             return _json(answer_of(question, [], None))
@@ -177,7 +177,7 @@ class Gateway(httpx.AsyncBaseTransport):
             return httpx.Response(damaged.status, content=damaged.content)
         return httpx.Response(200, headers={**headers, "content-type": "application/json"}, content=content)
 
-    async def _ask(self, asked: Asked, timeout: Any) -> Heard:
+    async def _ask(self, asked: _Asked, timeout: Any) -> Heard:
         """Send one request with the account's key in its headers; nothing that is raised shows it."""
         if all(key.is_held for key in asked.account.keys.values()):
             secrets = _revealed(asked.account)
@@ -201,14 +201,14 @@ class Gateway(httpx.AsyncBaseTransport):
             raise
         raise problem
 
-    async def _line(self, account: Account) -> httpx.AsyncClient:
+    async def _line(self, account: DirectAccount) -> httpx.AsyncClient:
         lines = self._lines.setdefault(asyncio.get_running_loop(), {})
         if account.label not in lines:
             lines[account.label] = _open(account, self._transport)
         return lines[account.label]
 
 
-def _open(account: Account, transport: httpx.AsyncBaseTransport | None) -> httpx.AsyncClient:
+def _open(account: DirectAccount, transport: httpx.AsyncBaseTransport | None) -> httpx.AsyncClient:
     """Open a line to where an account is asked; plain http stays on this machine, and no proxy may see it."""
     encrypted = account.base_url.lower().startswith("https")
     if encrypted and transport is None:
@@ -233,7 +233,9 @@ async def _set_aside(response: httpx.Response) -> None:
         response.extensions["truto_usage_nb.location"] = response.headers.pop("location")
 
 
-async def _sent(line: httpx.AsyncClient, asked: Asked, secrets: Mapping[str, Secret], timeout: Any, most: int) -> Heard:
+async def _sent(
+    line: httpx.AsyncClient, asked: _Asked, secrets: Mapping[str, Secret], timeout: Any, most: int
+) -> Heard:
     request = line.build_request(
         asked.endpoint.method,
         asked.url,
@@ -257,7 +259,7 @@ async def _sent(line: httpx.AsyncClient, asked: Asked, secrets: Mapping[str, Sec
     return Heard(response.status_code, headers if location is None else {**headers, "location": location}, content)
 
 
-def _revealed(account: Account) -> dict[str, Secret]:
+def _revealed(account: DirectAccount) -> dict[str, Secret]:
     return {name: key.reveal() for name, key in account.keys.items()}
 
 
@@ -269,12 +271,12 @@ def _anew(fault: httpx.HTTPError, text: str) -> httpx.HTTPError:
     return anew
 
 
-def _begun(question: Question) -> Question:
+def _begun(question: DirectQuestion) -> DirectQuestion:
     """Give the question as of when its walk began, so that what is asked by default stays what it was."""
-    return replace(question, now=Place.of(question.cursor, question).began) if question.cursor else question
+    return replace(question, now=WalkPlace.of(question.cursor, question).began) if question.cursor else question
 
 
-def _planned(account: Account, question: Question) -> tuple[Endpoint, ...]:
+def _planned(account: DirectAccount, question: DirectQuestion) -> tuple[Endpoint, ...]:
     try:
         return account.access.plan(question)
     except (ValueError, OverflowError) as problem:
@@ -283,17 +285,17 @@ def _planned(account: Account, question: Question) -> tuple[Endpoint, ...]:
         raise _unaskable(account, question) from None
 
 
-def _asked(account: Account, question: Question, endpoint: Endpoint, place: Place) -> Asked:
+def _asked(account: DirectAccount, question: DirectQuestion, endpoint: Endpoint, place: WalkPlace) -> _Asked:
     try:
         url, pairs, body = endpoint.url(account.base_url, question, endpoint.params(question, place))
     except (ValueError, OverflowError) as problem:
         if isinstance(problem, UsageError):
             raise
         raise _unaskable(account, question) from None
-    return Asked(account, endpoint, url, pairs, body)
+    return _Asked(account, endpoint, url, pairs, body)
 
 
-def _unaskable(account: Account, question: Question) -> InputError:
+def _unaskable(account: DirectAccount, question: DirectQuestion) -> InputError:
     dates = {name: value for name in ("date", "start_date", "end_date") if (value := getattr(question, name))}
     said = ", ".join(f"{name}={shown(value, 60)}" for name, value in dates.items())
     return InputError(
@@ -301,14 +303,14 @@ def _unaskable(account: Account, question: Question) -> InputError:
     )
 
 
-def _place(question: Question, plan: tuple[Endpoint, ...]) -> Place:
+def _place(question: DirectQuestion, plan: tuple[Endpoint, ...]) -> WalkPlace:
     if question.cursor:
-        place = Place.of(question.cursor, question)
+        place = WalkPlace.of(question.cursor, question)
         if 0 <= place.endpoint < len(plan):
             return replace(place, size=place.size or plan[place.endpoint].size(question))
         raise InvalidRequestError(f"cursor={shown(question.cursor, 60)} leads nowhere; leave it out", status=422)
     numbered = isinstance(plan[0].paging, ByNumber) and (question.page or 1) > 1
-    return Place(question.now, 0, str(question.page) if numbered else None, plan[0].size(question))
+    return WalkPlace(question.now, 0, str(question.page) if numbered else None, plan[0].size(question))
 
 
 _noted: ContextVar[list[str] | None] = ContextVar("noted", default=None)
@@ -325,7 +327,7 @@ def noting() -> Iterator[list[str]]:
         _noted.reset(token)
 
 
-def _without(problem: ServiceError, question: Question, place: Place, plan: tuple[Endpoint, ...]) -> bytes:
+def _without(problem: ServiceError, question: DirectQuestion, place: WalkPlace, plan: tuple[Endpoint, ...]) -> bytes:
     """Go on without an endpoint that was refused, and say so; where all of a plan were, the refusal stands."""
     refused = place.refused + 1
     spoilt = problem.status == _NO_KEY or place.bookmark is not None or refused >= len(plan)
@@ -344,9 +346,9 @@ def _without(problem: ServiceError, question: Question, place: Place, plan: tupl
 class _Reading:
     """Read a vendor's answer and write the page that it comes to."""
 
-    asked: Asked
-    question: Question
-    place: Place
+    asked: _Asked
+    question: DirectQuestion
+    place: WalkPlace
     endpoints: int
     heard: Heard
 
@@ -380,7 +382,7 @@ class _Reading:
             place = replace(place, endpoint=self.place.endpoint + 1, size=None)
         return place.cursor(self.question)
 
-    def _debug(self, rows: list[Row]) -> dict[str, Any] | None:
+    def _debug(self, rows: list[VendorRow]) -> dict[str, Any] | None:
         if self.question.truto_response_format != "debug":
             return None
         url = str(httpx.URL(self.asked.url, params=self.asked.pairs)) if self.asked.pairs else self.asked.url
@@ -404,7 +406,7 @@ def _no_number(text: str) -> float:
     raise ValueError(f"{text} is no number")
 
 
-def _resource(account: Account) -> dict[str, Any]:
+def _resource(account: DirectAccount) -> dict[str, Any]:
     return {
         "id": account.label,
         "name": account.label,

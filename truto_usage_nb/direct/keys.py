@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
 
-from truto_usage_nb.direct.engine import Key
+from truto_usage_nb.direct.engine import KeyField
 from truto_usage_nb.errors import InputError, MissingExtraError
 from truto_usage_nb.outside import shown
 from truto_usage_nb.secret import Secret
@@ -29,7 +29,7 @@ class KeyAt:
     """Hold where one key is; it is looked up when it is first asked with, and kept so that no repr shows it."""
 
     account: str
-    key: Key
+    key: KeyField
     reference: str
     ask: Callable[[], Any] | None = field(default=None, repr=False)
     _held: Secret | None = field(default=None, repr=False)
@@ -109,7 +109,7 @@ def told(value: Any) -> str:
     return shown(value, 60)
 
 
-def key_at(account: str, key: Key, said: Any) -> KeyAt:
+def key_at(account: str, key: KeyField, said: Any) -> KeyAt:
     """Read what an account's description says of a key; raises `InputError`, which shows nothing that may be one."""
     where = f"account {account!r}: {key.name}"
     if isinstance(said, str):

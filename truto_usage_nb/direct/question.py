@@ -10,14 +10,14 @@ from typing import Any
 
 from truto_usage_nb.query import PARAMETERS
 
-__all__ = ["Question", "day_of", "instant_of", "pairs_of", "read_question"]
+__all__ = ["DirectQuestion", "day_of", "instant_of", "pairs_of", "read_question"]
 
 _KEY = re.compile(r"\[([^\[\]]*)\]")
 _OF_THE_SERVICE = {"truto_skip_api_call": "flag"}  # which our own client never asks for
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class DirectQuestion:
     """Hold one query to a vendor and the moment at which it is asked (UTC). None or empty is not asked; dates are as
     sent. `facts` are the account's own, such as a workspace's id. `endpoint` names one of the vendor's by itself; it is
     said in `remote_query`, and is not the vendor's.
@@ -55,10 +55,12 @@ class Question:
     truto_exclude_fields: tuple[str, ...] = ()
 
 
-_NAMES = frozenset(Question.__dataclass_fields__) - {"now", "facts", "endpoint"}
+_NAMES = frozenset(DirectQuestion.__dataclass_fields__) - {"now", "facts", "endpoint"}
 
 
-def read_question(pairs: Iterable[tuple[str, str]], now: datetime, facts: Mapping[str, str] | None = None) -> Question:
+def read_question(
+    pairs: Iterable[tuple[str, str]], now: datetime, facts: Mapping[str, str] | None = None
+) -> DirectQuestion:
     """Read the pairs of a query string; what is not of the endpoint is passed over, as the service does.
 
     >>> read_question([("group_by[]", "model"), ("remote_query[a][b]", "1")], datetime(2026, 10, 1)).remote_query
@@ -78,7 +80,7 @@ def read_question(pairs: Iterable[tuple[str, str]], now: datetime, facts: Mappin
         else:
             read[head] = int(value) if kind == "number" else value == "true" if kind == "flag" else value
     endpoint = read.get("remote_query", {}).pop("endpoint", None)
-    return Question(now=now, facts=facts or {}, endpoint=endpoint, **read)
+    return DirectQuestion(now=now, facts=facts or {}, endpoint=endpoint, **read)
 
 
 def _put(tree: dict[str, Any], path: list[str], value: str) -> None:

@@ -6,15 +6,15 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from truto_usage_nb.direct.engine import Row
-from truto_usage_nb.direct.question import Question
+from truto_usage_nb.direct.engine import VendorRow
+from truto_usage_nb.direct.question import DirectQuestion
 
 __all__ = ["answer_of", "listing_of"]
 
 
 def answer_of(
-    question: Question,
-    rows: list[Row],
+    question: DirectQuestion,
+    rows: list[VendorRow],
     next_cursor: str | None,
     *,
     partial: bool = False,
@@ -44,7 +44,7 @@ def listing_of(rows: list[dict[str, Any]]) -> dict[str, Any]:
     return {"result": rows, "next_cursor": None, "prev_cursor": None, "result_count": len(rows)}
 
 
-def _shown(question: Question, rows: list[Row]) -> Iterator[dict[str, Any]]:
+def _shown(question: DirectQuestion, rows: list[VendorRow]) -> Iterator[dict[str, Any]]:
     form = question.truto_response_format
     if form == "raw":
         yield from (row.raw for row in rows)

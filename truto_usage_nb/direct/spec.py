@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from truto_usage_nb.address import checked_url
-from truto_usage_nb.direct.engine import Access, Vendor
+from truto_usage_nb.direct.engine import Access, DirectVendor
 from truto_usage_nb.direct.keys import KeyAt, key_at, told
-from truto_usage_nb.direct.vendors import NAMES, vendor_named
+from truto_usage_nb.direct.vendors import DIRECT_VENDORS, vendor_named
 from truto_usage_nb.errors import InputError, UsageError, did_you_mean, tell
 from truto_usage_nb.integrations import integration_named
 from truto_usage_nb.outside import shown
 
-__all__ = ["Account", "read_spec", "variables"]
+__all__ = ["DirectAccount", "read_spec", "variables"]
 
 _COMMON = ("integration", "base_url")
 _LONGEST_LABEL = 200
@@ -29,11 +29,11 @@ _FACT = re.compile(r"[A-Za-z0-9._-]{1,200}")
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class DirectAccount:
     """One account as it was described: its label, which is its id, what stands behind it, and how to ask there."""
 
     label: str
-    vendor: Vendor
+    vendor: DirectVendor
     access: Access
     keys: Mapping[str, KeyAt] = field(repr=False)
     facts: Mapping[str, str]
@@ -46,7 +46,7 @@ class Account:
         return frozenset({asked.lower(), self.access.host(self.facts).lower()})
 
 
-def read_spec(spec: Any = None) -> tuple[Account, ...]:
+def read_spec(spec: Any = None) -> tuple[DirectAccount, ...]:
     """Give the accounts of a mapping of labels to descriptions, of a TOML file of the same, or of the environment."""
     if spec is None:
         described: Mapping[Any, Any] = dict(_environment())
@@ -76,8 +76,8 @@ def variables() -> dict[str, tuple[str, ...]]:
     return {label: _variables(access) for label, _, access in _ways()}
 
 
-def _ways() -> Iterator[tuple[str, Vendor, Access]]:
-    for name in NAMES:
+def _ways() -> Iterator[tuple[str, DirectVendor, Access]]:
+    for name in DIRECT_VENDORS:
         vendor = vendor_named(name)
         yield from ((access.label or name, vendor, access) for access in vendor.accesses)
 
@@ -116,10 +116,10 @@ def _read_file(path: Path) -> Mapping[str, Any]:
     raise InputError(f"{shown(str(path))} is no TOML: {said}")
 
 
-def _accounts(described: Mapping[Any, Any]) -> tuple[Account, ...]:
+def _accounts(described: Mapping[Any, Any]) -> tuple[DirectAccount, ...]:
     if not described:
         raise InputError("the description names no account; give at least one: {'label': {'integration': …}}")
-    found: list[Account] = []
+    found: list[DirectAccount] = []
     wrong: list[UsageError] = []
     labels: dict[str, str] = {}
     for label, said in described.items():
@@ -136,7 +136,7 @@ def _accounts(described: Mapping[Any, Any]) -> tuple[Account, ...]:
     return tuple(found)
 
 
-def _refuse_unset(found: list[Account]) -> None:
+def _refuse_unset(found: list[DirectAccount]) -> None:
     missing = [
         f"account {account.label!r}: {key.reference.partition(':')[2]} is not set; it is to hold {key.key.kind}"
         for account in found
@@ -158,7 +158,7 @@ def _label(label: Any, labels: dict[str, str]) -> str:
     return label
 
 
-def _account(label: str, said: Any) -> Account:
+def _account(label: str, said: Any) -> DirectAccount:
     where = f"account {label!r}"
     if not isinstance(said, Mapping):
         raise InputError(
@@ -170,22 +170,23 @@ def _account(label: str, said: Any) -> Account:
     _refuse_unknown(where, vendor, access, said)
     keys = {key.name: key_at(label, key, said[key.name]) for key in access.keys}
     facts = {name: _fact(where, access, name, said) for name in access.facts}
-    return Account(label, vendor, access, keys, facts, _base_url(where, access, facts, said))
+    return DirectAccount(label, vendor, access, keys, facts, _base_url(where, access, facts, said))
 
 
-def _vendor(where: str, said: Mapping[Any, Any]) -> Vendor:
+def _vendor(where: str, said: Mapping[Any, Any]) -> DirectVendor:
     name = said.get("integration")
     if not isinstance(name, str):
-        raise InputError(f"{where} says no integration; give one of {', '.join(NAMES)}")
+        raise InputError(f"{where} says no integration; give one of {', '.join(DIRECT_VENDORS)}")
     known = integration_named(name)
-    if known is None or known.name not in NAMES:
+    if known is None or known.name not in DIRECT_VENDORS:
         raise InputError(
-            f"{where}: integration={told(name)} is not known.{did_you_mean(name, NAMES)} Known: {', '.join(NAMES)}"
+            f"{where}: integration={told(name)} is not known.{did_you_mean(name, DIRECT_VENDORS)} "
+            f"Known: {', '.join(DIRECT_VENDORS)}"
         )
     return vendor_named(known.name)
 
 
-def _access(where: str, vendor: Vendor, said: Mapping[Any, Any]) -> Access:
+def _access(where: str, vendor: DirectVendor, said: Mapping[Any, Any]) -> Access:
     """Give the way in whose keys are stated: all of one, and of one alone."""
     touched = [access for access in vendor.accesses if any(key.name in said for key in access.keys)]
     choices = "; or ".join(", ".join(_needed(access)) for access in vendor.accesses)
@@ -207,7 +208,7 @@ def _needed(access: Access) -> list[str]:
     return [*(key.name for key in access.keys), *facts]
 
 
-def _refuse_unknown(where: str, vendor: Vendor, access: Access, said: Mapping[Any, Any]) -> None:
+def _refuse_unknown(where: str, vendor: DirectVendor, access: Access, said: Mapping[Any, Any]) -> None:
     known = (*_COMMON, *(key.name for key in access.keys), *access.facts)
     for name in said:
         if name not in known:

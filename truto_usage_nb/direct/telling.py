@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from truto_usage_nb.direct.engine import Endpoint
-from truto_usage_nb.direct.spec import Account
+from truto_usage_nb.direct.spec import DirectAccount
 from truto_usage_nb.errors import (
     AuthenticationError,
     CursorExpiredError,
@@ -26,7 +26,7 @@ from truto_usage_nb.outside import cut, one_line
 from truto_usage_nb.retry import RETRYABLE_STATUSES
 from truto_usage_nb.secret import masked
 
-__all__ = ["Refused", "budget", "damaged", "refusal"]
+__all__ = ["budget", "damaged", "refusal"]
 
 _SHOWN = 300
 _OF_THE_KEY = (401, 403, 404)
@@ -36,7 +36,7 @@ _KINDS: dict[int, type[ServiceError]] = {
 _WORDS = ("message", "detail", "error", "errors", "title", "description")
 
 
-class Refused(NamedTuple):
+class _Refused(NamedTuple):
     """An answer that may be asked for again: its status, and the envelope of its words."""
 
     status: int
@@ -44,8 +44,8 @@ class Refused(NamedTuple):
 
 
 def refusal(
-    account: Account, endpoint: Endpoint, status: int, headers: Mapping[str, str], content: bytes
-) -> Refused | None:
+    account: DirectAccount, endpoint: Endpoint, status: int, headers: Mapping[str, str], content: bytes
+) -> _Refused | None:
     """Give what may be tried again, None for a success; raises what may not.
 
     The error names the vendor, the endpoint and, where it may be the key's fault, where the key was found and which
@@ -69,17 +69,17 @@ def refusal(
     )
 
 
-def damaged(problem: UsageError) -> Refused:
+def damaged(problem: UsageError) -> _Refused:
     """Give an answer that came to no page, and may be whole when it is asked for again, as a gateway says it."""
     return _again(502, problem.message, None)
 
 
-def _again(status: int, message: str, body: Any) -> Refused:
+def _again(status: int, message: str, body: Any) -> _Refused:
     told = {"statusCode": status, "message": message, "truto_is_remote_error": True, "raw_response": body}
-    return Refused(status, json.dumps(told).encode())
+    return _Refused(status, json.dumps(told).encode())
 
 
-def _advice(account: Account, status: int, words: str) -> str:
+def _advice(account: DirectAccount, status: int, words: str) -> str:
     """Say which key was sent and what it is to be, where the status or its words may mean that it is another."""
     told = (meant for part, meant in account.access.wrong_keys if part in words)
     meant = next(told, account.access.refusals.get(status))
@@ -120,7 +120,7 @@ def _sentence(body: Any, depth: int = 4) -> str | None:
     return None
 
 
-def _redirected(account: Account, endpoint: Endpoint, status: int, headers: Mapping[str, str]) -> ProtocolError:
+def _redirected(account: DirectAccount, endpoint: Endpoint, status: int, headers: Mapping[str, str]) -> ProtocolError:
     try:
         parts = urlsplit(headers.get("location", ""))
         to = f"{parts.scheme}://{parts.hostname}" if parts.hostname else "another place"

@@ -37,9 +37,9 @@ def sandbox(
     >>> tu.sandbox(seed=3)
     sandbox(seed=3, now=2026-11-23T00:00:00Z, scale=1)
     """
-    from truto_usage_nb.sandbox.face import make
+    from truto_usage_nb.sandbox.face import make_sandbox
 
-    return make(seed, now, scale, faults=faults, **options)
+    return make_sandbox(seed, now, scale, faults=faults, **options)
 
 
 class _CallableModule(ModuleType):

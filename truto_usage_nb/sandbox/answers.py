@@ -13,12 +13,12 @@ from decimal import Decimal
 from typing import Any
 
 from truto_usage_nb.sandbox.ask import MoneyAnswer, VendorAnswer, World
-from truto_usage_nb.sandbox.company import ACCOUNTS, PEOPLE, Account, people_with
+from truto_usage_nb.sandbox.company import ACCOUNTS, DIRECTORY, Account, people_with
 from truto_usage_nb.sandbox.vendors import VENDORS
 
 TOKEN_KINDS = ("input", "output", "cache_read", "cache_write_5m", "cache_write_1h", "cache_write")
 """The disjoint kinds; `cache_write` is what a vendor does not tell apart by lifetime."""
-Row = dict[str, Any]
+_Row = dict[str, Any]
 _AMOUNTS = tuple(one.name for one in fields(MoneyAnswer) if one.name not in ("currency", "records"))
 
 
@@ -74,7 +74,7 @@ class AnswerKey:
                 return answer
         raise KeyError(f"no answer for {account_id!r}; there are {', '.join(one.id for one in self.accounts)}")
 
-    def money(self) -> list[Row]:
+    def money(self) -> list[_Row]:
         """Return a row per account and currency: billed, listed, credit, tax, payable, vendor_estimate, records."""
         return [
             {**_names(account), **{one.name: getattr(money, one.name) for one in fields(money)}}
@@ -82,9 +82,9 @@ class AnswerKey:
             for money in answer.money
         ]
 
-    def totals(self) -> list[Row]:
+    def totals(self) -> list[_Row]:
         """Return the same per integration and currency: currencies are never added."""
-        sums: dict[tuple[str, str], Row] = {}
+        sums: dict[tuple[str, str], _Row] = {}
         for row in self.money():
             key = (row["integration"], row["currency"])
             total = sums.setdefault(key, {"integration": key[0], "currency": key[1], **_no_money()})
@@ -92,21 +92,21 @@ class AnswerKey:
                 total[name] += row[name]
         return list(sums.values())
 
-    def tokens(self) -> list[Row]:
+    def tokens(self) -> list[_Row]:
         """Return a row per account that counts tokens, a column per kind (disjoint), and their total."""
         return [
             {**_names(account), **_kinds(answer.tokens)} for account, answer in self.accounts.items() if answer.tokens
         ]
 
-    def models(self) -> list[Row]:
+    def models(self) -> list[_Row]:
         """Return a row per account, model and currency: tokens by kind beside cost; null where one has no other."""
         return [row for account, answer in self.accounts.items() for row in _models(account, answer)]
 
-    def requests(self) -> list[Row]:
+    def requests(self) -> list[_Row]:
         """Return the number of requests per account."""
         return [{**_names(account), "requests": answer.requests} for account, answer in self.accounts.items()]
 
-    def idle(self) -> list[Row]:
+    def idle(self) -> list[_Row]:
         """Return a row per account and person who has a seat and did nothing with it."""
         return [
             {**_names(account), "email": email}
@@ -114,7 +114,7 @@ class AnswerKey:
             for email in answer.idle_people
         ]
 
-    def unusual(self) -> list[Row]:
+    def unusual(self) -> list[_Row]:
         """Return a row per account and day on which something happened, with what it was, in the order of days."""
         rows = [
             {"day": day, **_names(account), "what": what}
@@ -123,11 +123,11 @@ class AnswerKey:
         ]
         return sorted(rows, key=lambda row: (row["day"], row["account"]))
 
-    def gaps(self) -> list[Row]:
+    def gaps(self) -> list[_Row]:
         """Return a row per account and day whose feed was down."""
         return [{**_names(account), "day": day} for account, answer in self.accounts.items() for day in answer.gaps]
 
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[_Row]:
         """Return the key at a glance: money per integration and currency."""
         return self.totals()
 
@@ -140,22 +140,22 @@ def _accounts(account_ids: Iterable[str] | None) -> list[Account]:
     return [account for account in ACCOUNTS if account.id in chosen]
 
 
-def _names(account: Account) -> Row:
+def _names(account: Account) -> _Row:
     return {"integration": account.integration, "account": account.id}
 
 
-def _no_money() -> Row:
+def _no_money() -> _Row:
     return {**{name: Decimal(0) for name in _AMOUNTS}, "records": 0}
 
 
-def _kinds(tokens: Mapping[str, int]) -> Row:
+def _kinds(tokens: Mapping[str, int]) -> _Row:
     if strange := tokens.keys() - set(TOKEN_KINDS):
         raise ValueError(f"an answer counts tokens of a kind that has no column: {', '.join(sorted(strange))}")
     kinds = {kind: tokens.get(kind, 0) for kind in TOKEN_KINDS}
     return {**kinds, "total": sum(kinds.values())}
 
 
-def _models(account: Account, answer: VendorAnswer) -> list[Row]:
+def _models(account: Account, answer: VendorAnswer) -> list[_Row]:
     """Join tokens and cost on the model; a model billed in two currencies has a row for each, tokens in the first."""
     currencies: dict[str, list[str | None]] = {model: [] for model in answer.tokens_by_model}
     for model, currency in answer.cost_by_model:
@@ -176,14 +176,14 @@ _SEATED = {"claude": "claude_seats", "cursor": "cursor", "openai_codex": "codex"
 _CENT = Decimal("0.01")
 
 
-def people(*, every_team: bool = False) -> list[tuple[str, str | None]]:
+def directory_rows(*, every_team: bool = False) -> list[tuple[str, str | None]]:
     """Return (email, team) of everyone, once with the first team, or once per team; None without one.
 
-    >>> [team for email, team in people(every_team=True) if email.startswith("ilse")]
+    >>> [team for email, team in directory_rows(every_team=True) if email.startswith("ilse")]
     ['platform', 'mobile']
     """
     rows: list[tuple[str, str | None]] = []
-    for person in PEOPLE:
+    for person in DIRECTORY:
         teams = (person.teams or (None,)) if every_team else (person.teams or (None,))[:1]
         rows += [(person.email, team) for team in teams]
     return rows

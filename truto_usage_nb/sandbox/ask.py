@@ -38,11 +38,11 @@ REPORT_TYPES = (
     "activity", "connector_usage", "cost", "project_usage", "skill_usage", "summary", "usage", "user_cost",
     "user_usage",
 )  # fmt: skip
-Text = Annotated[str | None, Sent("text")]
-Texts = Annotated[tuple[str, ...], Sent("texts")]
+SentText = Annotated[str | None, Sent("text")]
+SentTexts = Annotated[tuple[str, ...], Sent("texts")]
 When = Annotated[str | None, Sent("moment")]
 Flag = Annotated[bool | None, Sent("flag")]
-Object = Annotated[Mapping[str, Any], Sent("object")]
+_Object = Annotated[Mapping[str, Any], Sent("object")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,19 +56,19 @@ class Asked:
     start_date: When = None
     end_date: When = None
     date: Annotated[str | None, Sent("day")] = None
-    product_ids: Texts = ()
-    user_ids: Texts = ()
-    model_ids: Texts = ()
-    surfaces: Texts = ()
-    group_by: Texts = ()
+    product_ids: SentTexts = ()
+    user_ids: SentTexts = ()
+    model_ids: SentTexts = ()
+    surfaces: SentTexts = ()
+    group_by: SentTexts = ()
     granularity: Annotated[str | None, Sent("choice", ("day", "hour", "minute"))] = None
-    sort_by: Text = None
+    sort_by: SentText = None
     sort_order: Annotated[str | None, Sent("choice", ("asc", "desc"))] = None
     include_deleted_users: Flag = None
-    user_id: Text = None
-    api_key_id: Text = None
+    user_id: SentText = None
+    api_key_id: SentText = None
     limit: Annotated[int | None, Sent("number")] = None
-    remote_query: Object = field(default_factory=dict)
+    remote_query: _Object = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +158,10 @@ class Vendor(Protocol):
     @property
     def DEFAULT_PAGE(self) -> int:
         """The page size when none is asked for, in raw rows."""
+
+    @property
+    def NUMBERED(self) -> bool:
+        """Whether the provider's pages go by their number."""
 
     @property
     def RATE_LIMIT(self) -> str:

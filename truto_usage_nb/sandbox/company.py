@@ -136,7 +136,7 @@ def _person(
     return Person(slug, name, f"{slug}@{DOMAIN}", team_names, kind, tools, idle_in, aliases or {}, left)
 
 
-PEOPLE: tuple[Person, ...] = (
+DIRECTORY: tuple[Person, ...] = (
     _person("Amara Okafor", "platform", _ALL, aliases={"cursor": f"Amara.Okafor@{DOMAIN.title()}"}),
     _person("Jonas Lindqvist", "platform", _ENGINEER),
     _person("Priya Raghunathan", "platform", _ENGINEER),
@@ -260,4 +260,4 @@ def people_with(tool: str) -> tuple[Person, ...]:
     >>> [person.name for person in people_with("cursor")][:2]
     ['Amara Okafor', 'Jonas Lindqvist']
     """
-    return tuple(person for person in PEOPLE if tool in person.tools)
+    return tuple(person for person in DIRECTORY if tool in person.tools)

@@ -12,13 +12,13 @@ from truto_usage_nb.checks import is_number, listed
 from truto_usage_nb.client import Client
 from truto_usage_nb.errors import InputError
 from truto_usage_nb.outside import shown
-from truto_usage_nb.sandbox.answers import AnswerKey, invoices, people, rosters
+from truto_usage_nb.sandbox.answers import AnswerKey, directory_rows, invoices, rosters
 from truto_usage_nb.sandbox.app import DEFAULT_TOKEN, DEFAULT_WORLD, create_app
 from truto_usage_nb.sandbox.ask import World
 from truto_usage_nb.sandbox.faults import Fault, Faults
 from truto_usage_nb.sandbox.mount import BASE_URL, SandboxTransport
 
-__all__ = ["SandboxClient", "make"]
+__all__ = ["SandboxClient", "make_sandbox"]
 
 
 class SandboxClient(Client):
@@ -57,7 +57,7 @@ class SandboxClient(Client):
         >>> tu.sandbox().people().row(0)
         ('amara.okafor@tidewheel.example.com', 'platform')
         """
-        return pl.DataFrame(people(every_team=every_team), schema=["email", "team"], orient="row")
+        return pl.DataFrame(directory_rows(every_team=every_team), schema=["email", "team"], orient="row")
 
     def rosters(self) -> pl.DataFrame:
         """Give who holds a seat in what: `integration` and `email`, a row a seat, used or not.
@@ -82,7 +82,7 @@ class SandboxClient(Client):
         return f"sandbox(seed={self.world.seed}, now={self.world.now:%Y-%m-%dT%H:%M:%SZ}, scale={self.world.scale:g})"
 
 
-def make(
+def make_sandbox(
     seed: int | None = None,
     now: datetime | date | str | None = None,
     scale: float | None = None,

@@ -22,8 +22,8 @@ from truto_usage_nb.sandbox.wire import Problem, phrase
 STATUSES = (401, 403, 404, 408, 409, 410, 422, 425, 429, 500, 502, 503, 504)
 BREAKS = ("cut_body", "reset", "stall", "connect")
 PAGE_FAULTS = ("empty_page", "partial", "repeated_cursor")
-KINDS = (*map(str, STATUSES), "latency", "expired_cursor", "garbage", *PAGE_FAULTS, *BREAKS)
-ENDPOINTS = ("usage", "products", "accounts", "any")
+_KINDS = (*map(str, STATUSES), "latency", "expired_cursor", "garbage", *PAGE_FAULTS, *BREAKS)
+_ENDPOINTS = ("usage", "products", "accounts", "any")
 HINTS = ("both", "ratelimit-reset", "retry-after", "retry-after-date", "none")
 
 _NEEDS_CURSOR = ("expired_cursor", "repeated_cursor")
@@ -59,8 +59,8 @@ class Fault:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "kind", str(self.kind))
-        _check("kind", self.kind, KINDS)
-        _check("endpoint", self.endpoint, ENDPOINTS)
+        _check("kind", self.kind, _KINDS)
+        _check("endpoint", self.endpoint, _ENDPOINTS)
         _check("hint", self.hint, HINTS)
 
     @property
@@ -82,7 +82,7 @@ def _check(name: str, value: object, allowed: tuple[str, ...]) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class RequestMoment:
     """A request as the faults see it."""
 
     endpoint: str
@@ -110,7 +110,7 @@ class Faults:
         """Return faults as given, or made of single ones; none at all is a sandbox that behaves."""
         return faults if isinstance(faults, Faults) else cls(*(faults or ()))
 
-    def take(self, moment: Moment) -> list[Fault]:
+    def take(self, moment: RequestMoment) -> list[Fault]:
         """Return what befalls this request, and count it as fired.
 
         All latencies, then one fault that answers or breaks in the place of the page, or else all that change the page.
@@ -120,12 +120,12 @@ class Faults:
             due = [index for index, fault in enumerate(self.faults) if self._is_due(index, fault, moment, number)]
             return list(self._fire(due))
 
-    def _count(self, moment: Moment) -> int:
+    def _count(self, moment: RequestMoment) -> int:
         key = (moment.endpoint, moment.account)
         self._requests[key] = self._requests.get(key, -1) + 1
         return self._requests[key]
 
-    def _is_due(self, index: int, fault: Fault, moment: Moment, number: int) -> bool:
+    def _is_due(self, index: int, fault: Fault, moment: RequestMoment, number: int) -> bool:
         return (
             (fault.times is None or self.fired[index] < fault.times)
             and fault.endpoint in ("any", moment.endpoint)

@@ -41,13 +41,13 @@ def mark_of(*query: object) -> str:
 def write_cursor(place: Place, query_mark: str) -> str:
     """Return the cursor that leads to a place; the same place of the same query has the same cursor.
 
-    >>> read_cursor(write_cursor(Place(20, 2), "abc"), "abc")
+    >>> _read_cursor(write_cursor(Place(20, 2), "abc"), "abc")
     Place(offset=20, page=2)
     """
     return urlsafe_b64encode(json.dumps([place.offset, place.page, query_mark]).encode()).decode().rstrip("=")
 
 
-def read_cursor(cursor: str, query_mark: str) -> Place:
+def _read_cursor(cursor: str, query_mark: str) -> Place:
     """Return the place a cursor leads to; 422 when it is no cursor, or one of another query."""
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
@@ -166,12 +166,11 @@ class Listings:
 
 
 _BY_ID = {account.id: account for account in ACCOUNTS}
-_NUMBERED = frozenset({"cursor"})  # integrations whose provider pages by number
 _ASKED = {one.name for one in fields(Ask)} - {"world", "account", "limit"}
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class ServedPage:
     """A page asked for: its place and size, and the fingerprint of its query."""
 
     place: Place
@@ -222,18 +221,18 @@ def _plain(account: Account) -> dict[str, Any]:
     return asdict(account)
 
 
-def page_of_vendor(params: Params, ask: Ask, vendor: Vendor, *, raw: bool) -> Page:
+def page_of_vendor(params: Params, ask: Ask, vendor: Vendor, *, raw: bool) -> ServedPage:
     """Return the page a usage request asks for: at most the provider's largest, from a cursor or a page number."""
-    by_number = ask.account.integration in _NUMBERED
+    by_number = vendor.NUMBERED
     wished = [effective_limit(params), params.page_size if by_number else None]
     size = min([one for one in wished if one is not None] or [vendor.DEFAULT_PAGE])
     first = params.page - 1 if by_number and params.page is not None else 0
     return page_of(params, min(size, vendor.MAX_PAGE), query_key(ask, raw=raw), first=first)
 
 
-def page_of(params: Params, size: int, key: str, *, first: int = 0) -> Page:
+def page_of(params: Params, size: int, key: str, *, first: int = 0) -> ServedPage:
     """Return the page that a cursor leads to, else the one numbered `first`, 0 the beginning."""
     query_mark = mark_of(key)
     sent = params.next_cursor or params.cursor or None
-    place = read_cursor(sent, query_mark) if sent else Place(first * size, first)
-    return Page(place, size, query_mark, sent)
+    place = _read_cursor(sent, query_mark) if sent else Place(first * size, first)
+    return ServedPage(place, size, query_mark, sent)

@@ -12,7 +12,7 @@ from datetime import date, datetime
 from itertools import pairwise
 from typing import Annotated, Any, get_origin, get_type_hints
 
-from truto_usage_nb.sandbox.ask import Asked, Flag, Sent, Text, Texts
+from truto_usage_nb.sandbox.ask import Asked, Flag, Sent, SentText, SentTexts
 from truto_usage_nb.sandbox.wire import Problem, unprocessable
 
 _NAME = re.compile(r"^([^\[\]]+)((?:\[[^\[\]]*\])*)$")
@@ -83,18 +83,18 @@ class Params(Asked):
     `ignored` names what is not documented.
     """
 
-    integrated_account_id: Text = None
+    integrated_account_id: SentText = None
     truto_response_format: Annotated[str, Sent("choice", FORMATS)] = "unified"
-    truto_key_by: Text = None
+    truto_key_by: SentText = None
     truto_ignore_limit: Flag = False
     truto_ignore_remote_data: Flag = False
     truto_skip_api_call: Flag = False
-    truto_exclude_fields: Texts = ()
+    truto_exclude_fields: SentTexts = ()
     cursor: Bookmark = None
     next_cursor: Bookmark = None
     page: Numbered = None
     page_size: Numbered = None
-    tenant_id: Text = None
+    tenant_id: SentText = None
     is_sandbox: Flag = None
     ignored: tuple[str, ...] = ()
 

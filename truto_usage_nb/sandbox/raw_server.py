@@ -24,14 +24,14 @@ from starlette.routing import Route
 
 from truto_usage_nb.sandbox.app import DEFAULT_WORLD
 from truto_usage_nb.sandbox.ask import RawAnswer, RawAsk, RawRoute, Refused, World
-from truto_usage_nb.sandbox.faults import Breaking, Fault, Faults, Moment, garbage, problem_of
+from truto_usage_nb.sandbox.faults import Breaking, Fault, Faults, RequestMoment, garbage, problem_of
 from truto_usage_nb.sandbox.serve import Serving, loopback
-from truto_usage_nb.sandbox.service import Budget
+from truto_usage_nb.sandbox.service import RequestBudget
+from truto_usage_nb.sandbox.vendors import SANDBOX_VENDORS
 from truto_usage_nb.sandbox.wire import JSON_TYPE, dump
 
-__all__ = ["RAW_VENDORS", "RawService", "RawVendor", "create_raw_app", "description_of", "keys_of", "vendor_server"]
+__all__ = ["RawService", "RawVendor", "create_raw_app", "description_of", "keys_of", "vendor_server"]
 
-RAW_VENDORS: tuple[str, ...] = ("claude", "openai_codex", "cursor", "confluent", "datadog")
 _REMEMBERED_REQUESTS = 10_000
 _FORBIDDEN_HEADERS = frozenset({"authorization", "x-api-key", "dd-api-key", "dd-application-key"})
 
@@ -73,7 +73,7 @@ class RawService:
     world: Callable[[], World]
     faults: Faults
     seen: deque[RawSeen] = field(default_factory=lambda: deque(maxlen=_REMEMBERED_REQUESTS))
-    budget: Budget = field(default_factory=Budget)
+    budget: RequestBudget = field(default_factory=RequestBudget)
 
     async def serve(self, vendor: RawVendor, route: RawRoute, request: Request) -> Response:
         """Answer one request as the vendor does."""
@@ -96,7 +96,7 @@ class RawService:
                 wait = {"retry-after": str(spent.reset)}
                 return _response(RawAnswer(vendor.error(429), 429, wait))
         breaking: Fault | None = None
-        for fault in self.faults.take(Moment("usage", None, ask.page, ask.page > 0)):
+        for fault in self.faults.take(RequestMoment("usage", None, ask.page, ask.page > 0)):
             if fault.kind == "latency":
                 await anyio.sleep(fault.seconds)
             elif fault.status is not None:
@@ -162,7 +162,7 @@ def description_of(*vendors: str, base_url: str | None = None) -> dict[str, dict
             **({} if base_url is None else {"base_url": base_url}),
             **{name: _giving(text) if _is_key(name) else text for name, text in fields.items()},
         }
-        for vendor in vendors or RAW_VENDORS
+        for vendor in vendors or SANDBOX_VENDORS
         for label, fields in keys_of(vendor).items()
     }
 
@@ -185,7 +185,7 @@ def create_raw_app(
     standing = world or DEFAULT_WORLD
     service = RawService(lambda: standing, Faults.of(faults))
     routes = []
-    for name in vendors or RAW_VENDORS:
+    for name in vendors or SANDBOX_VENDORS:
         vendor = _vendor(name)
         for route in vendor.ROUTES:
             endpoint = partial(service.serve, vendor, route)

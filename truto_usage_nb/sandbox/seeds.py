@@ -12,7 +12,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import TypeVar
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZabcdefghjkmnpqrstvwxyz"
 _LETTER_OF_BYTE = bytes(ord(_ALPHABET[byte % len(_ALPHABET)]) for byte in range(256))
@@ -47,7 +47,7 @@ def chance(r: random.Random, p: float) -> bool:
     return r.random() < p
 
 
-def choose(r: random.Random, seq: Sequence[T]) -> T:
+def choose(r: random.Random, seq: Sequence[_T]) -> _T:
     """Pick one of a non-empty sequence, each equally likely."""
     return seq[int(r.random() * len(seq))]
 

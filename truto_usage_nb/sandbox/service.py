@@ -26,11 +26,11 @@ from starlette.routing import Route
 
 from truto_usage_nb.sandbox.ask import Vendor, World
 from truto_usage_nb.sandbox.company import ACCOUNTS, Account
-from truto_usage_nb.sandbox.faults import IN_PROCESS, Breaking, Fault, Faults, Moment, garbage, problem_of
-from truto_usage_nb.sandbox.pages import Item, Listings, Page, ask_of, effective_limit, page_of
+from truto_usage_nb.sandbox.faults import IN_PROCESS, Breaking, Fault, Faults, RequestMoment, garbage, problem_of
+from truto_usage_nb.sandbox.pages import Item, Listings, ServedPage, ask_of, effective_limit, page_of
 from truto_usage_nb.sandbox.params import Params, read_params
-from truto_usage_nb.sandbox.usage import Usage, answer, envelope, lines
-from truto_usage_nb.sandbox.vendors import VENDORS
+from truto_usage_nb.sandbox.usage import Usage, envelope, ndjson_lines, page_body
+from truto_usage_nb.sandbox.vendors import LISTED, VENDORS
 from truto_usage_nb.sandbox.wire import JSON_TYPE, NDJSON_TYPE, Problem, dump, dump_object, problem_response
 
 _LIMIT = re.compile(r"^(\d+);\s*w=(\d+(?:\.\d+)?)$")
@@ -38,7 +38,7 @@ SERVICE_LIMIT = "110;w=10"
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class _Standing:
     """Where a caller stands: the limit as stated, the requests left, seconds until the window opens anew."""
 
     limit: str
@@ -67,13 +67,13 @@ def parse_limit(text: str) -> tuple[int, float]:
     return int(match[1]), float(match[2])
 
 
-def unmetered(limit: str) -> Standing:
+def unmetered(limit: str) -> _Standing:
     """Return what a caller who is never refused is told: this one request is spent."""
     requests, window = parse_limit(limit)
-    return Standing(limit, max(0, requests - 1), math.ceil(window))
+    return _Standing(limit, max(0, requests - 1), math.ceil(window))
 
 
-class Budget:
+class RequestBudget:
     """A count of requests per account in fixed windows; `tick` is the clock in seconds."""
 
     def __init__(self, tick: Callable[[], float] = time.monotonic) -> None:
@@ -81,7 +81,7 @@ class Budget:
         self._spent: dict[str, tuple[float, int]] = {}
         self._lock = Lock()
 
-    def spend(self, account: str, limit: str) -> Standing:
+    def spend(self, account: str, limit: str) -> _Standing:
         """Count one request and return where the account stands after it."""
         requests, window = parse_limit(limit)
         now = self._tick()
@@ -91,7 +91,7 @@ class Budget:
                 opened, spent = now, 0
             self._spent[account] = (opened, spent + 1)
         reset = math.ceil(opened + window - now)
-        return Standing(limit, max(0, requests - spent - 1), reset, exceeded=spent >= requests)
+        return _Standing(limit, max(0, requests - spent - 1), reset, exceeded=spent >= requests)
 
 
 class Gate:
@@ -103,7 +103,7 @@ class Gate:
     def __init__(self, token: str, scoped_tokens: Mapping[str, str], budget: bool | str) -> None:
         self._tokens: dict[str, str | None] = {token: None, **scoped_tokens}
         self._limit = budget
-        self._budget = Budget()
+        self._budget = RequestBudget()
 
     def authorise(self, request: Request) -> str | None:
         """Return the account the request's token is bound to, None for all; 401 without a valid token."""
@@ -113,20 +113,11 @@ class Gate:
                 return scope
         raise Problem(401, "The request has no valid bearer token", headers={"www-authenticate": "Bearer"})
 
-    def spend(self, account_id: str, limit: str) -> Standing:
+    def spend(self, account_id: str, limit: str) -> _Standing:
         """Count a request against the account's budget and return where it stands."""
         if self._limit is False:
             return unmetered(limit)
         return self._budget.spend(account_id, limit if self._limit is True else self._limit)
-
-
-_INTEGRATIONS = {
-    "claude": ("Claude", "ai"),
-    "openai_codex": ("OpenAI Codex", "ai"),
-    "cursor": ("Cursor", "ai"),
-    "confluent": ("Confluent", "data-streaming"),
-    "datadog": ("Datadog", "observability"),
-}
 
 
 def find_account(account_id: str) -> Account:
@@ -139,7 +130,7 @@ def find_account(account_id: str) -> Account:
 
 def account_resource(account: Account) -> dict[str, Any]:
     """Return an account as the service shows it."""
-    label, category = _INTEGRATIONS[account.integration]
+    label, category = LISTED[account.integration]
     integration = {
         "id": str(UUID(bytes=blake2b(account.integration.encode(), digest_size=16).digest(), version=4)),
         "name": account.integration,
@@ -188,7 +179,7 @@ class Visit:
     endpoint: str
     params: Params = field(default_factory=Params)
     account: Account | None = None
-    standing: Standing = field(default_factory=lambda: unmetered(SERVICE_LIMIT))
+    standing: _Standing = field(default_factory=lambda: unmetered(SERVICE_LIMIT))
     changes: set[str] = field(default_factory=set)
     breaking: Fault | None = None
 
@@ -242,7 +233,7 @@ class Service:
             return replaced
         if visit.params.truto_response_format == "stream" and not _wants_envelope(visit.request):
             return await _stream(usage, page, visit.breaking)
-        make = partial(answer, usage, page, visit.changes, visit.headers())
+        make = partial(page_body, usage, page, visit.changes, visit.headers())
         body = make() if _at_once(visit, ask.world) else await asyncio.to_thread(make)
         return _whole_or_broken(body, visit.breaking)
 
@@ -302,10 +293,10 @@ class Service:
         visit.params = read_params(visit.request.query_params.multi_items())
         return scope
 
-    async def _befall(self, visit: Visit, page: Page) -> Response | None:
+    async def _befall(self, visit: Visit, page: ServedPage) -> Response | None:
         """Let the faults that are due happen; return what stands in the place of the answer, if anything does."""
         account_id = visit.account.id if visit.account else None
-        moment = Moment(visit.endpoint, account_id, page.place.page, page.sent_cursor is not None)
+        moment = RequestMoment(visit.endpoint, account_id, page.place.page, page.sent_cursor is not None)
         for fault in self.faults.take(moment):
             if fault.kind == "latency":
                 await anyio.sleep(fault.seconds)
@@ -326,7 +317,7 @@ def _at_once(visit: Visit, world: World) -> bool:
     return IN_PROCESS in (visit.request.scope.get("extensions") or {}) and world.scale <= 1
 
 
-def _only_page() -> Page:
+def _only_page() -> ServedPage:
     return page_of(Params(), 1, "")
 
 
@@ -342,9 +333,9 @@ def _whole_or_broken(body: bytes, fault: Fault | None) -> Response:
     return Response(body, media_type=JSON_TYPE)
 
 
-async def _stream(usage: Usage, page: Page, fault: Fault | None) -> Response:
+async def _stream(usage: Usage, page: ServedPage, fault: Fault | None) -> Response:
     """Return the NDJSON stream; its first chunk is made before the answer begins, so that a refusal is a status."""
-    source = lines(usage, page)
+    source = ndjson_lines(usage, page)
     first = await asyncio.to_thread(next, source, b"")
     if fault is not None:
         return Breaking(fault, first, NDJSON_TYPE)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from truto_usage_nb.sandbox.ask import Ask, Refused, Vendor
-from truto_usage_nb.sandbox.pages import Item, Listings, Page, items, page_of_vendor
+from truto_usage_nb.sandbox.pages import Item, Listings, ServedPage, items, page_of_vendor
 from truto_usage_nb.sandbox.params import Params
 from truto_usage_nb.sandbox.wire import dump, dump_list, dump_object, refused
 
@@ -64,7 +64,7 @@ def _without(value: dict[str, Any], path: list[str]) -> dict[str, Any]:
     return value
 
 
-def keyed(page: Iterable[Item], shaped: Iterable[bytes], field: str) -> dict[str, bytes]:
+def _keyed(page: Iterable[Item], shaped: Iterable[bytes], field: str) -> dict[str, bytes]:
     """Return the records by a field's value (a dotted path reaches inside): of equal keys the last one wins.
 
     The key is read before fields are left out. A record without the field is keyed `undefined`, as JavaScript does.
@@ -87,7 +87,7 @@ def envelope(
     shaped = records(page, params)
     by = params.truto_key_by
     return {
-        "result": dump_list(shaped) if by is None else dump_object(keyed(page, shaped, by)),
+        "result": dump_list(shaped) if by is None else dump_object(_keyed(page, shaped, by)),
         "next_cursor": dump(next_cursor),
         "prev_cursor": dump(prev_cursor),
         "result_count": dump(len(shaped)),
@@ -137,7 +137,7 @@ class Usage:
         """Say whether the provider's own objects are asked for."""
         return self.params.truto_response_format == "raw"
 
-    def page(self) -> Page:
+    def page(self) -> ServedPage:
         """Return the page asked for; 422 for a cursor of another query."""
         return page_of_vendor(self.params, self.ask, self.vendor, raw=self.is_raw)
 
@@ -155,7 +155,7 @@ class Usage:
         return items(self.vendor, self.ask, raw=self.is_raw, with_rows=shows_rows(self.params))
 
 
-def answer(usage: Usage, page: Page, faults: set[str], headers: Mapping[str, str]) -> bytes:
+def page_body(usage: Usage, page: ServedPage, faults: set[str], headers: Mapping[str, str]) -> bytes:
     """Return the JSON of one page, changed by what faults befall it: empty_page, partial, repeated_cursor."""
     found, more = usage.slice(page.query_mark, page.place.offset, page.size)
     next_cursor = page.next_cursor(more)
@@ -191,7 +191,7 @@ def _debug(
     )
 
 
-def lines(usage: Usage, page: Page) -> Iterator[bytes]:
+def ndjson_lines(usage: Usage, page: ServedPage) -> Iterator[bytes]:
     """Yield all records from the page's place to the end as NDJSON, some hundred lines at a time.
 
     `limit` is a page's size and a stream has no pages, so it does not cut the stream.

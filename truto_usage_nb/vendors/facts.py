@@ -10,15 +10,26 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Literal
+from typing import Literal, Protocol
 
-__all__ = ["ENVELOPE", "Choice", "Integration", "Measured", "Series", "Service", "Shapes", "TotalMeans", "Window"]
+__all__ = [
+    "SERVICE_PARAMETERS",
+    "FactsOfVendor",
+    "FocusService",
+    "Integration",
+    "Measured",
+    "Series",
+    "SeriesChoice",
+    "Shapes",
+    "TotalMeans",
+    "Window",
+]
 
 Measured = Literal["money", "tokens", "requests"]
 TotalMeans = Literal["billed", "list", "with_included"]
 Basis = Literal["bill", "estimate", "running total", "none"]
 
-ENVELOPE = frozenset({
+SERVICE_PARAMETERS = frozenset({
     "integrated_account_id", "truto_response_format", "truto_key_by", "truto_ignore_limit", "truto_ignore_remote_data",
     "truto_exclude_fields", "remote_query", "cursor", "limit",
 })  # fmt: skip
@@ -62,7 +73,7 @@ class Series:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class SeriesChoice:
     """Settle which series counts where one contains the other: the first of `order` that is there.
 
     `by` overrides the order when a dimension is asked for ("user", "model" or "surface"). `remainder` says that the
@@ -99,7 +110,7 @@ class Shapes:
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
+class FocusService:
     """Describe a vendor in FOCUS's words: who provides, which service, which category.
 
     `by_product`: the service's name has the product's behind it, unless that begins with it. `sub_account` is what the
@@ -154,7 +165,7 @@ class Integration:
     keeps_days: int | None
     late: timedelta
     series: tuple[Series, ...]
-    service: Service
+    service: FocusService
     beyond: str
     spellings: frozenset[str] = frozenset()
     hears: frozenset[str] = frozenset()
@@ -163,7 +174,7 @@ class Integration:
     range_long: frozenset[str] = frozenset()
     bucket_width: str | None = None
     settle_day: int | None = None
-    choices: tuple[Choice, ...] = ()
+    choices: tuple[SeriesChoice, ...] = ()
     shapes: Shapes | None = None
     cycle: Literal["person", "product"] | None = None
     counted: tuple[str, ...] = ()
@@ -197,7 +208,7 @@ class Integration:
         """Give the oldest day the vendor still keeps, or None where that is not stated."""
         return None if self.keeps_days is None else (now - timedelta(days=self.keeps_days)).date()
 
-    def choice(self, measure: Measured, names: Iterable[str]) -> Choice | None:
+    def choice(self, measure: Measured, names: Iterable[str]) -> SeriesChoice | None:
         """Give the choice that settles two or more series of one measure, or None where nothing settles them.
 
         >>> from truto_usage_nb.integrations import INTEGRATIONS
@@ -217,3 +228,11 @@ class Integration:
     def remainders(self) -> tuple[tuple[str, str, Measured], ...]:
         """Give each whole, the part of it that has a person, and the measure that both state."""
         return tuple((each.order[0], each.order[1], each.measure) for each in self.choices if each.remainder)
+
+
+class FactsOfVendor(Protocol):
+    """What the module `facts` of every vendor's package offers."""
+
+    @property
+    def FACTS(self) -> Integration:
+        """What the client knows of the vendor."""

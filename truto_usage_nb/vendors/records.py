@@ -6,23 +6,23 @@ from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Any
 
-__all__ = ["compact", "opaque_id"]
+__all__ = ["opaque_id", "without_nulls"]
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZabcdefghjkmnpqrstvwxyz"
 _LETTER_OF_BYTE = bytes(ord(_ALPHABET[byte % len(_ALPHABET)]) for byte in range(256))
 _ID_LENGTH = 24
 
 
-def compact(fields: Mapping[str, Any]) -> dict[str, Any]:
+def without_nulls(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields without nulls and without objects and lists left empty by that; zero and false stay.
 
-    >>> compact({"a": 0, "b": None, "c": {"d": None}})
+    >>> without_nulls({"a": 0, "b": None, "c": {"d": None}})
     {'a': 0}
     """
     kept: dict[str, Any] = {}
     for name, value in fields.items():
         if isinstance(value, dict):
-            value = compact(value)  # noqa: PLW2901  (the field's own new value)
+            value = without_nulls(value)  # noqa: PLW2901  (the field's own new value)
         if value or (value is not None and not isinstance(value, (dict, list))):
             kept[name] = value
     return kept

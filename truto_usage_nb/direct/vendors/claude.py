@@ -13,10 +13,10 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
 from typing import Any
 
-from truto_usage_nb.direct.engine import Access, ByToken, Endpoint, Key, Row, Vendor, not_served
-from truto_usage_nb.direct.question import Question, instant_of
+from truto_usage_nb.direct.engine import Access, ByToken, DirectVendor, Endpoint, KeyField, VendorRow, not_served
+from truto_usage_nb.direct.question import DirectQuestion, instant_of
 from truto_usage_nb.errors import InvalidRequestError
-from truto_usage_nb.vendors.claude.mapping import PRODUCTS, Told, open_envelope, records_of
+from truto_usage_nb.vendors.claude.mapping import CLAUDE_PRODUCTS, Told, open_envelope, records_of
 
 _ROOT = "/v1/organizations/"
 _BETA = {"anthropic-beta": "analytics-usage-cost-2026-08-24"}
@@ -64,7 +64,7 @@ class _Window:
     end: datetime
 
     @classmethod
-    def of(cls, question: Question) -> _Window:
+    def of(cls, question: DirectQuestion) -> _Window:
         """Read the dates; without any it is the latest seven whole days, without an end as much as one may ask for."""
         start = None if question.start_date is None else instant_of(question.start_date)
         end = None if question.end_date is None else instant_of(question.end_date)
@@ -100,7 +100,7 @@ def _stamp(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _told(question: Question, path: str, **asked: str) -> Callable[[Mapping[str, Any]], Told]:
+def _told(question: DirectQuestion, path: str, **asked: str) -> Callable[[Mapping[str, Any]], Told]:
     """Give what stands outside a row; what its envelope states comes before what was asked."""
 
     def told(stated: Mapping[str, Any]) -> Told:
@@ -114,7 +114,7 @@ def _told(question: Question, path: str, **asked: str) -> Callable[[Mapping[str,
     return told
 
 
-def _rows(path: str, asked: Mapping[str, str], body: Any, question: Question) -> Iterator[Row]:
+def _rows(path: str, asked: Mapping[str, str], body: Any, question: DirectQuestion) -> Iterator[VendorRow]:
     """Read the rows of any endpoint; the user reports leave out what no actor is known for."""
     told, by_user = _told(question, path, **asked), _kind(question) in ("user_usage", "user_cost")
     if not isinstance(body.get("data", body.get("summaries")), list):
@@ -123,22 +123,22 @@ def _rows(path: str, asked: Mapping[str, str], body: Any, question: Question) ->
         group = row.get("group", row)
         if by_user and "actor" in group and group["actor"] is None:
             continue
-        yield Row(row, records_of(row, told(stated)))
+        yield VendorRow(row, records_of(row, told(stated)))
 
 
-def _groups(question: Question, words: Mapping[str, str | None]) -> list[str]:
+def _groups(question: DirectQuestion, words: Mapping[str, str | None]) -> list[str]:
     """Give what to group by in the endpoint's words, each once; not what every row of it says anyway."""
     actor = ("user",) if _kind(question) in ("user_usage", "user_cost") else ()
     found = [words[name] if name in words else _DIMENSIONS.get(name, name) for name in (*actor, *question.group_by)]
     return list(dict.fromkeys(name for name in found if name is not None))
 
 
-def _products(question: Question) -> list[str]:
+def _products(question: DirectQuestion) -> list[str]:
     names = (*question.product_ids, *question.surfaces)
     return [product for name in names for product in _SURFACES.get(name, (name,))]
 
 
-def _refuse(question: Question, path: str, *names: str) -> None:
+def _refuse(question: DirectQuestion, path: str, *names: str) -> None:
     """Refuse filters that an endpoint does not have: without them its figures would be others than asked for."""
     given = [name for name in names if getattr(question, name)]
     if given:
@@ -150,14 +150,14 @@ def _refuse(question: Question, path: str, *names: str) -> None:
         )
 
 
-def _bucket(question: Question) -> str:
+def _bucket(question: DirectQuestion) -> str:
     return _WIDTHS.get(question.granularity or "day", "1d")
 
 
 def _report(path: str) -> Endpoint:
     """Describe `analytics/usage` or `analytics/cost`: a row a group, of the whole range unless it is cut."""
 
-    def ask(question: Question) -> dict[str, Any]:
+    def ask(question: DirectQuestion) -> dict[str, Any]:
         width = None if question.granularity is None else _WIDTHS[question.granularity]
         order = None if question.sort_by is None else _ORDERS.get(question.sort_by, question.sort_by)
         return {
@@ -176,11 +176,11 @@ def _report(path: str) -> Endpoint:
     return Endpoint(_ROOT + path, ask, read, _FORKED, page_size=1000, most=1000, headers=_BETA)
 
 
-def _messages(question: Question) -> Endpoint:
+def _messages(question: DirectQuestion) -> Endpoint:
     path = "usage_report/messages"
     _refuse(question, path, "product_ids", "surfaces")
 
-    def ask(question: Question) -> dict[str, Any]:
+    def ask(question: DirectQuestion) -> dict[str, Any]:
         return {
             **_Window.of(question).params(),
             "bucket_width": _bucket(question),
@@ -193,24 +193,24 @@ def _messages(question: Question) -> Endpoint:
     return Endpoint(_ROOT + path, ask, partial(_rows, path, {}), _FORKED, page_size=size, most=size)
 
 
-def _costs(question: Question) -> Endpoint:
+def _costs(question: DirectQuestion) -> Endpoint:
     path = "cost_report"
     _refuse(question, path, "product_ids", "surfaces", "model_ids", "user_ids")
 
-    def ask(question: Question) -> dict[str, Any]:
+    def ask(question: DirectQuestion) -> dict[str, Any]:
         grouped = _groups(question, _OF_COSTS)
         return {**_Window.of(question).params(), "bucket_width": "1d", "group_by": grouped}
 
     return Endpoint(_ROOT + path, ask, partial(_rows, path, {}), _FORKED, page_size=31, most=31)
 
 
-def _enterprise(question: Question) -> Endpoint:
+def _enterprise(question: DirectQuestion) -> Endpoint:
     """Describe one of the older Enterprise reports: buckets of rows, or by user a flat list."""
     kind = _kind(question)
     path = f"analytics/{kind}_report"
     by_user = kind.startswith("user_")
 
-    def ask(question: Question) -> dict[str, Any]:
+    def ask(question: DirectQuestion) -> dict[str, Any]:
         return {
             **_Window.of(question).params(),
             "bucket_width": _bucket(question) if question.granularity or not by_user else None,
@@ -226,7 +226,7 @@ def _enterprise(question: Question) -> Endpoint:
     return Endpoint(_ROOT + path, ask, read, _FORKED, page_size=size, most=size)
 
 
-def _code(question: Question) -> tuple[Endpoint, ...]:
+def _code(question: DirectQuestion) -> tuple[Endpoint, ...]:
     """Describe Claude Code's report, a day a request."""
     path = "usage_report/claude_code"
     _refuse(question, path, "product_ids", "surfaces", "model_ids", "user_ids")
@@ -238,7 +238,7 @@ def _code(question: Question) -> tuple[Endpoint, ...]:
     return tuple(of(day) for day in _Window.of(question).days(question.now, _LAGS[path]))
 
 
-def _engagement(path: str, question: Question) -> tuple[Endpoint, ...]:
+def _engagement(path: str, question: DirectQuestion) -> tuple[Endpoint, ...]:
     """Describe an engagement endpoint, a day a request; no row states its day."""
     _refuse(question, path, "product_ids", "surfaces", "model_ids", "user_ids")
     grouped = _groups(question, _OF_ENGAGEMENT)
@@ -269,17 +269,17 @@ _OF_ENTERPRISE = {
 }
 
 
-def _kind(question: Question) -> str:
+def _kind(question: DirectQuestion) -> str:
     """Give the report asked for: `activity`, unless dates are given, then `usage`."""
     dated = question.start_date is not None or question.end_date is not None
     return question.report_type or ("usage" if dated else "activity")
 
 
-def _is_legacy(question: Question) -> bool:
+def _is_legacy(question: DirectQuestion) -> bool:
     return question.facts["reports"] == "legacy"
 
 
-def _console_plan(question: Question) -> tuple[Endpoint, ...]:
+def _console_plan(question: DirectQuestion) -> tuple[Endpoint, ...]:
     kind = _kind(question)
     if kind == "activity":
         return _code(question)
@@ -296,7 +296,7 @@ def _console_plan(question: Question) -> tuple[Endpoint, ...]:
     )  # fmt: skip
 
 
-def _enterprise_plan(question: Question) -> tuple[Endpoint, ...]:
+def _enterprise_plan(question: DirectQuestion) -> tuple[Endpoint, ...]:
     kind = _kind(question)
     if kind in _OF_ENTERPRISE:
         return _engagement(_OF_ENTERPRISE[kind], question)
@@ -310,7 +310,7 @@ def _headers(name: str, keys: Mapping[str, str]) -> dict[str, str]:
 
 
 def _named(products: tuple[str, ...]) -> tuple[tuple[str, str, str], ...]:
-    return tuple((id_, PRODUCTS[id_], f"{PRODUCTS[id_]} by Anthropic") for id_ in products)
+    return tuple((id_, CLAUDE_PRODUCTS[id_], f"{CLAUDE_PRODUCTS[id_]} by Anthropic") for id_ in products)
 
 
 _OF_CONSOLE = (*_API, "claude_console", "claude_code", "claude_api")
@@ -324,14 +324,14 @@ _REPORTS_FACT: dict[str, Any] = {
     },
 }
 
-VENDOR = Vendor(
+VENDOR = DirectVendor(
     name="claude",
     label="Claude",
     accesses=(
         Access(
             label="claude",
             keys=(
-                Key(
+                KeyField(
                     "admin_key",
                     "ANTHROPIC_ADMIN_KEY",
                     "an Admin key of a Console organisation (sk-ant-admin01-…), which an admin of it makes",
@@ -347,7 +347,7 @@ VENDOR = Vendor(
         Access(
             label="claude-enterprise",
             keys=(
-                Key(
+                KeyField(
                     "analytics_key",
                     "ANTHROPIC_ANALYTICS_KEY",
                     "an Analytics key of an Enterprise organisation (read:analytics), which its Primary Owner makes; "
@@ -358,7 +358,7 @@ VENDOR = Vendor(
             host=lambda _: "api.anthropic.com",
             headers=partial(_headers, "analytics_key"),
             plan=_enterprise_plan,
-            products=lambda _: _named(tuple(id_ for id_ in PRODUCTS if id_ not in (*_API, "claude_console"))),
+            products=lambda _: _named(tuple(id_ for id_ in CLAUDE_PRODUCTS if id_ not in (*_API, "claude_console"))),
             **_REPORTS_FACT,
         ),
     ),

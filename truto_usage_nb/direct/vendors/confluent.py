@@ -10,12 +10,12 @@ from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from truto_usage_nb.direct.engine import Access, ByLink, Endpoint, Key, Row, Vendor, not_served
-from truto_usage_nb.direct.question import Question, day_of
-from truto_usage_nb.vendors.confluent.mapping import PRODUCTS, cost_record
+from truto_usage_nb.direct.engine import Access, ByLink, DirectVendor, Endpoint, KeyField, VendorRow, not_served
+from truto_usage_nb.direct.question import DirectQuestion, day_of
+from truto_usage_nb.vendors.confluent.mapping import CONFLUENT_PRODUCTS, cost_record
 
 
-def _window(question: Question) -> dict[str, Any]:
+def _window(question: DirectQuestion) -> dict[str, Any]:
     """Give the days; without a start it is this month, without an end the month of the start."""
     start = question.now.date().replace(day=1) if question.start_date is None else day_of(question.start_date)
     last = start.replace(day=calendar.monthrange(start.year, start.month)[1])
@@ -23,8 +23,10 @@ def _window(question: Question) -> dict[str, Any]:
     return {"start_date": start.isoformat(), "end_date": start.fromordinal(end).isoformat()}
 
 
-def _costs(body: Any, question: Question) -> Iterator[Row]:  # noqa: ARG001  # a row says everything itself
-    yield from (Row(row, [cost_record(row)]) for row in body["data"] or ())  # sibling lists were seen to send null
+def _costs(body: Any, question: DirectQuestion) -> Iterator[VendorRow]:  # noqa: ARG001  # a row says everything itself
+    yield from (
+        VendorRow(row, [cost_record(row)]) for row in body["data"] or ()
+    )  # sibling lists were seen to send null
 
 
 _COSTS = Endpoint(
@@ -37,7 +39,7 @@ _COSTS = Endpoint(
 )
 
 
-def _plan(question: Question) -> tuple[Endpoint, ...]:
+def _plan(question: DirectQuestion) -> tuple[Endpoint, ...]:
     if question.report_type not in (None, "cost", "usage"):
         raise not_served("Confluent", question, ("cost", "usage"))
     return (_COSTS,)
@@ -48,25 +50,25 @@ def _headers(keys: Mapping[str, str]) -> dict[str, str]:
     return {"Authorization": f"Basic {b64encode(pair.encode()).decode()}"}
 
 
-VENDOR = Vendor(
+VENDOR = DirectVendor(
     name="confluent",
     label="Confluent",
     hears=frozenset({"report_type"}),
     accesses=(
         Access(
             keys=(
-                Key(
+                KeyField(
                     "api_key",
                     "CONFLUENT_CLOUD_API_KEY",
                     "a Cloud resource management key of an account with the role BillingAdmin or OrganizationAdmin; "
                     "a cluster's own key opens no bill",
                 ),
-                Key("api_secret", "CONFLUENT_CLOUD_API_SECRET", "the secret of that Cloud key"),
+                KeyField("api_secret", "CONFLUENT_CLOUD_API_SECRET", "the secret of that Cloud key"),
             ),
             host=lambda _: "api.confluent.cloud",
             headers=_headers,
             plan=_plan,
-            products=lambda _: tuple((id_, *said) for id_, said in PRODUCTS.items()),
+            products=lambda _: tuple((id_, *said) for id_, said in CONFLUENT_PRODUCTS.items()),
         ),
     ),
 )

@@ -11,16 +11,16 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from truto_usage_nb.direct.engine import Access, ByNumber, Endpoint, Key, Row, Vendor, not_served
-from truto_usage_nb.direct.question import Question, instant_of
+from truto_usage_nb.direct.engine import Access, ByNumber, DirectVendor, Endpoint, KeyField, VendorRow, not_served
+from truto_usage_nb.direct.question import DirectQuestion, instant_of
 from truto_usage_nb.errors import ProtocolError
-from truto_usage_nb.vendors.cursor.mapping import PRODUCT, daily_record, event_record, member_user, spend_record
+from truto_usage_nb.vendors.cursor.mapping import CURSOR_PRODUCT, daily_record, event_record, member_user, spend_record
 
 _LONGEST = timedelta(days=30)
 _MILLISECOND = timedelta(milliseconds=1)
 
 
-def _window(question: Question) -> dict[str, Any]:
+def _window(question: DirectQuestion) -> dict[str, Any]:
     """Give the window; a missing end is 30 days from the other, and nothing given is up to now."""
     start = None if question.start_date is None else instant_of(question.start_date)
     end = None if question.end_date is None else instant_of(question.end_date)
@@ -33,22 +33,22 @@ def _milliseconds(moment: datetime) -> int:
     return (moment - datetime.fromtimestamp(0, moment.tzinfo)) // _MILLISECOND
 
 
-def _events(body: Any, question: Question) -> Iterator[Row]:  # noqa: ARG001  # an event says everything itself
-    yield from (Row(event, [event_record(event)]) for event in body["usageEvents"])
+def _events(body: Any, question: DirectQuestion) -> Iterator[VendorRow]:  # noqa: ARG001  # an event says everything itself
+    yield from (VendorRow(event, [event_record(event)]) for event in body["usageEvents"])
 
 
-def _days(body: Any, question: Question) -> Iterator[Row]:  # noqa: ARG001
-    yield from (Row(row, [daily_record(row)]) for row in body["data"])
+def _days(body: Any, question: DirectQuestion) -> Iterator[VendorRow]:  # noqa: ARG001
+    yield from (VendorRow(row, [daily_record(row)]) for row in body["data"])
 
 
-def _spend(body: Any, question: Question) -> Iterator[Row]:
+def _spend(body: Any, question: DirectQuestion) -> Iterator[VendorRow]:
     for row in body["teamMemberSpend"]:
-        yield Row(row, [spend_record(row, body["subscriptionCycleStart"], question.now)])
+        yield VendorRow(row, [spend_record(row, body["subscriptionCycleStart"], question.now)])
 
 
-def _members(body: Any, question: Question) -> Iterator[Row]:  # noqa: ARG001
+def _members(body: Any, question: DirectQuestion) -> Iterator[VendorRow]:  # noqa: ARG001
     for row in body["teamMembers"]:
-        yield Row(row, [{**member_user(row), "role": row.get("role"), "is_removed": row.get("isRemoved")}])
+        yield VendorRow(row, [{**member_user(row), "role": row.get("role"), "is_removed": row.get("isRemoved")}])
 
 
 def _says_so(body: Any, number: int) -> bool:
@@ -96,7 +96,7 @@ _REPORTS = {
 }  # fmt: skip
 
 
-def _plan(question: Question) -> tuple[Endpoint, ...]:
+def _plan(question: DirectQuestion) -> tuple[Endpoint, ...]:
     if question.report_type not in _REPORTS:
         raise not_served("Cursor", question, (name for name in _REPORTS if name is not None))
     return (_REPORTS[question.report_type],)
@@ -106,14 +106,14 @@ def _headers(keys: Mapping[str, str]) -> dict[str, str]:
     return {"Authorization": f"Basic {b64encode((keys['api_key'] + ':').encode()).decode()}"}
 
 
-VENDOR = Vendor(
+VENDOR = DirectVendor(
     name="cursor",
     label="Cursor",
     hears=frozenset({"report_type"}),
     accesses=(
         Access(
             keys=(
-                Key(
+                KeyField(
                     "api_key",
                     "CURSOR_API_KEY",
                     "an Admin API key of a Cursor team (crsr_… or key_…), which an admin makes in the dashboard",
@@ -123,7 +123,7 @@ VENDOR = Vendor(
             host=lambda _: "api.cursor.com",
             headers=_headers,
             plan=_plan,
-            products=lambda _: ((PRODUCT["id"], PRODUCT["name"], "AI code editor"),),
+            products=lambda _: ((CURSOR_PRODUCT["id"], CURSOR_PRODUCT["name"], "AI code editor"),),
             members=_MEMBERS,
         ),
     ),

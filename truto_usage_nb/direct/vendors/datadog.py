@@ -13,11 +13,11 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
 from typing import Any
 
-from truto_usage_nb.direct.engine import Access, ByToken, Endpoint, Key, Row, Vendor, not_served
-from truto_usage_nb.direct.question import Question, day_of
+from truto_usage_nb.direct.engine import Access, ByToken, DirectVendor, Endpoint, KeyField, VendorRow, not_served
+from truto_usage_nb.direct.question import DirectQuestion, day_of
 from truto_usage_nb.errors import InvalidRequestError, did_you_mean
 from truto_usage_nb.vendors.datadog.mapping import (
-    PRODUCTS,
+    DATADOG_PRODUCTS,
     attribution_record,
     cost_records,
     hourly_records,
@@ -51,7 +51,7 @@ class _Months:
     last: date
 
     @classmethod
-    def of(cls, question: Question) -> _Months:
+    def of(cls, question: DirectQuestion) -> _Months:
         """Read the dates, which have the resolution of a month: an end on the first ends the month before."""
         first = _first(question.now.date()) if question.start_date is None else _first(_day(question.start_date))
         if question.end_date is None:
@@ -102,14 +102,14 @@ def _cost(path: str, months: _Months | None, *, open_: bool) -> Endpoint:
     asked = {"view": "sub-org", **({} if months is None else months.params())}
     records_of = projected_records if path == "projected_cost" else cost_records
 
-    def read(body: Any, question: Question) -> Iterator[Row]:
+    def read(body: Any, question: DirectQuestion) -> Iterator[VendorRow]:
         computed_at = _stamp(question.now) if open_ else None
-        yield from (Row(row, records_of(row, computed_at=computed_at)) for row in _data(body))
+        yield from (VendorRow(row, records_of(row, computed_at=computed_at)) for row in _data(body))
 
     return Endpoint(_V2 + path, lambda _: asked, read, headers=_RFC3339)
 
 
-def _hours(question: Question) -> dict[str, str]:
+def _hours(question: DirectQuestion) -> dict[str, str]:
     """Give the hours of the days asked for, the end excluded; without any they are this month's so far."""
     now = question.now.date()
     start = _first(now) if question.start_date is None else _day(question.start_date)
@@ -119,12 +119,12 @@ def _hours(question: Question) -> dict[str, str]:
     return {"start": f"{start}T00", "end": until.strftime("%Y-%m-%dT%H")}
 
 
-def _hourly_ask(question: Question) -> dict[str, Any]:
+def _hourly_ask(question: DirectQuestion) -> dict[str, Any]:
     return {"filter": {"timestamp": _hours(question), "product_families": "all"}}
 
 
-def _hourly(body: Any, question: Question) -> Iterator[Row]:  # noqa: ARG001
-    yield from (Row(row, hourly_records(row)) for row in _data(body))
+def _hourly(body: Any, question: DirectQuestion) -> Iterator[VendorRow]:  # noqa: ARG001
+    yield from (VendorRow(row, hourly_records(row)) for row in _data(body))
 
 
 _HOURLY = Endpoint(
@@ -138,25 +138,25 @@ _HOURLY = Endpoint(
 )
 
 
-def _v1_ask(question: Question) -> dict[str, str]:
+def _v1_ask(question: DirectQuestion) -> dict[str, str]:
     hours = _hours(question)
     return {"start_hr": hours["start"], "end_hr": hours["end"]}
 
 
-def _summary(body: Any, question: Question) -> Iterator[Row]:  # noqa: ARG001
-    yield Row(body, summary_records(body))
+def _summary(body: Any, question: DirectQuestion) -> Iterator[VendorRow]:  # noqa: ARG001
+    yield VendorRow(body, summary_records(body))
 
 
-def _summary_of(question: Question) -> Endpoint:
+def _summary_of(question: DirectQuestion) -> Endpoint:
     asked = {**_Months.of(question).params(), "include_org_details": "true"}
     return Endpoint(_V1 + "summary", lambda _: asked, _summary, headers=_RFC3339)
 
 
-def _attribution(body: Any, question: Question) -> Iterator[Row]:  # noqa: ARG001
-    yield from (Row(row, [attribution_record(row)]) for row in body["usage"])
+def _attribution(body: Any, question: DirectQuestion) -> Iterator[VendorRow]:  # noqa: ARG001
+    yield from (VendorRow(row, [attribution_record(row)]) for row in body["usage"])
 
 
-def _attribution_of(question: Question) -> Endpoint:
+def _attribution_of(question: DirectQuestion) -> Endpoint:
     if "usage_type" not in question.remote_query:
         raise InvalidRequestError(
             f"account {question.integrated_account_id!r}: Datadog attributes one type of usage at a time; name it: "
@@ -169,13 +169,13 @@ def _attribution_of(question: Question) -> Endpoint:
 
 
 def _older(family: str) -> Endpoint:
-    def read(body: Any, question: Question) -> Iterator[Row]:  # noqa: ARG001
-        yield from (Row(row, v1_records(row, family)) for row in body["usage"])
+    def read(body: Any, question: DirectQuestion) -> Iterator[VendorRow]:  # noqa: ARG001
+        yield from (VendorRow(row, v1_records(row, family)) for row in body["usage"])
 
     return Endpoint(_V1 + family, _v1_ask, read, headers=_RFC3339)
 
 
-def _named(question: Question, name: str) -> Endpoint:
+def _named(question: DirectQuestion, name: str) -> Endpoint:
     """Give the endpoint of a name."""
     months = _Months.of(question)
     by_name: dict[str, Callable[[], Endpoint]] = {
@@ -197,7 +197,7 @@ def _named(question: Question, name: str) -> Endpoint:
     return by_name[name]()
 
 
-def _plan(question: Question) -> tuple[Endpoint, ...]:
+def _plan(question: DirectQuestion) -> tuple[Endpoint, ...]:
     if question.endpoint is not None:
         return (_named(question, question.endpoint),)
     kind = question.report_type
@@ -215,15 +215,15 @@ def _headers(keys: Mapping[str, str]) -> dict[str, str]:
     return {"DD-API-KEY": keys["api_key"], "DD-APPLICATION-KEY": keys["app_key"]}
 
 
-VENDOR = Vendor(
+VENDOR = DirectVendor(
     name="datadog",
     label="Datadog",
     hears=frozenset({"report_type"}),
     accesses=(
         Access(
             keys=(
-                Key("api_key", "DD_API_KEY", "an API key of the parent organisation"),
-                Key(
+                KeyField("api_key", "DD_API_KEY", "an API key of the parent organisation"),
+                KeyField(
                     "app_key",
                     "DD_APP_KEY",
                     "an application key of someone there with the permissions usage_read and billing_read",
@@ -232,7 +232,7 @@ VENDOR = Vendor(
             host=lambda facts: f"api.{facts['site']}",
             headers=_headers,
             plan=_plan,
-            products=lambda _: tuple((id_, *said) for id_, said in PRODUCTS.items()),
+            products=lambda _: tuple((id_, *said) for id_, said in DATADOG_PRODUCTS.items()),
             facts={"site": "the Datadog site of the organisation"},
             fact_choices={"site": _SITES},
             fact_defaults={"site": "datadoghq.com"},

@@ -13,15 +13,15 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
 from typing import Any
 
-from truto_usage_nb.direct.engine import Access, ByToken, Endpoint, Key, Row, Vendor, not_served
-from truto_usage_nb.direct.question import Question, day_of
+from truto_usage_nb.direct.engine import Access, ByToken, DirectVendor, Endpoint, KeyField, VendorRow, not_served
+from truto_usage_nb.direct.question import DirectQuestion, day_of
 from truto_usage_nb.errors import InvalidRequestError
 from truto_usage_nb.integrations import Window
 from truto_usage_nb.vendors.openai_codex.mapping import (
     API_PRODUCT,
     CODEX_PRODUCT,
+    api_cost_record,
     codex_records,
-    cost_record,
     usage_record,
 )
 
@@ -54,7 +54,7 @@ class _Days:
     end: date
 
     @classmethod
-    def of(cls, question: Question) -> _Days:
+    def of(cls, question: DirectQuestion) -> _Days:
         """Read the days: `date`, else from `start_date` up to `end_date` or for a day; without any it is yesterday."""
         first = question.date or question.start_date
         if first is None:
@@ -80,21 +80,21 @@ def _results(body: Any) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
         yield from ((row, times) for row in found or ())
 
 
-def _usages(body: Any, question: Question) -> Iterator[Row]:  # noqa: ARG001
-    yield from (Row(row, [usage_record(row, times)]) for row, times in _results(body))
+def _usages(body: Any, question: DirectQuestion) -> Iterator[VendorRow]:  # noqa: ARG001
+    yield from (VendorRow(row, [usage_record(row, times)]) for row, times in _results(body))
 
 
-def _charges(body: Any, question: Question) -> Iterator[Row]:  # noqa: ARG001
-    yield from (Row(row, [cost_record(row, times)]) for row, times in _results(body))
+def _charges(body: Any, question: DirectQuestion) -> Iterator[VendorRow]:  # noqa: ARG001
+    yield from (VendorRow(row, [api_cost_record(row, times)]) for row, times in _results(body))
 
 
-def _filters(question: Question) -> dict[str, Any]:
+def _filters(question: DirectQuestion) -> dict[str, Any]:
     asked = {"user_ids": question.user_id, "api_key_ids": question.api_key_id}
     return {name: [value] for name, value in asked.items() if value is not None}
 
 
 def _usage(kind: str) -> Endpoint:
-    def ask(question: Question) -> dict[str, Any]:
+    def ask(question: DirectQuestion) -> dict[str, Any]:
         times = _Days.of(question).params()
         return {**times, "bucket_width": "1d", "group_by": list(_KINDS[kind]), **_filters(question)}
 
@@ -104,7 +104,7 @@ def _usage(kind: str) -> Endpoint:
 
 
 def _costs(*groups: str) -> Endpoint:
-    def ask(question: Question) -> dict[str, Any]:
+    def ask(question: DirectQuestion) -> dict[str, Any]:
         times = _Days.of(question).params()
         keys = {"api_key_ids": [question.api_key_id]} if question.api_key_id else {}
         return {**times, "bucket_width": "1d", "group_by": list(groups), **keys}
@@ -119,7 +119,7 @@ _COSTS = _costs("line_item", "project_id", "api_key_id")
 _USER_COSTS = _costs("line_item", "user_id")  # a user beside a project may be refused
 
 
-def _api_plan(question: Question) -> tuple[Endpoint, ...]:
+def _api_plan(question: DirectQuestion) -> tuple[Endpoint, ...]:
     """Give usage and then costs; an endpoint whose rows do not state what is asked for by id is left out."""
     kind = question.report_type
     if kind not in (None, "cost", "user_cost", *_USAGE_REPORTS):
@@ -134,10 +134,10 @@ def _api_plan(question: Question) -> tuple[Endpoint, ...]:
     return costs if kind == "cost" else (*usage, *costs)
 
 
-def _people(body: Any, question: Question) -> Iterator[Row]:
+def _people(body: Any, question: DirectQuestion) -> Iterator[VendorRow]:
     for row in body["data"]:
         if question.user_id in (None, row.get("user_id")):
-            yield Row(row, codex_records(row, {}))
+            yield VendorRow(row, codex_records(row, {}))
 
 
 _CODEX = Endpoint(
@@ -150,7 +150,7 @@ _CODEX = Endpoint(
 )
 
 
-def _codex_plan(question: Question) -> tuple[Endpoint, ...]:
+def _codex_plan(question: DirectQuestion) -> tuple[Endpoint, ...]:
     served = ("activity", "usage", "user_usage")
     if question.report_type not in (None, *served):
         raise not_served("OpenAI's Codex analytics", question, served)
@@ -170,7 +170,7 @@ def _bearer(name: str, keys: Mapping[str, str]) -> dict[str, str]:
 
 _OTHERS = {"sk-ant-": "Anthropic's key", "sk-svcacct-": "a service account's key of a project"}
 
-VENDOR = Vendor(
+VENDOR = DirectVendor(
     name="openai_codex",
     label="OpenAI",
     hears=frozenset({"report_type", "end_date"}),
@@ -178,7 +178,7 @@ VENDOR = Vendor(
         Access(
             label="openai",
             keys=(
-                Key(
+                KeyField(
                     "admin_key",
                     "OPENAI_ADMIN_KEY",
                     "an Admin key of an organisation (sk-admin-…), which an owner of it makes; a project's key opens "
@@ -195,7 +195,7 @@ VENDOR = Vendor(
         Access(
             label="codex",
             keys=(
-                Key(
+                KeyField(
                     "codex_key",
                     "OPENAI_CODEX_KEY",
                     "a key with the scope codex.enterprise.analytics.read of the ChatGPT workspace",

@@ -8,7 +8,15 @@ from typing import cast
 
 from truto_usage_nb.sandbox.ask import Vendor
 
-NAMES: tuple[str, ...] = ("claude", "openai_codex", "cursor", "confluent", "datadog")
+LISTED: dict[str, tuple[str, str]] = {
+    "claude": ("Claude", "ai"),
+    "openai_codex": ("OpenAI Codex", "ai"),
+    "cursor": ("Cursor", "ai"),
+    "confluent": ("Confluent", "data-streaming"),
+    "datadog": ("Datadog", "observability"),
+}
+"""Label and category of each, as the service lists them."""
+SANDBOX_VENDORS: tuple[str, ...] = tuple(LISTED)
 
 
 class _Registry(MutableMapping[str, Vendor]):
@@ -20,7 +28,7 @@ class _Registry(MutableMapping[str, Vendor]):
     def __getitem__(self, name: str) -> Vendor:
         if name in self._set:
             return self._set[name]
-        if name not in NAMES:
+        if name not in SANDBOX_VENDORS:
             raise KeyError(name)
         return cast(Vendor, import_module(f"{__name__}.{name}"))
 
@@ -31,10 +39,10 @@ class _Registry(MutableMapping[str, Vendor]):
         del self._set[name]
 
     def __iter__(self) -> Iterator[str]:
-        yield from dict.fromkeys((*NAMES, *self._set))
+        yield from dict.fromkeys((*SANDBOX_VENDORS, *self._set))
 
     def __len__(self) -> int:
-        return len({*NAMES, *self._set})
+        return len({*SANDBOX_VENDORS, *self._set})
 
 
 VENDORS: MutableMapping[str, Vendor] = _Registry()

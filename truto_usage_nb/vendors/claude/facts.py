@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from truto_usage_nb.vendors.facts import ENVELOPE, Choice, Integration, Series, Service, Window
+from truto_usage_nb.vendors.facts import SERVICE_PARAMETERS, FocusService, Integration, Series, SeriesChoice, Window
 
 __all__ = ["FACTS"]
 
@@ -14,7 +14,7 @@ FACTS = Integration(
     name="claude",
     label="Claude",
     spellings=frozenset({"anthropic"}),
-    honours=ENVELOPE
+    honours=SERVICE_PARAMETERS
     | {
         "report_type", "start_date", "end_date", "product_ids", "user_ids", "model_ids", "surfaces", "group_by",
         "granularity", "sort_by", "sort_order", "include_deleted_users",
@@ -47,14 +47,14 @@ FACTS = Integration(
         ),
     ),
     choices=(
-        Choice(
+        SeriesChoice(
             "money",
             ("cost", "user_cost"),
             "user_cost is the part of cost that has a person",
             by={"user": ("user_cost", "cost")},
             remainder=True,
         ),
-        Choice(
+        SeriesChoice(
             "tokens",
             ("usage", "user_usage", "activity"),
             "user_usage and activity are parts of usage",
@@ -68,7 +68,7 @@ FACTS = Integration(
     counted_by_person=("user_usage", "user_cost", "activity", "usage", "cost"),
     cache_apart=True,
     bills_own_keys=True,
-    service=Service("Anthropic", "Claude", "AI and Machine Learning", "Generative AI", by_product=True),
+    service=FocusService("Anthropic", "Claude", "AI and Machine Learning", "Generative AI", by_product=True),
     beyond="seats, prepaid credits bought, credits granted, Priority Tier commitments, tax",
 )  # fmt: skip
 """What the client knows of it."""

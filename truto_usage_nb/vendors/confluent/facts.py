@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from truto_usage_nb.vendors.facts import ENVELOPE, Integration, Series, Service, Shapes, Window
+from truto_usage_nb.vendors.facts import SERVICE_PARAMETERS, FocusService, Integration, Series, Shapes, Window
 
 __all__ = ["FACTS"]
 
 FACTS = Integration(
     name="confluent",
     label="Confluent",
-    honours=ENVELOPE | {"start_date", "end_date"},
+    honours=SERVICE_PARAMETERS | {"start_date", "end_date"},
     window=Window("range"),
     keeps_days=365,
     late=timedelta(hours=72),
@@ -21,7 +21,7 @@ FACTS = Integration(
     ),
     shapes=Shapes("metrics", "cost"),
     total_means="list",  # its original amount, before the discount
-    service=Service(
+    service=FocusService(
         "Confluent", "Confluent Cloud", "Analytics", "Streaming Analytics", sub_account="Environment", provisions=True,
         bought=r"\bSUPPORT",  # a fee on the month's spend
     ),

@@ -13,10 +13,10 @@ from typing_extensions import TypedDict
 
 from truto_usage_nb.vendors.records import opaque_id
 
-__all__ = ["PRODUCTS", "Cost", "Resource", "cost_record"]
+__all__ = ["CONFLUENT_PRODUCTS", "ConfluentCost", "cost_record"]
 
 
-class Resource(TypedDict, total=False):
+class _Resource(TypedDict, total=False):
     """What is billed; organisations made before 2024-05-15 name the environment by a text, and again beside the row."""
 
     id: str | None
@@ -24,7 +24,7 @@ class Resource(TypedDict, total=False):
     environment: dict[str, Any] | str | None
 
 
-class Cost(TypedDict, total=False):
+class ConfluentCost(TypedDict, total=False):
     """One entry of `data`; dates are days, in some answers with a midnight behind them."""
 
     api_version: str
@@ -42,13 +42,13 @@ class Cost(TypedDict, total=False):
     original_amount: float | None
     discount_amount: float | None
     amount: float | None
-    resource: Resource | None
+    resource: _Resource | None
     environment: dict[str, Any] | None
     tier_dimensions: dict[str, Any] | None
     description: str | None
 
 
-PRODUCTS: dict[str, tuple[str, str]] = {
+CONFLUENT_PRODUCTS: dict[str, tuple[str, str]] = {
     "KAFKA": ("Kafka", "Kafka clusters: capacity, storage, partitions and network"),
     "CONNECT": ("Connect", "Fully managed connectors: tasks and throughput"),
     "CUSTOM_CONNECT": ("Custom Connect", "Connectors of one's own: tasks and throughput"),
@@ -83,7 +83,7 @@ def cost_record(
     product = row.get("product") or row.get("line_type")
     record = {
         "id": row.get("id") or _hashed(row),
-        "product": {"id": product, "name": PRODUCTS[product][0] if product in PRODUCTS else None},
+        "product": {"id": product, "name": CONFLUENT_PRODUCTS[product][0] if product in CONFLUENT_PRODUCTS else None},
         "metric_name": row.get("line_type"),
         "resources": _resources(row),
         "organization": organization,

@@ -16,13 +16,13 @@ from typing import Any, Required
 
 from typing_extensions import TypedDict
 
-from truto_usage_nb.vendors.records import compact
+from truto_usage_nb.vendors.records import without_nulls
 
 __all__ = [
-    "PRODUCT",
-    "Day",
-    "Event",
-    "Member",
+    "CURSOR_PRODUCT",
+    "CursorDay",
+    "CursorEvent",
+    "CursorMember",
     "Spend",
     "TokenUsage",
     "daily_record",
@@ -44,7 +44,7 @@ class TokenUsage(TypedDict, total=False):
     discountPercentOff: float | None
 
 
-class Event(TypedDict, total=False):
+class CursorEvent(TypedDict, total=False):
     """One entry of `usageEvents`; older rows have `kindLabel`, and neither `kind` nor `isChargeable`."""
 
     timestamp: Required[str]
@@ -67,7 +67,7 @@ class Event(TypedDict, total=False):
     cursorTokenFee: float | None
 
 
-class Day(TypedDict, total=False):
+class CursorDay(TypedDict, total=False):
     """One row of `daily-usage-data`; `userId` is another number than the one that members and spend have."""
 
     day: str | None
@@ -114,7 +114,7 @@ class Spend(TypedDict, total=False):
     effectivePerUserLimitDollars: float | None
 
 
-class Member(TypedDict, total=False):
+class CursorMember(TypedDict, total=False):
     """One entry of `teamMembers`; older payloads have a number as id."""
 
     id: Required[int | str]
@@ -124,7 +124,7 @@ class Member(TypedDict, total=False):
     isRemoved: bool | None
 
 
-PRODUCT = {"id": "cursor", "name": "Cursor"}
+CURSOR_PRODUCT = {"id": "cursor", "name": "Cursor"}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ENCODER = json.JSONEncoder(default=str)
 _PROVIDERS = (
@@ -201,7 +201,7 @@ def event_record(event: Mapping[str, Any], *, recorded_at: str | None = None) ->
     at = _instant(_moment_of(event["timestamp"]))
     fields = {
         "id": _event_id(event),
-        "product": PRODUCT,
+        "product": CURSOR_PRODUCT,
         "resources": [{"id": event[name]} for name in _RESOURCES if event.get(name) is not None],
         "user": {
             "id": event.get("serviceAccountId"),
@@ -217,7 +217,7 @@ def event_record(event: Mapping[str, Any], *, recorded_at: str | None = None) ->
         "updated_at": recorded_at,
         "surface": _surface(event.get("isHeadless")),
     }
-    return compact(fields)
+    return without_nulls(fields)
 
 
 def _event_id(event: Mapping[str, Any]) -> str:
@@ -292,7 +292,7 @@ def daily_record(row: Mapping[str, Any]) -> dict[str, Any]:
     number = row.get("userId")
     fields = {
         "id": _stable_id("daily", day.date().isoformat(), number, row.get("email")),
-        "product": PRODUCT,
+        "product": CURSOR_PRODUCT,
         "user": {"id": _text(number), "email": row.get("email")},
         "model": model_named(row.get("mostUsedModel")),
         "usage": {
@@ -303,7 +303,7 @@ def daily_record(row: Mapping[str, Any]) -> dict[str, Any]:
         "start_date": _instant(day),
         "end_date": _instant(day + timedelta(days=1)),
     }
-    return compact(fields)
+    return without_nulls(fields)
 
 
 def _day_of(row: Mapping[str, Any]) -> datetime:
@@ -353,7 +353,7 @@ def spend_record(row: Mapping[str, Any], cycle_start: int, fetched_at: datetime)
     start, end = _instant(_moment_of(cycle_start)), _instant(fetched_at)
     fields = {
         "id": _stable_id("spend", cycle_start, row.get("userId") or row.get("email")),
-        "product": PRODUCT,
+        "product": CURSOR_PRODUCT,
         "user": {"id": _text(row.get("userId")), "email": row.get("email"), "name": row.get("name")},
         "charges": [
             _charge(kind, sum_) for kind, sum_ in (("on_demand", on_demand), ("included", covered)) if sum_ is not None
@@ -363,7 +363,7 @@ def spend_record(row: Mapping[str, Any], cycle_start: int, fetched_at: datetime)
         "end_date": end,
         "updated_at": end,
     }
-    return compact(fields)
+    return without_nulls(fields)
 
 
 def _spent(row: Mapping[str, Any]) -> tuple[Decimal | None, Decimal | None]:
@@ -381,4 +381,4 @@ def _text(number: object) -> str | None:
 
 def member_user(row: Mapping[str, Any]) -> dict[str, Any]:
     """Map one of `members` to the unified user; older payloads send a number as id."""
-    return compact({"id": str(row["id"]), "email": row.get("email"), "name": row.get("name")})
+    return without_nulls({"id": str(row["id"]), "email": row.get("email"), "name": row.get("name")})

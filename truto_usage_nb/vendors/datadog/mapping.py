@@ -13,10 +13,10 @@ from typing import Any, Required
 
 from typing_extensions import TypedDict
 
-from truto_usage_nb.vendors.records import compact, opaque_id
+from truto_usage_nb.vendors.records import opaque_id, without_nulls
 
 __all__ = [
-    "PRODUCTS",
+    "DATADOG_PRODUCTS",
     "Charge",
     "CostAttributes",
     "HourAttributes",
@@ -29,8 +29,8 @@ __all__ = [
     "v1_records",
 ]
 
-Row = Mapping[str, Any]
-Records = list[dict[str, Any]]
+_Row = Mapping[str, Any]
+_Records = list[dict[str, Any]]
 
 
 class Charge(TypedDict, total=False):
@@ -72,7 +72,7 @@ class HourAttributes(TypedDict, total=False):
     measurements: Required[list[dict[str, Any]]]
 
 
-PRODUCTS: dict[str, tuple[str, str]] = {
+DATADOG_PRODUCTS: dict[str, tuple[str, str]] = {
     "infra_host": ("Infrastructure Hosts", "Hosts that run the agent"),
     "infra_container": ("Containers", "Containers beyond those that come with a host"),
     "apm_host": ("APM Hosts", "Hosts that send traces"),
@@ -123,7 +123,7 @@ def unit_of(metric: str) -> str | None:
     return next((unit for part, unit in _UNITS if part in metric), None)
 
 
-def cost_records(row: Row, *, computed_at: str | None = None) -> Records:
+def cost_records(row: _Row, *, computed_at: str | None = None) -> _Records:
     """Map the row of an organisation and month to a record per product with its three charges, and no total row.
 
     `total` repeats `committed` and `on_demand`: the three are charges of one record, never records of their own. When
@@ -144,7 +144,7 @@ def cost_records(row: Row, *, computed_at: str | None = None) -> Records:
     ]
 
 
-def projected_records(row: Row, *, computed_at: str | None = None) -> Records:
+def projected_records(row: _Row, *, computed_at: str | None = None) -> _Records:
     """Map the row of a month to come to a record per product and kind of amount.
 
     A forecast is no charge, or it would stand for the month itself: the amount is a quantity of dollars.
@@ -166,15 +166,15 @@ def projected_records(row: Row, *, computed_at: str | None = None) -> Records:
     ]
 
 
-def _by_product(attributes: Row) -> dict[str, list[Row]]:
-    found: dict[str, list[Row]] = {}
+def _by_product(attributes: _Row) -> dict[str, list[_Row]]:
+    found: dict[str, list[_Row]] = {}
     for charge in attributes["charges"]:
         found.setdefault(charge["product_name"], []).append(charge)
     return found
 
 
-def _product_of(row: Row, attributes: Row, product: str) -> dict[str, Any]:
-    named = {"id": product, "name": PRODUCTS[product][0]} if product in PRODUCTS else {"id": product}
+def _product_of(row: _Row, attributes: _Row, product: str) -> dict[str, Any]:
+    named = {"id": product, "name": DATADOG_PRODUCTS[product][0]} if product in DATADOG_PRODUCTS else {"id": product}
     return {
         "id": f"{row['id']}-{product}",
         "product": named,
@@ -187,10 +187,10 @@ def _charge(kind: str, amount: float) -> dict[str, Any]:
     return {"type": kind, "amount": amount, "currency": _CURRENCY}
 
 
-def hourly_records(row: Row) -> Records:
+def hourly_records(row: _Row) -> _Records:
     """Map one row of v2 `hourly_usage` to a record per measurement; a null stays null, for it is not 0."""
     facts = row["attributes"]
-    account = compact({"id": facts.get("account_public_id"), "name": facts.get("account_name")})
+    account = without_nulls({"id": facts.get("account_public_id"), "name": facts.get("account_name")})
     return [
         {
             "id": f"{row['id']}-{measured['usage_type']}",
@@ -205,7 +205,7 @@ def hourly_records(row: Row) -> Records:
     ]
 
 
-def v1_records(row: Row, family: str) -> Records:
+def v1_records(row: _Row, family: str) -> _Records:
     """Map one hour of a v1 endpoint, such as `/api/v1/usage/hosts`, to a record per quantity it states."""
     return [
         {
@@ -221,7 +221,7 @@ def v1_records(row: Row, family: str) -> Records:
     ]
 
 
-def attribution_record(row: Row) -> dict[str, Any]:
+def attribution_record(row: _Row) -> dict[str, Any]:
     """Map one row of v1 `hourly-attribution`: an hour's usage of what carries certain tags.
 
     A tag is a resource by its name and value; `updated_at` may be an hour without minutes.
@@ -229,7 +229,7 @@ def attribution_record(row: Row) -> dict[str, Any]:
     tags = sorted((name, str(value)) for name, values in (row.get("tags") or {}).items() for value in values or ())
     updated = row.get("updated_at")
     metric = row["usage_type"]
-    return compact(
+    return without_nulls(
         {
             "id": opaque_id("tags-", row["public_id"], row["hour"], metric, *tags),
             "product": {"id": metric.removesuffix("_usage")},
@@ -243,14 +243,14 @@ def attribution_record(row: Row) -> dict[str, Any]:
     )
 
 
-def summary_records(whole: Row, account: Mapping[str, Any] | None = None) -> Records:
+def summary_records(whole: _Row, account: Mapping[str, Any] | None = None) -> _Records:
     """Map a whole answer of v1 `summary` to a record per quantity, each stated once.
 
     The sub-organisations of a month come first; what only the month states is the account's, and so is what only the
     whole range states. `account` is the account's own organisation, where it is known.
     """
     stated: set[str] = set()
-    records: Records = []
+    records: _Records = []
     for month in whole.get("usage") or []:
         orgs = month.get("orgs") or []
         of_orgs = {_stem(metric) for org in orgs for metric in _metrics(org)}
@@ -264,13 +264,13 @@ def summary_records(whole: Row, account: Mapping[str, Any] | None = None) -> Rec
     return [{**record, "updated_at": whole.get("last_updated")} for record in records]
 
 
-def _metrics(level: Row) -> dict[str, Any]:
+def _metrics(level: _Row) -> dict[str, Any]:
     """Return the quantities of one level: its numbers, and nulls, which are quantities not known yet."""
     named = ((name, value) for name, value in level.items() if name not in _ROW_FACTS)
     return {name: value for name, value in named if value is None or isinstance(value, int | float)}
 
 
-def _beyond(level: Row, stated: set[str]) -> dict[str, Any]:
+def _beyond(level: _Row, stated: set[str]) -> dict[str, Any]:
     """Return the quantities of a level that a finer one does not state."""
     return {metric: value for metric, value in _metrics(level).items() if _stem(metric) not in stated}
 
@@ -286,7 +286,7 @@ def _stem(metric: str) -> str:
     return metric
 
 
-def _quantities(metrics: Row, organization: Mapping[str, Any], span: dict[str, str]) -> Records:
+def _quantities(metrics: _Row, organization: Mapping[str, Any], span: dict[str, str]) -> _Records:
     return [
         {
             "id": opaque_id("sum-", organization.get("id"), span["start_date"], span["end_date"], metric),

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from truto_usage_nb.vendors.facts import ENVELOPE, Choice, Integration, Series, Service, Shapes, Window
+from truto_usage_nb.vendors.facts import (
+    SERVICE_PARAMETERS,
+    FocusService,
+    Integration,
+    Series,
+    SeriesChoice,
+    Shapes,
+    Window,
+)
 
 __all__ = ["FACTS"]
 
@@ -12,7 +20,7 @@ FACTS = Integration(
     name="openai_codex",
     label="OpenAI Codex",
     spellings=frozenset({"openai", "codex", "openaicodex"}),
-    honours=ENVELOPE | {"date", "start_date", "user_id", "api_key_id"},
+    honours=SERVICE_PARAMETERS | {"date", "start_date", "user_id", "api_key_id"},
     window=Window("one day", days=1),
     keeps_days=90,
     late=timedelta(hours=12),
@@ -28,8 +36,8 @@ FACTS = Integration(
         ),
     ),
     choices=(
-        Choice("tokens", ("usage", "cost"), "a cost record repeats the tokens it charges for"),
-        Choice(
+        SeriesChoice("tokens", ("usage", "cost"), "a cost record repeats the tokens it charges for"),
+        SeriesChoice(
             "tokens",
             ("codex_totals", "codex_model", "codex_client"),
             "models and clients break the same totals down",
@@ -42,7 +50,7 @@ FACTS = Integration(
     shapes=Shapes("usage", "cost", by_model="codex_model", by_surface="codex_client", in_all="codex_totals"),
     counted=("codex_totals", "codex_model", "codex_client", "usage", "cost"),
     bills_own_keys=True,
-    service=Service(
+    service=FocusService(
         "OpenAI", "OpenAI", "AI and Machine Learning", "Generative AI", by_product=True, sub_account="Project"
     ),
     beyond="seats, credits bought or granted, tax; Codex credits have no price in the API",

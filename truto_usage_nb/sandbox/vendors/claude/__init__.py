@@ -14,13 +14,25 @@ from truto_usage_nb.sandbox.company import Account
 from truto_usage_nb.sandbox.vendors.claude.people import WORKSPACES, product_ids
 from truto_usage_nb.sandbox.vendors.claude.question import report_type
 from truto_usage_nb.sandbox.vendors.claude.rows import answer, collect, request
-from truto_usage_nb.vendors.claude.mapping import PRODUCTS, Told, records_of
+from truto_usage_nb.vendors.claude.mapping import CLAUDE_PRODUCTS, Told, records_of
 
-__all__ = ["DEFAULT_PAGE", "MAX_PAGE", "NAME", "RATE_LIMIT", "answer", "collect", "products", "request", "unify"]
+__all__ = [
+    "DEFAULT_PAGE",
+    "MAX_PAGE",
+    "NAME",
+    "NUMBERED",
+    "RATE_LIMIT",
+    "answer",
+    "collect",
+    "products",
+    "request",
+    "unify",
+]
 
 NAME = "claude"
 MAX_PAGE = 1000
 DEFAULT_PAGE = 100
+NUMBERED = False
 RATE_LIMIT = "60;w=60"
 
 
@@ -28,7 +40,12 @@ def products(account: Account) -> list[dict[str, Any]]:
     """Return the products an account can state."""
     linked = account.created_at
     return [
-        {"id": one, "name": PRODUCTS[one], "description": f"{PRODUCTS[one]} by Anthropic", "created_at": linked}
+        {
+            "id": one,
+            "name": CLAUDE_PRODUCTS[one],
+            "description": f"{CLAUDE_PRODUCTS[one]} by Anthropic",
+            "created_at": linked,
+        }
         | {"updated_at": linked}
         for one in product_ids(account.kind)
     ]

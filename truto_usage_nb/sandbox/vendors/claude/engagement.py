@@ -18,24 +18,24 @@ from truto_usage_nb.sandbox.ask import Ask, Raw, World
 from truto_usage_nb.sandbox.company import Account, Person
 from truto_usage_nb.sandbox.seeds import chance, integer, rng, token_id
 from truto_usage_nb.sandbox.vendors.claude.people import crew, deleted, email, groups_of, user
-from truto_usage_nb.sandbox.vendors.claude.question import ENGAGEMENT_LAG, Question
-from truto_usage_nb.sandbox.vendors.claude.story import DAY, is_console, midnight, settled_lines
+from truto_usage_nb.sandbox.vendors.claude.question import ENGAGEMENT_LAG, ClaudeQuestion
+from truto_usage_nb.sandbox.vendors.claude.story import ONE_DAY, is_console, midnight, settled_lines
 
 OFFICE = ("excel", "outlook", "powerpoint", "word")
-Day = Mapping[Person, Mapping[str, int]]
+_Day = Mapping[Person, Mapping[str, int]]
 """Requests by product, for everyone active on a day."""
 
 _ANY = datetime(1970, 1, 1, tzinfo=UTC)  # settled lines do not depend on the moment, so the cache need not either
 
 
-def active(ask: Ask, day: date) -> Day:
+def active(ask: Ask, day: date) -> _Day:
     """Return everyone who used anything on a day, in the directory's order, with requests by product."""
     account = ask.account if ask.account.twin_of is None else replace(ask.account, id=ask.account.twin_of)
     return _active(replace(ask.world, now=_ANY), account, day)
 
 
 @lru_cache(maxsize=1024)
-def _active(world: World, account: Account, day: date) -> Day:
+def _active(world: World, account: Account, day: date) -> _Day:
     found: dict[Person, dict[str, int]] = {}
     for line in settled_lines(world, account, day):
         person = line.actor.person if line.actor else None
@@ -45,7 +45,7 @@ def _active(world: World, account: Account, day: date) -> Day:
     return found
 
 
-def seen(ask: Ask, question: Question, day: date) -> list[tuple[Person, Mapping[str, int]]]:
+def seen(ask: Ask, question: ClaudeQuestion, day: date) -> list[tuple[Person, Mapping[str, int]]]:
     """Return the active people a question is about: its user filter, and deleted users only where wanted."""
     wanted = question.filters.get("actor_ids")
     return [
@@ -62,7 +62,7 @@ def user_object(seed: int, person: Person, now: datetime) -> dict[str, Any]:
     return {"id": user(seed, person).id, "email_address": address, "type": "user"}
 
 
-def group_values(ask: Ask, question: Question, person: Person, product: str | None) -> list[dict[str, Any]]:
+def group_values(ask: Ask, question: ClaudeQuestion, person: Person, product: str | None) -> list[dict[str, Any]]:
     """Return the columns a person's share falls under: one set, or one an access group where groups are asked for."""
     values: dict[str, Any] = {}
     if "product" in question.group_by:
@@ -108,7 +108,7 @@ CONNECTORS: tuple[tuple[str, str | None], ...] = (
 _SURFACES = ("chat", "cowork", "claude_code")
 
 
-def connector_rows(ask: Ask, question: Question, day: date) -> Iterator[dict[str, Any]]:
+def connector_rows(ask: Ask, question: ClaudeQuestion, day: date) -> Iterator[dict[str, Any]]:
     """Yield a row a connector, or a connector and group."""
     for name, display in CONNECTORS:
         for group in tally(_connectors_used(ask, question, day, name)):
@@ -116,7 +116,7 @@ def connector_rows(ask: Ask, question: Question, day: date) -> Iterator[dict[str
 
 
 def _connectors_used(
-    ask: Ask, question: Question, day: date, name: str
+    ask: Ask, question: ClaudeQuestion, day: date, name: str
 ) -> Iterator[tuple[dict[str, Any], Any, dict[str, int]]]:
     named = [question.filters[key] for key in ("products", "surfaces") if key in question.filters]
     for person, products in seen(ask, question, day):
@@ -157,7 +157,7 @@ _SCIENCE = (
 )
 
 
-def people_rows(ask: Ask, question: Question, day: date) -> Iterator[dict[str, Any]]:
+def people_rows(ask: Ask, question: ClaudeQuestion, day: date) -> Iterator[dict[str, Any]]:
     """Yield a day's active users; a user comes once an access group where groups are asked for."""
     for person, products in seen(ask, question, day):
         r = rng(ask.world.seed, ask.account.id, "users", day, person.key)
@@ -267,7 +267,7 @@ PROJECTS: tuple[tuple[str, str], ...] = (
 )
 
 
-def project_rows(ask: Ask, question: Question, day: date) -> Iterator[dict[str, Any]]:
+def project_rows(ask: Ask, question: ClaudeQuestion, day: date) -> Iterator[dict[str, Any]]:
     """Yield a row a project, or a project and group."""
     named = [question.filters[key] for key in ("products", "surfaces") if key in question.filters]
     if any("chat" not in allowed for allowed in named):
@@ -278,7 +278,7 @@ def project_rows(ask: Ask, question: Question, day: date) -> Iterator[dict[str, 
 
 
 def _projects_used(
-    ask: Ask, question: Question, day: date, name: str
+    ask: Ask, question: ClaudeQuestion, day: date, name: str
 ) -> Iterator[tuple[dict[str, Any], Person, dict[str, int]]]:
     for person, products in seen(ask, question, day):
         r = rng(ask.world.seed, ask.account.id, "project", day, person.key, name)
@@ -317,7 +317,7 @@ _OVERAGE_CENTS = Decimal("6.379783")
 _BLOCKS = ("chat", "claude_code", "cowork")
 
 
-def skill_rows(ask: Ask, question: Question, day: date) -> Iterator[dict[str, Any]]:
+def skill_rows(ask: Ask, question: ClaudeQuestion, day: date) -> Iterator[dict[str, Any]]:
     """Yield a row a skill, or a skill and group."""
     for name, display, product in SKILLS:
         used = (
@@ -329,7 +329,7 @@ def skill_rows(ask: Ask, question: Question, day: date) -> Iterator[dict[str, An
             yield _skill_row(ask, group, name, display, product)
 
 
-def invocations(ask: Ask, question: Question, day: date, name: str, product: str) -> Iterator[tuple[Person, int]]:
+def invocations(ask: Ask, question: ClaudeQuestion, day: date, name: str, product: str) -> Iterator[tuple[Person, int]]:
     """Yield who ran a skill on a day, and how often."""
     if _dropped(question, product):
         return
@@ -339,7 +339,7 @@ def invocations(ask: Ask, question: Question, day: date, name: str, product: str
             yield person, integer(r, 1, 14)
 
 
-def _dropped(question: Question, product: str) -> bool:
+def _dropped(question: ClaudeQuestion, product: str) -> bool:
     named = [question.filters[name] for name in ("products", "surfaces") if name in question.filters]
     return any(product not in allowed for allowed in named)
 
@@ -378,7 +378,7 @@ def _unit(block: str) -> str:
 _SPANS = {"daily": 1, "weekly": 7, "monthly": 30}
 
 
-def summary_rows(ask: Ask, question: Question, day: date) -> Iterator[dict[str, Any]]:
+def summary_rows(ask: Ask, question: ClaudeQuestion, day: date) -> Iterator[dict[str, Any]]:
     """Yield the day's one summary."""
     del question  # this endpoint has no dimensions
     seats = crew(ask.account.kind, ask.world.scale)
@@ -404,7 +404,7 @@ def _people(ask: Ask, day: date, days: int, product: str | None) -> set[Person]:
     return {person for found in past for person, used in found.items() if product is None or product in used}
 
 
-_DAYS: dict[str, Callable[[Ask, Question, date], Iterator[dict[str, Any]]]] = {
+_DAYS: dict[str, Callable[[Ask, ClaudeQuestion, date], Iterator[dict[str, Any]]]] = {
     "analytics/users": people_rows,
     "analytics/skills": skill_rows,
     "analytics/connectors": connector_rows,
@@ -413,11 +413,11 @@ _DAYS: dict[str, Callable[[Ask, Question, date], Iterator[dict[str, Any]]]] = {
 }
 
 
-def engagement_rows(ask: Ask, question: Question) -> Iterator[Raw]:
+def engagement_rows(ask: Ask, question: ClaudeQuestion) -> Iterator[Raw]:
     """Yield the endpoint's rows for each available day, oldest first; the row itself does not state its day."""
     if is_console(ask.account):
         return
     for day in question.days():
-        if midnight(day) + DAY + ENGAGEMENT_LAG <= ask.world.now:
+        if midnight(day) + ONE_DAY + ENGAGEMENT_LAG <= ask.world.now:
             context = {"date": day.isoformat(), "organization_id": ask.account.organization_id}
             yield from (Raw(row, question.endpoint, context) for row in _DAYS[question.endpoint](ask, question, day))

@@ -57,7 +57,7 @@ class Actor:
     name: str | None = None
 
 
-class Line(NamedTuple):
+class UseLine(NamedTuple):
     """One metered line of a day, with every dimension the vendor can group by.
 
     `unit_cents` is the list price of one of `counts.units` (container and session time, refunds). `billable` is false
@@ -87,7 +87,7 @@ class Line(NamedTuple):
     late_days: int = 0
     restated: int = 0
 
-    def with_counts(self, counts: Counts) -> Line:
+    def with_counts(self, counts: Counts) -> UseLine:
         """Return the same line with other counts."""
         return self._replace(counts=counts)
 
@@ -97,7 +97,7 @@ MACHINE_HOURS = (5, 6, 6, 5, 4, 4, 3, 3, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 
 EVEN_MINUTES = (1,) * 60
 
 
-def hours_of(line: Line) -> tuple[int, ...]:
+def hours_of(line: UseLine) -> tuple[int, ...]:
     """Return the weights of a line's 24 hours UTC: people keep office hours, machines run round the clock."""
     return PEOPLE_HOURS if line.actor is not None and line.actor.kind == "user" else MACHINE_HOURS
 
@@ -238,7 +238,7 @@ def appetite(seed: int, key: str) -> float:
     return 0.35 + 1.9 * uniform(rng(seed, "claude appetite", key), 0, 1) ** 2
 
 
-class Price(NamedTuple):
+class _Price(NamedTuple):
     """List prices by disjoint token kind, in the order of `Counts`."""
 
     input: Decimal
@@ -248,18 +248,18 @@ class Price(NamedTuple):
     cache_write_1h: Decimal
 
 
-def _price(*per_million: str) -> Price:
-    return Price(*map(Decimal, per_million))
+def _price(*per_million: str) -> _Price:
+    return _Price(*map(Decimal, per_million))
 
 
-LIST: dict[str, Price] = {
+LIST: dict[str, _Price] = {
     "claude-opus-5": _price("5", "25", "0.5", "6.25", "10"),
     "claude-opus-5-5": _price("4", "20", "0.2", "5", "8"),
     "claude-sonnet-5-5": _price("2", "10", "0.1", "2.5", "4"),
     "claude-sonnet-4-5": _price("3", "15", "0.3", "3.75", "6"),
     "claude-haiku-4-5": _price("1", "5", "0.1", "1.25", "2"),
 }
-LONG_CONTEXT: dict[str, Price] = {"claude-sonnet-4-5": _price("6", "22.5", "0.6", "7.5", "12")}
+LONG_CONTEXT: dict[str, _Price] = {"claude-sonnet-4-5": _price("6", "22.5", "0.6", "7.5", "12")}
 CUT_MODEL = "claude-sonnet-5-5"
 BEFORE_THE_CUT = _price("2.5", "12.5", "0.125", "3.125", "5")
 
@@ -274,7 +274,7 @@ NEGOTIATED = {"console": Decimal("0.85")}  # what is left of the list price sinc
 _CENTS_PER_TOKEN = Decimal("0.0001")  # of one dollar per million
 
 
-def per_million(model: str, day: date, context: str = "0-200k") -> Price:
+def per_million(model: str, day: date, context: str = "0-200k") -> _Price:
     """Return a model's list price of the day.
 
     >>> [str(per_million("claude-sonnet-5-5", day).input) for day in (date(2026, 9, 30), date(2026, 10, 1))]
@@ -318,7 +318,7 @@ class Part(NamedTuple):
     requests: int
 
 
-def parts(line: Line, counts: Counts, kind: str) -> Iterator[Part]:
+def parts(line: UseLine, counts: Counts, kind: str) -> Iterator[Part]:
     """Yield what these counts of a line cost on an account of this kind; nothing where no cost row exists."""
     if not line.billable:
         return
@@ -329,7 +329,7 @@ def parts(line: Line, counts: Counts, kind: str) -> Iterator[Part]:
         requests = 0
 
 
-def _list_amounts(line: Line, counts: Counts) -> Iterator[tuple[str, str | None, str | None, Decimal]]:
+def _list_amounts(line: UseLine, counts: Counts) -> Iterator[tuple[str, str | None, str | None, Decimal]]:
     if line.model is not None and counts.tokens:
         rates = cents_per_token(line.model, line.day, line.tier, line.context)
         for token_type, tokens, rate in zip(TOKEN_TYPES, counts, rates, strict=False):
@@ -341,10 +341,10 @@ def _list_amounts(line: Line, counts: Counts) -> Iterator[tuple[str, str | None,
         yield line.cost_type, None, line.model, counts.units * line.unit_cents
 
 
-def plain(cents: Decimal) -> str:
+def plain_cents(cents: Decimal) -> str:
     """Write cents as the vendor does: a decimal string, six places, more only where the exact value has more.
 
-    >>> plain(Decimal("219.25")), plain(Decimal("0.00031875"))
+    >>> plain_cents(Decimal("219.25")), plain_cents(Decimal("0.00031875"))
     ('219.250000', '0.00031875')
     """
     exact = cents.normalize()

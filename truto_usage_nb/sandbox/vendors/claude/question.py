@@ -8,8 +8,8 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from truto_usage_nb.sandbox.ask import Ask, Refused
-from truto_usage_nb.sandbox.vendors.claude.people import ACTOR_TYPES, API_PRODUCTS, Line
-from truto_usage_nb.sandbox.vendors.claude.story import DAY, HOUR, MINUTE, is_console, midnight
+from truto_usage_nb.sandbox.vendors.claude.people import ACTOR_TYPES, API_PRODUCTS, UseLine
+from truto_usage_nb.sandbox.vendors.claude.story import ONE_DAY, ONE_HOUR, ONE_MINUTE, is_console, midnight
 
 
 def invalid(message: str) -> Refused:
@@ -46,7 +46,7 @@ USAGE_DIMENSIONS: tuple[str, ...] = (
 )
 COST_DIMENSIONS: tuple[str, ...] = (*USAGE_DIMENSIONS, "cost_type", "token_type")
 
-Reader = Callable[[Line, Any], Any]
+Reader = Callable[[UseLine, Any], Any]
 
 OF_USAGE: dict[str, Reader] = {
     "actor": lambda line, _: line.actor,
@@ -100,7 +100,7 @@ def known(endpoint: str) -> tuple[str, ...]:
     }.get(endpoint, ())
 
 
-def columns(endpoint: str, asked: Iterable[str]) -> tuple[str, ...]:
+def _columns(endpoint: str, asked: Iterable[str]) -> tuple[str, ...]:
     """Translate what was asked into the endpoint's own columns, each once, or refuse with the vendor's message."""
     allowed = known(endpoint)
     wanted = [_column(allowed, name, place) for place, name in enumerate(asked)]
@@ -130,8 +130,8 @@ _ENDPOINTS = {
     "project_usage": "analytics/apps/chat/projects",
     "summary": "analytics/summaries",
 }
-_WIDTHS = {"day": DAY, "hour": HOUR, "minute": MINUTE}
-WIDTH_NAMES = {DAY: "1d", HOUR: "1h", MINUTE: "1m"}
+_WIDTHS = {"day": ONE_DAY, "hour": ONE_HOUR, "minute": ONE_MINUTE}
+WIDTH_NAMES = {ONE_DAY: "1d", ONE_HOUR: "1h", ONE_MINUTE: "1m"}
 _ORDERS = {
     "analytics/usage": ("total_tokens", "output_tokens", "uncached_input_tokens", "requests", "time"),
     "analytics/cost": ("amount", "list_amount", "time"),
@@ -147,7 +147,7 @@ _REPORTS_SPAN, _ENGAGEMENT_SPAN, _MINUTES_SPAN = timedelta(days=31), timedelta(d
 _LOOK_BACK = timedelta(days=365)
 _DEFAULT_DAYS = 7
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-CODE_LAG, ENGAGEMENT_LAG = HOUR, DAY  # how long after its end a day is there
+CODE_LAG, ENGAGEMENT_LAG = ONE_HOUR, ONE_DAY  # how long after its end a day is there
 _LAGS = {"analytics/usage": timedelta(0), "analytics/cost": timedelta(0), "usage_report/claude_code": CODE_LAG}
 _SURFACES = {
     "api": API_PRODUCTS,
@@ -159,7 +159,7 @@ _SURFACES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class ClaudeQuestion:
     """A request to one of the vendor's endpoints; times are UTC, `end` is exclusive, both on bucket borders.
 
     `width` is the time a row covers; None: the whole window. `with_actor` leaves out what no actor is known for: the
@@ -183,7 +183,7 @@ class Question:
         day = self.start.date()
         while midnight(day) < self.end:
             yield day
-            day += DAY
+            day += ONE_DAY
 
     def rows_of_days(self) -> Iterator[tuple[date, ...]]:
         """Yield the days whose lines make rows together: all where a row covers the window, else one by one."""
@@ -200,7 +200,7 @@ class Question:
         """Return the buckets in which a day is read: whole, and by the hour where the window cuts it."""
         if self.width is not None:
             return self.width
-        return DAY if self.start <= midnight(day) and midnight(day) + DAY <= self.end else HOUR
+        return ONE_DAY if self.start <= midnight(day) and midnight(day) + ONE_DAY <= self.end else ONE_HOUR
 
 
 def report_type(ask: Ask) -> str:
@@ -219,7 +219,7 @@ def endpoint(ask: Ask) -> str:
     return _ENDPOINTS[kind]
 
 
-def read(ask: Ask) -> Question:
+def read_ask(ask: Ask) -> ClaudeQuestion:
     """Turn an ask into the vendor's own question, or raise `Refused` as the vendor would."""
     path, kind, extra = endpoint(ask), report_type(ask), ask.remote_query
     width = _width(ask, path)
@@ -227,13 +227,13 @@ def read(ask: Ask) -> Question:
     actor = ("actor",) if kind in ("user_usage", "user_cost") else ()
     asked = (*actor, *ask.group_by, *_texts(extra.get("group_by")))
     order = _order(path, ask.sort_by or extra.get("order_by"))
-    return Question(
+    return ClaudeQuestion(
         endpoint=path,
         report_type=kind,
         start=start,
         end=end,
         width=width,
-        group_by=columns(path, _kept(path, asked)),
+        group_by=_columns(path, _kept(path, asked)),
         filters=_filters(ask),
         order_by=order,
         descending=(ask.sort_order or extra.get("order") or _usual_order(order, width)) == "desc",
@@ -251,7 +251,7 @@ def _kept(path: str, asked: tuple[str, ...]) -> tuple[str, ...]:
 def _width(ask: Ask, path: str) -> timedelta | None:
     """Return the bucket: of usage and cost what is asked, None where nothing is; a day of all other endpoints."""
     if path not in _ORDERS:
-        return DAY
+        return ONE_DAY
     words = {word: width for width, word in WIDTH_NAMES.items()} | _WIDTHS
     asked = ask.granularity or ask.remote_query.get("time_bucket_width")
     if asked is None:
@@ -261,7 +261,7 @@ def _width(ask: Ask, path: str) -> timedelta | None:
     return words[asked]
 
 
-def instant(name: str, text: str) -> datetime:
+def _instant(name: str, text: str) -> datetime:
     """Read a date or an RFC 3339 instant as UTC, or refuse."""
     try:
         moment = datetime.fromisoformat(text)
@@ -275,18 +275,18 @@ def _window(ask: Ask, path: str, width: timedelta | None) -> tuple[datetime, dat
 
     Without buckets both ends are rounded down to the hour, and the end defaults to now where that is earlier.
     """
-    span = _ENGAGEMENT_SPAN if path not in _ORDERS else _REPORTS_SPAN if width != MINUTE else _MINUTES_SPAN
-    start = None if ask.start_date is None else instant("starting_at", ask.start_date)
-    end = None if ask.end_date is None else instant("ending_at", ask.end_date)
+    span = _ENGAGEMENT_SPAN if path not in _ORDERS else _REPORTS_SPAN if width != ONE_MINUTE else _MINUTES_SPAN
+    start = None if ask.start_date is None else _instant("starting_at", ask.start_date)
+    end = None if ask.end_date is None else _instant("ending_at", ask.end_date)
     if start is None:
         end = end or midnight((ask.world.now - _LAGS.get(path, ENGAGEMENT_LAG)).date())
-        start = end - (_DEFAULT_DAYS * DAY if path in _ORDERS and width != MINUTE else DAY)
+        start = end - (_DEFAULT_DAYS * ONE_DAY if path in _ORDERS and width != ONE_MINUTE else ONE_DAY)
     if end is None:
-        latest = ask.world.now if width is None else midnight(ask.world.now.date()) + DAY
-        end = min(start + span, max(latest, start + (width or HOUR)))
+        latest = ask.world.now if width is None else midnight(ask.world.now.date()) + ONE_DAY
+        end = min(start + span, max(latest, start + (width or ONE_HOUR)))
     _check(ask, start, end, span)
     if width is None:
-        return _floor(start, HOUR), _floor(end, HOUR)
+        return _floor(start, ONE_HOUR), _floor(end, ONE_HOUR)
     return _floor(start, width), _EPOCH - (_EPOCH - end) // width * width
 
 

@@ -24,8 +24,8 @@ from truto_usage_nb.sandbox.vendors.claude.people import (
     NOTHING,
     Actor,
     Counts,
-    Line,
     Part,
+    UseLine,
     actor_object,
     add,
     after_discount,
@@ -34,7 +34,7 @@ from truto_usage_nb.sandbox.vendors.claude.people import (
     deleted,
     email,
     parts,
-    plain,
+    plain_cents,
 )
 from truto_usage_nb.sandbox.vendors.claude.question import (
     CODE_LAG,
@@ -44,12 +44,12 @@ from truto_usage_nb.sandbox.vendors.claude.question import (
     OF_USAGE,
     USAGE_DIMENSIONS,
     WIDTH_NAMES,
-    Question,
+    ClaudeQuestion,
     Reader,
-    read,
+    read_ask,
 )
 from truto_usage_nb.sandbox.vendors.claude.story import (
-    DAY,
+    ONE_DAY,
     is_console,
     midnight,
     published,
@@ -59,8 +59,8 @@ from truto_usage_nb.sandbox.vendors.claude.story import (
     updated_at,
 )
 
-Key = tuple[datetime, tuple[Any, ...]]
-_FILTERED: dict[str, Callable[[Line], Any]] = {
+_Key = tuple[datetime, tuple[Any, ...]]
+_FILTERED: dict[str, Callable[[UseLine], Any]] = {
     "products": attrgetter("product"),
     "surfaces": attrgetter("product"),
     "actor_ids": lambda line: line.actor.id if line.actor else None,
@@ -97,7 +97,7 @@ def stamp(moment: datetime) -> str:
 
 def collect(ask: Ask) -> Iterator[Raw]:
     """Yield the rows an ask comes to, lazily where rows are days; `Refused` is raised at once, as the vendor would."""
-    asked = read(ask)
+    asked = read_ask(ask)
     if asked.endpoint in ("analytics/usage", "analytics/cost"):
         return report_rows(ask, asked)
     if asked.endpoint == "usage_report/claude_code":
@@ -105,7 +105,7 @@ def collect(ask: Ask) -> Iterator[Raw]:
     return engagement_rows(ask, asked)
 
 
-def report_rows(ask: Ask, question: Question) -> Iterator[Raw]:
+def report_rows(ask: Ask, question: ClaudeQuestion) -> Iterator[Raw]:
     """Yield the report's rows by time, or all of them in the order asked for."""
     made = (row for days in question.rows_of_days() for row in _rows(ask, question, days))
     measure = question.order_by
@@ -123,7 +123,7 @@ def _measure(raw: Raw, name: str) -> Decimal:
     return Decimal((raw.row.get("usage") or raw.row.get("cost") or {}).get(name) or 0)
 
 
-def _rows(ask: Ask, question: Question, days: Sequence[date]) -> Iterator[Raw]:
+def _rows(ask: Ask, question: ClaudeQuestion, days: Sequence[date]) -> Iterator[Raw]:
     """Yield the rows of some days, each as new as the newest of them."""
     lines = (line for day in days for line in published(ask.world, ask.account, day))
     kept = (line for line in lines if wanted(ask, question, line))
@@ -134,7 +134,7 @@ def _rows(ask: Ask, question: Question, days: Sequence[date]) -> Iterator[Raw]:
         yield Raw(row, question.endpoint, context)
 
 
-def wanted(ask: Ask, question: Question, line: Line) -> bool:
+def wanted(ask: Ask, question: ClaudeQuestion, line: UseLine) -> bool:
     """Say whether a line passes the filters; a filter on what a line does not have drops it."""
     if question.with_actor and line.actor is None:
         return False
@@ -144,7 +144,9 @@ def wanted(ask: Ask, question: Question, line: Line) -> bool:
     return all(_FILTERED[name](line) in allowed for name, allowed in question.filters.items())
 
 
-def _buckets(ask: Ask, question: Question, lines: Iterable[Line]) -> Iterator[tuple[datetime, Line, Counts]]:
+def _buckets(
+    ask: Ask, question: ClaudeQuestion, lines: Iterable[UseLine]
+) -> Iterator[tuple[datetime, UseLine, Counts]]:
     """Yield what lines count inside the window, each share with the start of the row it belongs to."""
     until = refreshed_until(ask.world, ask.account)
     whole = question.start if question.width is None else None
@@ -154,8 +156,8 @@ def _buckets(ask: Ask, question: Question, lines: Iterable[Line]) -> Iterator[tu
                 yield whole or at, line, counts
 
 
-def _usage_rows(ask: Ask, question: Question, lines: Iterable[Line]) -> Iterator[dict[str, Any]]:
-    groups: dict[Key, Counts] = {}
+def _usage_rows(ask: Ask, question: ClaudeQuestion, lines: Iterable[UseLine]) -> Iterator[dict[str, Any]]:
+    groups: dict[_Key, Counts] = {}
     values_of = _values_of(ask, question, OF_USAGE)
     for at, line, counts in _buckets(ask, question, lines):
         if counts.tokens or counts.requests or counts.searches:
@@ -165,8 +167,8 @@ def _usage_rows(ask: Ask, question: Question, lines: Iterable[Line]) -> Iterator
         yield {**_head(ask, question, at, values, USAGE_DIMENSIONS), "usage": _usage(counts)}
 
 
-def _cost_rows(ask: Ask, question: Question, lines: Iterable[Line]) -> Iterator[dict[str, Any]]:
-    groups: defaultdict[Key, Cents] = defaultdict(Cents)
+def _cost_rows(ask: Ask, question: ClaudeQuestion, lines: Iterable[UseLine]) -> Iterator[dict[str, Any]]:
+    groups: defaultdict[_Key, Cents] = defaultdict(Cents)
     values_of, models = _values_of(ask, question, OF_COST), question.filters.get("models")
     for at, line, counts in _buckets(ask, question, lines):
         for part in parts(line, counts, ask.account.kind):
@@ -178,8 +180,8 @@ def _cost_rows(ask: Ask, question: Question, lines: Iterable[Line]) -> Iterator[
 
 
 def _values_of(
-    ask: Ask, question: Question, readers: dict[str, Reader]
-) -> Callable[[Line, Part | None], list[tuple[Any, ...]]]:
+    ask: Ask, question: ClaudeQuestion, readers: dict[str, Reader]
+) -> Callable[[UseLine, Part | None], list[tuple[Any, ...]]]:
     """Return what gives a line's group values, once per access group of its user where groups are asked for."""
     own: dict[str, Reader] = {**readers, "organization_id": lambda *_: ask.account.organization_id}
     asked: list[Reader] = [own.get(name, lambda *_: None) for name in question.group_by]
@@ -187,20 +189,20 @@ def _values_of(
         return lambda line, part: [tuple([read(line, part) for read in asked])]
     place = question.group_by.index("rbac_group_id")
 
-    def by_group(line: Line, part: Part | None) -> list[tuple[Any, ...]]:
+    def by_group(line: UseLine, part: Part | None) -> list[tuple[Any, ...]]:
         values = [read(line, part) for read in asked]
         return [(*values[:place], group, *values[place + 1 :]) for group in line.groups or (None,)]
 
     return by_group
 
 
-def _in_order(groups: dict[Key, Any]) -> list[tuple[Key, Any]]:
+def _in_order(groups: dict[_Key, Any]) -> list[tuple[_Key, Any]]:
     """Return the groups by time, then by their values as text: a stable order."""
     return sorted(groups.items(), key=lambda item: (item[0][0], str([getattr(v, "id", v) for v in item[0][1]])))
 
 
 def _head(
-    ask: Ask, question: Question, at: datetime, values: tuple[Any, ...], names: tuple[str, ...]
+    ask: Ask, question: ClaudeQuestion, at: datetime, values: tuple[Any, ...], names: tuple[str, ...]
 ) -> dict[str, Any]:
     group: dict[str, Any] = dict.fromkeys(names)
     group.update(zip(question.group_by, values, strict=True))
@@ -223,11 +225,11 @@ def _usage(counts: Counts) -> dict[str, Any]:
     }
 
 
-def _cost(ask: Ask, question: Question, cents: Cents) -> dict[str, Any]:
+def _cost(ask: Ask, question: ClaudeQuestion, cents: Cents) -> dict[str, Any]:
     split = {"cost_type", "token_type"}.intersection(question.group_by)
     return {
-        "amount": plain(cents.amount),
-        "list_amount": plain(cents.listed),
+        "amount": plain_cents(cents.amount),
+        "list_amount": plain_cents(cents.listed),
         "currency": ask.account.currency,
         "requests": None if split else cents.requests,
     }
@@ -242,10 +244,10 @@ class Session(NamedTuple):
 
     actor: Actor
     remote: bool
-    lines: tuple[Line, ...]
+    lines: tuple[UseLine, ...]
 
 
-def claude_code_rows(ask: Ask, question: Question) -> Iterator[Raw]:
+def claude_code_rows(ask: Ask, question: ClaudeQuestion) -> Iterator[Raw]:
     """Yield the rows of every day that is over, oldest day first."""
     for day in question.days():
         for session in sessions(ask.world, ask.account, day):
@@ -256,9 +258,9 @@ def claude_code_rows(ask: Ask, question: Question) -> Iterator[Raw]:
 
 def sessions(world: World, account: Account, day: date) -> Iterator[Session]:
     """Yield a day's coding, billed or by subscription; the report has a day about an hour after its end."""
-    if midnight(day) + DAY + CODE_LAG > world.now:
+    if midnight(day) + ONE_DAY + CODE_LAG > world.now:
         return
-    found: dict[tuple[Actor, bool], list[Line]] = {}
+    found: dict[tuple[Actor, bool], list[UseLine]] = {}
     for line in settled_lines(world, account, day):
         if line.product == "claude_code" and line.actor is not None:
             found.setdefault((line.actor, line.remote), []).append(line)
@@ -266,7 +268,7 @@ def sessions(world: World, account: Account, day: date) -> Iterator[Session]:
         yield Session(actor, remote, tuple(lines))
 
 
-def estimate_cents(world: World, account: Account, line: Line) -> int:
+def estimate_cents(world: World, account: Account, line: UseLine) -> int:
     """Return the vendor's estimate for a line in whole cents: about 4 % above the bill, and so for subscriptions."""
     model = line.model or ""
     rates = cents_per_token(model, line.day, line.tier, line.context)
@@ -304,7 +306,7 @@ def _terminal(world: World, actor: Actor) -> str | None:
     return choose(rng(world.seed, "terminal", actor.id), _TERMINALS) if actor.kind == "user" else None
 
 
-def _core(r: Random, lines: Iterable[Line]) -> dict[str, Any]:
+def _core(r: Random, lines: Iterable[UseLine]) -> dict[str, Any]:
     requests = sum(line.counts.requests for line in lines)
     added = integer(r, 20, 60 + requests)
     commits = integer(r, 0, 6)
@@ -324,7 +326,7 @@ def _tools(r: Random) -> dict[str, dict[str, int]]:
     }
 
 
-def _model(ask: Ask, line: Line) -> dict[str, Any]:
+def _model(ask: Ask, line: UseLine) -> dict[str, Any]:
     counts = line.counts
     return {
         "estimated_cost": {"amount": estimate_cents(ask.world, ask.account, line), "currency": ask.account.currency},
@@ -346,7 +348,7 @@ _ACTOR_FILTERS = ("actor_ids", "models", "products", "api_key_ids", "workspace_i
 
 def request(ask: Ask) -> dict[str, Any]:
     """Return url, method, headers and body of the first request an ask becomes."""
-    question = read(ask)
+    question = read_ask(ask)
     headers = {"anthropic-version": "2023-06-01", "accept": "application/json"}
     if question.endpoint in _REPORTS:
         headers["anthropic-beta"] = _BETA
@@ -354,7 +356,7 @@ def request(ask: Ask) -> dict[str, Any]:
     return {"url": f"{_BASE}/{question.endpoint}?{query}", "method": "GET", "headers": headers, "body": None}
 
 
-def _times(question: Question) -> list[tuple[str, str]]:
+def _times(question: ClaudeQuestion) -> list[tuple[str, str]]:
     day = question.start.date().isoformat()
     if question.endpoint == "usage_report/claude_code":
         return [("starting_at", day)]
@@ -364,7 +366,7 @@ def _times(question: Question) -> list[tuple[str, str]]:
     return window if question.width is None else [*window, ("time_bucket_width", WIDTH_NAMES[question.width])]
 
 
-def _rest(ask: Ask, question: Question) -> list[tuple[str, str]]:
+def _rest(ask: Ask, question: ClaudeQuestion) -> list[tuple[str, str]]:
     sent = [("group_by[]", name) for name in question.group_by]
     if question.endpoint in _REPORTS:
         sent += [(f"{name}[]", one) for name in _ACTOR_FILTERS for one in sorted(question.filters.get(name, ()))]
@@ -375,8 +377,8 @@ def _rest(ask: Ask, question: Question) -> list[tuple[str, str]]:
     return sent if ask.limit is None else [*sent, ("limit", str(ask.limit))]
 
 
-KINDS = ("input", "output", "cache_read", "cache_write_5m", "cache_write_1h")
-Metered = list[tuple[Line, Counts]]
+_KINDS = ("input", "output", "cache_read", "cache_write_5m", "cache_write_1h")
+Metered = list[tuple[UseLine, Counts]]
 
 
 def answer(account: Account, start: date, end: date, world: World) -> VendorAnswer:
@@ -401,10 +403,10 @@ def answer(account: Account, start: date, end: date, world: World) -> VendorAnsw
     )
 
 
-def _metered(world: World, account: Account, day: date) -> Iterator[tuple[Line, Counts]]:
+def _metered(world: World, account: Account, day: date) -> Iterator[tuple[UseLine, Counts]]:
     until = refreshed_until(world, account)
     for line in published(world, account, day):
-        for _, counts in slices(line, DAY, until):
+        for _, counts in slices(line, ONE_DAY, until):
             yield line, counts
 
 
@@ -432,10 +434,10 @@ def _estimate_cents(world: World, account: Account, day: date) -> Decimal:
 
 
 def _skill_cents(world: World, account: Account, day: date) -> Decimal:
-    if midnight(day) + DAY + ENGAGEMENT_LAG > world.now:
+    if midnight(day) + ONE_DAY + ENGAGEMENT_LAG > world.now:
         return Decimal(0)
     ask = Ask(world, account, report_type="skill_usage")
-    whole, total = read(ask), Decimal(0)
+    whole, total = read_ask(ask), Decimal(0)
     for name, _, product in SKILLS:
         used = invocations(ask, whole, day, name, product)
         for group in tally(({}, person, {"invocations": count}) for person, count in used):
@@ -444,7 +446,7 @@ def _skill_cents(world: World, account: Account, day: date) -> Decimal:
 
 
 def _tokens(counts: list[Counts]) -> dict[str, int]:
-    return {kind: sum(getattr(one, kind) for one in counts) for kind in KINDS}
+    return {kind: sum(getattr(one, kind) for one in counts) for kind in _KINDS}
 
 
 def _tokens_by_model(metered: Metered) -> dict[str, dict[str, int]]:

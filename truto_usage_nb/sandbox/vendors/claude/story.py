@@ -38,7 +38,7 @@ from truto_usage_nb.sandbox.vendors.claude.people import (
     TIER_FACTOR,
     Actor,
     Counts,
-    Line,
+    UseLine,
     add,
     appetite,
     busy,
@@ -63,7 +63,7 @@ _CODE_TEAMS = frozenset({"platform"})
 
 
 @dataclass(frozen=True, slots=True)
-class Stream:
+class _Stream:
     """One steady use of the API: a key, a model, a tier, and the tokens of an ordinary Monday."""
 
     key: str
@@ -79,30 +79,32 @@ class Stream:
     searches: float = 0.0
 
 
-STREAMS: tuple[Stream, ...] = (
-    Stream("assistant", "claude-sonnet-5-5", 260e6, 4.2e6, workspace=PRODUCTION, owner="assistant", searches=420),
-    Stream("assistant", "claude-sonnet-5-5", 60e6, 1.0e6, workspace=PRODUCTION, owner="assistant", tier="priority"),
-    Stream("assistant", "claude-opus-5-5", 42e6, 0.9e6, workspace=PRODUCTION, owner="assistant"),
-    Stream("triage", "claude-haiku-4-5", 95e6, 2.6e6, workspace=PRODUCTION, owner="assistant"),
-    Stream("nightly", "claude-haiku-4-5", 70e6, 6e6, "message_batches_api", DATA, "pipelines", tier="batch", hit=0.35),
-    Stream(
+_STREAMS: tuple[_Stream, ...] = (
+    _Stream("assistant", "claude-sonnet-5-5", 260e6, 4.2e6, workspace=PRODUCTION, owner="assistant", searches=420),
+    _Stream("assistant", "claude-sonnet-5-5", 60e6, 1.0e6, workspace=PRODUCTION, owner="assistant", tier="priority"),
+    _Stream("assistant", "claude-opus-5-5", 42e6, 0.9e6, workspace=PRODUCTION, owner="assistant"),
+    _Stream("triage", "claude-haiku-4-5", 95e6, 2.6e6, workspace=PRODUCTION, owner="assistant"),
+    _Stream("nightly", "claude-haiku-4-5", 70e6, 6e6, "message_batches_api", DATA, "pipelines", tier="batch", hit=0.35),
+    _Stream(
         "nightly", "claude-sonnet-5-5", 24e6, 2.4e6, "message_batches_api", DATA, "pipelines", tier="batch", hit=0.35
     ),
-    Stream("evals", "claude-haiku-4-5", 18e6, 1.1e6, workspace=DATA, owner="pipelines", tier="flex"),
-    Stream("long-docs", "claude-sonnet-4-5", 9e6, 0.2e6, workspace=DATA, owner="pipelines", context="200k-1M", hit=0.3),
-    Stream(RUNAWAY_KEY, RUNAWAY_MODEL, 5e6, 0.16e6, workspace=PLATFORM, hit=0.2),
-    Stream("ci-review", "claude-sonnet-5-5", 4e6, 0.09e6, "claude_code", PLATFORM),
-    Stream("legacy", "claude-opus-5", 6e6, 0.2e6),
-    Stream("agents", "claude-sonnet-5-5", 22e6, 0.7e6, "managed_agents_api", PRODUCTION, "agents", searches=60),
+    _Stream("evals", "claude-haiku-4-5", 18e6, 1.1e6, workspace=DATA, owner="pipelines", tier="flex"),
+    _Stream(
+        "long-docs", "claude-sonnet-4-5", 9e6, 0.2e6, workspace=DATA, owner="pipelines", context="200k-1M", hit=0.3
+    ),
+    _Stream(RUNAWAY_KEY, RUNAWAY_MODEL, 5e6, 0.16e6, workspace=PLATFORM, hit=0.2),
+    _Stream("ci-review", "claude-sonnet-5-5", 4e6, 0.09e6, "claude_code", PLATFORM),
+    _Stream("legacy", "claude-opus-5", 6e6, 0.2e6),
+    _Stream("agents", "claude-sonnet-5-5", 22e6, 0.7e6, "managed_agents_api", PRODUCTION, "agents", searches=60),
 )
 _KEYLESS_ACTOR = frozenset({"legacy"})  # a key from before owners were recorded
 
 
-def console_lines(seed: int, day: date, scale: float) -> Iterator[Line]:
+def console_lines(seed: int, day: date, scale: float) -> Iterator[UseLine]:
     """Yield everything the Console account metered on a day."""
     for again in range(max(1, round(scale))):
         share = scale / max(1, round(scale))
-        for number, stream in enumerate(STREAMS):
+        for number, stream in enumerate(_STREAMS):
             yield _metered(seed, day, replace(stream, key=_numbered(stream.key, again)), number, share)
         yield from _without_tokens(seed, day, again)
     yield _health_check(seed, day)
@@ -115,7 +117,7 @@ def _numbered(key: str, again: int) -> str:
     return key if again == 0 else f"{key}-{again + 1}"
 
 
-def _owner(seed: int, stream: Stream) -> Actor | None:
+def _owner(seed: int, stream: _Stream) -> Actor | None:
     if stream.owner is not None:
         return service(seed, stream.owner)
     if stream.key.partition("-")[0] in _KEYLESS_ACTOR:
@@ -123,7 +125,7 @@ def _owner(seed: int, stream: Stream) -> Actor | None:
     return Actor("api", key_id(seed, stream.key), name=stream.key)
 
 
-def _factor(stream: Stream, day: date) -> float:
+def _factor(stream: _Stream, day: date) -> float:
     """Return how busy a stream is: what serves customers rests less at weekends, a forgotten loop never."""
     if runaway(day) and stream.model == RUNAWAY_MODEL and stream.workspace == PLATFORM:
         return _RUNAWAY_FACTOR * growth(day)
@@ -131,14 +133,14 @@ def _factor(stream: Stream, day: date) -> float:
     return base * growth(day)
 
 
-def _metered(seed: int, day: date, stream: Stream, number: int, share: float) -> Line:
+def _metered(seed: int, day: date, stream: _Stream, number: int, share: float) -> UseLine:
     """Return a stream's line of the day; a broken cache turns hits into writes, prompt tokens stay as many."""
     r = rng(seed, "claude-console", day, stream.key, number)
     size = _factor(stream, day) * share
     hit = _HIT_BROKEN if stream.hit == _HIT and cache_broken(day) else stream.hit
     counts = prompted(r, stream.prompt * size, stream.output * size, hit)
     agents = stream.product == "managed_agents_api"
-    return Line(
+    return UseLine(
         day,
         counts._replace(searches=int(spread(r, stream.searches * size))),
         stream.product,
@@ -154,13 +156,13 @@ def _metered(seed: int, day: date, stream: Stream, number: int, share: float) ->
     )
 
 
-def _without_tokens(seed: int, day: date, again: int) -> Iterator[Line]:
+def _without_tokens(seed: int, day: date, again: int) -> Iterator[UseLine]:
     """Yield money that has no tokens: session hours of managed agents, and code execution, which has no product."""
     r = rng(seed, "claude-console", day, "no tokens", again)
     size = weekday_factor(day) * growth(day)
     agents, owner = _numbered("agents", again), service(seed, "agents")
     quarters = int(spread(r, 360 * size)) + 1
-    yield Line(
+    yield UseLine(
         day,
         Counts(units=quarters),
         "managed_agents_api",
@@ -173,7 +175,7 @@ def _without_tokens(seed: int, day: date, again: int) -> Iterator[Line]:
         unit_cents=SESSION_QUARTER_CENTS,
     )
     spans = int(spread(r, 90 * size)) + 1
-    yield Line(
+    yield UseLine(
         day,
         Counts(requests=spans, units=spans * integer(r, 3, 6)),
         actor=service(seed, "pipelines"),
@@ -184,17 +186,17 @@ def _without_tokens(seed: int, day: date, again: int) -> Iterator[Line]:
     )
 
 
-def _health_check(seed: int, day: date) -> Line:
+def _health_check(seed: int, day: date) -> UseLine:
     """Return the smallest line there is: 375 cached tokens of a probe in the default workspace, $0.0000375 at list."""
     actor = Actor("api", key_id(seed, "probe"), name="probe")
-    return Line(day, Counts(cache_read=375, requests=1), "messages_api", "claude-haiku-4-5", actor, api_key=actor.id)
+    return UseLine(day, Counts(cache_read=375, requests=1), "messages_api", "claude-haiku-4-5", actor, api_key=actor.id)
 
 
-def _refund(seed: int, day: date) -> Iterator[Line]:
+def _refund(seed: int, day: date) -> Iterator[UseLine]:
     """Yield the vendor's refund for the runaway key: one negative amount, no tokens."""
     if refund_day(day):
         actor = Actor("api", key_id(seed, RUNAWAY_KEY), name=RUNAWAY_KEY)
-        yield Line(
+        yield UseLine(
             day,
             Counts(units=1),
             "messages_api",
@@ -206,7 +208,7 @@ def _refund(seed: int, day: date) -> Iterator[Line]:
         )
 
 
-def _console_person(seed: int, day: date, person: Person) -> Iterator[Line]:
+def _console_person(seed: int, day: date, person: Person) -> Iterator[UseLine]:
     """Yield one person's Claude Code: billed by the API for the platform team, a subscription for mobile."""
     r = rng(seed, "claude-console", day, person.key)
     teams = set(person.teams)
@@ -215,13 +217,13 @@ def _console_person(seed: int, day: date, person: Person) -> Iterator[Line]:
         return
     main = "claude-sonnet-5-5" if moved_to_sonnet(day) else "claude-opus-5-5"
     for model, share in ((main, 1.0), ("claude-haiku-4-5", 0.15)):
-        yield from _code_lines(r, Line(day, Counts(), "claude_code", model, user(seed, person)), share, subscribed)
+        yield from _code_lines(r, UseLine(day, Counts(), "claude_code", model, user(seed, person)), share, subscribed)
     if "platform" in teams and chance(r, 0.08):
         counts = prompted(r, 40_000, 3_000, 0.1)
-        yield Line(day, counts, "claude_console", main, user(seed, person))
+        yield UseLine(day, counts, "claude_console", main, user(seed, person))
 
 
-def _code_lines(r: Random, line: Line, share: float, subscribed: bool) -> Iterator[Line]:
+def _code_lines(r: Random, line: UseLine, share: float, subscribed: bool) -> Iterator[UseLine]:
     counts = prompted(r, 5.2e6 * share, 60_000 * share, 0.93)
     line = line._replace(subscription=subscribed, workspace=None if subscribed else PLATFORM)
     yield line.with_counts(counts)
@@ -259,7 +261,7 @@ HABITS: tuple[Habit, ...] = (
 _ENGINEERING = frozenset({"platform", "mobile", "data"})
 
 
-def enterprise_lines(seed: int, account_id: str, kind: str, day: date, scale: float) -> Iterator[Line]:
+def enterprise_lines(seed: int, account_id: str, kind: str, day: date, scale: float) -> Iterator[UseLine]:
     """Yield everything an Enterprise account metered on a day, settled."""
     for person in crew(kind, scale):
         if kind == "enterprise" or "claude_seats" not in person.idle_in:
@@ -267,7 +269,7 @@ def enterprise_lines(seed: int, account_id: str, kind: str, day: date, scale: fl
     yield from _nobody(seed, account_id, kind, day, scale)
 
 
-def _enterprise_person(seed: int, account_id: str, kind: str, day: date, person: Person) -> Iterator[Line]:
+def _enterprise_person(seed: int, account_id: str, kind: str, day: date, person: Person) -> Iterator[UseLine]:
     r = rng(seed, account_id, day, person.key)
     if not busy(r, day, person):
         return
@@ -276,13 +278,13 @@ def _enterprise_person(seed: int, account_id: str, kind: str, day: date, person:
         if chance(r, habit.likely) and (not habit.engineers_only or _ENGINEERING.intersection(person.teams)):
             model = _model(habit, person, day)
             billed = kind == "enterprise" or _over(seed, person, day)
-            base = Line(
+            base = UseLine(
                 day, Counts(), habit.product, model, user(seed, person), groups=groups_of(person), billable=billed
             )
             yield from (_settling(r, line) for line in _habit_lines(r, habit, base, size))
 
 
-def _habit_lines(r: Random, habit: Habit, base: Line, size: float) -> Iterator[Line]:
+def _habit_lines(r: Random, habit: Habit, base: UseLine, size: float) -> Iterator[UseLine]:
     """Yield what one product took: the model of choice, and beside Claude Code its small helper."""
     counts = prompted(r, habit.prompt * size, habit.output * size, habit.hit)
     yield base.with_counts(counts._replace(searches=int(spread(r, habit.searches))))
@@ -308,25 +310,25 @@ def _luck(seed: int, key: str, year: int, month: int) -> float:
     return uniform(rng(seed, "allowance", key, year, month), 0, 4)
 
 
-def _settling(r: Random, line: Line) -> Line:
+def _settling(r: Random, line: UseLine) -> UseLine:
     """Return the line with what will still happen to it: some come days late, many are restated for a month."""
     late = integer(r, 1, 3) if chance(r, 0.02) else 0
     return line._replace(late_days=late, restated=integer(r, -15, 60))
 
 
-def _nobody(seed: int, account_id: str, kind: str, day: date, scale: float) -> Iterator[Line]:
+def _nobody(seed: int, account_id: str, kind: str, day: date, scale: float) -> Iterator[UseLine]:
     """Yield money without a user: Claude in Slack channels, and automatic code review."""
     r = rng(seed, account_id, day, "nobody")
     size = weekday_factor(day) * growth(day) * scale * (1.0 if kind == "enterprise" else 0.3)
     for channel in SLACK_CHANNELS:
         counts = prompted(r, 3.4e6 * size, 60_000 * size, 0.7)
-        yield _settling(r, Line(day, counts, "claude_tag", "claude-sonnet-5-5", slack_channel=channel))
+        yield _settling(r, UseLine(day, counts, "claude_tag", "claude-sonnet-5-5", slack_channel=channel))
     if kind == "enterprise":
         counts = prompted(r, 16e6 * size, 210_000 * size, 0.75)
-        yield _settling(r, Line(day, counts, "claude_code", "claude-opus-5-5"))
+        yield _settling(r, UseLine(day, counts, "claude_code", "claude-opus-5-5"))
 
 
-DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
+ONE_DAY, ONE_HOUR, ONE_MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
 RESTATED_DAYS = 30
 _CONSOLE_LAG = timedelta(minutes=5)
 _ENTERPRISE_LAG = timedelta(hours=4)
@@ -343,12 +345,12 @@ def midnight(day: date) -> datetime:
     return datetime.combine(day, time(), UTC)
 
 
-def settled_lines(world: World, account: Account, day: date) -> tuple[Line, ...]:
+def settled_lines(world: World, account: Account, day: date) -> tuple[UseLine, ...]:
     """Return a day's lines as they will stand in the end, those of subscriptions included."""
     return _settled(_source(world, account), day)
 
 
-class Source(NamedTuple):
+class _Source(NamedTuple):
     """All that a day's settled lines depend on beside the day."""
 
     seed: int
@@ -357,12 +359,12 @@ class Source(NamedTuple):
     scale: float
 
 
-def _source(world: World, account: Account) -> Source:
-    return Source(world.seed, account.twin_of or account.id, account.kind, world.scale)
+def _source(world: World, account: Account) -> _Source:
+    return _Source(world.seed, account.twin_of or account.id, account.kind, world.scale)
 
 
 @lru_cache(maxsize=2048)
-def _settled(source: Source, day: date) -> tuple[Line, ...]:
+def _settled(source: _Source, day: date) -> tuple[UseLine, ...]:
     if source.kind == "console":
         return tuple(console_lines(source.seed, day, source.scale))
     return tuple(enterprise_lines(source.seed, source.account_id, source.kind, day, source.scale))
@@ -374,7 +376,7 @@ def refreshed_until(world: World, account: Account) -> datetime:
     return seen.replace(minute=0, second=0, microsecond=0)
 
 
-def published(world: World, account: Account, day: date) -> tuple[Line, ...]:
+def published(world: World, account: Account, day: date) -> tuple[UseLine, ...]:
     """Return a day's lines as the usage and cost reports state them now; none for a day that has not begun.
 
     The lines of a running day are whole; `slices` cuts them at the hour of the refresh.
@@ -387,13 +389,13 @@ def published(world: World, account: Account, day: date) -> tuple[Line, ...]:
 
 
 @lru_cache(maxsize=2048)
-def _as_of(source: Source, day: date, age: int) -> tuple[Line, ...]:
+def _as_of(source: _Source, day: date, age: int) -> tuple[UseLine, ...]:
     return tuple(
         _restated(line, age) for line in _settled(source, day) if line.late_days <= age and not line.subscription
     )
 
 
-def _restated(line: Line, age: int) -> Line:
+def _restated(line: UseLine, age: int) -> UseLine:
     """Return a line as published `age` days after its day: the error melts away over the month."""
     if age >= RESTATED_DAYS or not line.restated:
         return line
@@ -401,32 +403,32 @@ def _restated(line: Line, age: int) -> Line:
     return line.with_counts(scaled(line.counts, 1000 * RESTATED_DAYS - off, 1000 * RESTATED_DAYS))
 
 
-def slices(line: Line, width: timedelta, until: datetime) -> Iterable[tuple[datetime, Counts]]:
+def slices(line: UseLine, width: timedelta, until: datetime) -> Iterable[tuple[datetime, Counts]]:
     """Return the line's counts by bucket of a day, an hour or a minute, up to `until`; empty buckets are left out.
 
     Coarse buckets are sums of fine ones, exactly.
     """
     start = midnight(line.day)
-    if width == DAY:
-        whole = line.counts if until >= start + DAY else _until(line, (until - start) // HOUR)
+    if width == ONE_DAY:
+        whole = line.counts if until >= start + ONE_DAY else _until(line, (until - start) // ONE_HOUR)
         return [(start, whole)] if any(whole) else []
-    pieces = _hours(line, start, until) if width == HOUR else _minutes(line, start, until)
+    pieces = _hours(line, start, until) if width == ONE_HOUR else _minutes(line, start, until)
     return ((at, counts) for at, counts in pieces if any(counts))
 
 
-def _hours(line: Line, start: datetime, until: datetime) -> Iterator[tuple[datetime, Counts]]:
+def _hours(line: UseLine, start: datetime, until: datetime) -> Iterator[tuple[datetime, Counts]]:
     for hour, counts in enumerate(shares(line.counts, hours_of(line))):
-        if start + hour * HOUR < until:
-            yield start + hour * HOUR, counts
+        if start + hour * ONE_HOUR < until:
+            yield start + hour * ONE_HOUR, counts
 
 
-def _minutes(line: Line, start: datetime, until: datetime) -> Iterator[tuple[datetime, Counts]]:
+def _minutes(line: UseLine, start: datetime, until: datetime) -> Iterator[tuple[datetime, Counts]]:
     for hour, counts in _hours(line, start, until):
         for minute, share in enumerate(shares(counts, EVEN_MINUTES)):
-            yield hour + minute * MINUTE, share
+            yield hour + minute * ONE_MINUTE, share
 
 
-def _until(line: Line, hours: int) -> Counts:
+def _until(line: UseLine, hours: int) -> Counts:
     total = NOTHING
     for counts in list(shares(line.counts, hours_of(line)))[:hours]:
         total = add(total, counts)
@@ -435,5 +437,5 @@ def _until(line: Line, hours: int) -> Counts:
 
 def updated_at(world: World, account: Account, day: date) -> datetime:
     """Return when the day's values last changed: the refresh that settled them, or else the latest one."""
-    settles = midnight(day) + DAY + (HOUR if is_console(account) else timedelta(days=RESTATED_DAYS))
+    settles = midnight(day) + ONE_DAY + (ONE_HOUR if is_console(account) else timedelta(days=RESTATED_DAYS))
     return min(settles, refreshed_until(world, account))

@@ -8,9 +8,20 @@ from truto_usage_nb.sandbox.ask import Ask, Raw
 from truto_usage_nb.sandbox.company import Account
 from truto_usage_nb.sandbox.vendors.confluent.raw import DEFAULT_PAGE, MAX_PAGE, collect, request
 from truto_usage_nb.sandbox.vendors.confluent.story import answer
-from truto_usage_nb.vendors.confluent.mapping import PRODUCTS, cost_record
+from truto_usage_nb.vendors.confluent.mapping import CONFLUENT_PRODUCTS, cost_record
 
-__all__ = ["DEFAULT_PAGE", "MAX_PAGE", "NAME", "RATE_LIMIT", "answer", "collect", "products", "request", "unify"]
+__all__ = [
+    "DEFAULT_PAGE",
+    "MAX_PAGE",
+    "NAME",
+    "NUMBERED",
+    "RATE_LIMIT",
+    "answer",
+    "collect",
+    "products",
+    "request",
+    "unify",
+]
 
 _ELSEWHERE = {"USM", "SUPPORT_CLOUD_BASIC", "SUPPORT_CLOUD_DEVELOPER", "SUPPORT_CLOUD_PREMIER"}  # not bought here
 
@@ -25,12 +36,13 @@ def products(account: Account) -> list[dict[str, Any]]:
             "created_at": account.created_at,
             "updated_at": account.created_at,
         }
-        for id_, (name, description) in PRODUCTS.items()
+        for id_, (name, description) in CONFLUENT_PRODUCTS.items()
         if id_ not in _ELSEWHERE
     ]
 
 
 NAME = "confluent"
+NUMBERED = False
 RATE_LIMIT = "60;w=60"  # Confluent publishes no number
 
 

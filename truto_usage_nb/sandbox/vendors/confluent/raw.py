@@ -16,9 +16,9 @@ from truto_usage_nb.sandbox.seeds import token_id
 from truto_usage_nb.sandbox.vendors.confluent.story import (
     LEGACY_ENVIRONMENTS,
     PROMO_CREDIT,
-    Fact,
+    Posting,
     Resource,
-    facts,
+    postings,
     short_id,
 )
 
@@ -65,7 +65,7 @@ def _refused(detail: str) -> Refused:
     return Refused(400, {"errors": [error]})
 
 
-ENDPOINT = "/billing/v1/costs"
+_ENDPOINT = "/billing/v1/costs"
 MAX_PAGE = 10_000
 DEFAULT_PAGE = 5_000
 
@@ -92,7 +92,7 @@ def request(ask: Ask) -> dict[str, Any]:
     start, end = window(ask)
     query = {"start_date": start.isoformat(), "end_date": end.isoformat(), "page_size": DEFAULT_PAGE}
     return {
-        "url": f"https://api.confluent.cloud{ENDPOINT}?{urlencode({**query, **ask.remote_query})}",
+        "url": f"https://api.confluent.cloud{_ENDPOINT}?{urlencode({**query, **ask.remote_query})}",
         "method": "GET",
         "headers": {"Accept": "application/json"},
         "body": None,
@@ -100,11 +100,11 @@ def request(ask: Ask) -> dict[str, Any]:
 
 
 def _posted(world: World, start: date, end: date) -> Iterator[Raw]:
-    for fact in facts(world, start, end):
-        yield Raw(row_of(fact, world), ENDPOINT, {"posted_at": fact.posted_at.strftime("%Y-%m-%dT%H:%M:%SZ")})
+    for fact in postings(world, start, end):
+        yield Raw(row_of(fact, world), _ENDPOINT, {"posted_at": fact.posted_at.strftime("%Y-%m-%dT%H:%M:%SZ")})
 
 
-def row_of(fact: Fact, world: World) -> dict[str, Any]:
+def row_of(fact: Posting, world: World) -> dict[str, Any]:
     """Write a fact as Confluent does: money as doubles in dollars, and no field that has nothing to say."""
     row: dict[str, Any] = {
         "api_version": "billing/v1",
@@ -127,7 +127,7 @@ def row_of(fact: Fact, world: World) -> dict[str, Any]:
     return {name: value for name, value in row.items() if value is not None} | _no_resource(fact)
 
 
-def _line_id(fact: Fact, world: World) -> str | None:
+def _line_id(fact: Posting, world: World) -> str | None:
     """Return the row's id; the lines of the audit log have none, as was seen on real rows."""
     if fact.product == "AUDIT_LOG":
         return None
@@ -136,7 +136,7 @@ def _line_id(fact: Fact, world: World) -> str | None:
     return "dlz-" + token[:_LINE_ID_LENGTH].lower()
 
 
-def _whose(fact: Fact, world: World) -> dict[str, Any]:
+def _whose(fact: Posting, world: World) -> dict[str, Any]:
     """Return what names the resource: where it is, how it is reached, what it is."""
     resource = fact.resource
     if resource is None:
@@ -156,7 +156,7 @@ def _placed(resource: Resource, copy: int, world: World) -> dict[str, Any]:
     return {"resource": {**thing, "environment": {"id": place}}}
 
 
-def _no_resource(fact: Fact) -> dict[str, Any]:
+def _no_resource(fact: Posting) -> dict[str, Any]:
     """Say `"resource": null` where the whole organisation is charged; a promotion leaves the field out."""
     if fact.line_type == PROMO_CREDIT or (fact.resource and fact.resource.prefix):
         return {}
@@ -199,7 +199,7 @@ def _costs(ask: RawAsk) -> RawAnswer:
     metadata: dict[str, Any] = {}
     if offset + size < len(rows):
         asked = {"start_date": start, "end_date": end, "page_size": size, "page_token": f"pt{offset + size:07d}"}
-        metadata["next"] = f"{ask.base_url}{ENDPOINT}?{urlencode(asked)}"
+        metadata["next"] = f"{ask.base_url}{_ENDPOINT}?{urlencode(asked)}"
     body = {"api_version": "billing/v1", "kind": "CostList", "metadata": metadata}
     left = {"x-ratelimit-limit": "60", "x-ratelimit-remaining": "59", "x-ratelimit-reset": "60"}
     return RawAnswer({**body, "data": rows[offset : offset + size]}, headers=left)
@@ -230,4 +230,4 @@ def _bad_request(detail: str) -> Refused:
     return Refused(400, {"errors": [{"id": token_id(0, "", detail).lower(), "status": "400", "detail": detail}]})
 
 
-ROUTES = (RawRoute("GET", ENDPOINT, _costs),)
+ROUTES = (RawRoute("GET", _ENDPOINT, _costs),)

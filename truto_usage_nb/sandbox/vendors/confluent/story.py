@@ -17,7 +17,7 @@ _ID_LENGTH = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class _Line:
     """One thing that is metered: its list price per unit in dollars and how much of it an average day takes.
 
     A `busy` line follows the company's weekdays and growth; the others run around the clock. `resized` is the daily
@@ -42,18 +42,18 @@ class Resource:
     name: str
     environment: str
     network: str
-    lines: tuple[Line, ...]
+    lines: tuple[_Line, ...]
     tiers: Mapping[str, str] | None = None
 
 
-def _line(line_type: str, unit: str, price: str, daily: str, *, resized: str | None = None) -> Line:
+def _line(line_type: str, unit: str, price: str, daily: str, *, resized: str | None = None) -> _Line:
     """Return a line that runs around the clock."""
-    return Line(line_type, unit, Decimal(price), Decimal(daily), False, Decimal(resized) if resized else None)
+    return _Line(line_type, unit, Decimal(price), Decimal(daily), False, Decimal(resized) if resized else None)
 
 
-def _busy(line_type: str, price: str, daily: str, unit: str = "GB") -> Line:
+def _busy(line_type: str, price: str, daily: str, unit: str = "GB") -> _Line:
     """Return a line that follows how busy the company is."""
-    return Line(line_type, unit, Decimal(price), Decimal(daily), busy=True)
+    return _Line(line_type, unit, Decimal(price), Decimal(daily), busy=True)
 
 
 def _connector(key: str, name: str, kind: str, tasks: str, gigabytes: str, *, price: str = "0.19479167") -> Resource:
@@ -217,14 +217,14 @@ FLEET: tuple[Resource, ...] = (
 )
 
 
-def running(world: World) -> Iterator[tuple[Resource, int]]:
+def _running(world: World) -> Iterator[tuple[Resource, int]]:
     """Yield every resource with the number of its copy: the whole fleet `scale` times, as evenly as can be.
 
     The first resource, the one with a story, is there at any scale; the organisation's own are there once.
 
     >>> from datetime import UTC, datetime
     >>> small, large = (World(7, datetime(2026, 11, 1, tzinfo=UTC), scale) for scale in (0.5, 2.5))
-    >>> sum(1 for _ in running(small)) < len(FLEET) < sum(1 for _ in running(large))
+    >>> sum(1 for _ in _running(small)) < len(FLEET) < sum(1 for _ in _running(large))
     True
     """
     for index, resource in enumerate(FLEET):
@@ -276,7 +276,7 @@ def promo_draw(world: World, day: date) -> Decimal:
     return draw
 
 
-def corrected(day: date) -> bool:
+def _corrected(day: date) -> bool:
     """Say whether $40 of the promotion is taken back on this day: the 22nd of month 0."""
     return quarter_month(day) == 0 and day.day == _CORRECTION_DAY
 
@@ -302,7 +302,7 @@ _SUPPORT_RATE = Decimal("0.10")
 _SUPPORT_MINIMUM = Decimal(1000)
 
 
-class Fact(NamedTuple):
+class Posting(NamedTuple):
     """One line of one day. `listed` and `discount` are dollars; a credit has no quantity, price or resource."""
 
     day: date
@@ -324,7 +324,7 @@ class Fact(NamedTuple):
         return self.listed - self.discount
 
 
-def facts(world: World, start: date, end: date) -> Iterator[Fact]:
+def postings(world: World, start: date, end: date) -> Iterator[Posting]:
     """Yield what is posted by `world.now` of the days from start up to, not including, end."""
     for offset in range((end - start).days):
         day = start + timedelta(days=offset)
@@ -333,25 +333,27 @@ def facts(world: World, start: date, end: date) -> Iterator[Fact]:
         yield from (fact for fact in _of_day(world, day) if fact.posted_at <= world.now)
 
 
-def _of_day(world: World, day: date) -> Iterator[Fact]:
+def _of_day(world: World, day: date) -> Iterator[Posting]:
     yield from usage(world, day)
     yield from _support(world, day)
     yield from _credits(world, day)
 
 
-def usage(world: World, day: date) -> Iterator[Fact]:
+def usage(world: World, day: date) -> Iterator[Posting]:
     """Yield every metered line of a day, posted or not yet."""
-    for resource, copy in running(world):
+    for resource, copy in _running(world):
         r = rng(world.seed, "confluent", "usage", day.isoformat(), resource.key, copy)
         posted = posted_at(world, day, resource.key, copy)
         for line in resource.lines:
             yield _metered(day, resource, copy, line, quantity=_quantity(r, line, day), posted_at=posted)
 
 
-def _metered(day: date, resource: Resource, copy: int, line: Line, *, quantity: Decimal, posted_at: datetime) -> Fact:
+def _metered(
+    day: date, resource: Resource, copy: int, line: _Line, *, quantity: Decimal, posted_at: datetime
+) -> Posting:
     listed = (line.price * quantity).quantize(_AMOUNT)
     discount = (listed * _COMMITMENT.get(resource.product, _COMMITMENT_COMMON)).quantize(_AMOUNT)
-    return Fact(
+    return Posting(
         day=day,
         product=resource.product,
         line_type=line.line_type,
@@ -366,7 +368,7 @@ def _metered(day: date, resource: Resource, copy: int, line: Line, *, quantity: 
     )
 
 
-def _quantity(r: Random, line: Line, day: date) -> Decimal:
+def _quantity(r: Random, line: _Line, day: date) -> Decimal:
     """Return what a day takes of a line; weekends are quieter, though never as quiet as the offices."""
     if line.resized is not None and resized(day):
         return line.resized
@@ -376,14 +378,14 @@ def _quantity(r: Random, line: Line, day: date) -> Decimal:
     return (line.daily * Decimal(factor)).quantize(_QUANTITY)
 
 
-def _support(world: World, day: date) -> Iterator[Fact]:
+def _support(world: World, day: date) -> Iterator[Posting]:
     """Yield the month's support fee on its 1st: a tenth of last month's metered charges, at least $1,000."""
     if day.day != SUPPORT_DAY:
         return
     last_month = [day - timedelta(days=back) for back in range(1, (day - timedelta(days=1)).day + 1)]
     spent = sum((fact.net for past in last_month for fact in usage(world, past)), Decimal(0))
     fee = max(_SUPPORT_MINIMUM, (spent * _SUPPORT_RATE).quantize(_CENT))
-    yield Fact(
+    yield Posting(
         day=day,
         product=SUPPORT_PRODUCT,
         line_type="SUPPORT",
@@ -393,17 +395,17 @@ def _support(world: World, day: date) -> Iterator[Fact]:
     )
 
 
-def _credits(world: World, day: date) -> Iterator[Fact]:
+def _credits(world: World, day: date) -> Iterator[Posting]:
     """Yield the promotion's part of the day, negative, and the correction that takes some of it back, positive."""
     draw = promo_draw(world, day)
     if draw:
         yield _credit(world, day, -draw, PROMO_CODE)
-    if corrected(day):
+    if _corrected(day):
         yield _credit(world, day, CORRECTION, f"{PROMO_CODE} correction")
 
 
-def _credit(world: World, day: date, amount: Decimal, description: str) -> Fact:
-    return Fact(
+def _credit(world: World, day: date, amount: Decimal, description: str) -> Posting:
+    return Posting(
         day=day,
         product=None,
         line_type=PROMO_CREDIT,
@@ -431,7 +433,7 @@ def answer(account: Account, start: date, end: date, world: World) -> VendorAnsw
     >>> answer(account, date(2026, 10, 1), date(2026, 11, 1), world).money[0].credit
     Decimal('-460.00')
     """
-    posted = list(facts(world, start, end))
+    posted = list(postings(world, start, end))
     return VendorAnswer(
         money=[_money(posted)] if posted else [],
         unusual_days=_unusual(start, min(end, world.now.date() + timedelta(days=1))),
@@ -439,7 +441,7 @@ def answer(account: Account, start: date, end: date, world: World) -> VendorAnsw
     )
 
 
-def _money(posted: list[Fact]) -> MoneyAnswer:
+def _money(posted: list[Posting]) -> MoneyAnswer:
     charges = [fact for fact in posted if fact.line_type != PROMO_CREDIT]
     billed = _sum(fact.net for fact in charges)
     credit = _sum(fact.net for fact in posted if fact.line_type == PROMO_CREDIT)

@@ -12,17 +12,29 @@ from truto_usage_nb.sandbox.ask import Ask, Raw
 from truto_usage_nb.sandbox.company import Account
 from truto_usage_nb.sandbox.vendors.cursor.raw import DEFAULT_PAGE, MAX_PAGE, collect, request
 from truto_usage_nb.sandbox.vendors.cursor.story import answer
-from truto_usage_nb.vendors.cursor.mapping import PRODUCT, event_record
+from truto_usage_nb.vendors.cursor.mapping import CURSOR_PRODUCT, event_record
 
-__all__ = ["DEFAULT_PAGE", "MAX_PAGE", "NAME", "RATE_LIMIT", "answer", "collect", "products", "request", "unify"]
+__all__ = [
+    "DEFAULT_PAGE",
+    "MAX_PAGE",
+    "NAME",
+    "NUMBERED",
+    "RATE_LIMIT",
+    "answer",
+    "collect",
+    "products",
+    "request",
+    "unify",
+]
 
 NAME = "cursor"
+NUMBERED = True
 RATE_LIMIT = "60;w=60"
 
 
 def products(account: Account) -> list[dict[str, Any]]:
     """Return the one product of a team."""
-    described = {**PRODUCT, "description": "AI code editor"}
+    described = {**CURSOR_PRODUCT, "description": "AI code editor"}
     return [{**described, "created_at": account.created_at, "updated_at": account.created_at}]
 
 

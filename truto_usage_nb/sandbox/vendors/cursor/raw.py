@@ -15,12 +15,12 @@ from truto_usage_nb.sandbox.seeds import choose, integer, rng
 from truto_usage_nb.sandbox.vendors.cursor.story import (
     TOOL,
     Event,
-    Kind,
     Member,
+    Payer,
+    cursor_instant,
     cycle_start,
     day_events,
-    days,
-    instant,
+    days_through,
     members,
     milliseconds_of,
     moment_of,
@@ -75,7 +75,7 @@ _YEARS = range(1971, 9999)  # epoch milliseconds are not negative, and a calenda
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class _Window:
     """First and last instant, both included, in epoch milliseconds."""
 
     first: int
@@ -95,7 +95,7 @@ class Window:
         return self.first <= milliseconds <= self.last
 
 
-def window_of(ask: Ask) -> Window:
+def window_of(ask: Ask) -> _Window:
     """Return the window asked for; a missing end is 30 days from the other, and nothing given is up to now.
 
     A date alone is its midnight in UTC. Raises `Refused` (400) for text that is no date, a start after the end, and
@@ -111,7 +111,7 @@ def window_of(ask: Ask) -> Window:
         raise _bad_request("startDate must be before or equal to endDate")
     if end - start > _LONGEST:
         raise _bad_request("Date range cannot exceed 30 days")
-    return Window(milliseconds_of(start), milliseconds_of(end))
+    return _Window(milliseconds_of(start), milliseconds_of(end))
 
 
 def _instant(name: str, text: str | None) -> datetime | None:
@@ -130,7 +130,7 @@ def _bad_request(message: str) -> Refused:
     return Refused(400, {"error": "Bad Request", "message": message})
 
 
-ENDPOINT = "/teams/filtered-usage-events"
+_ENDPOINT = "/teams/filtered-usage-events"
 MAX_PAGE = 1000
 DEFAULT_PAGE = 100
 _FILTERS = {"email": "userEmail", "serviceAccountId": "serviceAccountId"}
@@ -141,23 +141,23 @@ def collect(ask: Ask) -> Iterable[Raw]:
     return _collect(ask, window_of(ask))
 
 
-def _collect(ask: Ask, window: Window) -> Iterator[Raw]:
+def _collect(ask: Ask, window: _Window) -> Iterator[Raw]:
     now, world = milliseconds_of(ask.world.now), ask.world
     wanted = {field: ask.remote_query[name] for name, field in _FILTERS.items() if name in ask.remote_query}
     period = {"startDate": window.first, "endDate": window.last}
-    for day in reversed(list(days(window.first_day, min(window.last_day, world.now.date())))):
+    for day in reversed(list(days_through(window.first_day, min(window.last_day, world.now.date())))):
         for event in reversed(day_events(world.seed, day, world.scale)):
             recorded_at = event.recorded_at
             if event.at not in window or recorded_at > now:
                 continue
             row = event_row(event)
             if not wanted or all(row.get(field) == value for field, value in wanted.items()):
-                yield Raw(row, ENDPOINT, {"period": period, "recorded_at": _hour(recorded_at)})
+                yield Raw(row, _ENDPOINT, {"period": period, "recorded_at": _hour(recorded_at)})
 
 
 @lru_cache(maxsize=1024)  # a month of hours, each with many events
 def _hour(milliseconds: int) -> str:
-    return instant(moment_of(milliseconds))
+    return cursor_instant(moment_of(milliseconds))
 
 
 def request(ask: Ask) -> dict[str, Any]:
@@ -166,7 +166,7 @@ def request(ask: Ask) -> dict[str, Any]:
     body = {"startDate": window.first, "endDate": window.last, "pageSize": min(ask.limit or DEFAULT_PAGE, MAX_PAGE)}
     filters = {name: ask.remote_query[name] for name in _FILTERS if name in ask.remote_query}
     return {
-        "url": f"https://api.cursor.com{ENDPOINT}",
+        "url": f"https://api.cursor.com{_ENDPOINT}",
         "method": "POST",
         "headers": {"content-type": "application/json"},
         "body": {**body, **filters},
@@ -188,7 +188,7 @@ def spend_page(world: World) -> dict[str, Any]:
 
 def _recorded(world: World) -> list[Event]:
     now, today = milliseconds_of(world.now), world.now.date()
-    cycle = days(cycle_start(today), today)
+    cycle = days_through(cycle_start(today), today)
     return [event for day in cycle for event in day_events(world.seed, day, world.scale) if event.recorded_at <= now]
 
 
@@ -199,7 +199,7 @@ def _row(member: Member, events: list[Event]) -> dict[str, Any]:
         "userId": member.account_id,
         "spendCents": float(on_demand),
         "overallSpendCents": float(on_demand + covered),
-        "fastPremiumRequests": sum(event.kind is Kind.USAGE_BASED for event in events),
+        "fastPremiumRequests": sum(event.kind is Payer.USAGE_BASED for event in events),
         "name": member.person.name,
         **({} if member.email is None else {"email": member.email}),
         "role": "member",
@@ -250,7 +250,9 @@ def _events(ask: RawAsk) -> RawAnswer:
 def _event_rows(
     world: World, start: datetime, end: datetime, filters: tuple[tuple[str, str], ...]
 ) -> list[dict[str, Any]]:
-    question = Ask(world, _ACCOUNT, start_date=instant(start), end_date=instant(end), remote_query=dict(filters))
+    question = Ask(
+        world, _ACCOUNT, start_date=cursor_instant(start), end_date=cursor_instant(end), remote_query=dict(filters)
+    )
     return [raw.row for raw in collect(question)]
 
 
@@ -260,7 +262,7 @@ def _daily(ask: RawAsk) -> RawAnswer:
     last = min(end.date(), ask.world.now.date())
     rows = [
         _day_row(ask, member, day, number)
-        for day in days(start.date(), last)
+        for day in days_through(start.date(), last)
         for number, member in enumerate(members(ask.world.seed))
         if member.email is not None
     ]
@@ -308,8 +310,8 @@ def _day_row(ask: RawAsk, member: Member, day: Any, number: int) -> dict[str, An
 def _asked(events: list[Event]) -> dict[str, int]:
     return {
         "subscriptionIncludedReqs": sum(event.covered for event in events),
-        "usageBasedReqs": sum(event.kind is Kind.USAGE_BASED for event in events),
-        "apiKeyReqs": sum(event.kind is Kind.OWN_KEY for event in events),
+        "usageBasedReqs": sum(event.kind is Payer.USAGE_BASED for event in events),
+        "apiKeyReqs": sum(event.kind is Payer.OWN_KEY for event in events),
     }
 
 
@@ -363,7 +365,7 @@ def _page(body: Mapping[str, Any], default: int) -> tuple[int, int]:
 
 
 ROUTES = (
-    RawRoute("POST", ENDPOINT, _events, "60;w=60"),
+    RawRoute("POST", _ENDPOINT, _events, "60;w=60"),
     RawRoute("POST", "/teams/daily-usage-data", _daily, "20;w=60"),
     RawRoute("POST", "/teams/spend", _spend, "20;w=60"),
     RawRoute("GET", "/teams/members", _members, "20;w=60"),

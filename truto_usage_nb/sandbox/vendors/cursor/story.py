@@ -20,7 +20,7 @@ from truto_usage_nb.sandbox.seeds import chance, choose, integer, rng, spread, t
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def instant(moment: datetime) -> str:
+def cursor_instant(moment: datetime) -> str:
     """Write a moment as RFC 3339 in UTC with milliseconds."""
     return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
 
@@ -28,7 +28,7 @@ def instant(moment: datetime) -> str:
 def moment_of(milliseconds: int | str) -> datetime:
     """Return the moment of epoch milliseconds, sent as a number or as a string.
 
-    >>> instant(moment_of("1750979225854"))
+    >>> cursor_instant(moment_of("1750979225854"))
     '2025-06-26T23:07:05.854Z'
     """
     return _EPOCH + timedelta(milliseconds=int(milliseconds))
@@ -118,7 +118,7 @@ class Model:
     third_party: bool = True
 
 
-MODELS: tuple[Model, ...] = (
+_MODELS: tuple[Model, ...] = (
     Model("claude-4.5-sonnet", 30, 3.0, 15.0, 0.3, 3.75),
     Model("auto", 22, 1.25, 6.0, 0.25, 1.25, third_party=False),
     Model("gpt-5.3-codex", 15, 1.75, 14.0, 0.175),
@@ -128,14 +128,14 @@ MODELS: tuple[Model, ...] = (
     Model("grok-4.5", 3, 2.0, 6.0, 0.5),
 )
 REQUEST_PRICED = "claude-4-sonnet-thinking"  # an older model still priced by request, so without tokens
-BY_WEIGHT: tuple[Model, ...] = tuple(model for model in MODELS for _ in range(model.weight))
+BY_WEIGHT: tuple[Model, ...] = tuple(model for model in _MODELS for _ in range(model.weight))
 THIRD_PARTY: tuple[Model, ...] = tuple(model for model in BY_WEIGHT if model.third_party)
 
 
 HOUR_MS = 3_600_000
 
 
-class Kind(Enum):
+class Payer(Enum):
     """Who pays for an event, as Cursor words it."""
 
     USAGE_BASED = "Usage-based"
@@ -144,7 +144,7 @@ class Kind(Enum):
     OWN_KEY = "User API Key"
 
 
-class Tokens(NamedTuple):
+class _Tokens(NamedTuple):
     """Disjoint token counts."""
 
     input: int
@@ -163,9 +163,9 @@ class Event(NamedTuple):
     at: int
     member: Member
     model: str
-    kind: Kind
+    kind: Payer
     units: Decimal
-    tokens: Tokens | None
+    tokens: _Tokens | None
     gross: Decimal
     discount: int
     fee: Decimal | None
@@ -182,12 +182,12 @@ class Event(NamedTuple):
     @property
     def chargeable(self) -> bool:
         """Whether money is owed for the event."""
-        return self.kind is Kind.USAGE_BASED or self.kind is Kind.OWN_KEY
+        return self.kind is Payer.USAGE_BASED or self.kind is Payer.OWN_KEY
 
     @property
     def covered(self) -> bool:
         """Whether the plan pays for the event."""
-        return self.kind is Kind.INCLUDED
+        return self.kind is Payer.INCLUDED
 
 
 BILLING_DAY = 14
@@ -208,7 +208,7 @@ def cycle_start(day: date) -> date:
     return month.replace(day=BILLING_DAY)
 
 
-def days(first: date, last: date) -> Iterator[date]:
+def days_through(first: date, last: date) -> Iterator[date]:
     """Yield the days from first to last, both included."""
     for offset in range((last - first).days + 1):
         yield first + timedelta(days=offset)
@@ -234,7 +234,7 @@ def day_load(seed: int, member: Member, day: date, scale: float) -> tuple[int, D
 
 def used_before(seed: int, member: Member, day: date, scale: float) -> Decimal:
     """Return the cents of its cycle that a member used before a day, at the price before discount and fee."""
-    earlier = days(cycle_start(day), day - timedelta(days=1))
+    earlier = days_through(cycle_start(day), day - timedelta(days=1))
     return sum((day_load(seed, member, each, scale)[1] for each in earlier), Decimal(0))
 
 
@@ -277,11 +277,11 @@ def _member_day(seed: int, member: Member, day: date, scale: float) -> Iterator[
             yield _request(r, at, member)
         elif sort == "priced":
             cents = next(shares)
-            yield _event(r, at, member, Kind.INCLUDED if used < plan else Kind.USAGE_BASED, cents)
+            yield _event(r, at, member, Payer.INCLUDED if used < plan else Payer.USAGE_BASED, cents)
             used += cents
         else:
             cents = Decimal(integer(r, 500, 9000)).scaleb(-2)
-            yield _event(r, at, member, Kind.OWN_KEY if sort == "own_key" else Kind.ERRORED, cents)
+            yield _event(r, at, member, Payer.OWN_KEY if sort == "own_key" else Payer.ERRORED, cents)
 
 
 def _sort(r: Random, member: Member) -> Sort:
@@ -310,9 +310,9 @@ def _moments(r: Random, day: date, member: Member, count: int) -> list[int]:
     return sorted(midnight + int(hour * HOUR_MS) for hour in hours)
 
 
-def _event(r: Random, at: int, member: Member, kind: Kind, worth: Decimal) -> Event:
+def _event(r: Random, at: int, member: Member, kind: Payer, worth: Decimal) -> Event:
     """Make an event of tokens; `worth` is what these cost at the model's price, whoever is charged for it."""
-    own_key, errored = kind is Kind.OWN_KEY, kind is Kind.ERRORED
+    own_key, errored = kind is Payer.OWN_KEY, kind is Payer.ERRORED
     model = choose(r, THIRD_PARTY if own_key else BY_WEIGHT)
     discount = 10 if model.third_party and not (own_key or errored) and chance(r, 0.04) else 0
     fee = _FEE if model.third_party and not errored else None
@@ -340,16 +340,16 @@ def _request(r: Random, at: int, member: Member) -> Event:
     cents = Decimal(INCLUDED_REQUEST_CENTS)
     units = choose(r, (Decimal(1), Decimal("1.4"), Decimal(2)))
     return Event(
-        at, member, REQUEST_PRICED, Kind.INCLUDED, units, None, cents, 0, None, cents, chance(r, 0.5), False, None
+        at, member, REQUEST_PRICED, Payer.INCLUDED, units, None, cents, 0, None, cents, chance(r, 0.5), False, None
     )
 
 
-def _tokens(r: Random, model: Model, cents: float) -> Tokens:
+def _tokens(r: Random, model: Model, cents: float) -> _Tokens:
     """Split an event's worth over the kinds of tokens, and divide by their prices."""
     output, written = uniform(r, 0.2, 0.4), uniform(r, 0.1, 0.25) if model.cache_write is not None else 0.0
     read = uniform(r, 0.25, 0.35)
     budget = cents * _TOKENS_PER_CENT
-    return Tokens(
+    return _Tokens(
         input=int(budget * (1 - output - written - read) / model.input),
         output=int(budget * output / model.output),
         cache_read=int(budget * read / model.cache_read),
@@ -374,7 +374,7 @@ def _no_tokens() -> dict[str, int]:
 class _Tally:
     """Running sums over events, in cents."""
 
-    kinds: Counter[Kind] = field(default_factory=Counter)
+    kinds: Counter[Payer] = field(default_factory=Counter)
     billed: Decimal = Decimal(0)
     listed: Decimal = Decimal(0)
     cost: defaultdict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
@@ -400,8 +400,8 @@ class _Tally:
         """Return what the figures do not say by themselves."""
         kinds = self.kinds
         return [
-            f"{kinds[Kind.INCLUDED]} events were covered by the plan, {kinds[Kind.ERRORED]} errored and cost nothing",
-            f"{kinds[Kind.OWN_KEY]} events ran on a member's own key: their tokens are on another vendor's bill",
+            f"{kinds[Payer.INCLUDED]} events were covered by the plan, {kinds[Payer.ERRORED]} errored and cost nothing",
+            f"{kinds[Payer.OWN_KEY]} events ran on a member's own key: their tokens are on another vendor's bill",
             "seats are in no endpoint",
         ]
 
@@ -412,7 +412,7 @@ def answer(account: Account, start: date, end: date, world: World) -> VendorAnsw
     Money is in USD. Cache writes are not split by lifetime, so their kind is `cache_write`. Request-priced and errored
     events count as requests; tokens of errored and own-key events count as tokens. Events are summed a day at a time.
     """
-    period = list(days(start, min(end - timedelta(days=1), world.now.date())))
+    period = list(days_through(start, min(end - timedelta(days=1), world.now.date())))
     tally = _Tally()
     for event in _shown(period, world):
         tally.add(event)

@@ -8,9 +8,26 @@ from truto_usage_nb.sandbox.ask import Ask, Raw
 from truto_usage_nb.sandbox.company import Account
 from truto_usage_nb.sandbox.vendors.datadog.raw import DEFAULT_PAGE, MAX_PAGE, collect, request
 from truto_usage_nb.sandbox.vendors.datadog.story import answer
-from truto_usage_nb.vendors.datadog.mapping import PRODUCTS, cost_records, hourly_records, summary_records, v1_records
+from truto_usage_nb.vendors.datadog.mapping import (
+    DATADOG_PRODUCTS,
+    cost_records,
+    hourly_records,
+    summary_records,
+    v1_records,
+)
 
-__all__ = ["DEFAULT_PAGE", "MAX_PAGE", "NAME", "RATE_LIMIT", "answer", "collect", "products", "request", "unify"]
+__all__ = [
+    "DEFAULT_PAGE",
+    "MAX_PAGE",
+    "NAME",
+    "NUMBERED",
+    "RATE_LIMIT",
+    "answer",
+    "collect",
+    "products",
+    "request",
+    "unify",
+]
 
 
 def products(account: Account) -> list[dict[str, Any]]:
@@ -23,11 +40,12 @@ def products(account: Account) -> list[dict[str, Any]]:
             "created_at": account.created_at,
             "updated_at": account.created_at,
         }
-        for id_, (name, description) in PRODUCTS.items()
+        for id_, (name, description) in DATADOG_PRODUCTS.items()
     ]
 
 
 NAME = "datadog"
+NUMBERED = False
 RATE_LIMIT = "60;w=60"  # Datadog publishes no number
 
 

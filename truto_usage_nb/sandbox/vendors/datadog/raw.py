@@ -17,7 +17,15 @@ from urllib.parse import urlencode
 from truto_usage_nb.sandbox.ask import Ask, Raw, RawAnswer, RawAsk, RawRoute, Refused, World
 from truto_usage_nb.sandbox.company import ACCOUNTS
 from truto_usage_nb.sandbox.seeds import integer, rng, token_id
-from truto_usage_nb.sandbox.vendors.datadog.story import Fact, Month, asked, billed_orgs, facts, months, refused
+from truto_usage_nb.sandbox.vendors.datadog.story import (
+    BillingMonth,
+    MonthlyCost,
+    billed_orgs,
+    month_refused,
+    monthly_costs,
+    months,
+    months_asked,
+)
 
 HISTORICAL = "/api/v2/usage/historical_cost"
 ESTIMATED = "/api/v2/usage/estimated_cost"
@@ -41,15 +49,15 @@ def collect(ask: Ask) -> Iterator[Raw]:
     >>> [raw.row["attributes"]["org_name"] for raw in collect(Ask(world, account, start_date="2026-10-01"))]
     ['Tidewheel Production', 'Tidewheel Data Platform', 'Tidewheel Internal Tools']
     """
-    first, last = asked(ask)
+    first, last = months_asked(ask)
     if _view(ask) not in _VIEWS:
-        raise refused(f"view must be one of {', '.join(_VIEWS)}, got {_view(ask)!r}")
+        raise month_refused(f"view must be one of {', '.join(_VIEWS)}, got {_view(ask)!r}")
     return _rows(ask, first, last)
 
 
 def request(ask: Ask) -> dict[str, Any]:
     """Return the request that is sent to Datadog for the first month; months still open go to `estimated_cost`."""
-    first, last = asked(ask)
+    first, last = months_asked(ask)
     query = {"view": "sub-org", "start_month": str(first), "end_month": str(last), **ask.remote_query}
     endpoint = HISTORICAL if first.final(ask.world) else ESTIMATED
     return {
@@ -64,7 +72,7 @@ def _view(ask: Ask) -> str:
     return str(ask.remote_query.get("view", "sub-org"))
 
 
-def _rows(ask: Ask, first: Month, last: Month) -> Iterator[Raw]:
+def _rows(ask: Ask, first: BillingMonth, last: BillingMonth) -> Iterator[Raw]:
     for month in months(first, last, ask.world):
         if _view(ask) == "summary":
             yield _parent(ask, month)
@@ -72,20 +80,20 @@ def _rows(ask: Ask, first: Month, last: Month) -> Iterator[Raw]:
             yield from _sub_orgs(ask, month)
 
 
-def _sub_orgs(ask: Ask, month: Month) -> Iterator[Raw]:
-    for org, of_org in groupby(facts(ask.world, month), key=lambda fact: fact.org):
+def _sub_orgs(ask: Ask, month: BillingMonth) -> Iterator[Raw]:
+    for org, of_org in groupby(monthly_costs(ask.world, month), key=lambda fact: fact.org):
         yield _raw(ask, month, (org.public_id, org.name), [_charges(_amounts([fact]), fact.product) for fact in of_org])
 
 
-def _parent(ask: Ask, month: Month) -> Raw:
-    by_product: dict[str, list[Fact]] = {}
-    for fact in facts(ask.world, month):
+def _parent(ask: Ask, month: BillingMonth) -> Raw:
+    by_product: dict[str, list[MonthlyCost]] = {}
+    for fact in monthly_costs(ask.world, month):
         by_product.setdefault(fact.product, []).append(fact)
     charges = [_charges(_amounts(of_product), product) for product, of_product in sorted(by_product.items())]
     return _raw(ask, month, (ask.account.organization_id, ask.account.organization_name), charges)
 
 
-def _amounts(of_product: Iterable[Fact]) -> dict[str, Decimal]:
+def _amounts(of_product: Iterable[MonthlyCost]) -> dict[str, Decimal]:
     """Return the three amounts Datadog states; the last is the sum of the other two."""
     amounts = {"committed": Decimal(0), "on_demand": Decimal(0), "total": Decimal(0)}
     for fact in of_product:
@@ -108,7 +116,7 @@ def _charges(amounts: dict[str, Decimal], product: str) -> list[dict[str, Any]]:
     ]
 
 
-def _raw(ask: Ask, month: Month, org: tuple[str, str], charges: list[list[dict[str, Any]]]) -> Raw:
+def _raw(ask: Ask, month: BillingMonth, org: tuple[str, str], charges: list[list[dict[str, Any]]]) -> Raw:
     """Return the row of one organisation, with the moment its figures were last worked out."""
     public_id, name = org
     flat = [charge for of_product in charges for charge in of_product]
@@ -129,12 +137,12 @@ def _raw(ask: Ask, month: Month, org: tuple[str, str], charges: list[list[dict[s
     )
 
 
-def _id(world: World, public_id: str, month: Month) -> str:
+def _id(world: World, public_id: str, month: BillingMonth) -> str:
     """Return the row's id, the same for the estimate and for what replaces it."""
     return sha256(f"{world.seed}:{public_id}:{month}".encode()).hexdigest()
 
 
-def _computed_at(world: World, month: Month) -> str:
+def _computed_at(world: World, month: BillingMonth) -> str:
     """Return the last midnight, or the moment the month became final."""
     day = month.final_at.date() if month.final(world) else world.now.date()
     return f"{day}T00:00:00Z"
@@ -222,17 +230,19 @@ def _month(text: str) -> date:
 def _projected(ask: RawAsk) -> RawAnswer:
     """Answer what the running month may come to, dated its last day, without naming an account."""
     _refuse_child(ask)
-    month = Month.of(ask.world.now.date())
+    month = BillingMonth.of(ask.world.now.date())
     days = len(month.counted_days(ask.world))
     length = calendar.monthrange(month.year, month.month)[1]
-    by_org: dict[str, list[Fact]] = {}
-    for fact in facts(ask.world, month):
+    by_org: dict[str, list[MonthlyCost]] = {}
+    for fact in monthly_costs(ask.world, month):
         by_org.setdefault(fact.org.public_id, []).append(fact)
     rows = [_projection(month, length, public_id, of_org, days) for public_id, of_org in by_org.items() if days]
     return RawAnswer({"data": rows})
 
 
-def _projection(month: Month, length: int, public_id: str, of_org: list[Fact], days: int) -> dict[str, Any]:
+def _projection(
+    month: BillingMonth, length: int, public_id: str, of_org: list[MonthlyCost], days: int
+) -> dict[str, Any]:
     charges: list[dict[str, Any]] = []
     for fact in of_org:
         on_demand = round(float(fact.on_demand) / days * length, 2)

@@ -18,14 +18,14 @@ _MONTH_TEXT = len("2026-10")
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Month:
+class BillingMonth:
     """One calendar month, UTC."""
 
     year: int
     month: int
 
     @classmethod
-    def of(cls, day: date) -> Month:
+    def of(cls, day: date) -> BillingMonth:
         """Return the month a day is in."""
         return cls(day.year, day.month)
 
@@ -35,9 +35,9 @@ class Month:
         return date(self.year, self.month, 1)
 
     @property
-    def next(self) -> Month:
+    def next(self) -> BillingMonth:
         """The month after."""
-        return Month(self.year + self.month // 12, self.month % 12 + 1)
+        return BillingMonth(self.year + self.month // 12, self.month % 12 + 1)
 
     @property
     def final_at(self) -> datetime:
@@ -58,7 +58,7 @@ class Month:
         return f"{self.year:04}-{self.month:02}"
 
 
-def asked(ask: Ask) -> tuple[Month, Month]:
+def months_asked(ask: Ask) -> tuple[BillingMonth, BillingMonth]:
     """Return the first and the last month a request covers, both included.
 
     `start_date` and `end_date` have month resolution: the end is exclusive, so `2026-11-01` ends October, while a bare
@@ -67,14 +67,14 @@ def asked(ask: Ask) -> tuple[Month, Month]:
     """
     start = ask.remote_query.get("start_month", ask.start_date)
     end = ask.remote_query.get("end_month", ask.end_date)
-    first = Month.of(_day("start_month", start)) if start is not None else Month.of(ask.world.now.date())
+    first = BillingMonth.of(_day("start_month", start)) if start is not None else BillingMonth.of(ask.world.now.date())
     last = first if end is None else _last(first, end)
     if last < first:
-        raise refused(f"the end {end!r} is before start_month {first}")
+        raise month_refused(f"the end {end!r} is before start_month {first}")
     return first, last
 
 
-def months(first: Month, last: Month, world: World) -> Iterator[Month]:
+def months(first: BillingMonth, last: BillingMonth, world: World) -> Iterator[BillingMonth]:
     """Yield the months from first to last that have begun."""
     month = first
     while month <= last and month.start <= world.now.date():
@@ -82,17 +82,17 @@ def months(first: Month, last: Month, world: World) -> Iterator[Month]:
         month = month.next
 
 
-def refused(detail: str) -> Refused:
+def month_refused(detail: str) -> Refused:
     """Return Datadog's answer to a request it cannot serve."""
     return Refused(400, {"errors": [detail]})
 
 
-def _last(first: Month, end: str) -> Month:
+def _last(first: BillingMonth, end: str) -> BillingMonth:
     """Return the last month covered; an end on the very day of the start still covers its month."""
     day = _day("end_month", end)
     if len(end) == _MONTH_TEXT or day == first.start:
-        return Month.of(day)
-    return Month.of(day - timedelta(days=1))
+        return BillingMonth.of(day)
+    return BillingMonth.of(day - timedelta(days=1))
 
 
 def _day(name: str, text: str) -> date:
@@ -100,14 +100,14 @@ def _day(name: str, text: str) -> date:
     try:
         return date.fromisoformat(f"{text}-01" if len(text) == _MONTH_TEXT else text[:10])
     except ValueError:
-        raise refused(f"{name} must be formatted as YYYY-MM, got {text!r}") from None
+        raise month_refused(f"{name} must be formatted as YYYY-MM, got {text!r}") from None
 
 
 _PUBLIC_ID_LENGTH = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Purchase:
+class _Purchase:
     """One product of one sub-organisation."""
 
     product: str
@@ -121,11 +121,11 @@ class SubOrg:
 
     key: str
     name: str
-    purchases: tuple[Purchase, ...]
+    purchases: tuple[_Purchase, ...]
 
 
-def _buys(product: str, committed: int, on_demand: int) -> Purchase:
-    return Purchase(product, Decimal(committed), Decimal(on_demand))
+def _buys(product: str, committed: int, on_demand: int) -> _Purchase:
+    return _Purchase(product, Decimal(committed), Decimal(on_demand))
 
 
 SUB_ORGS: tuple[SubOrg, ...] = (
@@ -188,7 +188,7 @@ class Billed:
     copy: int
     public_id: str
     name: str
-    purchases: tuple[Purchase, ...]
+    purchases: tuple[_Purchase, ...]
 
 
 def billed_orgs(world: World) -> Iterator[Billed]:
@@ -212,7 +212,7 @@ def _copies(index: int, scale: float) -> int:
     return int((index + 1) * scale) - int(index * scale)
 
 
-def _billed(world: World, org: SubOrg, copy: int, purchases: tuple[Purchase, ...]) -> Billed:
+def _billed(world: World, org: SubOrg, copy: int, purchases: tuple[_Purchase, ...]) -> Billed:
     public_id = token_id(world.seed, "", "datadog", org.key, copy)[:_PUBLIC_ID_LENGTH].lower()
     return Billed(org.key, copy, public_id, org.name if copy == 0 else f"{org.name} {copy + 1}", purchases)
 
@@ -224,11 +224,11 @@ _DAYS_A_MONTH = Decimal("30.4")
 
 
 @dataclass(frozen=True, slots=True)
-class Fact:
+class MonthlyCost:
     """One product of one sub-organisation in one month, in dollars; an estimate until the month is final."""
 
     org: Billed
-    month: Month
+    month: BillingMonth
     product: str
     committed: Decimal
     on_demand: Decimal
@@ -240,7 +240,7 @@ class Fact:
         return self.committed + self.on_demand
 
 
-def facts(world: World, month: Month) -> Iterator[Fact]:
+def monthly_costs(world: World, month: BillingMonth) -> Iterator[MonthlyCost]:
     """Yield every product of every sub-organisation for a month that has begun."""
     days = month.counted_days(world)
     for org in billed_orgs(world):
@@ -248,17 +248,17 @@ def facts(world: World, month: Month) -> Iterator[Fact]:
             yield _fact(world, org, purchase, month, days)
 
 
-def _fact(world: World, org: Billed, purchase: Purchase, month: Month, days: list[date]) -> Fact:
+def _fact(world: World, org: Billed, purchase: _Purchase, month: BillingMonth, days: list[date]) -> MonthlyCost:
     """Return the month's figures; an estimate runs 1.5 % high, all of it in the part that is not under contract."""
     final = month.final(world)
     r = rng(world.seed, "datadog", "on_demand", org.key, org.copy, purchase.product, str(month))
     on_demand = sum((_on_demand(r, purchase, day) for day in days), Decimal(0))
     if not final:
         on_demand += ((purchase.committed + on_demand) * ESTIMATE_IS_HIGH_BY).quantize(_CENT)
-    return Fact(org, month, purchase.product, purchase.committed, on_demand, final)
+    return MonthlyCost(org, month, purchase.product, purchase.committed, on_demand, final)
 
 
-def _on_demand(r: Random, purchase: Purchase, day: date) -> Decimal:
+def _on_demand(r: Random, purchase: _Purchase, day: date) -> Decimal:
     """Return one day's use beyond the commitment."""
     factor = spread(r, (0.7 + 0.3 * weekday_factor(day)) * growth(day), 0.15)
     return (purchase.on_demand / _DAYS_A_MONTH * Decimal(factor)).quantize(_CENT)
@@ -277,16 +277,16 @@ def answer(account: Account, start: date, end: date, world: World) -> VendorAnsw
     >>> answer(account, date(2026, 10, 1), date(2026, 11, 1), world).money[0].records
     30
     """
-    first = Month.of(start) if start.day == 1 else Month.of(start).next
-    covered = list(months(first, Month.of(end - timedelta(days=1)), world))
-    owed = [fact for month in covered for fact in facts(world, month)]
+    first = BillingMonth.of(start) if start.day == 1 else BillingMonth.of(start).next
+    covered = list(months(first, BillingMonth.of(end - timedelta(days=1)), world))
+    owed = [fact for month in covered for fact in monthly_costs(world, month)]
     open_months = [
         f"{month} is an estimate, final on {month.final_at:%Y-%m-%d}" for month in covered if not month.final(world)
     ]
     return VendorAnswer(money=[_money(owed)] if owed else [], notes=_NOTES + open_months)
 
 
-def _money(owed: list[Fact]) -> MoneyAnswer:
+def _money(owed: list[MonthlyCost]) -> MoneyAnswer:
     """Return the sums; Datadog states no list price, so what is billed stands for it."""
     billed = sum((fact.total for fact in owed), Decimal(0))
     return MoneyAnswer(currency="USD", billed=billed, listed=billed, payable=billed, records=len(owed))

@@ -24,16 +24,28 @@ from truto_usage_nb.sandbox.vendors.openai_codex.rows import (
 from truto_usage_nb.vendors.openai_codex.mapping import (
     API_PRODUCT,
     CODEX_PRODUCT,
+    api_cost_record,
     codex_records,
-    cost_record,
     usage_record,
 )
 
-__all__ = ["DEFAULT_PAGE", "MAX_PAGE", "NAME", "RATE_LIMIT", "answer", "collect", "products", "request", "unify"]
+__all__ = [
+    "DEFAULT_PAGE",
+    "MAX_PAGE",
+    "NAME",
+    "NUMBERED",
+    "RATE_LIMIT",
+    "answer",
+    "collect",
+    "products",
+    "request",
+    "unify",
+]
 
 NAME = "openai_codex"
 MAX_PAGE = 30_000
 DEFAULT_PAGE = 1000
+NUMBERED = False
 RATE_LIMIT = "600;w=60"  # the vendor publishes none
 
 
@@ -50,7 +62,7 @@ def unify(raw: Raw, ask: Ask) -> list[dict[str, Any]]:  # noqa: ARG001  # the en
     if raw.endpoint == CODEX_ENDPOINT:
         return codex_records(raw.row, raw.context)
     if raw.endpoint == COSTS_ENDPOINT:
-        return [cost_record(raw.row, raw.context)]
+        return [api_cost_record(raw.row, raw.context)]
     return [usage_record(raw.row, raw.context)]
 
 

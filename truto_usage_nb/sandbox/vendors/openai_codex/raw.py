@@ -16,11 +16,11 @@ from truto_usage_nb.sandbox.company import ACCOUNTS, Account
 from truto_usage_nb.sandbox.vendors.openai_codex.rows import (
     CODEX_ENDPOINT,
     COSTS_ENDPOINT,
-    KINDS,
     USAGE_ENDPOINT,
+    USAGE_KINDS,
     collect,
 )
-from truto_usage_nb.sandbox.vendors.openai_codex.story import midnight
+from truto_usage_nb.sandbox.vendors.openai_codex.story import midnight_of
 
 KEYS = {
     "openai-api": {"admin_key": "sk-admin-SandboxMain0Qx7TrN2WpKzM4Vb8Yd1Hs6Jf3"},
@@ -200,7 +200,7 @@ def _codex(ask: RawAsk) -> RawAnswer:
 
 
 def _end(ask: RawAsk) -> int:
-    now = int((midnight(ask.world.now.date()) + timedelta(days=1)).timestamp())
+    now = int((midnight_of(ask.world.now.date()) + timedelta(days=1)).timestamp())
     return min(_seconds(ask, "end_time"), now) if ask.one("end_time") is not None else now
 
 
@@ -231,7 +231,10 @@ def _bad_request(name: str, said: str) -> Refused:
 
 
 ROUTES = (
-    *(RawRoute("GET", USAGE_ENDPOINT + kind, partial(_usage, kind), "60;w=60") for kind in (*KINDS, *_OTHER_KINDS)),
+    *(
+        RawRoute("GET", USAGE_ENDPOINT + kind, partial(_usage, kind), "60;w=60")
+        for kind in (*USAGE_KINDS, *_OTHER_KINDS)
+    ),
     RawRoute("GET", COSTS_ENDPOINT, _costs, "60;w=60"),
     RawRoute("GET", CODEX_ENDPOINT, _codex, "60;w=60"),
 )

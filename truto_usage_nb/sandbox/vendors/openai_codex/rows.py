@@ -15,26 +15,26 @@ from truto_usage_nb.sandbox.seeds import chance, rng
 from truto_usage_nb.sandbox.vendors.openai_codex.story import (
     API,
     CODEX,
-    Line,
+    BillLine,
     Meter,
     ModelUse,
     Tokens,
     UserDay,
+    bill_lines,
     billed,
-    bucket,
+    bucket_of,
     currency,
     day_meters,
     day_users,
-    days,
+    days_between,
     feed_down,
-    instant,
-    lines,
-    midnight,
+    midnight_of,
+    openai_instant,
     requested_day,
 )
 
 USAGE_ENDPOINT, COSTS_ENDPOINT = "/v1/organization/usage/", "/v1/organization/costs"
-KINDS = ("completions", "embeddings", "images", "web_search_calls", "code_interpreter_sessions")
+USAGE_KINDS = ("completions", "embeddings", "images", "web_search_calls", "code_interpreter_sessions")
 _OBJECTS = {"web_search_calls": "web_searches"}
 
 
@@ -89,7 +89,7 @@ def _completion(tokens: Tokens) -> dict[str, int]:
     }
 
 
-def cost_rows(seed: int, account_id: str, day: date, meters: Sequence[Meter]) -> Iterator[dict[str, Any]]:
+def _cost_rows(seed: int, account_id: str, day: date, meters: Sequence[Meter]) -> Iterator[dict[str, Any]]:
     """Yield the results of `/costs`, grouped by line item, project and key; some amounts are strings, as seen live."""
     code = currency(account_id, day)
     r = rng(seed, "costs", account_id, day.isoformat())
@@ -109,23 +109,23 @@ def cost_rows(seed: int, account_id: str, day: date, meters: Sequence[Meter]) ->
         }
 
 
-def day_lines(meters: Sequence[Meter]) -> list[Line]:
+def day_lines(meters: Sequence[Meter]) -> list[BillLine]:
     """Return the day's cost lines; people who share a key, or work without one, share its lines."""
-    groups: dict[tuple[str, str, str | None], list[Line]] = {}
+    groups: dict[tuple[str, str, str | None], list[BillLine]] = {}
     for meter in meters:
-        for line in lines(meter):
+        for line in bill_lines(meter):
             groups.setdefault((line.line_item, line.project_id, line.key_id), []).append(line)
     return [_together(group) for _, group in sorted(groups.items(), key=lambda item: (item[0][0], str(item[0])))]
 
 
-def _together(group: Sequence[Line]) -> Line:
+def _together(group: Sequence[BillLine]) -> BillLine:
     first = group[0]
     if len(group) == 1:
         return first
     quantities = [line.quantity for line in group if line.quantity is not None]
     usd = sum((line.usd for line in group), Decimal(0))
     quantity = sum(quantities) if quantities else None
-    return Line(first.line_item, first.model, first.project_id, first.key_id, usd, quantity, first.unit)
+    return BillLine(first.line_item, first.model, first.project_id, first.key_id, usd, quantity, first.unit)
 
 
 CODEX_ENDPOINT = "/v1/analytics/codex/workspaces/{workspace_id}/usage"
@@ -137,7 +137,7 @@ def user_row(user: UserDay) -> dict[str, Any]:
     models = [_model(use, user.tokens_known) for use in user.uses]
     return {
         "object": "workspace.codex.usage.result",
-        **bucket(user.day),
+        **bucket_of(user.day),
         "user_id": user.user_id,
         "actor": {"type": "ACCOUNT_USER", "user_id": user.user_id, "email": user.email},
         "totals": totals,
@@ -226,7 +226,7 @@ USAGE_LAG, COSTS_LAG = timedelta(minutes=15), timedelta(hours=6)
 
 def shown_at(day: date, lag: timedelta) -> datetime:
     """Return when a day's rows show, a lag after the day is over."""
-    return midnight(day) + timedelta(days=1) + lag
+    return midnight_of(day) + timedelta(days=1) + lag
 
 
 def collect(ask: Ask) -> Iterator[Raw]:
@@ -246,7 +246,7 @@ def collect(ask: Ask) -> Iterator[Raw]:
 def _codex(ask: Ask, day: date) -> Iterator[Raw]:
     for user in day_users(ask.world.seed, day, ask.world.scale):
         if user.recorded_at <= ask.world.now:
-            context = {**bucket(day), "recorded_at": instant(user.recorded_at)}
+            context = {**bucket_of(day), "recorded_at": openai_instant(user.recorded_at)}
             yield Raw(user_row(user), CODEX_ENDPOINT, context)
 
 
@@ -256,19 +256,19 @@ def _api(ask: Ask, day: date) -> Iterator[Raw]:
     if used > world.now:
         return
     meters = day_meters(world.seed, account_id, day, world.scale)
-    context = {**bucket(day), "recorded_at": instant(used)}
-    for kind in KINDS:
+    context = {**bucket_of(day), "recorded_at": openai_instant(used)}
+    for kind in USAGE_KINDS:
         for meter in (one for one in meters if one.stream.kind == kind):
             yield Raw(usage_row(meter), USAGE_ENDPOINT + kind, context)
     if paid <= world.now:
-        context = {**bucket(day), "recorded_at": instant(paid)}
-        for row in cost_rows(world.seed, account_id, day, meters):
+        context = {**bucket_of(day), "recorded_at": openai_instant(paid)}
+        for row in _cost_rows(world.seed, account_id, day, meters):
             yield Raw(row, COSTS_ENDPOINT, context)
 
 
 def request(ask: Ask) -> dict[str, Any]:
     """Return the first request an ask becomes: the Codex report, or the completions of an API organisation."""
-    times = bucket(requested_day(ask))
+    times = bucket_of(requested_day(ask))
     if ask.account.kind == "codex":
         path = CODEX_ENDPOINT.format(workspace_id=ask.account.organization_id)
         return _get(f"https://api.chatgpt.com{path}", [*times.items(), ("limit", ask.limit or 1000)])
@@ -293,7 +293,7 @@ def api_answer(account_id: str, start: date, end: date, world: World) -> VendorA
     Cost by model has an entry for what is charged by the piece too, under its line item. Requests are those of
     models: searches and sessions belong to requests that are counted already.
     """
-    period = [day for day in days(start, end) if day < world.now.date()]
+    period = [day for day in days_between(start, end) if day < world.now.date()]
     by_day = {day: day_meters(world.seed, account_id, day, world.scale) for day in period}
     used = [meter for day in period if shown_at(day, USAGE_LAG) <= world.now for meter in by_day[day]]
     paid = [(day, line) for day in period if shown_at(day, COSTS_LAG) <= world.now for line in day_lines(by_day[day])]
@@ -318,7 +318,7 @@ def _moves(account_id: str, day: date) -> bool:
     return account_id == "openai-api-moved" and quarter_month(day) == 0 and day.day == 15
 
 
-def _money_of_api(account_id: str, paid: Iterable[tuple[date, Line]]) -> list[MoneyAnswer]:
+def _money_of_api(account_id: str, paid: Iterable[tuple[date, BillLine]]) -> list[MoneyAnswer]:
     sums: dict[str, list[Decimal]] = defaultdict(list)
     for day, line in paid:
         code = currency(account_id, day)
@@ -340,7 +340,7 @@ def _tokens_by_model_of_api(used: Iterable[Meter]) -> dict[str, dict[str, int]]:
     return dict(sorted(found.items()))
 
 
-def _cost_by_model_of_api(account_id: str, paid: Iterable[tuple[date, Line]]) -> dict[tuple[str, str], Decimal]:
+def _cost_by_model_of_api(account_id: str, paid: Iterable[tuple[date, BillLine]]) -> dict[tuple[str, str], Decimal]:
     found: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
     for day, line in paid:
         code = currency(account_id, day)
@@ -357,7 +357,7 @@ def codex_answer(start: date, end: date, world: World) -> VendorAnswer:
     Money is what the report states in USD; the credits of all other use are in the notes. Use whose model the report
     leaves out is in no entry by model.
     """
-    period = [day for day in days(start, end) if day < world.now.date()]
+    period = [day for day in days_between(start, end) if day < world.now.date()]
     users = [
         user for day in period for user in day_users(world.seed, day, world.scale) if user.recorded_at <= world.now
     ]

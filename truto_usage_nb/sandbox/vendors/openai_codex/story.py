@@ -34,31 +34,31 @@ def _error(text: str) -> dict[str, object]:
     return {"error": {"message": message, "type": "invalid_request_error", "param": "date", "code": None}}
 
 
-def midnight(day: date) -> datetime:
+def midnight_of(day: date) -> datetime:
     """Return the first instant of a day, in UTC."""
     return datetime.combine(day, time(), UTC)
 
 
-def instant(moment: datetime) -> str:
+def openai_instant(moment: datetime) -> str:
     """Write a moment as RFC 3339 in UTC with milliseconds.
 
-    >>> instant(datetime(2026, 10, 1, tzinfo=UTC))
+    >>> openai_instant(datetime(2026, 10, 1, tzinfo=UTC))
     '2026-10-01T00:00:00.000Z'
     """
     return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
 
 
-def bucket(day: date) -> dict[str, int]:
+def bucket_of(day: date) -> dict[str, int]:
     """Return the bounds of a day's bucket in Unix seconds, the end excluded.
 
-    >>> bucket(date(2024, 11, 1))
+    >>> bucket_of(date(2024, 11, 1))
     {'start_time': 1730419200, 'end_time': 1730505600}
     """
-    start = int(midnight(day).timestamp())
+    start = int(midnight_of(day).timestamp())
     return {"start_time": start, "end_time": start + 86_400}
 
 
-def days(start: date, end: date) -> Iterator[date]:
+def days_between(start: date, end: date) -> Iterator[date]:
     """Yield the days from start up to, not including, end."""
     for offset in range((end - start).days):
         yield start + timedelta(days=offset)
@@ -81,7 +81,7 @@ class Tokens:
 
 
 @dataclass(frozen=True, slots=True)
-class Price:
+class _Price:
     """USD per million tokens; a null price is a kind that the model does not have."""
 
     input: Decimal
@@ -101,17 +101,17 @@ class Price:
     def of(self, tokens: Tokens) -> Decimal:
         """Return USD for all kinds together.
 
-        >>> MODELS["gpt-5-2025-08-07"].of(Tokens(input=1_000_000, output=100_000))
+        >>> _MODELS["gpt-5-2025-08-07"].of(Tokens(input=1_000_000, output=100_000))
         Decimal('2.250')
         """
         return sum((usd for _, usd in self.parts(tokens).values()), Decimal(0))
 
 
-def _price(input_: str, cached: str | None = None, written: str | None = None, output: str | None = None) -> Price:
-    return Price(Decimal(input_), *(None if text is None else Decimal(text) for text in (cached, written, output)))
+def _price(input_: str, cached: str | None = None, written: str | None = None, output: str | None = None) -> _Price:
+    return _Price(Decimal(input_), *(None if text is None else Decimal(text) for text in (cached, written, output)))
 
 
-MODELS: dict[str, Price] = {
+_MODELS: dict[str, _Price] = {
     "gpt-5-2025-08-07": _price("1.25", "0.125", None, "10"),
     "gpt-5-mini-2025-08-07": _price("0.25", "0.025", None, "2"),
     "gpt-4o-2024-08-06": _price("2.5", "1.25", None, "10"),
@@ -121,7 +121,7 @@ MODELS: dict[str, Price] = {
     "gpt-5.1-codex-mini": _price("0.25", "0.025", None, "2"),
     "text-embedding-3-large": _price("0.13"),
 }
-UNKNOWN = MODELS["gpt-5.3-codex"]  # what a model is charged at when the report calls it `other`
+_UNKNOWN = _MODELS["gpt-5.3-codex"]  # what a model is charged at when the report calls it `other`
 PIECES: dict[str, tuple[str, Decimal]] = {
     "images": ("Image models", Decimal("0.04")),
     "web_search_calls": ("Web search tool calls", Decimal("0.01")),
@@ -130,7 +130,7 @@ PIECES: dict[str, tuple[str, Decimal]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Stream:
+class _Stream:
     """One steady use of the API; counts are those of an ordinary Monday.
 
     Tokens are in millions: uncached input, cached input, cache writes, output. `by` is who is named as user: `nobody`
@@ -151,32 +151,32 @@ class Stream:
 
 _GPT_5, _MINI, _GPT_4O = "gpt-5-2025-08-07", "gpt-5-mini-2025-08-07", "gpt-4o-2024-08-06"
 
-STREAMS: dict[str, tuple[Stream, ...]] = {
+_STREAMS: dict[str, tuple[_Stream, ...]] = {
     "openai-api": (
-        Stream("search", "answers", _GPT_5, (44, 66, 0, 6)),
-        Stream("search", "index", "text-embedding-3-large", (140, 0, 0, 0), kind="embeddings"),
-        Stream("search", "answers", _GPT_5, kind="web_search_calls", pieces=600),
-        Stream("support-bot", "chat", _MINI, (60, 150, 0, 15)),
-        Stream("support-bot", "summaries", _GPT_4O, (4.5, 1.5, 0, 1.1)),
-        Stream("evaluation", "nightly", _MINI, (75, 0, 0, 11), batch=True),
-        Stream("research", "notebooks", _GPT_5, (4, 5, 0, 0.5), by="everyone"),
-        Stream("research", "agents", "gpt-6-astra", (1.5, 4.5, 0.8, 0.45)),
-        Stream("research", "playground", _GPT_4O, (0.6, 0.1, 0, 0.15), by="everyone", without_key=True),
-        Stream("research", "plots", None, kind="code_interpreter_sessions", pieces=45),
-        Stream("codex-ci", "reviews", "gpt-5.3-codex", (3.6, 22, 0, 0.6), by="bot"),
-        Stream("marketing", "pictures", "gpt-image-1", kind="images", pieces=110),
+        _Stream("search", "answers", _GPT_5, (44, 66, 0, 6)),
+        _Stream("search", "index", "text-embedding-3-large", (140, 0, 0, 0), kind="embeddings"),
+        _Stream("search", "answers", _GPT_5, kind="web_search_calls", pieces=600),
+        _Stream("support-bot", "chat", _MINI, (60, 150, 0, 15)),
+        _Stream("support-bot", "summaries", _GPT_4O, (4.5, 1.5, 0, 1.1)),
+        _Stream("evaluation", "nightly", _MINI, (75, 0, 0, 11), batch=True),
+        _Stream("research", "notebooks", _GPT_5, (4, 5, 0, 0.5), by="everyone"),
+        _Stream("research", "agents", "gpt-6-astra", (1.5, 4.5, 0.8, 0.45)),
+        _Stream("research", "playground", _GPT_4O, (0.6, 0.1, 0, 0.15), by="everyone", without_key=True),
+        _Stream("research", "plots", None, kind="code_interpreter_sessions", pieces=45),
+        _Stream("codex-ci", "reviews", "gpt-5.3-codex", (3.6, 22, 0, 0.6), by="bot"),
+        _Stream("marketing", "pictures", "gpt-image-1", kind="images", pieces=110),
     ),
     "openai-api-eu": (
-        Stream("helpdesk", "chat", _GPT_5, (20, 35, 0, 3.2)),
-        Stream("helpdesk", "triage", _MINI, (30, 60, 0, 7)),
-        Stream("catalogue", "translations", _GPT_4O, (5, 1, 0, 2.2), batch=True),
-        Stream("catalogue", "vectors", "text-embedding-3-large", (60, 0, 0, 0), kind="embeddings"),
-        Stream("catalogue", "pictures", "gpt-image-1", kind="images", pieces=60),
+        _Stream("helpdesk", "chat", _GPT_5, (20, 35, 0, 3.2)),
+        _Stream("helpdesk", "triage", _MINI, (30, 60, 0, 7)),
+        _Stream("catalogue", "translations", _GPT_4O, (5, 1, 0, 2.2), batch=True),
+        _Stream("catalogue", "vectors", "text-embedding-3-large", (60, 0, 0, 0), kind="embeddings"),
+        _Stream("catalogue", "pictures", "gpt-image-1", kind="images", pieces=60),
     ),
     "openai-api-moved": (
-        Stream("legal", "contracts", _GPT_5, (9, 12, 0, 1.8)),
-        Stream("legal", "drafts", _GPT_4O, (3, 1, 0, 1.4), by="everyone"),
-        Stream("legal", "contracts", _GPT_5, kind="web_search_calls", pieces=200),
+        _Stream("legal", "contracts", _GPT_5, (9, 12, 0, 1.8)),
+        _Stream("legal", "drafts", _GPT_4O, (3, 1, 0, 1.4), by="everyone"),
+        _Stream("legal", "contracts", _GPT_5, kind="web_search_calls", pieces=200),
     ),
 }
 
@@ -197,7 +197,7 @@ _OLDER_STYLE = frozenset({"gpt-4o-2024-08-06", "text-embedding-3-large"})
 class Meter(NamedTuple):
     """What one key did with one model on a day; `person` is null for a key of the project."""
 
-    stream: Stream
+    stream: _Stream
     project_id: str
     key_id: str | None
     person: Person | None
@@ -207,7 +207,7 @@ class Meter(NamedTuple):
     requests: int
 
 
-class Line(NamedTuple):
+class BillLine(NamedTuple):
     """One line of the day's cost: an amount in USD, whatever the bill's currency."""
 
     line_item: str
@@ -249,13 +249,13 @@ def day_meters(seed: int, account_id: str, day: date, scale: float) -> tuple[Met
     copies = max(1, int(scale))
     return tuple(
         meter
-        for stream in STREAMS[account_id]
+        for stream in _STREAMS[account_id]
         for copy in range(copies)
         for meter in _meters(seed, account_id, stream, copy, day, volume=scale / copies)
     )
 
 
-def _meters(seed: int, account_id: str, stream: Stream, copy: int, day: date, *, volume: float) -> Iterator[Meter]:
+def _meters(seed: int, account_id: str, stream: _Stream, copy: int, day: date, *, volume: float) -> Iterator[Meter]:
     people = _people(stream, day)
     for person in people:
         who = person.key if person is not None else ""
@@ -276,7 +276,7 @@ def _meters(seed: int, account_id: str, stream: Stream, copy: int, day: date, *,
         )
 
 
-def _people(stream: Stream, day: date) -> tuple[Person | None, ...]:
+def _people(stream: _Stream, day: date) -> tuple[Person | None, ...]:
     """Return who is named as user: nobody, the service account, or everyone with a seat."""
     if stream.by == "nobody":
         return (None,)
@@ -285,7 +285,7 @@ def _people(stream: Stream, day: date) -> tuple[Person | None, ...]:
     return tuple(one for one in seats if (one.kind == "service") == service and (one.left is None or day <= one.left))
 
 
-def lines(meter: Meter) -> list[Line]:
+def bill_lines(meter: Meter) -> list[BillLine]:
     """Return what a meter costs: a line per kind of token, or one for what is charged by the piece."""
     stream = meter.stream
     if stream.kind in PIECES:
@@ -293,23 +293,23 @@ def lines(meter: Meter) -> list[Line]:
         counted = stream.kind == "images"
         unit = "images" if counted else None  # searches and sessions have no single unit
         quantity = meter.pieces if counted else None
-        return [Line(item, None, meter.project_id, meter.key_id, usd * meter.pieces, quantity, unit)]
+        return [BillLine(item, None, meter.project_id, meter.key_id, usd * meter.pieces, quantity, unit)]
     assert stream.model is not None  # tokens are always a model's
     share = BATCH_SHARE if stream.batch else Decimal(1)
     return [
-        Line(_item(stream, kind), stream.model, meter.project_id, meter.key_id, usd * share, count, "tokens")
-        for kind, (count, usd) in MODELS[stream.model].parts(meter.tokens).items()
+        BillLine(_item(stream, kind), stream.model, meter.project_id, meter.key_id, usd * share, count, "tokens")
+        for kind, (count, usd) in _MODELS[stream.model].parts(meter.tokens).items()
         if count
     ]
 
 
-def _item(stream: Stream, kind: str) -> str:
+def _item(stream: _Stream, kind: str) -> str:
     """Word a line item; older models keep the older words."""
     words = _OLDER_WORDS if stream.model in _OLDER_STYLE else _WORDS
     return f"{stream.model}, {'batch_' if stream.batch else ''}{words[kind]}"
 
 
-UNKNOWN_CLIENT, UNKNOWN_MODEL = "CODEX_UNKNOWN_DEFAULT", "other"  # how the vendor names what it cannot tell
+_UNKNOWN_CLIENT, _UNKNOWN_MODEL = "CODEX_UNKNOWN_DEFAULT", "other"  # how the vendor names what it cannot tell
 
 CODEX = "codex"
 CLIENTS = ("CODEX_CLI", "CODEX_WEB", "CODEX_IDE_EXTENSION")
@@ -397,7 +397,7 @@ def _user_day(seed: int, person: Person, copy: int, day: date, volume: float) ->
         models_known=not chance(r, 0.03),
         tokens_known=not chance(r, 0.02),
         lines_known=not chance(r, 0.08),
-        recorded_at=midnight(day) + timedelta(days=1) + lag,
+        recorded_at=midnight_of(day) + timedelta(days=1) + lag,
     )
 
 
@@ -411,7 +411,7 @@ def _email(person: Person, copy: int) -> str | None:
 
 def _clients(r: Random, person: Person) -> tuple[str, ...]:
     if person.key == _UNKNOWN_CLIENT_OF:
-        return (UNKNOWN_CLIENT,)
+        return (_UNKNOWN_CLIENT,)
     first = choose(r, CLIENTS)
     return tuple(dict.fromkeys((first, choose(r, CLIENTS))))
 
@@ -422,7 +422,7 @@ def _models(r: Random, person: Person) -> tuple[str, ...]:
     if chance(r, 0.4):
         names.append("gpt-5.1-codex-mini")
     if person.key in {_UNKNOWN_CLIENT_OF, _UNKNOWN_MODEL_OF} and chance(r, 0.4):
-        names.append(UNKNOWN_MODEL)
+        names.append(_UNKNOWN_MODEL)
     return tuple(names)
 
 
@@ -435,11 +435,11 @@ def _uses(r: Random, person: Person, day: date, volume: float) -> Iterator[Model
             cached=int(size * spread(r, 10_000_000)),
             output=int(size * spread(r, 150_000)),
         )
-        usd = MODELS.get(model, UNKNOWN).of(tokens)
+        usd = _MODELS.get(model, _UNKNOWN).of(tokens)
         yield ModelUse(
             model=model,
             speed="fast" if chance(r, 0.1) else "standard",
             tokens=tokens,
             credits=(usd / USD_PER_CREDIT).quantize(_CREDIT_PLACES),
-            usd=usd.quantize(_USD_PLACES) if states_usd and model != UNKNOWN_MODEL else None,
+            usd=usd.quantize(_USD_PLACES) if states_usd and model != _UNKNOWN_MODEL else None,
         )

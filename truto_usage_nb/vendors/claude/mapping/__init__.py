@@ -12,31 +12,31 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from truto_usage_nb.vendors.claude.mapping import admin, analytics, engagement
-from truto_usage_nb.vendors.claude.mapping.fields import PRODUCTS, Row, Told
+from truto_usage_nb.vendors.claude.mapping.fields import CLAUDE_PRODUCTS, ClaudeRow, Told
 
-__all__ = ["ENDPOINTS", "PRODUCTS", "Told", "open_envelope", "records_of"]
+__all__ = ["CLAUDE_PRODUCTS", "Told", "open_envelope", "records_of"]
 
-_MAPPINGS: dict[str, Callable[[Row, Told], list[dict[str, Any]]]] = {
+_MAPPINGS: dict[str, Callable[[ClaudeRow, Told], list[dict[str, Any]]]] = {
     "usage_report/messages": admin.messages,
     "cost_report": admin.cost,
     "usage_report/claude_code": admin.claude_code,
-    "analytics/usage": analytics.report,
-    "analytics/cost": analytics.report,
-    "analytics/usage_report": analytics.report,
-    "analytics/cost_report": analytics.report,
-    "analytics/user_usage_report": analytics.report,
-    "analytics/user_cost_report": analytics.report,
+    "analytics/usage": analytics.report_record,
+    "analytics/cost": analytics.report_record,
+    "analytics/usage_report": analytics.report_record,
+    "analytics/cost_report": analytics.report_record,
+    "analytics/user_usage_report": analytics.report_record,
+    "analytics/user_cost_report": analytics.report_record,
     "analytics/users": engagement.person,
     "analytics/skills": engagement.skill,
     "analytics/connectors": engagement.connector,
     "analytics/apps/chat/projects": engagement.project,
     "analytics/summaries": engagement.summary,
 }
-ENDPOINTS: tuple[str, ...] = tuple(_MAPPINGS)
+_ENDPOINTS: tuple[str, ...] = tuple(_MAPPINGS)
 _STATED = ("organization_id", "data_refreshed_at")
 
 
-def records_of(row: Row, told: Told) -> list[dict[str, Any]]:
+def records_of(row: ClaudeRow, told: Told) -> list[dict[str, Any]]:
     """Map one raw row to its records: one, but for Claude Code, where it is one a model."""
     return _MAPPINGS[told.endpoint](row, told)
 

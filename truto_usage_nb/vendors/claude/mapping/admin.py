@@ -10,8 +10,8 @@ from typing import Any, Required
 from typing_extensions import TypedDict
 
 from truto_usage_nb.vendors.claude.mapping import fields
-from truto_usage_nb.vendors.claude.mapping.fields import Row, Told
-from truto_usage_nb.vendors.records import compact
+from truto_usage_nb.vendors.claude.mapping.fields import ClaudeRow, Told
+from truto_usage_nb.vendors.records import without_nulls
 
 
 class CacheCreation(TypedDict, total=False):
@@ -46,7 +46,7 @@ class Messages(TypedDict, total=False):
     server_tool_use: ServerToolUse | None
 
 
-class Cost(TypedDict, total=False):
+class ClaudeCost(TypedDict, total=False):
     """One result of `cost_report`: cents, as a decimal string; null dimensions unless it is asked for descriptions."""
 
     amount: Required[str]
@@ -77,7 +77,7 @@ class ModelTokens(TypedDict, total=False):
     cache_creation: int | None
 
 
-class ModelUse(TypedDict, total=False):
+class _ModelUse(TypedDict, total=False):
     """One entry of `model_breakdown`."""
 
     model: str | None
@@ -97,7 +97,7 @@ class ClaudeCode(TypedDict, total=False):
     is_remote: bool | None
     core_metrics: dict[str, Any] | None
     tool_actions: dict[str, dict[str, int]] | None
-    model_breakdown: list[ModelUse] | None
+    model_breakdown: list[_ModelUse] | None
 
 
 _USAGE_KEYS = (
@@ -114,33 +114,33 @@ _USAGE_KEYS = (
 _COST_KEYS = ("description", "workspace_id", "cost_type", "token_type", "model", "service_tier", "context_window")
 
 
-def messages(row: Row, told: Told) -> list[dict[str, Any]]:
+def messages(row: ClaudeRow, told: Told) -> list[dict[str, Any]]:
     """Map a token row; tier, context window, speed and region have no field and stay in the raw row."""
     record = {
         **_head(row, told, _USAGE_KEYS),
         "product": fields.product("claude_api"),
         "metric_name": "tokens",
         "surface": "api",
-        "resources": fields.resources(told, [row.get("api_key_id")], row.get("workspace_id")),
+        "resources": fields.resources_of(told, [row.get("api_key_id")], row.get("workspace_id")),
         "user": {"id": row.get("account_id") or row.get("service_account_id")},
         "usage": fields.token_usage(row),
     }
-    return [compact(record)]
+    return [without_nulls(record)]
 
 
-def cost(row: Row, told: Told) -> list[dict[str, Any]]:
+def cost(row: ClaudeRow, told: Told) -> list[dict[str, Any]]:
     """Map a cost row: one amount, of which the vendor does not say whether a discount is in it."""
     record = {
         **_head(row, told, _COST_KEYS),
         "product": fields.product("claude_api"),
         "metric_name": row.get("description") or row.get("token_type") or row.get("cost_type") or "cost",
-        "resources": fields.resources(told, [], row.get("workspace_id")),
+        "resources": fields.resources_of(told, [], row.get("workspace_id")),
         "charges": [fields.charge("total", row["amount"], row.get("currency"))],
     }
-    return [compact(record)]
+    return [without_nulls(record)]
 
 
-def _head(row: Row, told: Told, keys: tuple[str, ...]) -> dict[str, Any]:
+def _head(row: ClaudeRow, told: Told, keys: tuple[str, ...]) -> dict[str, Any]:
     start, end = told.envelope.get("starting_at"), told.envelope.get("ending_at")
     return {
         "id": fields.stable_id(told, start, end, {key: row.get(key) for key in keys}),
@@ -151,13 +151,13 @@ def _head(row: Row, told: Told, keys: tuple[str, ...]) -> dict[str, Any]:
     }
 
 
-def claude_code(row: Row, told: Told) -> list[dict[str, Any]]:
+def claude_code(row: ClaudeRow, told: Told) -> list[dict[str, Any]]:
     """Map one row to a record a model, or to one without a model where the row names none."""
     models: list[dict[str, Any]] = row.get("model_breakdown") or [{}]
-    return [compact(_activity_record(row, told, used, first=place == 0)) for place, used in enumerate(models)]
+    return [without_nulls(_activity_record(row, told, used, first=place == 0)) for place, used in enumerate(models)]
 
 
-def _activity_record(row: Row, told: Told, used: dict[str, Any], *, first: bool) -> dict[str, Any]:
+def _activity_record(row: ClaudeRow, told: Told, used: dict[str, Any], *, first: bool) -> dict[str, Any]:
     actor = row["actor"]
     told_apart = (row["date"], row.get("is_remote"), row.get("terminal_type"), row.get("customer_type"))
     key_name = actor.get("api_key_name")
@@ -196,7 +196,7 @@ def _tokens(tokens: dict[str, Any]) -> dict[str, Any]:
     return {**named, "total": fields.added(named.values())}
 
 
-def _activity(row: Row) -> dict[str, Any]:
+def _activity(row: ClaudeRow) -> dict[str, Any]:
     core, tools = row.get("core_metrics") or {}, row.get("tool_actions") or {}
     lines = core.get("lines_of_code") or {}
     return {

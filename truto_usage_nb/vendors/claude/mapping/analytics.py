@@ -6,8 +6,8 @@ from decimal import Decimal
 from typing import Any
 
 from truto_usage_nb.vendors.claude.mapping import fields
-from truto_usage_nb.vendors.claude.mapping.fields import Row, Told
-from truto_usage_nb.vendors.records import compact
+from truto_usage_nb.vendors.claude.mapping.fields import ClaudeRow, Told
+from truto_usage_nb.vendors.records import without_nulls
 
 _KEYS = ("api_key_id", "session_id", "agent_id")
 _MEASURES = frozenset(
@@ -28,7 +28,7 @@ _MEASURES = frozenset(
 )
 
 
-def report(row: Row, told: Told) -> list[dict[str, Any]]:
+def report_record(row: ClaudeRow, told: Told) -> list[dict[str, Any]]:
     """Map one row; what it is grouped by becomes user, model, surface and resources."""
     group = row["group"] if "group" in row else {k: v for k, v in row.items() if k not in _MEASURES}
     measures = row.get("cost") or row.get("usage") or row
@@ -36,10 +36,10 @@ def report(row: Row, told: Told) -> list[dict[str, Any]]:
         **_head(row, told, group),
         **(_cost(group, measures) if "amount" in measures else _usage(measures)),
     }
-    return [compact(record)]
+    return [without_nulls(record)]
 
 
-def _head(row: Row, told: Told, group: dict[str, Any]) -> dict[str, Any]:
+def _head(row: ClaudeRow, told: Told, group: dict[str, Any]) -> dict[str, Any]:
     start = row.get("starting_at") or told.envelope.get("starting_at")
     end = row.get("ending_at") or told.envelope.get("ending_at")
     actor = group.get("actor")
@@ -49,8 +49,8 @@ def _head(row: Row, told: Told, group: dict[str, Any]) -> dict[str, Any]:
         "product": fields.product(group.get("product")),
         "surface": group.get("product"),
         "model": fields.model(group.get("model")),
-        "user": fields.user(actor),
-        "resources": fields.resources(told, _resource_ids(group, actor), group.get("workspace_id")),
+        "user": fields.user_of(actor),
+        "resources": fields.resources_of(told, _resource_ids(group, actor), group.get("workspace_id")),
         "organization": fields.organization(told, group.get("organization_id")),
         "start_date": start,
         "end_date": end,
@@ -66,11 +66,11 @@ def _resource_ids(group: dict[str, Any], actor: dict[str, Any] | None) -> list[s
     return list(dict.fromkeys(one for one in ids if one is not None))
 
 
-def _usage(measures: Row) -> dict[str, Any]:
+def _usage(measures: ClaudeRow) -> dict[str, Any]:
     return {"metric_name": "tokens", "usage": fields.token_usage(measures)}
 
 
-def _cost(group: dict[str, Any], measures: Row) -> dict[str, Any]:
+def _cost(group: dict[str, Any], measures: ClaudeRow) -> dict[str, Any]:
     """Return net, the discount between list and net (negative on a refund), and the list amount as total."""
     net, listed = Decimal(str(measures["amount"])), measures.get("list_amount")
     currency = measures.get("currency")

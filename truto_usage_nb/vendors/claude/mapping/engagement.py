@@ -10,13 +10,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from truto_usage_nb.vendors.claude.mapping import fields
-from truto_usage_nb.vendors.claude.mapping.fields import Row, Told
-from truto_usage_nb.vendors.records import compact
+from truto_usage_nb.vendors.claude.mapping.fields import ClaudeRow, Told
+from truto_usage_nb.vendors.records import without_nulls
 
 _TOOL_WORDS = {"accepted_count": "accepted", "rejected_count": "rejected"}
 
 
-def person(row: Row, told: Told) -> list[dict[str, Any]]:
+def person(row: ClaudeRow, told: Told) -> list[dict[str, Any]]:
     """Map one row. Sessions, connectors and skills are added over the surfaces, messages are those of chat."""
     day = told.envelope.get("date")
     record = {
@@ -29,10 +29,10 @@ def person(row: Row, told: Told) -> list[dict[str, Any]]:
         "start_date": day,
         "end_date": None if day is None else fields.day_after(day),
     }
-    return [compact(record)]
+    return [without_nulls(record)]
 
 
-def _usage(row: Row, day: str | None) -> dict[str, Any]:
+def _usage(row: ClaudeRow, day: str | None) -> dict[str, Any]:
     chat, cowork = row.get("chat_metrics") or {}, row.get("cowork_metrics") or {}
     blocks = list(_blocks(row))
     return {
@@ -57,7 +57,7 @@ def _usage(row: Row, day: str | None) -> dict[str, Any]:
     }
 
 
-def _blocks(row: Row) -> Iterator[dict[str, Any]]:
+def _blocks(row: ClaudeRow) -> Iterator[dict[str, Any]]:
     """Yield the counters of each surface; those of Office are one level deeper, by application."""
     yield (row.get("claude_code_metrics") or {}).get("core_metrics") or {}
     for name in ("chat_metrics", "cowork_metrics", "design_metrics", "science_metrics"):
@@ -83,7 +83,7 @@ def _code(metrics: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _is_active(row: Row, day: str | None) -> bool:
+def _is_active(row: ClaudeRow, day: str | None) -> bool:
     """Say whether any counter is above zero, or the vendor says the user was last active that very day."""
     counted = {name: value for name, value in row.items() if name.endswith(("_metrics", "search_count"))}
     return _any_above_zero(counted) or (day is not None and row.get("last_activity_date") == day)
@@ -95,32 +95,32 @@ def _any_above_zero(value: Any) -> bool:
     return isinstance(value, int | float) and value > 0
 
 
-def skill(row: Row, told: Told) -> list[dict[str, Any]]:
+def skill(row: ClaudeRow, told: Told) -> list[dict[str, Any]]:
     """Map a skill; the overage is an estimate, and the list price attributed to it no bill: it stays in the raw row."""
     spend = row.get("estimated_overage_spend")
     record = {
         **_head(row, told, row["skill_name"]),
         "metric_name": "skill_invocations",
-        "resources": [compact({"id": row["skill_name"], "name": row.get("skill_display_name")})],
+        "resources": [without_nulls({"id": row["skill_name"], "name": row.get("skill_display_name")})],
         "charges": None if spend is None else [fields.charge("on_demand", spend, row.get("currency"))],
         "usage": {"quantity": row.get("invocation_count"), "unit": "invocations"},
     }
-    return [compact(record)]
+    return [without_nulls(record)]
 
 
-def connector(row: Row, told: Told) -> list[dict[str, Any]]:
+def connector(row: ClaudeRow, told: Told) -> list[dict[str, Any]]:
     """Map a connector, often known by a UUID alone; its calls are of three classes, or of none before 29 May 2026."""
     calls = fields.added(row.get(f"{word}_call_count") for word in ("read", "write", "unclassified"))
     record = {
         **_head(row, told, row["connector_name"]),
         "metric_name": "connector_calls",
-        "resources": [compact({"id": row["connector_name"], "name": row.get("connector_display_name")})],
+        "resources": [without_nulls({"id": row["connector_name"], "name": row.get("connector_display_name")})],
         "usage": {"quantity": calls, "unit": "calls", "tools": {"connectors_used_count": calls}},
     }
-    return [compact(record)]
+    return [without_nulls(record)]
 
 
-def project(row: Row, told: Told) -> list[dict[str, Any]]:
+def project(row: ClaudeRow, told: Told) -> list[dict[str, Any]]:
     """Map a chat project; the user is whoever created it."""
     maker = row.get("created_by") or {}
     record = {
@@ -128,7 +128,7 @@ def project(row: Row, told: Told) -> list[dict[str, Any]]:
         "product": fields.product("chat"),
         "surface": "chat",
         "metric_name": "project_messages",
-        "resources": [compact({"id": row["project_id"], "name": row.get("project_name")})],
+        "resources": [without_nulls({"id": row["project_id"], "name": row.get("project_name")})],
         "user": {"id": maker.get("id"), "email": maker.get("email_address") or maker.get("email")},
         "usage": {
             "quantity": row.get("message_count"),
@@ -140,10 +140,10 @@ def project(row: Row, told: Told) -> list[dict[str, Any]]:
         },
         "created_at": row.get("created_at"),
     }
-    return [compact(record)]
+    return [without_nulls(record)]
 
 
-def summary(row: Row, told: Told) -> list[dict[str, Any]]:
+def summary(row: ClaudeRow, told: Told) -> list[dict[str, Any]]:
     """Map a head count; older rows name their times `starting_date` and `ending_date`."""
     start, end = (row.get(f"{word}_at") or row.get(f"{word}_date") for word in ("starting", "ending"))
     record = {
@@ -153,10 +153,10 @@ def summary(row: Row, told: Told) -> list[dict[str, Any]]:
         "start_date": start,
         "end_date": end,
     }
-    return [compact(record)]
+    return [without_nulls(record)]
 
 
-def _head(row: Row, told: Told, name: str | None) -> dict[str, Any]:
+def _head(row: ClaudeRow, told: Told, name: str | None) -> dict[str, Any]:
     day = told.envelope.get("date")
     grouped = {key: row.get(key) for key in ("product", "user_id", "rbac_group_id")}
     return {

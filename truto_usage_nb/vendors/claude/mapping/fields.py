@@ -10,12 +10,12 @@ from decimal import Decimal
 from hashlib import blake2b
 from typing import Any
 
-from truto_usage_nb.vendors.records import compact
+from truto_usage_nb.vendors.records import without_nulls
 
 Json = Mapping[str, Any]
-Row = Mapping[str, Any]
-TOKEN_KINDS = ("input", "output", "cache_read", "cache_write_ephemeral_5m", "cache_write_ephemeral_1h")
-PRODUCTS = {
+ClaudeRow = Mapping[str, Any]
+_TOKEN_KINDS = ("input", "output", "cache_read", "cache_write_ephemeral_5m", "cache_write_ephemeral_1h")
+CLAUDE_PRODUCTS = {
     "chat": "Chat",
     "claude_code": "Claude Code",
     "cowork": "Cowork",
@@ -50,10 +50,10 @@ class Told:
     workspaces: Mapping[str, str] = field(default_factory=dict)
 
 
-def dollars(cents: str | int | float | Decimal) -> float:
+def _dollars(cents: str | int | float | Decimal) -> float:
     """Turn cents into dollars by way of Decimal, so that no digit of a decimal string is lost on the way.
 
-    >>> dollars("123.78912")
+    >>> _dollars("123.78912")
     1.2378912
     """
     return float(Decimal(str(cents)) / 100)
@@ -62,8 +62,8 @@ def dollars(cents: str | int | float | Decimal) -> float:
 def charge(kind: str, cents: str | int | float | Decimal, currency: str | None) -> dict[str, Any]:
     """Return one charge from an amount in cents."""
     if currency is None:
-        return {"amount": dollars(cents), "type": kind}
-    return {"amount": dollars(cents), "currency": currency, "type": kind}
+        return {"amount": _dollars(cents), "type": kind}
+    return {"amount": _dollars(cents), "currency": currency, "type": kind}
 
 
 def stable_id(told: Told, *keys: object) -> str:
@@ -75,7 +75,7 @@ def stable_id(told: Told, *keys: object) -> str:
 def product(name: str | None, default: str = "claude_api") -> dict[str, Any]:
     """Return the product of a row by its surface, or the default where the row states none."""
     known = name or default
-    return {"id": known, "name": PRODUCTS.get(known.replace("-", "_"))}  # older reports write `claude-tag`
+    return {"id": known, "name": CLAUDE_PRODUCTS.get(known.replace("-", "_"))}  # older reports write `claude-tag`
 
 
 def organization(told: Told, stated: str | None = None) -> dict[str, Any]:
@@ -85,16 +85,16 @@ def organization(told: Told, stated: str | None = None) -> dict[str, Any]:
     return {"id": found, "name": told.organization.get("name") if found == own else None}
 
 
-def resources(told: Told, ids: Iterable[str | None], workspace_id: str | None) -> list[dict[str, Any]]:
+def resources_of(told: Told, ids: Iterable[str | None], workspace_id: str | None) -> list[dict[str, Any]]:
     """Return a resource for each id, in the workspace; a workspace alone is a resource without an id."""
     place = {}
     if workspace_id is not None:
-        place = compact({"id": workspace_id, "name": told.workspaces.get(workspace_id)})
-    found = [compact({"id": one, "workspace": place}) for one in ids if one is not None]
+        place = without_nulls({"id": workspace_id, "name": told.workspaces.get(workspace_id)})
+    found = [without_nulls({"id": one, "workspace": place}) for one in ids if one is not None]
     return found or ([{"workspace": place}] if place else [])
 
 
-def user(actor: Json | None) -> dict[str, Any]:
+def user_of(actor: Json | None) -> dict[str, Any]:
     """Return the user of a `user_actor`; the address goes by `email_address` or by `email`, as sent."""
     if actor is None or actor.get("type") != "user_actor":
         return {}
@@ -114,7 +114,7 @@ def tokens(row: Json) -> dict[str, Any]:
     written = row.get("cache_creation") or {}
     five, hour = written.get("ephemeral_5m_input_tokens"), written.get("ephemeral_1h_input_tokens")
     kinds = (row.get("uncached_input_tokens"), row.get("output_tokens"), row.get("cache_read_input_tokens"), five, hour)
-    named = dict(zip(TOKEN_KINDS, kinds, strict=True))
+    named = dict(zip(_TOKEN_KINDS, kinds, strict=True))
     return {**named, "cache_write": added([five, hour]), "total": added(kinds)}
 
 

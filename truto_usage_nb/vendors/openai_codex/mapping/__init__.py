@@ -7,14 +7,14 @@ fields      what both need
 
 from truto_usage_nb.vendors.openai_codex.mapping.codex import codex_records, compliance_records
 from truto_usage_nb.vendors.openai_codex.mapping.fields import API_PRODUCT, CODEX_PRODUCT
-from truto_usage_nb.vendors.openai_codex.mapping.platform import cost_record, legacy_records, model_of, usage_record
+from truto_usage_nb.vendors.openai_codex.mapping.platform import api_cost_record, legacy_records, model_of, usage_record
 
 __all__ = [
     "API_PRODUCT",
     "CODEX_PRODUCT",
+    "api_cost_record",
     "codex_records",
     "compliance_records",
-    "cost_record",
     "legacy_records",
     "model_of",
     "usage_record",

@@ -12,14 +12,14 @@ from truto_usage_nb.vendors.openai_codex.mapping.fields import (
     CODEX_PRODUCT,
     decimal,
     from_unix,
-    instant,
+    hashed_id,
+    instant_at,
     openai_model,
-    stable_id,
 )
-from truto_usage_nb.vendors.records import compact
+from truto_usage_nb.vendors.records import without_nulls
 
 
-class Part(TypedDict, total=False):
+class _Part(TypedDict, total=False):
     """Counters of a user's day: `totals`, or an entry of `clients` or `models`, which break the same totals down."""
 
     client_id: str
@@ -36,7 +36,7 @@ class Part(TypedDict, total=False):
     text_total_tokens: int | None
 
 
-class UserDay(TypedDict, total=False):
+class CodexUserDay(TypedDict, total=False):
     """One `workspace.codex.usage.result`, as a third party recorded it: the reference is behind a login."""
 
     object: str
@@ -44,14 +44,14 @@ class UserDay(TypedDict, total=False):
     end_time: Required[int]
     user_id: str | None
     actor: dict[str, Any] | None
-    totals: Part | None
-    clients: list[Part] | None
-    models: list[Part] | None
+    totals: _Part | None
+    clients: list[_Part] | None
+    models: list[_Part] | None
     code_attribution: dict[str, Any] | None
 
 
-UNKNOWN_CLIENT = "CODEX_UNKNOWN_DEFAULT"
-UNKNOWN_MODEL = "other"
+_UNKNOWN_CLIENT = "CODEX_UNKNOWN_DEFAULT"
+_UNKNOWN_MODEL = "other"
 
 
 def codex_records(row: Mapping[str, Any], context: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -66,14 +66,14 @@ def codex_records(row: Mapping[str, Any], context: Mapping[str, Any]) -> list[di
     records = [_record(row, part, context) for part in parts]
     for name, counters in _activity(row, totals).items():
         records[0]["usage"].setdefault(name, {}).update(counters)
-    return [compact(record) for record in records]
+    return [without_nulls(record) for record in records]
 
 
 def _record(row: Mapping[str, Any], part: Mapping[str, Any], context: Mapping[str, Any]) -> dict[str, Any]:
     actor, model = row.get("actor") or {}, part.get("model")
     start, end, recorded = row.get("start_time"), row.get("end_time"), context.get("recorded_at")
     return {
-        "id": stable_id("codex", start, end, row.get("user_id"), model, part.get("speed")),
+        "id": hashed_id("codex", start, end, row.get("user_id"), model, part.get("speed")),
         "product": CODEX_PRODUCT,
         "user": {"id": row.get("user_id", actor.get("user_id")), "email": actor.get("email")},
         "model": openai_model(model),
@@ -101,12 +101,12 @@ def _charges(row: Mapping[str, Any], part: Mapping[str, Any]) -> list[dict[str, 
         charges.append({"amount": float(decimal(part["cost_usd"])), "currency": "USD", "type": "total"})
     if part.get("credits") is not None and _all_unknown(row):
         charge = {"amount": float(decimal(part["credits"])), "type": "usage_based"}
-        charges.append(charge if part.get("model") == UNKNOWN_MODEL else {**charge, "currency": "CREDITS"})
+        charges.append(charge if part.get("model") == _UNKNOWN_MODEL else {**charge, "currency": "CREDITS"})
     return charges
 
 
 def _all_unknown(row: Mapping[str, Any]) -> bool:
-    return {client.get("client_id") for client in row.get("clients") or []} == {UNKNOWN_CLIENT}
+    return {client.get("client_id") for client in row.get("clients") or []} == {_UNKNOWN_CLIENT}
 
 
 def _tokens(part: Mapping[str, Any]) -> dict[str, int | None]:
@@ -158,8 +158,8 @@ def _billed(event: Mapping[str, Any], entry: Mapping[str, Any], record_id: str) 
         "model": openai_model(payload.get("model")),
         "usage": {"quantity": cost.get("value"), "unit": (cost.get("unit") or "").lower() or None},
         "surface": payload.get("surface", payload.get("client")),
-        "start_date": instant(hour),
-        "end_date": instant(hour + timedelta(hours=1)),
+        "start_date": instant_at(hour),
+        "end_date": instant_at(hour + timedelta(hours=1)),
         "created_at": event.get("timestamp"),
     }
-    return compact(fields)
+    return without_nulls(fields)

@@ -14,11 +14,11 @@ from truto_usage_nb.vendors.openai_codex.mapping.fields import (
     API_PRODUCT,
     decimal,
     from_unix,
+    hashed_id,
     key_resource,
     openai_model,
-    stable_id,
 )
-from truto_usage_nb.vendors.records import compact
+from truto_usage_nb.vendors.records import without_nulls
 
 _USAGE_GROUPS = (
     "project_id",
@@ -52,7 +52,7 @@ def usage_record(row: Mapping[str, Any], context: Mapping[str, Any]) -> dict[str
     start, end = context.get("start_time"), context.get("end_time")
     recorded = context.get("recorded_at")
     fields = {
-        "id": stable_id("usage", row.get("object"), start, end, *map(row.get, _USAGE_GROUPS)),
+        "id": hashed_id("usage", row.get("object"), start, end, *map(row.get, _USAGE_GROUPS)),
         "product": API_PRODUCT,
         "resources": key_resource(row),
         "user": {"id": row.get("user_id")},
@@ -63,7 +63,7 @@ def usage_record(row: Mapping[str, Any], context: Mapping[str, Any]) -> dict[str
         "created_at": recorded,
         "updated_at": recorded,
     }
-    return compact(fields)
+    return without_nulls(fields)
 
 
 def _usage(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -104,7 +104,7 @@ def _usage_tokens(row: Mapping[str, Any]) -> dict[str, int | None] | None:
     }
 
 
-def cost_record(row: Mapping[str, Any], context: Mapping[str, Any]) -> dict[str, Any]:
+def api_cost_record(row: Mapping[str, Any], context: Mapping[str, Any]) -> dict[str, Any]:
     """Map one cost result; `context` is its bucket: `start_time` and `end_time` in Unix seconds.
 
     The quantity never becomes tokens: the usage endpoint states those, and they would count twice.
@@ -112,7 +112,7 @@ def cost_record(row: Mapping[str, Any], context: Mapping[str, Any]) -> dict[str,
     start, end = context.get("start_time"), context.get("end_time")
     recorded, line_item = context.get("recorded_at"), row.get("line_item")
     fields = {
-        "id": stable_id("cost", start, end, *map(row.get, _COST_GROUPS)),
+        "id": hashed_id("cost", start, end, *map(row.get, _COST_GROUPS)),
         "product": API_PRODUCT,
         "metric_name": line_item,
         "resources": key_resource(row),
@@ -126,7 +126,7 @@ def cost_record(row: Mapping[str, Any], context: Mapping[str, Any]) -> dict[str,
         "created_at": recorded,
         "updated_at": recorded,
     }
-    return compact(fields)
+    return without_nulls(fields)
 
 
 def model_of(line_item: str | None) -> str | None:
@@ -160,7 +160,7 @@ def _legacy_record(row: Mapping[str, Any], series: str, usage: Mapping[str, Any]
     requests = row.get("n_requests", row.get("num_requests"))
     keys = (row.get(name) for name in ("operation", "organization_id", "project_id", "api_key_id", "email", "user_id"))
     fields = {
-        "id": stable_id("legacy", series, slot, model, *keys),
+        "id": hashed_id("legacy", series, slot, model, *keys),
         "product": API_PRODUCT,
         "resources": key_resource(row),
         "organization": {"id": row.get("organization_id"), "name": row.get("organization_name")},
@@ -169,7 +169,7 @@ def _legacy_record(row: Mapping[str, Any], series: str, usage: Mapping[str, Any]
         "usage": {**usage, "requests": {"total": requests}},
         "start_date": from_unix(slot),
     }
-    return compact(fields)
+    return without_nulls(fields)
 
 
 def _legacy_tokens(row: Mapping[str, Any]) -> dict[str, int]:
