@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
+from truto_usage_nb.clock import month_start
 from truto_usage_nb.errors import PeriodError
 from truto_usage_nb.integrations import Integration
 from truto_usage_nb.outside import shown
@@ -89,10 +90,10 @@ def _relative(text: str, now: datetime | None) -> Period | None:
     if word not in _RELATIVE:
         return None
     today = _midnight((datetime.now(UTC) if now is None else now.astimezone(UTC)).date())
-    month = today.replace(day=1)
     if word == "yesterday":
         return Period(today - _DAY, today)
-    return Period(month, _next_month(month)) if word == "this-month" else Period((month - _DAY).replace(day=1), month)
+    later = 0 if word == "this-month" else -1
+    return Period(month_start(today, later), month_start(today, later + 1))
 
 
 def _named(text: str) -> Period:
@@ -105,7 +106,7 @@ def _named(text: str) -> Period:
         start = _midnight(date(year, 1 if month is None else month, 1 if day is None else day))
         if day is not None:
             return Period(start, start + _DAY)
-        return Period(start, _next_month(start) if month is not None else _midnight(date(year + 1, 1, 1)))
+        return Period(start, month_start(start, 1) if month is not None else _midnight(date(year + 1, 1, 1)))
     except (ValueError, OverflowError) as problem:
         raise PeriodError(f"period={shown(text)} is not a period: {problem}") from None
 
@@ -135,11 +136,6 @@ def _bound(value: Any) -> datetime:
 
 def _midnight(day: date) -> datetime:
     return datetime.combine(day, time(), UTC)
-
-
-def _next_month(moment: datetime) -> datetime:
-    first = moment.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    return (first + timedelta(days=32)).replace(day=1)
 
 
 def _moment(moment: datetime) -> str:
@@ -243,7 +239,7 @@ def _windows(integration: Integration, reach: Period, granularity: str | None) -
 def _months(reach: Period) -> Iterator[Period]:
     start = reach.start
     while start < reach.end:
-        end = min(_next_month(start), reach.end)
+        end = min(month_start(start, 1), reach.end)
         yield Period(start, end)
         start = end
 
@@ -262,8 +258,7 @@ def _whole_days(reach: Period) -> Period:
 
 
 def _whole_months(reach: Period) -> Period:
-    start = reach.start.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    return Period(start, _next_month(reach.end - timedelta(microseconds=1)))
+    return Period(month_start(reach.start), month_start(reach.end - timedelta(microseconds=1), 1))
 
 
 def _dated(query: UsageQuery, integration: Integration, window: Period) -> UsageQuery:

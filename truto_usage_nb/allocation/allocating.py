@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date
 from fractions import Fraction
 from types import MappingProxyType
 from typing import Any, Unpack
@@ -18,6 +18,7 @@ from truto_usage_nb.allocation.rules import RuleBook, days_of, read_rules
 from truto_usage_nb.allocation.sharing import Ledger, Line, Purchase, amount_of
 from truto_usage_nb.allocation.suggesting import suggestions, told_of_rest
 from truto_usage_nb.checks import a_flag, one_of
+from truto_usage_nb.clock import month_start
 from truto_usage_nb.costs.choices import Choices, Question, check_choices
 from truto_usage_nb.costs.currencies import Rates, with_rates
 from truto_usage_nb.costs.tables import build
@@ -178,11 +179,7 @@ def _seats(given: Any, prices: SeatPrices, months: list[date], native: Native, b
                   "product_id": integration, "user_email": email}  # fmt: skip
         for month in months:
             piece = Piece(stated, currency, month, units(amount), Fraction(0))
-            yield from cut(piece, (_next(month) - month).days, days, monthly=False)
-
-
-def _next(month: date) -> date:
-    return (month + timedelta(days=32)).replace(day=1)
+            yield from cut(piece, (month_start(month, 1) - month).days, days, monthly=False)
 
 
 def _purchase(

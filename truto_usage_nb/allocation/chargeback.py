@@ -12,6 +12,7 @@ import polars as pl
 
 from truto_usage_nb.allocation.rounding import COLUMNS
 from truto_usage_nb.checks import a_path, a_text
+from truto_usage_nb.clock import month_start
 from truto_usage_nb.errors import FrameError, InputError, WriteError
 from truto_usage_nb.format import decimals
 from truto_usage_nb.native import collect, enter, require
@@ -147,7 +148,7 @@ def _named(start: date | None, end: date | None) -> str:
     """Name a period: a month as 2026-10, a day as itself, else its first and last day."""
     if start is None or end is None:
         return ""
-    is_month = start.day == 1 and end == (start + timedelta(days=32)).replace(day=1) - timedelta(days=1)
+    is_month = start.day == 1 and end == month_start(start, 1) - timedelta(days=1)
     return f"{start:%Y-%m}" if is_month else f"{start}" if start == end else f"{start} to {end}"
 
 

@@ -19,6 +19,7 @@ import narwhals.stable.v2 as nw
 import polars as pl
 
 from truto_usage_nb.allocation.rules import PEOPLE, RuleBook, columns_of, days_of
+from truto_usage_nb.clock import month_start
 from truto_usage_nb.costs.choices import Question
 from truto_usage_nb.costs.digest import DAY
 from truto_usage_nb.costs.overlaps import NOT_ATTRIBUTED
@@ -191,10 +192,10 @@ def cut(piece: Piece, length: int, days: Sequence[date], *, monthly: bool) -> li
 
 
 def _firsts(start: date, until: date) -> Iterator[date]:
-    first = (start.replace(day=1) + timedelta(days=32)).replace(day=1)
+    first = month_start(start, 1)
     while first < until:
         yield first
-        first = (first + timedelta(days=32)).replace(day=1)
+        first = month_start(first, 1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from truto_usage_nb.checks import listed, one_of
+from truto_usage_nb.clock import month_start
 from truto_usage_nb.errors import InputError, PeriodError, QueryError
 from truto_usage_nb.jobs.making import ON_ERROR
 from truto_usage_nb.jobs.period_cut import check_overhang
@@ -161,18 +162,12 @@ def presets(now: datetime) -> dict[str, PeriodWords]:
     ('2026-07-01', '2026-10-01')
     """
     today = now.astimezone(UTC).date()
-    month = today.replace(day=1)
-    before = (month - timedelta(days=1)).replace(day=1)
+    month, before = month_start(today), month_start(today, -1)
     quarter = month.replace(month=(month.month - 1) // 3 * 3 + 1)
     return {
         "Last month": month_of(before),
         "This month": month_of(month),
         "Last 30 days": ((today - timedelta(days=30)).isoformat(), today.isoformat()),
-        "Last quarter": (_months_on(quarter, -3).isoformat(), quarter.isoformat()),
-        "This quarter": (quarter.isoformat(), _months_on(quarter, 3).isoformat()),
+        "Last quarter": (month_start(quarter, -3).isoformat(), quarter.isoformat()),
+        "This quarter": (quarter.isoformat(), month_start(quarter, 3).isoformat()),
     }
-
-
-def _months_on(first: date, months: int) -> date:
-    count = first.year * 12 + first.month - 1 + months
-    return date(count // 12, count % 12 + 1, 1)

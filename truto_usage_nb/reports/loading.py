@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 import polars as pl
 
 from truto_usage_nb.bridge import run
+from truto_usage_nb.clock import month_start
 from truto_usage_nb.errors import ForbiddenError, InputError, PartialLoadError, UsageError, hearing, tell
 from truto_usage_nb.integrations import integrations_that
 from truto_usage_nb.planning import Period
@@ -161,10 +162,7 @@ def period_before(span: Period) -> Period:
     if not _whole_months(span):
         return Period(span.start - (span.end - span.start), span.start)
     months = (span.end.year - span.start.year) * 12 + span.end.month - span.start.month
-    first = span.start
-    for _ in range(months):
-        first = (first - timedelta(days=1)).replace(day=1)
-    return Period(first, span.start)
+    return Period(month_start(span.start, -months), span.start)
 
 
 def _whole_months(span: Period) -> bool:
