@@ -1,7 +1,8 @@
 """FOCUS: the same records as a FinOps platform takes them in, versions 1.4 and 1.2.
 
 `to_focus` makes the rows and checks each, `check_focus` checks any FOCUS table, `focus_billing_periods` says which
-months are open, `write_focus` writes the file.
+months are open, `write_focus` writes a file of them, `deliver_focus` a folder of billing periods with FOCUS's metadata,
+and `export_focus` the files that a platform takes in.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any, Literal, Unpack
 
 import polars as pl
 
-from truto_usage_nb.checks import a_path
+from truto_usage_nb.checks import a_path, one_of
 from truto_usage_nb.costs.choices import Choices
 from truto_usage_nb.errors import InputError, WriteError
 from truto_usage_nb.focus.checking import violations
@@ -24,7 +25,7 @@ from truto_usage_nb.native import as_it_is, enter, require
 from truto_usage_nb.result import UsageResult
 from truto_usage_nb.writing import write_file
 
-__all__ = ["check_focus", "focus_billing_periods", "to_focus", "write_focus"]
+__all__ = ["check_focus", "deliver_focus", "export_focus", "focus_billing_periods", "to_focus", "write_focus"]
 
 
 def to_focus(
@@ -151,3 +152,82 @@ def write_focus(frame: Any, path: str | Path) -> Path:
     if target.suffix == ".parquet":
         return write_file(target, table.write_parquet)
     raise InputError(f"{target.name!r} is neither .csv nor .parquet.")
+
+
+def deliver_focus(
+    result: Any,
+    folder: str | Path,
+    *,
+    version: Literal["1.4", "1.2"] = "1.4",
+    closed_before: str | date | datetime | None = None,
+    previous: Any = None,
+    **options: Any,
+) -> Path:
+    """Deliver usage as FOCUS: a folder of billing periods in Parquet, with the specification's metadata beside them.
+
+    `billing_period=YYYY-MM/charges.parquet` is a period, complete, in the place of what was delivered of it before;
+    `_focus/` holds the metadata as JSON: DataGenerator, DatasetInstance, Schema with its column definitions, Recency
+    with a time sector a day, complete where the figures of all accounts are final; and the Billing Period dataset.
+    Killed at any moment, each period is the old or the new one, and what would come out the same is not written again.
+
+    `result` is a `UsageResult` (its period must be whole billing periods), or a frame of records. `closed_before`:
+    periods that ended by then are invoiced. `previous`, the folder of an earlier delivery (often the same one) or its
+    rows, keeps such periods as they were delivered, and adds what has changed since as corrections in the first open
+    period. The other options are those of `to_focus`. Gives the folder. Raises InputError for a part of a period, for
+    other accounts than are there, and for a change of a period that is closed; and what `to_focus` raises.
+
+    >>> import tempfile
+    >>> import truto_usage_nb as tu
+    >>> october = tu.sandbox().fetch_usage("datadog", period="2026-10")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     made = tu.deliver_focus(october, folder)
+    ...     sorted(path.name for path in made.iterdir())
+    ['_focus', 'billing_period=2026-10']
+    """
+    from truto_usage_nb.focus.delivery import Said, deliver, read_delivery
+
+    target = a_path("folder", folder, WriteError)
+    closed = moment(closed_before)
+    if "closed_before" not in options and previous is None:
+        options = options | {"closed_before": closed}
+    rows: pl.DataFrame = as_it_is(enter(to_focus(result, version, **options)).frame)
+    told: dict[str, Any] = {}
+    if isinstance(result, UsageResult):
+        told = {
+            "loaded": None if result.period is None else (result.period.start, result.period.end),
+            "fetched": result.fetched_at,
+            "settled": dict(result.settled_until),
+            "accounts": frozenset(str(query.integrated_account_id) for query in result.queries),
+        }
+    earlier = None
+    if isinstance(previous, str | Path):
+        earlier = read_delivery(a_path("previous", previous))
+    elif previous is not None:
+        earlier = as_it_is(enter(previous).frame)
+    days = options.get("billing_day") or {}
+    deliver(rows, target, Said(version, closed, days, **told), earlier)
+    return target
+
+
+def export_focus(
+    frame: Any, to: Literal["vantage", "datadog", "cloudzero", "finops_hub"], folder: str | Path
+) -> list[Path]:
+    """Write rows of `to_focus` as the files that a platform takes in, and give their paths.
+
+    "vantage": a custom provider's CSV files of at most 10,000 rows and 2 MB. "datadog": Custom Costs as CSV, US dollars
+    only. "cloudzero": AnyCost Stream bodies in JSON, at most 5 MB. "finops_hub": the ingestion container of the FinOps
+    toolkit's hubs, FOCUS 1.2 in Parquet. Limits are met by more files; what cannot be taken is refused with the reason
+    (InputError). Written again, they replace what was written before. Written to the platforms' public rules; no live
+    import was tried. See the page docs/focus_delivery.md.
+
+    >>> import tempfile
+    >>> import truto_usage_nb as tu
+    >>> rows = tu.to_focus(tu.sandbox().fetch_usage("datadog", period="2026-10"))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     [path.name for path in tu.export_focus(rows, "vantage", folder)]
+    ['vantage_2026-10_USD_001.csv']
+    """
+    from truto_usage_nb.focus.receivers import RECEIVERS, export
+
+    one_of("to", to, RECEIVERS)
+    return export(as_it_is(enter(frame).frame), to, a_path("folder", folder, WriteError))

@@ -158,6 +158,7 @@ CUSTOM: tuple[tuple[Column, str], ...] = (
     (_may("x_CostBasis"), "billed, credit_rate, estimated or unpriced: where the amount comes from."),
     (_may("x_BillingBasis"), "arrears, prepaid, plan or another issuer: why BilledCost is what it is."),
     (_may("x_BilledElsewhere", "Decimal"), "What another invoice issuer bills for the row; BilledCost is 0 there."),
+    (_may("x_Correction"), "reversal or restatement, where a delivery corrects what an earlier one stated."),
     (_may("x_CoveredBy"), "plan, where a plan covers the usage."),
     (_may("x_IdleSeat", "Boolean"), "Whether a seat purchase covers no usage in the frame."),
     (_may("x_QuantityKnown", "Boolean"), "Whether the quantity is the vendor's; else it is 1, and so is the price."),
