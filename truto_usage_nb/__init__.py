@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _HOMES = {
-    "allocation": ("allocate", "allocation_change", "check_allocation", "suggest_rules", "write_chargeback"),
+    "allocation": ("allocate", "allocation_change", "check_allocation", "check_usage", "suggest_rules",
+                   "write_chargeback"),
     "bridge": ("allow_nested_asyncio",),
     "client": ("Client", "afetch_usage", "aload_usage", "ascan_usage", "fetch_usage", "load_usage", "scan_usage"),
     "costs": (
@@ -73,6 +74,7 @@ if TYPE_CHECKING:
     from truto_usage_nb.allocation import allocate as allocate
     from truto_usage_nb.allocation import allocation_change as allocation_change
     from truto_usage_nb.allocation import check_allocation as check_allocation
+    from truto_usage_nb.allocation import check_usage as check_usage
     from truto_usage_nb.allocation import suggest_rules as suggest_rules
     from truto_usage_nb.allocation import write_chargeback as write_chargeback
     from truto_usage_nb.bridge import allow_nested_asyncio as allow_nested_asyncio

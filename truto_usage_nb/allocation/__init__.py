@@ -2,6 +2,15 @@
 
 from truto_usage_nb.allocation.allocating import allocate, allocation_change, check_allocation, suggest_rules
 from truto_usage_nb.allocation.chargeback import write_chargeback
+from truto_usage_nb.allocation.check import check_usage
 from truto_usage_nb.allocation.rules import read_rules
 
-__all__ = ["allocate", "allocation_change", "check_allocation", "read_rules", "suggest_rules", "write_chargeback"]
+__all__ = [
+    "allocate",
+    "allocation_change",
+    "check_allocation",
+    "check_usage",
+    "read_rules",
+    "suggest_rules",
+    "write_chargeback",
+]

@@ -28,7 +28,7 @@ from truto_usage_nb.format import money as written
 from truto_usage_nb.native import Native, collect, enter, require
 from truto_usage_nb.outside import shown
 from truto_usage_nb.questions.people import roster_lines, seat_price
-from truto_usage_nb.questions.tables import amounts, currencies, read_table
+from truto_usage_nb.questions.tables import read_amounts, read_currencies, read_table
 
 __all__ = ["Allocated", "allocate", "allocated", "allocation_change", "check_allocation", "suggest_rules"]
 
@@ -217,7 +217,7 @@ def _bought(given: Any, accounts: Mapping[str, Any], months: list[date]) -> Iter
         raise FrameError(f"{_WHAT} needs start_date and end_date: the frame holds {len(months)} months.")
     names = table.texts("integrated_account_id")["integrated_account_id"].to_list()
     days = [table.texts(name)[name].to_list() if dated else [None] * len(names) for name in ("start_date", "end_date")]
-    read = zip(table.rows, names, amounts(table, "amount", None), currencies(table), *days, strict=True)
+    read = zip(table.rows, names, read_amounts(table, "amount", None), read_currencies(table), *days, strict=True)
     for row, account, amount, currency, start, end in read:
         where = f"{_WHAT}, row {row}"
         if account not in accounts:

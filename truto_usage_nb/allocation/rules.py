@@ -47,7 +47,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
 _TARGETS = ("to", "cost_center", "cost_centre", "team")
 _BY = ("even", "shares", "cost", "tokens", "people")
 _FALLBACKS = ("even", "cost", "tokens", "people")
-_DOCUMENTED = frozenset(each.column for each in SCHEMA)
+_DOCUMENTED = frozenset(each.column for each in SCHEMA).union(*FIELDS.values())
 
 
 @dataclass(frozen=True, slots=True)

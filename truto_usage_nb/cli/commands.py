@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from truto_usage_nb.client import Client
     from truto_usage_nb.result import UsageResult
 
-__all__ = ["accounts", "load", "report", "reports", "sandbox"]
+__all__ = ["accounts", "client_of", "harmless", "integration_of", "load", "period_of", "report", "reports", "sandbox"]
 
 _KINDS = (".parquet", ".csv", ".xlsx")
 
@@ -35,11 +35,11 @@ def load(arguments: argparse.Namespace) -> int:
         given["remote_query"] = _object(given["remote_query"])
     if arguments.users is not None:
         given["users"] = arguments.users
-    with _client(arguments) as client:
+    with client_of(arguments) as client:
         result = client.fetch_usage(
             _accounts(arguments, client),
-            period=_period(arguments.period),
-            integration=_integration(arguments.integration),
+            period=period_of(arguments.period),
+            integration=integration_of(arguments.integration),
             overhang=arguments.overhang,
             on_error=arguments.on_error,
             progress=False if arguments.quiet else None,
@@ -67,11 +67,11 @@ def _write(result: UsageResult, output: Path | None, *, quiet: bool) -> None:
     from truto_usage_nb.spreadsheets import csv_text, write_csv, write_xlsx
 
     if output is None:
-        write_stdout(f"{one_line(repr(result))}\n{_harmless(result.polars.head(10))}\n")
+        write_stdout(f"{one_line(repr(result))}\n{harmless(result.polars.head(10))}\n")
         return
     if output == Path("-"):
         seen = sys.stdout is not None and sys.stdout.isatty()
-        write_stdout(plain(csv_text(_harmless(result.polars))) if seen else csv_text(result), as_it_is=not seen)
+        write_stdout(plain(csv_text(harmless(result.polars))) if seen else csv_text(result), as_it_is=not seen)
         return
     writers: dict[str, Any] = {".parquet": lambda one, path: one.save(path), ".xlsx": write_xlsx}
     writers.get(output.suffix.lower(), write_csv)(result, output)
@@ -79,7 +79,7 @@ def _write(result: UsageResult, output: Path | None, *, quiet: bool) -> None:
         write_stdout(f"{output}: {result.polars.height:,} records{_span(result)}\n")
 
 
-def _harmless(frame: pl.DataFrame) -> pl.DataFrame:
+def harmless(frame: pl.DataFrame) -> pl.DataFrame:
     """Give a frame as a terminal may show it: no text in it moves the cursor or begins a line."""
     import polars as pl
 
@@ -108,11 +108,11 @@ def _object(text: str) -> Any:
         raise InputError(f"--remote-query is not JSON: {problem}; give an object, such as '{{\"a\": 1}}'") from None
 
 
-def _period(text: str | None) -> Any:
+def period_of(text: str | None) -> Any:
     return tuple(part.strip() for part in text.split(",")) if text is not None and "," in text else text
 
 
-def _integration(text: str | None) -> str | dict[str, str] | None:
+def integration_of(text: str | None) -> str | dict[str, str] | None:
     """Read one name for all accounts, or ACCOUNT=NAME with commas between."""
     if text is None or "=" not in text:
         return text
@@ -125,7 +125,7 @@ def _accounts(arguments: argparse.Namespace, client: Client) -> list[str]:
     return list(arguments.accounts or getattr(client, "labels", ()))
 
 
-def _client(arguments: argparse.Namespace) -> Client:
+def client_of(arguments: argparse.Namespace) -> Client:
     if arguments.sandbox and arguments.direct is not None:
         raise InputError("--sandbox and --direct exclude each other: the one is invented, the other asks the vendors")
     if arguments.direct is not None:
@@ -153,16 +153,16 @@ def report(arguments: argparse.Namespace) -> int:
 
     pdf = arguments.output.with_suffix(".pdf") if arguments.pdf == "" else arguments.pdf
     asks = arguments.snapshot is None
-    client = _client(arguments) if asks and not arguments.sandbox else None
+    client = client_of(arguments) if asks and not arguments.sandbox else None
     path = arguments.output
     source = Source(
         snapshot=arguments.snapshot,
         client=client,
         sandbox=arguments.sandbox,
         accounts=arguments.accounts,
-        period=_period(arguments.period),
+        period=period_of(arguments.period),
         keep_snapshot=arguments.keep_snapshot,
-        integration=_integration(arguments.integration),
+        integration=integration_of(arguments.integration),
         on_error=arguments.on_error,
     )
     parameters = _parameters(arguments.parameters)
@@ -209,7 +209,7 @@ def _is_file(text: str) -> bool:
 
 def accounts(arguments: argparse.Namespace) -> int:
     """List the accounts, a line each."""
-    with _client(arguments) as client:
+    with client_of(arguments) as client:
         rows = client.list_accounts().rows(named=True)
     lines = ("\t".join(one_line(str(row[name] or "")) for name in ("id", "integration", "name")) for row in rows)
     write_stdout("".join(f"{line}\n" for line in lines))

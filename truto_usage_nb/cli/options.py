@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from truto_usage_nb.cli import commands
+from truto_usage_nb.cli import commands, paying
 from truto_usage_nb.errors import InputError, did_you_mean
 from truto_usage_nb.integrations import INTEGRATIONS
 from truto_usage_nb.outside import plain, shortened
@@ -22,6 +22,8 @@ examples:
   truto-usage accounts
   truto-usage load ACCOUNT --period 2026-10 -o october.xlsx
   truto-usage report ai_spend --period 2026-10 -o october.html --pdf
+  truto-usage check check.yml --period yesterday
+  truto-usage allocate rules.yml --period last-month -o october.xlsx
   truto-usage load cursor --sandbox --period 2026-10-05
   truto-usage load --direct direct.toml --period 2026-10 -o october.parquet
 
@@ -46,6 +48,22 @@ Render a report to one HTML file that asks nothing of the network.
 `truto-usage reports` lists those that come with the library; a notebook of
 yours with a cell tagged `parameters` is named by its path. The token never
 reaches the notebook.
+"""
+
+_CHECK = """\
+Hold usage against budgets, what is usual, what should be there, and limits on
+unit prices, as FILE.yml says (docs/allocation.md has the format). The file is
+read before anything is loaded.
+
+exit codes:
+  0 all is well   1 something is breached   2 something could not be judged
+  (when both occur, 1, and both are printed)
+"""
+
+_ALLOCATE = """\
+Hand a bill out to teams or cost centres by rules (docs/allocation.md has the
+format). The ending says which kind of file: .xlsx is a workbook for finance
+with a sheet a team, .csv and .parquet are the table; without -o it is shown.
 """
 
 
@@ -94,6 +112,10 @@ def parser() -> argparse.ArgumentParser:
             made, "report", "render a report to one HTML file", _REPORT, commands.report, takes=" NAME -o FILE.html"
         )
     )
+    _check(_command(made, "check", "check budgets, unusual days and gaps", _CHECK, paying.check, takes=" FILE.yml"))
+    _allocate(
+        _command(made, "allocate", "hand a bill out by rules", _ALLOCATE, paying.allocate, takes=" RULES [-o FILE]")
+    )
     _command(made, "accounts", "list the connected accounts", "List the connected accounts, a line each: id, "
              "integration and name, with tabs between.", commands.accounts)  # fmt: skip
     _command(made, "reports", "list the reports there are", "List the reports that come with the library.",
@@ -125,6 +147,30 @@ def _command(made: Any, name: str, text: str, about: str, run: Any, *, takes: st
 def _period(one: Any) -> None:
     one.add_argument("--period", metavar="WHEN", help="2026, 2026-10, 2026-10-05, last-month, "
                      "this-month, yesterday, or START,END with END excluded; UTC")  # fmt: skip
+
+
+def _source(one: argparse.ArgumentParser) -> None:
+    what = one.add_argument_group("what to look at")
+    _period(what)
+    what.add_argument("--accounts", nargs="+", metavar="ACCOUNT", help="accounts' ids; all known ones when left out")
+    what.add_argument("--snapshot", type=Path, metavar="FILE.parquet", help="look at what `load` wrote; ask nobody")
+    _failing(what)
+
+
+def _check(one: argparse.ArgumentParser) -> None:
+    one.add_argument("file", type=Path, metavar="FILE.yml", help="what to check")
+    one.add_argument("--json", action="store_true", help="write JSON to standard output")
+    one.add_argument("--junit", type=Path, metavar="FILE.xml", help="write a JUnit report too")
+    _source(one)
+
+
+def _allocate(one: argparse.ArgumentParser) -> None:
+    one.add_argument("file", type=Path, metavar="RULES", help="the rules: YAML, CSV or a workbook")
+    one.add_argument("-o", "--output", type=Path, metavar="FILE", help=".xlsx, .csv or .parquet")
+    one.add_argument("--roster", type=Path, metavar="FILE", help="a table of people (email, to, from, until)")
+    one.add_argument("--ledger", type=Path, metavar="FILE.csv", help="a journal for the books, beside the workbook")
+    one.add_argument("--explain", action="store_true", help="a line a rule and target")
+    _source(one)
 
 
 def _load(one: argparse.ArgumentParser) -> None:
