@@ -19,10 +19,10 @@ from pydantic import TypeAdapter
 from tests.vendors_for_tests import WORLD
 from truto_usage_nb.sandbox.mount import SandboxTransport
 from truto_usage_nb.sandbox.raw_server import create_raw_app, keys_of
-from truto_usage_nb.vendors.claude.mapping import admin
+from truto_usage_nb.vendors.claude.mapping import ClaudeCode, ClaudeCost, Messages
 from truto_usage_nb.vendors.confluent import mapping as confluent
 from truto_usage_nb.vendors.cursor import mapping as cursor
-from truto_usage_nb.vendors.openai_codex.mapping import codex
+from truto_usage_nb.vendors.openai_codex.mapping import CodexUserDay
 
 ANTHROPIC = "/v1/organizations/analytics/"
 RANGE = [("starting_at", "2026-10-05T00:00:00Z"), ("ending_at", "2026-10-07T00:00:00Z")]
@@ -238,16 +238,16 @@ OWN = {
     "a Cursor spend": (cursor.Spend, lambda: cursors("/teams/spend", "teamMemberSpend")),
     "a Cursor member": (cursor.CursorMember, lambda: cursors("/teams/members", "teamMembers")),
     "a Confluent cost": (confluent.ConfluentCost, confluents),
-    "Claude's messages": (admin.Messages, lambda: console("usage_report/messages", ("group_by[]", "model"))),
-    "a Claude cost": (admin.ClaudeCost, lambda: console("cost_report", ("group_by[]", "description"))),
+    "Claude's messages": (Messages, lambda: console("usage_report/messages", ("group_by[]", "model"))),
+    "a Claude cost": (ClaudeCost, lambda: console("cost_report", ("group_by[]", "description"))),
     "Claude Code": (
-        admin.ClaudeCode,
+        ClaudeCode,
         lambda: answer(
             "claude", "claude-console", "/v1/organizations/usage_report/claude_code", [("starting_at", "2026-10-05")]
         )["data"],
     ),
     "a Codex day": (
-        codex.CodexUserDay,
+        CodexUserDay,
         lambda: answer("openai_codex", "codex", "/v1/analytics/codex/workspaces/org-Tw4xCodexWorkspace01/usage", DAY)[
             "data"
         ],
@@ -274,8 +274,8 @@ def test_where_there_is_no_model_rows_are_of_our_own_types(what):
         (cursor.CursorMember, ("cursor", "C4", "teamMembers")),
         (cursor.Spend, ("cursor", "C2", "teamMemberSpend")),
         (confluent.ConfluentCost, ("confluent", "F1", "data")),
-        (admin.ClaudeCode, ("claude", "A3", "data")),
-        (codex.CodexUserDay, ("openai_codex", "O4", "data")),
+        (ClaudeCode, ("claude", "A3", "data")),
+        (CodexUserDay, ("openai_codex", "O4", "data")),
     ],
 )
 def test_the_documented_samples_are_of_the_same_types(kind, sample):

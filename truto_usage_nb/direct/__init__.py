@@ -3,12 +3,12 @@
 The package is callable: `tu.direct()` gives the client. Behind it a gateway answers the unified endpoints in process,
 so loading, scanning, forms and reports are the same as with an account at the service.
 
-question    the unified query, read back
-engine      what a vendor is, as data: keys, endpoints, paging, reading
-vendors     the tables, a module a vendor
-spec, keys  which accounts there are, and where their keys are
-gateway     a page asked for, a request to a vendor, a page of records
-telling     refusals and budgets, in the words of all
+question  the unified query, read back
+engine    what a vendor is, as data: keys, endpoints, paging, reading
+vendors   the tables, a module a vendor
+spec      which accounts there are, and where their keys are
+gateway   a page asked for, a request to a vendor, a page of records
+telling   refusals and budgets, in the words of all
 """
 
 from __future__ import annotations

@@ -24,7 +24,6 @@ import httpx
 from truto_usage_nb.direct import telling
 from truto_usage_nb.direct.engine import ByNumber, Endpoint, VendorRow, WalkPlace
 from truto_usage_nb.direct.question import DirectQuestion, read_question
-from truto_usage_nb.direct.shape import answer_of, listing_of
 from truto_usage_nb.direct.spec import DirectAccount
 from truto_usage_nb.errors import (
     InputError,
@@ -49,6 +48,79 @@ from truto_usage_nb.transport.connections import (
 )
 
 __all__ = ["GATEWAY_URL", "MEMBERS_PATH", "Gateway", "noting"]
+
+
+def _answer_of(
+    question: DirectQuestion,
+    rows: list[VendorRow],
+    next_cursor: str | None,
+    *,
+    partial: bool = False,
+    debug: dict[str, Any] | None = None,
+) -> bytes:
+    """Write the envelope of a page. A row that comes to several records stands behind each as its remote data."""
+    found = list(_shown(question, rows))
+    records = [_left(each, question.truto_exclude_fields) for each in found]
+    by = question.truto_key_by
+    body: dict[str, Any] = {
+        "result": records
+        if by is None
+        else {_key(whole, by): each for whole, each in zip(found, records, strict=True)},
+        "next_cursor": next_cursor,
+        "prev_cursor": None,
+        "result_count": len(records),
+        "is_partial_response": partial,
+    }
+    if debug is not None:
+        told = {"nextCursor": next_cursor, "isLooping": False, "isEmptyResult": not rows, "resultCount": len(records)}
+        body["debug"] = {**debug, **told}
+    return json.dumps(body, allow_nan=False, separators=(",", ":")).encode()
+
+
+def _listing_of(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Give the envelope of a short list."""
+    return {"result": rows, "next_cursor": None, "prev_cursor": None, "result_count": len(rows)}
+
+
+def _shown(question: DirectQuestion, rows: list[VendorRow]) -> Iterator[dict[str, Any]]:
+    form = question.truto_response_format
+    if form == "raw":
+        yield from (row.raw for row in rows)
+        return
+    beside = form != "normalized" and not question.truto_ignore_remote_data
+    for row in rows:
+        yield from ({**record, "remote_data": row.raw} if beside else record for record in row.records)
+
+
+def _left(record: dict[str, Any], excluded: tuple[str, ...]) -> dict[str, Any]:
+    for path in excluded:
+        record = _without_field(record, path.split("."))
+    return record
+
+
+def _without_field(value: dict[str, Any], path: list[str]) -> dict[str, Any]:
+    """Give the object without a field; a path may lead into objects and lists."""
+    head, *rest = path
+    if head not in value:
+        return value
+    if not rest:
+        return {name: kept for name, kept in value.items() if name != head}
+    child = value[head]
+    if isinstance(child, dict):
+        return {**value, head: _without_field(child, rest)}
+    if isinstance(child, list):
+        return {**value, head: [_without_field(one, rest) if isinstance(one, dict) else one for one in child]}
+    return value
+
+
+def _key(value: Any, field: str) -> str:
+    """Give what a record is keyed by, read before fields are left out; one without the field is `undefined`."""
+    for name in field.split("."):
+        value = value.get(name) if isinstance(value, Mapping) else None
+    if value is None:
+        return "undefined"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
 
 GATEWAY_URL = "http://direct.localhost"
 MEMBERS_PATH = "/direct/members"
@@ -110,14 +182,14 @@ class Gateway(httpx.AsyncBaseTransport):
         """Answer one request of the unified API."""
         path, pairs = unquote(request.url.path), request.url.params.multi_items()
         if path == _ACCOUNTS:
-            return _json(listing_of([_resource(account) for account in self._accounts.values()]))
+            return _json(_listing_of([_resource(account) for account in self._accounts.values()]))
         if path.startswith(f"{_ACCOUNTS}/"):
             return _json(_resource(self._account(path.removeprefix(f"{_ACCOUNTS}/"))))
         question = read_question(pairs, self._now())
         account = self._account(question.integrated_account_id)
         question = _begun(replace(question, facts=account.facts))
         if path == _PRODUCTS:
-            return _json(listing_of([_product(each) for each in account.access.products(account.facts)]))
+            return _json(_listing_of([_product(each) for each in account.access.products(account.facts)]))
         if path == MEMBERS_PATH:
             if account.access.members is None:
                 raise NotFoundError(
@@ -153,11 +225,11 @@ class Gateway(httpx.AsyncBaseTransport):
         self, request: httpx.Request, question: DirectQuestion, account: DirectAccount, plan: tuple[Endpoint, ...]
     ) -> httpx.Response:
         if not plan:  # of a day that the vendor does not have yet there is nothing to ask
-            return _json(answer_of(question, [], None))
+            return _json(_answer_of(question, [], None))
         place = _place(question, plan)
         endpoint = plan[place.endpoint]
         if question.truto_skip_api_call:
-            return _json(answer_of(question, [], None))
+            return _json(_answer_of(question, [], None))
         asked = _asked(account, question, endpoint, place)
         headers: dict[str, str] = {}
         try:
@@ -339,7 +411,7 @@ def _without(problem: ServiceError, question: DirectQuestion, place: WalkPlace, 
         noted.append(text)
     following = replace(place, endpoint=place.endpoint + 1, bookmark=None, size=None, refused=refused)
     cursor = following.cursor(question) if following.endpoint < len(plan) else None
-    return answer_of(question, [], cursor, partial=True)
+    return _answer_of(question, [], cursor, partial=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -360,7 +432,7 @@ class _Reading:
             bookmark = self.asked.endpoint.paging.following(
                 body, self.place.bookmark, len(rows), self.asked.account.hosts
             )
-            return answer_of(self.question, rows, self._cursor(bookmark), debug=self._debug(rows))
+            return _answer_of(self.question, rows, self._cursor(bookmark), debug=self._debug(rows))
         except UsageError as problem:
             raise self._unreadable(problem.message) from None
         except _UNREADABLE as problem:
