@@ -17,7 +17,7 @@ from truto_usage_nb.costs import cost_per, deduplicate
 from truto_usage_nb.costs.coverage import coverage
 from truto_usage_nb.errors import DuplicateError, FrameError, UsageWarning, hearing
 from truto_usage_nb.native import enter
-from truto_usage_nb.repeats import CONTESTED, DIMENSIONS, RECORD, repeated
+from truto_usage_nb.repeats import CONTESTED, KEY_WORDS, RECORD, repeated
 
 BASE: dict[str, Any] = {
     "integrated_account_id": "k", "integration": "confluent", "id": "dlz-1", "start_date": "2026-10-05",
@@ -79,8 +79,8 @@ def test_so_it_is_on_every_kind_of_frame(kind):
 
 
 def test_every_dimension_of_the_schema_is_tried_here():
-    assert tuple(chain(*DIMENSIONS.values())) == schema.RECORD_DIMENSIONS
-    assert set(DIMENSIONS) - {"currency"} <= set(ANOTHER)
+    assert tuple(chain(*KEY_WORDS.values())) == schema.RECORD_DIMENSIONS
+    assert set(KEY_WORDS) - {"currency"} <= set(ANOTHER)
 
 
 @pytest.mark.parametrize(

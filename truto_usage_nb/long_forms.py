@@ -16,9 +16,9 @@ from truto_usage_nb.errors import FrameError, InputError
 from truto_usage_nb.native import Native, collect, enter, to_polars
 from truto_usage_nb.outside import shown
 
-__all__ = ["KEYS", "charges", "remote_field", "resources"]
+__all__ = ["charges", "remote_field", "resources"]
 
-KEYS = (
+_KEYS = (
     "integrated_account_id", "integration", "report_type", "query_id", "id", "product_id", "product_name",
     "metric_name", "organization_id", "user_id", "user_email", "model_id", "surface", "start_date", "end_date",
 )  # fmt: skip
@@ -62,7 +62,7 @@ def _long(frame: Any, column: str, documented: tuple[str, ...], wide: str) -> An
     if column not in native.columns or native.kind == "dask":
         where = "Dask cannot hold lists" if native.kind == "dask" else "this frame does not have it"
         raise FrameError(f"The long form needs the list column {column}: {where}. Use the wide columns {wide}.")
-    keys = [key for key in KEYS if key in native.columns]
+    keys = [key for key in _KEYS if key in native.columns]
     if native.kind in _ENGINES:
         return _ENGINES[native.kind](native, column, keys)
     long = _taken_apart(to_polars(native).lazy(), column, keys, documented)

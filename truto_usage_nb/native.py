@@ -29,7 +29,7 @@ from truto_usage_nb.forks import refuse_if_cut_off
 from truto_usage_nb.held import as_documented, as_given, wrongly
 
 Kind = Literal["polars", "polars_lazy", "pandas", "pandas_arrow", "pyarrow", "duckdb", "dask", "pyspark"]
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 __all__ = [
     "Frame",
@@ -50,7 +50,7 @@ __all__ = [
     "with_instants",
 ]
 
-KINDS = "a polars, pandas, PyArrow, DuckDB, Dask or PySpark frame"
+_KINDS = "a polars, pandas, PyArrow, DuckDB, Dask or PySpark frame"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +66,14 @@ class Native:
     frame: Frame
     found: dict[Hashable, Any] = member(default_factory=dict, init=False, repr=False, compare=False)
 
-    def once(self, what: Hashable, find: Callable[[], T]) -> T:
+    def once(self, what: Hashable, find: Callable[[], _T]) -> _T:
         """Find something of these rows, once: a frame that enters anew is looked at anew.
 
         What is found must be the same whatever columns `only` has left out. An error is raised every time.
         """
         if what not in self.found:
             self.found[what] = find()
-        answer: T = self.found[what]
+        answer: _T = self.found[what]
         return answer
 
     @property
@@ -138,7 +138,9 @@ def _kind_of(frame: Any) -> Kind:
     if isinstance(frame, pl.DataFrame):
         return "polars"
     if hasattr(frame, "polars") and hasattr(frame, "queries"):  # a result, which this room does not know
-        raise FrameError(f"This is not {KINDS}: {type(frame).__name__}. Give its frame: result.polars or result.frame.")
+        raise FrameError(
+            f"This is not {_KINDS}: {type(frame).__name__}. Give its frame: result.polars or result.frame."
+        )
     columns = getattr(frame, "columns", None) if type(frame).__module__.partition(".")[0] == "pandas" else None
     if not getattr(columns, "is_unique", True):  # an index of pandas
         twice = columns[columns.duplicated()][0]  # type: ignore[index,union-attr]
@@ -146,12 +148,12 @@ def _kind_of(frame: Any) -> Kind:
     try:
         seen = _seen(frame)
     except TypeError as error:
-        raise FrameError(f"This is not {KINDS}: {type(frame).__name__}.") from error
+        raise FrameError(f"This is not {_KINDS}: {type(frame).__name__}.") from error
     return _KIND_OF.get(seen.implementation.name.lower(), _unknown)(seen)
 
 
 def _unknown(seen: Frame) -> Kind:
-    raise FrameError(f"This is not {KINDS}: {seen.implementation.name.lower()}.")
+    raise FrameError(f"This is not {_KINDS}: {seen.implementation.name.lower()}.")
 
 
 def _pandas_kind(seen: Frame) -> Kind:

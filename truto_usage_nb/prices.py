@@ -26,13 +26,13 @@ CURRENCY = "USD"
 _PER = 1_000_000
 """The list prices a million tokens."""
 
-Context = tuple[str, str]
+_Context = tuple[str, str]
 """What the list asks of a request, as it writes it: key and value."""
-Window = tuple[float, float]
+_Window = tuple[float, float]
 
-_FAST: tuple[Context, ...] = (("speed", "fast"), ("service_tier", "fast"))
+_FAST: tuple[_Context, ...] = (("speed", "fast"), ("service_tier", "fast"))
 """How the list names fast mode: Anthropic's is a speed, OpenAI's a service tier."""
-_TIERS: dict[str, tuple[Context, ...]] = {
+_TIERS: dict[str, tuple[_Context, ...]] = {
     "batch": (("processing", "batch"),),
     "flex": (("service_tier", "flex"),),
     "priority": (("service_tier", "priority"),),
@@ -251,13 +251,13 @@ def _by_rule(provider: Any, name: str) -> Any:
     return found if any(name.startswith(head) and _BUILD.fullmatch(name[len(head) :]) for head in heads) else None
 
 
-def _asked(word: str | None, known: dict[str, tuple[Context, ...]]) -> tuple[Context, ...] | None:
+def _asked(word: str | None, known: dict[str, tuple[_Context, ...]]) -> tuple[_Context, ...] | None:
     """What a vendor's word asks the list for: None the base price, no context at all what no list has."""
     folded = (word or "").strip().lower()
     return None if folded in _BASE else known.get(folded, ())
 
 
-def _price(found: _Found, day: date, mode: tuple[Context, ...] | None) -> Any:
+def _price(found: _Found, day: date, mode: tuple[_Context, ...] | None) -> Any:
     """The list's price of a day; None where it is not one, or the mode has none."""
     noon = datetime.combine(day, time(12), tzinfo=UTC)
     if mode is None:
@@ -272,7 +272,7 @@ def _price(found: _Found, day: date, mode: tuple[Context, ...] | None) -> Any:
     return None
 
 
-def _is_active(variant: Any, context: Context, moment: datetime) -> bool:
+def _is_active(variant: Any, context: _Context, moment: datetime) -> bool:
     return variant.when == dict([context]) and (variant.constraint is None or bool(variant.constraint.active(moment)))
 
 
@@ -282,7 +282,7 @@ def _by_hour(model: Any) -> bool:
     return any(hasattr(each.constraint, "start_time") for each in prices)
 
 
-def _units(model: Any, price: Any, window: Window | None) -> UnitPrices | None:
+def _units(model: Any, price: Any, window: _Window | None) -> UnitPrices | None:
     stated = {key: value for key, value in vars(price).items() if value is not None}
     if _is_mixed(model.id, stated):
         return None
@@ -306,7 +306,7 @@ def _is_mixed(name: str, stated: dict[str, Any]) -> bool:
     return any(key.startswith("output") for key in others) or bool(_MIXED.search(name))
 
 
-def _amount(value: Any, window: Window | None) -> float | None:
+def _amount(value: Any, window: _Window | None) -> float | None:
     """USD a token; of a tiered price the tier that holds the whole window, None where no tier does."""
     if not hasattr(value, "tiers"):
         return float(value / _PER)
@@ -319,7 +319,7 @@ def _amount(value: Any, window: Window | None) -> float | None:
     return float((held[-1] if held else value.base) / _PER)
 
 
-def _window(words: str | None) -> Window | None:
+def _window(words: str | None) -> _Window | None:
     """Read a context window, such as "200k-1M": tokens of a request, from and to; None where none is stated."""
     folded = (words or "").strip().lower()
     if folded in _BASE:

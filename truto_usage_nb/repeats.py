@@ -30,13 +30,13 @@ from truto_usage_nb.schema import PROVENANCE, RECORD_DIMENSIONS, RECORD_KEY, SPA
 __all__ = [
     "AT",
     "CONTESTED",
-    "DIMENSIONS",
+    "KEY_WORDS",
     "RECORD",
     "VERDICT",
     "across",
     "can_tell",
     "contest",
-    "day",
+    "day_text",
     "deduplicate",
     "difference",
     "keyed",
@@ -46,7 +46,7 @@ __all__ = [
     "told_apart",
 ]
 
-DIMENSIONS: Mapping[str, tuple[str, ...]] = {
+KEY_WORDS: Mapping[str, tuple[str, ...]] = {
     "metric": ("metric_name",),
     "product": ("product_id", "product_name"),
     "organization": ("organization_id", "organization_name"),
@@ -94,7 +94,7 @@ def keyed(frame: Frame) -> tuple[Frame, list[str]]:
     types = frame.collect_schema()
     made = {
         f"__key_{word}": _folded(word, [_said(name, types[name]) for name in columns if name in types])
-        for word, columns in DIMENSIONS.items()
+        for word, columns in KEY_WORDS.items()
         if any(name in types for name in columns)
     }
     return frame.with_columns(**made), [*RECORD_KEY, *made]
@@ -266,7 +266,8 @@ def contest(found: pl.DataFrame) -> str:
     others = found.filter(CONTESTED)[RECORD].n_unique() - 1
     more = f" (so are {others:,} more)" if others else ""
     one = record.row(0, named=True)
-    name = f"{one['id']!r} of {one['integrated_account_id']} from {day(one['start_date'])} to {day(one['end_date'])}"
+    first, last = day_text(one["start_date"]), day_text(one["end_date"])
+    name = f"{one['id']!r} of {one['integrated_account_id']} from {first} to {last}"
     kind = f" ({one['report_type']})" if one["report_type"] else ""
     if record[_UNLISTED].any():
         return (
@@ -276,7 +277,7 @@ def contest(found: pl.DataFrame) -> str:
         )
     differs, told = difference(record)
     stated = one.get("updated_at")
-    when = f"all say updated_at {day(stated)}" if stated is not None else "none says updated_at"
+    when = f"all say updated_at {day_text(stated)}" if stated is not None else "none says updated_at"
     return (
         f"The record {name}{kind} is here with other figures{more}: {told}. None is newer ({when}), so nobody can tell "
         f"which is right, and dropping either may lose money. Keep the right one by a filter on {differs}, or, if both "
@@ -296,7 +297,7 @@ def difference(record: pl.DataFrame) -> tuple[str, str]:
     return (differ or ["charges"])[0], "; ".join(said)
 
 
-def day(moment: Any) -> str:
+def day_text(moment: Any) -> str:
     """Write a date, or an instant in UTC, whatever zone an engine's session has."""
     if getattr(moment, "tzinfo", None) is not None:
         moment = moment.astimezone(UTC).replace(tzinfo=None)
@@ -410,7 +411,7 @@ def _tell_reused_ids(native: Native) -> None:
         first = reused.sort(*_SAME_ID, nulls_last=True).row(0, named=True)
         same = (nw.col(name).is_null() if first[name] is None else nw.col(name) == first[name] for name in _SAME_ID)
         seen = collect(frame.filter(*same).select(*key).unique())
-        words = {"start_date": "start", "end_date": "end"} | {f"__key_{word}": word for word in DIMENSIONS}
+        words = {"start_date": "start", "end_date": "end"} | {f"__key_{word}": word for word in KEY_WORDS}
         differ = [words[name] for name in key if name in words and seen[name].n_unique() > 1]
         tell(
             f"{reused.height:,} ids stand for several records, such as {first['id']!r} of "

@@ -17,7 +17,7 @@ from truto_usage_nb.errors import FrameError, InputError, did_you_mean
 from truto_usage_nb.outside import shown
 from truto_usage_nb.schema import folded_currency
 
-__all__ = ["CREDITS", "ISO_4217", "UNSTATED", "Rate", "Rates", "check_currency", "is_virtual", "with_rates"]
+__all__ = ["CREDITS", "ISO_4217", "UNSTATED", "Rates", "check_currency", "is_virtual", "with_rates"]
 
 UNSTATED = "XXX"
 
@@ -38,8 +38,8 @@ CREDITS = frozenset({"CREDITS"})
 """Words that vendors count in instead of money: such a charge has no price of its own, and that is no mistake."""
 
 
-Rate = float | tuple[float, str]
-Rates = Mapping[tuple[str, str], Rate]
+_Rate = float | tuple[float, str]
+Rates = Mapping[tuple[str, str], _Rate]
 GIVEN = "given by the caller"
 _LIKE = "{('EUR', 'USD'): 1.08}"
 

@@ -17,7 +17,7 @@ import narwhals.stable.v2 as nw
 import polars as pl
 
 from truto_usage_nb.costs.choices import Measure
-from truto_usage_nb.costs.lines import NEEDED, each_ruled, refuse_too_many
+from truto_usage_nb.costs.lines import RULE_COLUMNS, each_ruled, refuse_too_many
 from truto_usage_nb.costs.rule import NO_CALLER_RULES, CallerRules
 from truto_usage_nb.costs.series_of_record import DAY, OWN_KEY, PRORATED, SHAPE_COLUMNS, series_name
 from truto_usage_nb.costs.tokens import KINDS, TOKEN_COLUMNS
@@ -128,7 +128,7 @@ class DigestPlan:
 
 def required(native: Native, by: tuple[str, ...]) -> tuple[str, ...]:
     """Give the columns that a table needs. Raises FrameError where one of them is missing, or of another type."""
-    read = (*NEEDED, *SOURCE, *TOKEN_COLUMNS, *SHAPE_COLUMNS, *RECORD_KEY, *_CYCLE)
+    read = (*RULE_COLUMNS, *SOURCE, *TOKEN_COLUMNS, *SHAPE_COLUMNS, *RECORD_KEY, *_CYCLE)
     require(native, read, "A cost table", also=(OVERHANG, PRORATED, *_CYCLE_TOO, "resources_count", "updated_at"))
     require(native, by, "by=")
     return (*read, *by)

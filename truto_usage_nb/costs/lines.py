@@ -53,8 +53,8 @@ from truto_usage_nb.schema import CHARGE_TYPES, SCHEMA, SPACES, folded_currency
 __all__ = [
     "AMOUNTS",
     "COARSE",
-    "NEEDED",
     "READ_TOO",
+    "RULE_COLUMNS",
     "CachedLines",
     "as_frame",
     "billed_in_all",
@@ -76,7 +76,7 @@ __all__ = [
 
 AMOUNTS = tuple(f"charges_{kind}" for kind in CHARGE_TYPES)
 
-NEEDED = (
+RULE_COLUMNS = (
     *AMOUNTS,
     "charges_currency",
     "charges_count",
@@ -134,7 +134,7 @@ def with_costs(
     (10.0, 12.5, 2.5)
     """
     native = enter(frame)
-    require(native, NEEDED, "with_costs", also=READ_TOO)
+    require(native, RULE_COLUMNS, "with_costs", also=READ_TOO)
     rules = _caller_rules(total_means, positive_credits)
     kept = cached_lines(native, rules)
     if kept is not None:
@@ -272,7 +272,7 @@ def split_lines(parts: Native, billing_currency: str | None, rules: CallerRules 
 
 def billed_in_all(rows: pl.DataFrame) -> str:
     """Write what records are billed, by currency, such as "$3.00 and €1.00"; nothing where they state no money."""
-    if not rows.height or not {*NEEDED, "charges"} <= set(rows.columns):
+    if not rows.height or not {*RULE_COLUMNS, "charges"} <= set(rows.columns):
         return ""
     lines: pl.DataFrame = cost_lines(rows)
     sums = lines.filter(pl.col("cost_billed").is_not_null()).group_by("cost_currency").agg(pl.col("cost_billed").sum())
@@ -484,7 +484,7 @@ def frame_facts(native: Native, *, rules: CallerRules = NO_CALLER_RULES) -> Fram
 
 
 def _frame_facts(native: Native) -> FrameFacts:
-    require(native, NEEDED, "The cost rule", also=READ_TOO)
+    require(native, RULE_COLUMNS, "The cost rule", also=READ_TOO)
     columns = _numeric_amounts(native)
     unknown = unknown_amounts(native)
     seen = with_instants(native, native.frame, {"__start": "start_date", "__end": "end_date"})

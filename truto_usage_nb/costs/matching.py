@@ -19,7 +19,7 @@ from truto_usage_nb.costs.overlaps import Stretches
 from truto_usage_nb.costs.series_of_record import DAY
 from truto_usage_nb.models import model_identity
 
-__all__ = ["HEADS", "KEY", "identity_of", "keyed", "match", "one_name_a_model"]
+__all__ = ["HEADS", "KEY", "identity_of", "match", "one_name_a_model", "with_keys"]
 
 
 _WHAT = ["integrated_account_id", "key_model", *(f"key_{tier}" for tier in TIERS)]
@@ -35,7 +35,7 @@ def match(digest: Digest, contract: Mapping[str, str] | None = None) -> Digest:
     Adds `priced`, `unpriced`, `included` (tokens), `other` (the part of `money` whose key has no priced tokens) and
     `matched_n` (charged records whose key has priced tokens). Tells of keys charged in two currencies.
     """
-    rows = keyed(digest)
+    rows = with_keys(digest)
     keys = rows.group_by(KEY).agg(
         pl.col("charged_n").sum().alias("key_charged"),
         pl.col("tokens").sum().alias("key_tokens"),
@@ -55,7 +55,7 @@ def match(digest: Digest, contract: Mapping[str, str] | None = None) -> Digest:
     return digest.with_rows(parts, *_told(keys))
 
 
-def keyed(digest: Digest) -> pl.DataFrame:
+def with_keys(digest: Digest) -> pl.DataFrame:
     """Add the columns of KEY that a digest has not: models and tiers where both sides state them, and the time."""
     rows = digest.rows.with_columns(key_model=identity_of(digest.rows, "model"))
     rows = rows.with_columns(

@@ -26,7 +26,7 @@ from truto_usage_nb.integrations import integrations_that
 from truto_usage_nb.models import model_identity
 from truto_usage_nb.native import Native, collect, each_part, suspects, with_instants
 from truto_usage_nb.outside import shown
-from truto_usage_nb.repeats import CONTESTED, RECORD, contest, day, repeated
+from truto_usage_nb.repeats import CONTESTED, RECORD, contest, day_text, repeated
 from truto_usage_nb.schema import RECORD_KEY, folded_currency
 
 __all__ = ["check_records", "one_length"]
@@ -86,7 +86,7 @@ def _refuse_duplicates(native: Native) -> None:
         account, _, first, start, *_ = found.select(RECORD_KEY).sort(*RECORD_KEY).row(0)
         here = "1 record is" if extra == 1 else f"{extra:,} records are"
         raise DuplicateError(
-            f"{here} here twice, such as {first!r} of {account} from {day(start)}: the same account, report type, "
+            f"{here} here twice, such as {first!r} of {account} from {day_text(start)}: the same account, report type, "
             f"id, dates and dimensions. Clean up with deduplicate(frame) first."
         )
 

@@ -108,8 +108,7 @@ OUTPUTS = (
 )  # fmt: skip
 """The columns that `with_costs` and `cost_lines` add, in order."""
 
-Expr = nw.Expr
-Step = dict[str, Expr]
+_Step = dict[str, nw.Expr]
 
 
 def settled_totals() -> dict[str, TotalMeans]:
@@ -184,33 +183,35 @@ class _Rule:
     def __init__(self, facts: FrameFacts) -> None:
         self.facts = facts
 
-    def amount(self, kind: str) -> Expr:
+    def amount(self, kind: str) -> nw.Expr:
         return nw.col(f"charges_{kind}") if kind in self.facts.types else nw.lit(None, dtype=nw.Float64())
 
-    def zero(self, kind: str) -> Expr:
+    def zero(self, kind: str) -> nw.Expr:
         """The amount, 0 where it is not stated."""
         return self.amount(kind).fill_null(0.0) if kind in self.facts.types else nw.lit(0.0)
 
-    def given(self, kind: str) -> Expr:
+    def given(self, kind: str) -> nw.Expr:
         return ~self.amount(kind).is_null() if kind in self.facts.types else nw.lit(False)
 
-    def some(self, kinds: Iterable[str]) -> Expr:
+    def some(self, kinds: Iterable[str]) -> nw.Expr:
         known = [self.given(kind) for kind in kinds if kind in self.facts.types]
         return nw.any_horizontal(*known, ignore_nulls=False) if known else nw.lit(False)
 
-    def first(self, *candidates: tuple[str, Expr] | Expr) -> Expr:
+    def first(self, *candidates: tuple[str, nw.Expr] | nw.Expr) -> nw.Expr:
         """The first that is stated; pairs of a charge type and its amount are left out when no record has the type."""
         known = [
-            c if isinstance(c, Expr) else c[1] for c in candidates if isinstance(c, Expr) or c[0] in self.facts.types
+            c if isinstance(c, nw.Expr) else c[1]
+            for c in candidates
+            if isinstance(c, nw.Expr) or c[0] in self.facts.types
         ]
         return nw.coalesce(*known) if len(known) > 1 else known[0]
 
-    def total_is(self, *meanings: TotalMeans) -> Expr:
+    def total_is(self, *meanings: TotalMeans) -> nw.Expr:
         """Whether the record's integration states a total of one of these meanings."""
         names = [name for name, meaning in self.facts.total_means.items() if meaning in meanings]
         return nw.col("integration").is_in(names).fill_null(False) if names else nw.lit(False)
 
-    def total_lists(self) -> Expr:
+    def total_lists(self) -> nw.Expr:
         """A total before the discount, on a record that states no net."""
         if not {"total", "discount"} <= self.facts.types:
             return nw.lit(False)
@@ -218,7 +219,7 @@ class _Rule:
 
     # steps, in order --------------------------------------------------------------------------------------------------
 
-    def parts(self) -> Step:
+    def parts(self) -> _Step:
         known = [self.zero(kind) for kind in PARTS if kind in self.facts.types]
         return {
             "__gross": nw.sum_horizontal(*known) if known else nw.lit(0.0),
@@ -226,15 +227,15 @@ class _Rule:
             "__stated": self.some(CHARGE_TYPES),
         }
 
-    def sign(self) -> Step:
+    def sign(self) -> _Step:
         leading = self.first(("net", self.amount("net")), ("total", self.amount("total")), nw.col("__gross"))
         return {"__sign": nw.when(leading < 0).then(nw.lit(-1.0)).otherwise(nw.lit(1.0))}
 
-    def own(self) -> Step:
+    def own(self) -> _Step:
         off = self.zero("discount").abs() * nw.col("__sign")
         return {"__off": off, "__own": nw.col("__gross") - off, "__total_lists": self.total_lists()}
 
-    def kind_of_record(self) -> Step:
+    def kind_of_record(self) -> _Step:
         included, total = self.zero("included"), self.zero("total")
         others = self.some(("on_demand", "committed", "usage_based", "net"))
         covered = (included != 0) & ~others
@@ -246,13 +247,13 @@ class _Rule:
             "__credit_record": self.repeats_credit(),
         }
 
-    def repeats_credit(self) -> Expr:
+    def repeats_credit(self) -> nw.Expr:
         """A record whose only other amounts, net or total, say the same number as its credit."""
         credit = self.zero("credit")
         same = [~self.given(kind) | (self.zero(kind) == credit) for kind in ("net", "total")]
         return (credit != 0) & self.some(("net", "total")) & same[0] & same[1] & ~self.some((*PARTS, "included"))
 
-    def billed(self) -> Step:
+    def billed(self) -> _Step:
         nothing = nw.col("__covered") | nw.col("__credit_record")
         total = nw.when(nw.col("__total_lists")).then(self.zero("total") - nw.col("__off"))
         plain = self.first(
@@ -262,10 +263,10 @@ class _Rule:
         value = nw.when(nothing).then(nw.lit(0.0)).otherwise(without_plan)
         return {"__billed": nw.when(nw.col("__stated")).then(value)}
 
-    def listed(self) -> Step:
+    def listed(self) -> _Step:
         pair = self.given("net") & self.given("total")
         computed = nw.col("__billed") + nw.col("__off") + self.zero("included")
-        value: Expr = nw.when(pair).then(self.zero("total")).otherwise(computed)
+        value: nw.Expr = nw.when(pair).then(self.zero("total")).otherwise(computed)
         covered = self.zero("included") + self.zero("platform_fee")
         value = nw.when(nw.col("__covered")).then(covered).otherwise(value)
         value = nw.when(nw.col("__credit_record")).then(nw.lit(0.0)).otherwise(value)
@@ -277,7 +278,7 @@ class _Rule:
             "__included": nw.when(nw.col("__covered")).then(covered).otherwise(self.zero("included")),
         }
 
-    def estimate(self) -> Step:
+    def estimate(self) -> _Step:
         views = nw.lit(False)
         for name, each in INTEGRATIONS.items():
             if estimates := each.of_basis("estimate"):
@@ -289,7 +290,7 @@ class _Rule:
             "__estimate": self.first(("net", self.amount("net")), parts, ("total", self.amount("total"))),
         }
 
-    def flags(self) -> Step:
+    def flags(self) -> _Step:
         """A boolean a reason, named `__is_<reason>`; `mixed_currency` and `dual_currency` come with the lines."""
         total, net = self.given("total"), self.given("net")
         off_net = net & nw.col("__parts") & ~_close(nw.col("__own"), self.zero("net"))
@@ -315,41 +316,41 @@ class _Rule:
             "__is_virtual_currency": nw.col("__stated") & self.virtual(),
         }
 
-    def reduction(self) -> Expr:
+    def reduction(self) -> nw.Expr:
         """The credit as a reduction, at most 0, or as stated; a plain minus would make a negative zero of nothing."""
         credit = self.zero("credit")
         if self.facts.credits_as_stated:
             return credit
         return nw.when(credit != 0).then(-credit.abs()).otherwise(nw.lit(0.0))
 
-    def unknown_type(self) -> Expr:
+    def unknown_type(self) -> nw.Expr:
         stated = [~nw.col(column).is_null() for column in self.facts.unknown]
         return nw.any_horizontal(*stated, ignore_nulls=False) if stated else nw.lit(False)
 
-    def folded(self) -> Expr:
+    def folded(self) -> nw.Expr:
         """The currency as it is compared; an empty one is unstated."""
         if not self.facts.unfolded:
             return nw.col("charges_currency")
         word = nw.col("charges_currency").str.strip_chars(SPACES).str.to_uppercase()
         return nw.when(word != "").then(word)
 
-    def virtual(self) -> Expr:
+    def virtual(self) -> nw.Expr:
         if self.facts.currencies is None:
             word = self.folded()
             return ~(word.is_in([*sorted(ISO_4217), UNSTATED]).fill_null(True) | word.is_null())
         names = sorted(self.facts.virtual)
         return nw.col("charges_currency").is_in(names).fill_null(False) if names else nw.lit(False)
 
-    def currency(self) -> Expr:
+    def currency(self) -> nw.Expr:
         return nw.when(nw.col("__stated")).then(self.folded().fill_null(UNSTATED))
 
-    def outputs(self) -> Step:
+    def outputs(self) -> _Step:
         """Null where there is no charge, where the vendor only estimates, and where the currency is not money."""
         counts = nw.col("__stated") & ~nw.col("__is_estimate") & ~nw.col("__is_virtual_currency")
         estimate = nw.col("__is_estimate") & ~nw.col("__is_virtual_currency")
         # An estimate has a list price only where it states one beside the estimate.
         priced = estimate & self.given("total") & (nw.col("__parts") | self.given("net"))
-        listed: Expr = nw.when(counts).then(nw.col("__list"))
+        listed: nw.Expr = nw.when(counts).then(nw.col("__list"))
         listed = nw.when(priced).then(self.zero("total")).otherwise(listed)
         return {
             "cost_currency": self.currency(),
@@ -363,7 +364,7 @@ class _Rule:
         }
 
 
-def _close(left: Expr, right: Expr) -> Expr:
+def _close(left: nw.Expr, right: nw.Expr) -> nw.Expr:
     """Whether two amounts agree within 0.00001 or 0.01 %, whichever is more."""
     gap = (left - right).abs()
     return (gap <= 0.00001) | (gap <= right.abs() * 0.0001)
@@ -372,7 +373,7 @@ def _close(left: Expr, right: Expr) -> Expr:
 def apply_rule(frame: Frame, facts: FrameFacts) -> Frame:
     """Add the eight cost columns and a boolean column `__is_<reason>` for each reason the rule itself can give."""
     rule = _Rule(facts)
-    steps: tuple[Callable[[], Step], ...] = (
+    steps: tuple[Callable[[], _Step], ...] = (
         rule.parts, rule.sign, rule.own, rule.kind_of_record, rule.billed, rule.listed, rule.estimate, rule.flags,
         rule.outputs,
     )  # fmt: skip
@@ -381,7 +382,7 @@ def apply_rule(frame: Frame, facts: FrameFacts) -> Frame:
     return frame
 
 
-def flag_text(reasons: Iterable[str]) -> Expr:
+def flag_text(reasons: Iterable[str]) -> nw.Expr:
     """Join the reasons whose boolean column is true, sorted, by `;`; null where there is none."""
     order = [reason for reason in REASONS if reason in set(reasons)]
     words = [nw.when(nw.col(f"__is_{reason}")).then(nw.lit(reason)) for reason in order]

@@ -17,7 +17,7 @@ import polars as pl
 from truto_usage_nb import schema
 from truto_usage_nb.costs.digest import OVERHANG, Digest, DigestPlan, required, within_period
 from truto_usage_nb.costs.lines import as_frame, lines_of, precomputed
-from truto_usage_nb.costs.matching import KEY, keyed
+from truto_usage_nb.costs.matching import KEY, with_keys
 from truto_usage_nb.costs.rule import NO_CALLER_RULES, CallerRules
 from truto_usage_nb.costs.tables import counted_once
 from truto_usage_nb.costs.tokens import KINDS, TOKEN_COLUMNS, with_tokens
@@ -156,7 +156,7 @@ def _counts(lines: pl.DataFrame, counted: Digest, options: Options) -> pl.DataFr
 
     A line with neither, or whose record was left out, has no row.
     """
-    keys = numbered(keyed(counted), KEY, "key")
+    keys = numbered(with_keys(counted), KEY, "key")
     whole = pl.sum_horizontal("tokens", "covered_tokens")
     keys = keys.select(ROW, "currency", "key", pays=pl.col("money_n") > 0, counts=whole != 0)
     keys = keys.filter(pl.col("pays") | pl.col("counts")).explode(ROW)

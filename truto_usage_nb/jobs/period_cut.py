@@ -256,7 +256,7 @@ def repeats_told(judged: pl.DataFrame, billed: Callable[[pl.DataFrame], str]) ->
 
 
 def _contested_told(judged: pl.DataFrame, billed: Callable[[pl.DataFrame], str]) -> list[str]:
-    from truto_usage_nb.repeats import RECORD, VERDICT, day, difference
+    from truto_usage_nb.repeats import RECORD, VERDICT, day_text, difference
 
     contested = judged.filter(pl.col(VERDICT) == "contested")[RECORD]
     if not contested.len():
@@ -264,7 +264,7 @@ def _contested_told(judged: pl.DataFrame, billed: Callable[[pl.DataFrame], str])
     kept = judged.filter(pl.col(RECORD).is_in(contested.implode()), pl.col(VERDICT).is_in(["stands", "contested"]))
     first = kept.filter(pl.col(RECORD) == pl.col(RECORD).first())
     record, money = first.row(0, named=True), billed(kept)
-    name = f"{record['id']!r} of {record['integrated_account_id']} from {day(record['start_date'])}"
+    name = f"{record['id']!r} of {record['integrated_account_id']} from {day_text(record['start_date'])}"
     return [
         f"{contested.n_unique():,} records came from more than one query with other figures, and none is newer: all "
         f"are kept{f', {money} together' if money else ''}, such as {name} ({difference(first)[1]}); cost tables "

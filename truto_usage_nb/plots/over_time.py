@@ -20,7 +20,7 @@ from truto_usage_nb.plots.figures import Charts, grid, headline, legend_below, p
 from truto_usage_nb.plots.palette import GREY, Look, Palette, chosen
 from truto_usage_nb.plots.reading import NAME, By, asked, asked_again, by_rank, check_top, named, top_names
 from truto_usage_nb.plots.wording import (
-    MEASURES,
+    MEASURE_WORDS,
     OTHER,
     amount,
     bucket,
@@ -218,7 +218,7 @@ class _Stack:
         first, last = dated[_BUCKET].min(), dated[_BUCKET].max()
         begun = [bucket(each, self.every) for each in dict.fromkeys([first, last])]  # type: ignore[arg-type]
         span = ("weeks of " if self.every == "1w" else "") + " to ".join(begun)
-        lines = [f"{amount(total, currency)} {MEASURES[self.measure]}, {span}"]
+        lines = [f"{amount(total, currency)} {MEASURE_WORDS[self.measure]}, {span}"]
         if abs(spread) > 0.005:
             share = f" ({percent(spread / total)})" if 0 < spread <= total else ""
             lines[0] += f"; {amount(spread, currency)}{share} is stated for longer than {_NAMES[self.every]} and spread"

@@ -14,7 +14,7 @@ from truto_usage_nb.format import percent
 from truto_usage_nb.plots.figures import Charts, grid, headline, panels, picked, said_instead
 from truto_usage_nb.plots.palette import GREY, Look, Palette, chosen
 from truto_usage_nb.plots.reading import NAME, By, asked, by_rank, check_top, named, top_names
-from truto_usage_nb.plots.wording import MEASURES, OTHER, amount, currency_name, dimension, label, money_ticks, plain
+from truto_usage_nb.plots.wording import MEASURE_WORDS, OTHER, amount, currency_name, dimension, label, money_ticks, plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -110,7 +110,7 @@ class _Bars:
             shown.append((f"all other ({len(left):,})", OTHER, float(sum(left))))
         self._bars(ax, shown, currency)
         total = sum(cost for _, _, cost in shown)
-        headline(ax, f"Cost by {dimension(self.by)}", [f"{amount(total, currency)} {MEASURES[self.measure]}"])
+        headline(ax, f"Cost by {dimension(self.by)}", [f"{amount(total, currency)} {MEASURE_WORDS[self.measure]}"])
         return None
 
     def _bars(self, ax: Axes, shown: Sequence[tuple[str, str, float]], currency: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from truto_usage_nb.checks import a_whole_number
+from truto_usage_nb.costs.choices import By
 from truto_usage_nb.errors import InputError, UsageWarning
 from truto_usage_nb.native import collect, enter
 from truto_usage_nb.outside import shown
@@ -16,7 +17,6 @@ from truto_usage_nb.plots.wording import NO_MODEL, NOT_ATTRIBUTED
 
 __all__ = ["NAME", "By", "asked", "asked_again", "by_rank", "check_top", "named", "table_of", "top_names"]
 
-By = str | Sequence[str] | None
 NAME = "__name"
 
 

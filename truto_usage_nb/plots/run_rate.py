@@ -19,7 +19,7 @@ from truto_usage_nb.format import percent
 from truto_usage_nb.plots.figures import Charts, grid, headline, panels, picked, said_instead
 from truto_usage_nb.plots.wording import amount, currency_name, day, money_ticks, plain
 from truto_usage_nb.questions.daily import money_days, opened
-from truto_usage_nb.questions.pacing import Budget, Month, Row, month_of
+from truto_usage_nb.questions.pacing import GivenBudget, Month, Row, paced_month
 from truto_usage_nb.questions.tables import DecimalMark
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ _TINY = 0.005
 
 def pace(
     frame: Any,
-    budget: Budget = None,
+    budget: GivenBudget = None,
     *,
     now: date | str | None = None,
     currency: str | None = None,
@@ -67,7 +67,7 @@ def pace(
         budget = {currency: budget}
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
-        month = month_of(native, None, now, choices, result)
+        month = paced_month(native, None, now, choices, result)
         chart = _Chart(month, month.table(budget, decimal), dated=now is not None or result is not None)
     for each in told:
         warnings.warn(each.message, each.category, stacklevel=2)

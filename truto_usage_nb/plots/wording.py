@@ -11,10 +11,11 @@ from itertools import pairwise
 from typing import Any
 
 from truto_usage_nb.costs.currencies import UNSTATED
+from truto_usage_nb.costs.overlaps import NOT_ATTRIBUTED
 from truto_usage_nb.format import money
 
 __all__ = [
-    "MEASURES",
+    "MEASURE_WORDS",
     "NOT_ATTRIBUTED",
     "NO_MODEL",
     "OTHER",
@@ -32,8 +33,8 @@ __all__ = [
 ]
 
 OTHER = "\0other"  # no vendor's name: there are models called "other"
-NOT_ATTRIBUTED, NO_MODEL = "(not attributed)", "(no model)"
-MEASURES = {"billed": "billed", "list": "at list price", "payable": "after credits and tax"}
+NO_MODEL = "(no model)"
+MEASURE_WORDS = {"billed": "billed", "list": "at list price", "payable": "after credits and tax"}
 _DIMENSIONS = {
     "integrated_account_id": "account", "integration": "vendor", "charges_currency": "currency",
     "resources_workspace_name": "workspace", "resources_workspace_id": "workspace", "report_type": "report type",

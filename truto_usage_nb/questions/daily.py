@@ -24,7 +24,7 @@ from truto_usage_nb.result import UsageResult
 __all__ = [
     "Arrivals",
     "Days",
-    "Key",
+    "RowKey",
     "Span",
     "Stream",
     "View",
@@ -36,7 +36,7 @@ __all__ = [
     "settled_to",
 ]
 
-Key = tuple[Any, ...]
+RowKey = tuple[Any, ...]
 """The values of `by`, then the currency."""
 _FIRST_DAY = date(1970, 1, 1)
 
@@ -84,7 +84,7 @@ class Days:
 
     by: tuple[str, ...]
     dtypes: dict[str, pl.DataType]
-    streams: dict[Key, list[Stream]]
+    streams: dict[RowKey, list[Stream]]
     held: dict[str | None, set[date]]
     totalled: dict[str | None, int]
 
@@ -144,14 +144,14 @@ def money_days(
 class _Sums:
     """What is added up on the way."""
 
-    streams: dict[tuple[Key, str | None], Stream] = field(default_factory=dict)
+    streams: dict[tuple[RowKey, str | None], Stream] = field(default_factory=dict)
     held: dict[str | None, set[date]] = field(default_factory=lambda: defaultdict(set))
 
-    def stream(self, key: Key, account: str | None, integration: str | None) -> Stream:
+    def stream(self, key: RowKey, account: str | None, integration: str | None) -> Stream:
         return self.streams.setdefault((key, account), Stream(account, integration))
 
-    def grouped(self) -> dict[Key, list[Stream]]:
-        grouped: dict[Key, list[Stream]] = defaultdict(list)
+    def grouped(self) -> dict[RowKey, list[Stream]]:
+        grouped: dict[RowKey, list[Stream]] = defaultdict(list)
         for (own, _), stream in self.streams.items():
             grouped[own].append(stream)
         return dict(grouped)
@@ -163,7 +163,7 @@ class _Growth:
 
     account: str | None
     integration: str
-    states: dict[tuple[Key, int, str], dict[int, float]] = field(default_factory=lambda: defaultdict(dict))
+    states: dict[tuple[RowKey, int, str], dict[int, float]] = field(default_factory=lambda: defaultdict(dict))
     """By key, where the cycle begins, and what is totalled."""
 
     @property

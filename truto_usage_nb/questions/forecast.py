@@ -18,7 +18,7 @@ import polars as pl
 from truto_usage_nb.costs.series_of_record import DAY
 from truto_usage_nb.integrations import INTEGRATIONS
 from truto_usage_nb.native import Native, collect, nothing_like, with_instants
-from truto_usage_nb.questions.daily import Days, Key, Span, Stream
+from truto_usage_nb.questions.daily import Days, RowKey, Span, Stream
 
 __all__ = ["ENOUGH", "RECENT", "Growth", "Rhythm", "grown", "mark_growing", "root_mean_square"]
 
@@ -340,13 +340,13 @@ class _Cycle:
     start: date
     until: date
     updated: datetime | None = None
-    money: dict[Key, float] = field(default_factory=lambda: defaultdict(float))
+    money: dict[RowKey, float] = field(default_factory=lambda: defaultdict(float))
 
     @property
     def length(self) -> int:
         return (self.until - self.start).days
 
-    def add(self, key: Key, span: Span) -> None:
+    def add(self, key: RowKey, span: Span) -> None:
         self.money[key] += span.grows
         if span.updated is not None:
             self.updated = max(self.updated or span.updated, span.updated)
@@ -358,7 +358,7 @@ class _Cycle:
         return least, most
 
 
-def grown(streams: dict[Key, list[Stream]], seen: datetime) -> Iterator[tuple[Key, str | None, Growth]]:
+def grown(streams: dict[RowKey, list[Stream]], seen: datetime) -> Iterator[tuple[RowKey, str | None, Growth]]:
     """Yield what becomes of every growing part: by key, account and span.
 
     The days counted are as many as the daily rate of the records before would need for what is stated so far, all keys
@@ -393,7 +393,7 @@ def _cycle(cycles: list[_Cycle], span: Span) -> _Cycle:
     return found
 
 
-def _growth(cycle: _Cycle, before: list[_Cycle], key: Key, bounds: tuple[float, float]) -> Growth:
+def _growth(cycle: _Cycle, before: list[_Cycle], key: RowKey, bounds: tuple[float, float]) -> Growth:
     least, most = bounds
     money, length = cycle.money[key], cycle.length
     if least >= length:

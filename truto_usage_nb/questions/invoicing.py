@@ -22,10 +22,10 @@ from truto_usage_nb.prices import CURRENCY
 from truto_usage_nb.questions.tables import (
     DecimalMark,
     Table,
-    amounts,
     check_decimal,
-    currencies,
     day_named,
+    read_amounts,
+    read_currencies,
     read_table,
 )
 
@@ -125,7 +125,7 @@ def invoice_lines(table: Table, decimal: DecimalMark | None = None) -> pl.DataFr
         for row, integration, month in zip(table.rows, texts["integration"], texts["month"], strict=True)
     ]
     read = pl.DataFrame(lines, schema={"integration": pl.String(), "month": pl.Date()}, orient="row")
-    return read.with_columns(currencies(table), amounts(table, "amount", decimal))
+    return read.with_columns(read_currencies(table), read_amounts(table, "amount", decimal))
 
 
 def _integration(table: Table, row: int, name: str | None) -> str:

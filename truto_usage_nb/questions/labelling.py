@@ -22,7 +22,7 @@ from truto_usage_nb.integrations import INTEGRATIONS
 from truto_usage_nb.models import family_first, model_identity
 from truto_usage_nb.native import Frame, Native, collect, enter, require, to_polars
 from truto_usage_nb.outside import shown
-from truto_usage_nb.questions.people import ID, MAIL, PERSON, mails_of, who, with_people
+from truto_usage_nb.questions.people import ID, MAIL, PERSON, mails_of, who_columns, with_people
 from truto_usage_nb.questions.tables import Table, column_named, folded, header_named, read_table
 from truto_usage_nb.schema import SCHEMA
 
@@ -172,7 +172,7 @@ def _two_mails(native: Native) -> list[str]:
         names = collect(native.frame.select("user_email", "user_name").unique()).drop_nulls()
         told += _first_with_two(names.select(pl.col("user_name").alias(PERSON), folded("user_email").alias(MAIL)))
     if "user_id" in native.columns:
-        rows, _ = with_people(collect(native.frame.select(**who()).unique()))
+        rows, _ = with_people(collect(native.frame.select(**who_columns()).unique()))
         ids = rows.group_by(PERSON).agg(pl.col(ID).min())
         told += _first_with_two(mails_of(rows).join(ids, on=PERSON))
     return list(dict.fromkeys(told))

@@ -16,7 +16,7 @@ from truto_usage_nb.costs.choices import Choices
 from truto_usage_nb.errors import FrameError, tell
 from truto_usage_nb.format import money
 from truto_usage_nb.native import Native, enter
-from truto_usage_nb.questions.daily import Days, Key, Stream, money_days, seen_at
+from truto_usage_nb.questions.daily import Days, RowKey, Stream, money_days, seen_at
 
 __all__ = ["Judged", "judged", "unusual"]
 
@@ -85,10 +85,10 @@ class _Left:
     """What could not be judged: how many on which lines, and their money by currency."""
 
     count: int = 0
-    lines: set[Key] = field(default_factory=set)
+    lines: set[RowKey] = field(default_factory=set)
     money: dict[str | None, float] = field(default_factory=lambda: defaultdict(float))
 
-    def add(self, key: Key, cost: float) -> None:
+    def add(self, key: RowKey, cost: float) -> None:
         if cost:
             self.count += 1
             self.lines.add(key)
@@ -111,7 +111,7 @@ class _Bench:
     any_judged: bool = False
 
     def judge(
-        self, key: Key, first: date, last: date, cost: float, *, usual: tuple[float, float], floor: float
+        self, key: RowKey, first: date, last: date, cost: float, *, usual: tuple[float, float], floor: float
     ) -> None:
         self.any_judged = True
         if not self.matters(first, last) or usual[0] <= cost <= usual[1]:
@@ -168,7 +168,7 @@ def judged(
     return Judged(table.drop("__size", "__until"), table["__until"].to_list(), bench.told)
 
 
-def _judge_days(bench: _Bench, key: Key, values: dict[date, float], small: float) -> None:
+def _judge_days(bench: _Bench, key: RowKey, values: dict[date, float], small: float) -> None:
     floor = max(_FLOOR * abs(math.fsum(values.values())) / len(values), small)
     for day, cost in values.items():
         usual = _usual(day, values)
@@ -239,7 +239,7 @@ def _range(values: Sequence[float]) -> tuple[float, float]:
     return middle - give, middle + give
 
 
-def _series(days: Days, key: Key) -> dict[date, float]:
+def _series(days: Days, key: RowKey) -> dict[date, float]:
     """A key's cost on each day, from its first, on which all its accounts have records; 0 where it has none itself.
 
     A day on which one of its accounts is billed in another currency instead is no day of this one.
@@ -259,7 +259,7 @@ def _series(days: Days, key: Key) -> dict[date, float]:
     }
 
 
-def _small(series: dict[Key, dict[date, float]]) -> dict[str | None, float]:
+def _small(series: dict[RowKey, dict[date, float]]) -> dict[str | None, float]:
     """What is too little to be told, by currency: 1, or two percent of an average day's whole cost if that is less."""
     totals: dict[str | None, float] = defaultdict(float)
     seen: dict[str | None, set[date]] = defaultdict(set)

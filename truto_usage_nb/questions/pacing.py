@@ -19,28 +19,28 @@ from truto_usage_nb.costs.digest import OVERHANG
 from truto_usage_nb.errors import FrameError, InputError, did_you_mean, tell
 from truto_usage_nb.native import Native, collect, require
 from truto_usage_nb.outside import shown
-from truto_usage_nb.questions.daily import Days, Key, Stream, View, money_days, opened, settled_to
+from truto_usage_nb.questions.daily import Days, RowKey, Stream, View, money_days, opened, settled_to
 from truto_usage_nb.questions.forecast import ENOUGH, RECENT, Growth, Rhythm, grown, mark_growing, root_mean_square
 from truto_usage_nb.questions.tables import (
     DecimalMark,
     Table,
     amount_given,
-    amounts,
     check_decimal,
-    currencies,
     moment_named,
+    read_amounts,
+    read_currencies,
     read_table,
 )
 from truto_usage_nb.result import UsageResult
 
-__all__ = ["Ahead", "Budget", "Month", "Row", "budget_lines", "budgets_by_row", "month_of", "pace"]
+__all__ = ["Ahead", "GivenBudget", "Month", "Row", "budget_lines", "budgets_by_row", "pace", "paced_month"]
 
 _COLUMNS = ("currency", "month", "to_date", "settled_to", "projected", "low", "high", "budget", "breaks_on")
 
 
 def pace(
     frame: Any,
-    budget: Budget = None,
+    budget: GivenBudget = None,
     *,
     by: str | Sequence[str] | None = None,
     now: date | str | None = None,
@@ -83,7 +83,7 @@ def pace(
     (datetime.date(2026, 11, 1), 9000.0)
     """
     native, result = opened(frame)
-    return native.leave(month_of(native, by, now, choices, result).table(budget, decimal))
+    return native.leave(paced_month(native, by, now, choices, result).table(budget, decimal))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +94,9 @@ class Month:
     first: date
     today: date
     settled: datetime
-    rows: Mapping[Key, Row]
+    rows: Mapping[RowKey, Row]
 
-    def table(self, budget: Budget = None, decimal: DecimalMark | None = None) -> pl.DataFrame:
+    def table(self, budget: GivenBudget = None, decimal: DecimalMark | None = None) -> pl.DataFrame:
         """Give what `pace` answers."""
         budgets, by = budgets_by_row(budget, list(self.rows), decimal), self.days.by
         rows = [
@@ -113,7 +113,7 @@ class Month:
         return table.sort("currency", "projected", *by, descending=[False, True, *[False] * len(by)], nulls_last=True)
 
 
-def month_of(
+def paced_month(
     native: Native,
     by: str | Sequence[str] | None,
     now: date | str | None,
@@ -139,7 +139,7 @@ def _sticks_out(native: Native) -> bool:
     return bool(held.height)
 
 
-def _tell_of_short(rows: Mapping[Key, Row]) -> None:
+def _tell_of_short(rows: Mapping[RowKey, Row]) -> None:
     short = [" ".join(str(part) for part in key) for key, one in rows.items() if not one.known]
     if short:
         names = ", ".join(sorted(short)[:3]) + (", …" if len(short) > 3 else "")
@@ -152,12 +152,12 @@ def _tell_of_short(rows: Mapping[Key, Row]) -> None:
 
 # which budget is for which row ----------------------------------------------------------------------------------------
 
-Budget = Any
+GivenBudget = Any
 """An amount, a mapping of rows to amounts, a file or a frame with `currency` and `amount`, or None."""
 _WHAT = "The table of budgets"
 
 
-def budgets_by_row(budget: Budget, keys: list[Key], decimal: DecimalMark | None = None) -> dict[Key, float]:
+def budgets_by_row(budget: GivenBudget, keys: list[RowKey], decimal: DecimalMark | None = None) -> dict[RowKey, float]:
     """Give each row's budget, by its values and currency; a bare amount needs a single row, since it names no currency.
 
     A file or frame has `amount`, `currency`, and a column for each value of a row. Raises InputError.
@@ -191,7 +191,7 @@ def budget_lines(table: Table, decimal: DecimalMark | None = None) -> dict[tuple
     table = table.need("currency", "amount")
     values = [name for name in table.columns if name not in ("currency", "amount")]
     texts = [table.texts(name)[name].to_list() for name in values]
-    read = zip(*texts, currencies(table), amounts(table, "amount", decimal), strict=True)
+    read = zip(*texts, read_currencies(table), read_amounts(table, "amount", decimal), strict=True)
     found: dict[tuple[str | None, ...], float] = {}
     for row, (*key, amount) in zip(table.rows, read, strict=True):
         if tuple(key) in found:
@@ -219,7 +219,7 @@ def _amount(name: str, value: Any, decimal: DecimalMark | None) -> float:
     return amount
 
 
-def _of_lines(lines: Mapping[tuple[str | None, ...], float], keys: list[Key]) -> dict[Key, float]:
+def _of_lines(lines: Mapping[tuple[str | None, ...], float], keys: list[RowKey]) -> dict[RowKey, float]:
     width = {len(key) for key in lines}
     if keys and width != {len(keys[0])}:
         raise FrameError(
@@ -237,14 +237,14 @@ def _of_lines(lines: Mapping[tuple[str | None, ...], float], keys: list[Key]) ->
     return {by_text[key]: amount for key, amount in lines.items()}
 
 
-def _name_in(budget: Mapping[Any, float], key: Key) -> Any:
+def _name_in(budget: Mapping[Any, float], key: RowKey) -> Any:
     """How the mapping names a row: (value, currency), the value alone, or where there is none the currency."""
     alone = {1: [key[-1]], 2: [key[0]]}.get(len(key), [])
     names: list[Any] = [key, key[:-1], *alone]
     return next((name for name in names if name in budget), None)
 
 
-def _which(budget: Any, keys: list[Key]) -> str:
+def _which(budget: Any, keys: list[RowKey]) -> str:
     if not keys:
         return f"budget={shown(budget)} has no row to be for: the frame has no cost in this month."
     found = ", ".join(sorted({str(key[-1]) for key in keys}))
@@ -351,7 +351,7 @@ class Ahead:
     paid: dict[str | None, dict[str | None, set[date]]] = field(default_factory=dict)
     """The days on which an account is billed, by currency."""
 
-    def rows(self) -> dict[Key, Row]:
+    def rows(self) -> dict[RowKey, Row]:
         made = {key: _Row() for key in self.days.streams}
         for key, streams in self.days.streams.items():
             for stream in streams:
@@ -403,7 +403,7 @@ class Ahead:
         row.unsure += half
         row.touches = True
 
-    def _add_days(self, row: _Row, key: Key, stream: Stream) -> None:
+    def _add_days(self, row: _Row, key: RowKey, stream: Stream) -> None:
         for day, money in stream.days.items():
             if self._first <= day < min(self._end, self.view.today):
                 _add(row.spent, day, money)
@@ -416,7 +416,7 @@ class Ahead:
         since = max(min(stream.days), max(held) - _HISTORY * _DAY)
         self._add_coming(row, stream, {day: stream.days.get(day, 0.0) for day in known if day >= since})
 
-    def _has_ended(self, key: Key, stream: Stream, last: date) -> bool:
+    def _has_ended(self, key: RowKey, stream: Stream, last: date) -> bool:
         """Whether the account is silent, or is billed in another currency now."""
         if (self.view.today - last).days > RECENT:
             return True

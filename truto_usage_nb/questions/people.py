@@ -37,7 +37,7 @@ __all__ = [
     "roster_lines",
     "seat_price",
     "seats",
-    "who",
+    "who_columns",
     "with_people",
 ]
 
@@ -48,7 +48,7 @@ _DATED = (*_COLUMNS, "start_date")
 _TOLD = 3
 
 
-def who() -> dict[str, nw.Expr]:
+def who_columns() -> dict[str, nw.Expr]:
     """Name the columns that say whose a record is as `with_people` takes them."""
     return {name: nw.col(column) for name, column in zip(WHO, _COLUMNS, strict=True)}
 
@@ -285,7 +285,9 @@ def _records(native: Native) -> tuple[pl.DataFrame, list[str]]:
     counts = [nw.col(c).fill_null(0) > 0 for c in _USED if c in native.columns]
     used = nw.any_horizontal(*counts, nw.col("charges_count").fill_null(0) > 0, ignore_nulls=False)
     named = moments.with_columns(
-        **who(), __used=nw.when(used).then(nw.col("__day")), __uses=nw.when(used).then(nw.lit(1)).otherwise(nw.lit(0))
+        **who_columns(),
+        __used=nw.when(used).then(nw.col("__day")),
+        __uses=nw.when(used).then(nw.lit(1)).otherwise(nw.lit(0)),
     )
     rows = collect(named.group_by(*WHO).agg(nw.col("__day", "__used", "__start").max(), nw.col("__uses").sum()))
     rows, told = with_people(rows)

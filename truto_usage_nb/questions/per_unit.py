@@ -21,7 +21,7 @@ from truto_usage_nb.format import money as written
 from truto_usage_nb.integrations import INTEGRATIONS
 from truto_usage_nb.native import Native, collect, enter, require
 from truto_usage_nb.outside import shown
-from truto_usage_nb.questions.people import PERSON, WHO, who, with_people
+from truto_usage_nb.questions.people import PERSON, WHO, who_columns, with_people
 from truto_usage_nb.schema import field
 
 __all__ = ["unit_costs"]
@@ -183,7 +183,7 @@ def _people(lines: Any, by: tuple[str, ...]) -> pl.DataFrame:
     some = [nw.col(c).fill_null(0) > 0 for c in ("__tokens", "usage_requests_total")]
     used = nw.any_horizontal(*some, nw.col("__charged"), ignore_nulls=False)
     used = used | nw.col("usage_activity_is_active").fill_null(False)
-    seen = lines.with_columns(**who(), __used=used).select("__day", *by, *WHO, "__used")
+    seen = lines.with_columns(**who_columns(), __used=used).select("__day", *by, *WHO, "__used")
     rows, told = with_people(collect(seen.unique()))
     if told:
         tell("; ".join(told) + ".", stacklevel=4)

@@ -31,17 +31,17 @@ __all__ = [
     "DecimalMark",
     "Table",
     "amount_given",
-    "amounts",
     "cell_text",
     "check_decimal",
     "column_named",
-    "currencies",
     "currency_given",
     "day_named",
     "folded",
     "header_named",
     "moment_named",
     "of_one_kind",
+    "read_amounts",
+    "read_currencies",
     "read_table",
 ]
 
@@ -367,7 +367,7 @@ _LONE_COMMA = re.compile("[0-9]*,[0-9]*")
 """Which of two marks it is, nothing else says."""
 
 
-def amounts(table: Table, column: str, decimal: DecimalMark | None) -> pl.Series:
+def read_amounts(table: Table, column: str, decimal: DecimalMark | None) -> pl.Series:
     """Read a column of amounts, each with its row's `currency` where the table has one.
 
     Raises FrameError, which names the row, for what is missing, no number, no finite one, or can be read in two ways
@@ -383,7 +383,7 @@ def amounts(table: Table, column: str, decimal: DecimalMark | None) -> pl.Series
     return pl.Series(column, read, pl.Float64)
 
 
-def currencies(table: Table, column: str = "currency") -> pl.Series:
+def read_currencies(table: Table, column: str = "currency") -> pl.Series:
     """Read a column of currencies. Raises FrameError, which names the row, for a word that is none."""
     read = []
     for row, value in zip(table.rows, table.texts(column)[column], strict=True):

@@ -12,9 +12,12 @@ from typing import Any, TypeVar, cast
 
 import polars as pl
 
+from truto_usage_nb.allocation.allocating import Allocated, allocated
+from truto_usage_nb.allocation.rules import RuleBook, read_rules
 from truto_usage_nb.checks import a_path
 from truto_usage_nb.costs import Coverage, cost_per, estimate_costs
 from truto_usage_nb.costs.coverage import coverage_of
+from truto_usage_nb.costs.currencies import UNSTATED
 from truto_usage_nb.errors import InputError, UsageWarning, did_you_mean, hearing
 from truto_usage_nb.native import Native
 from truto_usage_nb.outside import shown
@@ -44,7 +47,6 @@ DIMENSIONS = (
 """What the one cost table of a report is made by; every other is a sum over it."""
 
 _INSTANT = timedelta(microseconds=1)
-UNSTATED = "XXX"
 _SUMS = ("cost", "other_cost", "tokens", "unpriced_tokens", "included_tokens")
 
 
@@ -62,6 +64,9 @@ class Book:
     seat_prices: Mapping[str, tuple[float, str]] | None = None
     budget: float | Mapping[str, float] | None = None
     earlier: UsageResult | None = None
+    rules: RuleBook | None = None
+    purchases: pl.DataFrame | None = None
+    team_budgets: Mapping[tuple[str, str], float] = field(default_factory=dict)
     told: list[str] = field(default_factory=list)
 
     def label_named(self, label: str) -> str:
@@ -212,6 +217,23 @@ class Book:
         order = [pl.col("currency") == UNSTATED, pl.col("len"), pl.col("currency")]
         return stated.sort(order, descending=[False, True, False])["currency"].to_list()
 
+    @cached_property
+    def allocation(self) -> Allocated | None:
+        """The period handed out by the rules that were given, seats and purchases too; None without rules."""
+        if self.rules is None:
+            return None
+        seats = self.roster if self.seat_prices and self.roster is not None else None
+        held = set() if seats is None else set(seats["integration"].drop_nulls())
+        prices = {name: price for name, price in (self.seat_prices or {}).items() if name in held}
+        made = self.hear(
+            lambda: allocated(
+                self.asked.now, self.rules, seats=seats if prices else None, seat_prices=prices or None,
+                purchases=self.purchases,
+            )
+        )  # fmt: skip
+        self.told.extend(text for text in made.told if text not in self.told)
+        return made
+
     def by(self, names: str | Sequence[str] = (), *, bill: pl.DataFrame | None = None) -> pl.DataFrame:
         """Add the bill up by some of its dimensions: what `cost_per` gives for them, currencies in blocks."""
         table = added_up(self.bill if bill is None else bill, [names] if isinstance(names, str) else list(names))
@@ -279,6 +301,9 @@ def open_book(
     seat_prices: Mapping[str, Sequence[Any]] | None = None,
     budget: float | str | Path | Mapping[str, Any] | None = None,
     decimal: DecimalMark | None = None,
+    rules: Any = None,
+    purchases: str | Path | None = None,
+    team_budgets: str | Path | None = None,
 ) -> Book:
     """Open a snapshot for a report. `period` is the one to report on: the last month of the snapshot when left out.
 
@@ -286,7 +311,9 @@ def open_book(
     `labels` with `email` and such as `team`; `invoices` with `integration`, `month`, `currency`, `amount`; `roster`
     with `integration` and `email`, a row a seat. `seat_prices` says what a seat costs a month, such as
     {"cursor": (40, "USD")}; `budget` is an amount a month, one by currency, or a file with `currency` and `amount`.
-    `decimal` says which mark stands before decimals, where an amount can be read in two ways.
+    `decimal` says which mark stands before decimals, where an amount can be read in two ways. `rules` say who pays, as
+    `allocate` takes them, with `purchases`, a file as it takes one; `team_budgets` is a file with `team`, `currency`
+    and `amount`.
     """
     check_decimal(decimal)
     from truto_usage_nb.result.snapshot import read_hashed
@@ -303,6 +330,9 @@ def open_book(
         seat_prices={n: seat_price(f"seat_prices[{n!r}]", price) for n, price in (seat_prices or {}).items()} or None,
         budget=_budget(budget, decimal),
         earlier=read_result(earlier) if earlier else None,
+        rules=read_rules(rules) if rules else None,
+        purchases=_file("purchases", purchases, ("integrated_account_id", "amount", "currency"), lambda of: of.frame),
+        team_budgets=_team_budgets(team_budgets, decimal),
     )
 
 
@@ -340,6 +370,24 @@ def _reported(result: UsageResult, period: Any) -> Period:
         )
     first = max(held.start, (held.end - _INSTANT).replace(day=1, hour=0, minute=0, second=0, microsecond=0))
     return Period(first, held.end)
+
+
+def _team_budgets(path: str | Path | None, decimal: DecimalMark | None) -> dict[tuple[str, str], float]:
+    """What each team may spend, by team and currency."""
+    found: dict[tuple[str, str], float] = {}
+
+    def read(table: Table) -> pl.DataFrame:
+        found.update(
+            {(str(team), str(of)): amount for (team, of), amount in budget_lines(_of_teams(table), decimal).items()}
+        )
+        return table.frame
+
+    _file("team_budgets", path, ("team", "currency", "amount"), read)
+    return found
+
+
+def _of_teams(table: Table) -> Table:
+    return replace(table, frame=table.frame.select("team", "currency", "amount"))
 
 
 _INVOICE = ("integration", "month", "currency", "amount")

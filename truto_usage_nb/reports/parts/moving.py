@@ -5,8 +5,9 @@ from __future__ import annotations
 import polars as pl
 
 from truto_usage_nb import plots
+from truto_usage_nb.costs.currencies import UNSTATED
 from truto_usage_nb.questions.changes import changed
-from truto_usage_nb.reports.parts.book import UNSTATED, Book
+from truto_usage_nb.reports.parts.book import Book
 from truto_usage_nb.reports.parts.markup import Html, note, notes
 from truto_usage_nb.reports.parts.naming import days_name, label_of
 from truto_usage_nb.reports.parts.pictures import drawn

@@ -7,10 +7,11 @@ from typing import Any
 import polars as pl
 
 from truto_usage_nb import plots
+from truto_usage_nb.costs.currencies import UNSTATED
 from truto_usage_nb.costs.lines import as_frame
 from truto_usage_nb.native import Native
 from truto_usage_nb.plots.figures import add_to_title
-from truto_usage_nb.reports.parts.book import UNSTATED, Book
+from truto_usage_nb.reports.parts.book import Book
 from truto_usage_nb.reports.parts.markup import Html, figure, note
 from truto_usage_nb.reports.parts.naming import label_of
 
