@@ -14,7 +14,16 @@ from truto_usage_nb.format import percent
 from truto_usage_nb.plots.figures import Charts, grid, headline, panels, picked, said_instead
 from truto_usage_nb.plots.palette import GREY, Look, Palette, chosen
 from truto_usage_nb.plots.reading import NAME, By, asked, by_rank, check_top, named, top_names
-from truto_usage_nb.plots.wording import MEASURE_WORDS, OTHER, amount, currency_name, dimension, label, money_ticks, plain
+from truto_usage_nb.plots.wording import (
+    MEASURE_WORDS,
+    OTHER,
+    amount,
+    currency_name,
+    dimension,
+    label,
+    money_ticks,
+    plain,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
