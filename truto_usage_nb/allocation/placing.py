@@ -24,6 +24,7 @@ from truto_usage_nb.costs.choices import Question
 from truto_usage_nb.costs.digest import DAY
 from truto_usage_nb.costs.overlaps import NOT_ATTRIBUTED
 from truto_usage_nb.costs.tables import matched
+from truto_usage_nb.integrations import integrations_that
 from truto_usage_nb.native import Native
 from truto_usage_nb.questions.labelling import with_remainder
 from truto_usage_nb.questions.people import MAIL, PERSON, WHO, with_people
@@ -42,7 +43,7 @@ _ALWAYS = ("integrated_account_id", "integration", "product_id", "metric_name", 
            "resources_workspace_id", "user_id", "user_email", "user_name")  # fmt: skip
 _TOLD = 6
 _OWN = {"resources_id": "__resource_id", "resources_name": "__resource_name"}
-"""What Cursor fills with the id of each conversation, which no rule is likely to name: read only if one does."""
+"""What may hold the id of each conversation, which no rule is likely to name: read only if one does."""
 
 
 @dataclass(slots=True)
@@ -129,10 +130,10 @@ def _dimensions(native: Native, book: RuleBook) -> tuple[Native, dict[str, str]]
     wanted = dict.fromkeys(column for column in (*_ALWAYS, *book.columns) if column in held)
     wanted = {name: None for name in wanted if name not in ("integrated_account_id", "integration")}
     dims = {name: name for name in wanted}
-    made = {}
+    made, talking = {}, integrations_that(lambda each: each.resource == "conversation")
     for name, own in _OWN.items():
         if name in held and name not in dims:
-            made[own] = nw.when(nw.col("integration") != "cursor").then(nw.col(name))
+            made[own] = nw.when(~nw.col("integration").is_in(talking)).then(nw.col(name))
             dims[name] = own
     return (replace(native, frame=native.frame.with_columns(**made)) if made else native), dims
 

@@ -14,6 +14,7 @@ from truto_usage_nb.allocation.sharing import Line, amount_of
 from truto_usage_nb.costs.overlaps import NOT_ATTRIBUTED
 from truto_usage_nb.format import money as written
 from truto_usage_nb.format import percent
+from truto_usage_nb.integrations import INTEGRATIONS
 
 __all__ = ["suggestions", "told_of_rest"]
 
@@ -81,7 +82,8 @@ def _of_account(account: Any, pieces: Sequence[Piece]) -> Iterator[tuple[dict[st
             if value is not None and str(value) != NOT_ATTRIBUTED:
                 sums[str(value)] += piece.money or 0
         if len(sums) > 1 and len(sums) <= _SEVERAL and 2 * sum(sums.values()) >= whole:
-            called = "cluster" if name == "api_key" and pieces[0].stated["integration"] == "confluent" else name
+            known = INTEGRATIONS.get(str(pieces[0].stated["integration"]))
+            called = known.resource if name == "api_key" and known is not None else name
             yield from (({**own, called: value}, money) for value, money in sums.items())
             rest = whole - sum(sums.values())
             if rest > 0 and own:

@@ -154,6 +154,7 @@ class Integration:
     customer's own key of another vendor are counted here too; `bills_own_keys`: that vendor. `money_of_others` is a
     pattern of metric names whose quantity is another vendor's money, never to be added and never cost, and how a person
     writes it. `user_ids` are the kinds of ids of which one person has one each, as patterns by name; none is one kind.
+    `resource` is what a record's resource is: a `conversation` is too many, and too short, to hand money out by.
 
     For FOCUS its `service`; `beyond` is what an invoice of it may hold that no record tells.
     """
@@ -186,6 +187,7 @@ class Integration:
     bills_own_keys: bool = False
     money_of_others: tuple[str, str] | None = None
     user_ids: tuple[tuple[str, str], ...] = ()
+    resource: Literal["api_key", "cluster", "conversation"] = "api_key"
 
     def supports(self, parameter: str) -> bool:
         """Say whether a parameter acts there."""

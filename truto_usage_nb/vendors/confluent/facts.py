@@ -21,6 +21,7 @@ FACTS = Integration(
     ),
     shapes=Shapes("metrics", "cost"),
     total_means="list",  # its original amount, before the discount
+    resource="cluster",
     service=FocusService(
         "Confluent", "Confluent Cloud", "Analytics", "Streaming Analytics", sub_account="Environment", provisions=True,
         bought=r"\bSUPPORT",  # a fee on the month's spend

@@ -35,6 +35,7 @@ FACTS = Integration(
     zero_is_free=True,
     own_keys=True,
     user_ids=(("number", r"\d+"), ("user", r"user_.*")),
+    resource="conversation",
     service=FocusService("Cursor", "Cursor", "Developer Tools", "Development Environments"),
     beyond="seats, tax; invoices run from the day of the month the team signed up, not the 1st",
 )
