@@ -30,7 +30,6 @@ from truto_usage_nb.cli.options import parser
 from truto_usage_nb.forms.query_form import QueryForm
 from truto_usage_nb.sandbox.params import read_params
 
-signature = str(tu.UsageQuery.__signature__.parameters["regions"].annotation)
 query = tu.UsageQuery(regions=["eu", "us, or nearly"])
 client = tu.sandbox()
 form = QueryForm(client, accounts=["cursor"], period="2026-10-05")
@@ -50,7 +49,7 @@ print(json.dumps({
     "kind": tu.PARAMETERS["regions"].kind,
     "wire": query.to_params(),
     "code": repr(query),
-    "signature": signature,
+    "signature": str(tu.UsageQuery.__signature__.parameters["regions"].annotation),
     "apart": query.query_id != tu.UsageQuery().query_id,
     "refused": refused,
     "help": said.getvalue(),

@@ -141,6 +141,13 @@ class UsageQuery(BaseModel):
         """Give a copy with some parameters changed, checked as ever."""
         return self.replace(**(update or {}))
 
+    @classmethod
+    def model_rebuild(cls, *, _parent_namespace_depth: int = 2, **options: Any) -> bool | None:
+        """Build the validator, which happens with the first query, and keep the signature that a notebook shows."""
+        built = super().model_rebuild(_parent_namespace_depth=_parent_namespace_depth + 1, **options)
+        cls.__signature__ = _signature()
+        return built
+
     @model_validator(mode="after")
     def _in_order(self) -> UsageQuery:
         start, end = self.start_date, self.end_date
