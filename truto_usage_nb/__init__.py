@@ -40,7 +40,14 @@ _HOMES = {
     ),
     "direct": ("direct",),
     "errors": ("UsageError", "UsageWarning"),
-    "focus": ("check_focus", "focus_billing_periods", "to_focus", "write_focus"),
+    "focus": (
+        "check_focus",
+        "deliver_focus",
+        "export_focus",
+        "focus_billing_periods",
+        "to_focus",
+        "write_focus",
+    ),
     "forms": ("CostExplorer", "QueryForm"),
     "long_forms": ("charges", "resources"),
     "planning": ("Period",),
@@ -104,6 +111,8 @@ if TYPE_CHECKING:
     from truto_usage_nb.errors import UsageError as UsageError
     from truto_usage_nb.errors import UsageWarning as UsageWarning
     from truto_usage_nb.focus import check_focus as check_focus
+    from truto_usage_nb.focus import deliver_focus as deliver_focus
+    from truto_usage_nb.focus import export_focus as export_focus
     from truto_usage_nb.focus import focus_billing_periods as focus_billing_periods
     from truto_usage_nb.focus import to_focus as to_focus
     from truto_usage_nb.focus import write_focus as write_focus

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from truto_usage_nb.cli import commands, paying
+from truto_usage_nb.cli import commands, focus, paying
 from truto_usage_nb.errors import InputError, did_you_mean
 from truto_usage_nb.integrations import INTEGRATIONS
 from truto_usage_nb.outside import plain, shortened
@@ -24,6 +24,7 @@ examples:
   truto-usage report ai_spend --period 2026-10 -o october.html --pdf
   truto-usage check check.yml --period yesterday
   truto-usage allocate rules.yml --period last-month -o october.xlsx
+  truto-usage focus --period 2026-10 -o focus
   truto-usage load cursor --sandbox --period 2026-10-05
   truto-usage load --direct direct.toml --period 2026-10 -o october.parquet
 
@@ -64,6 +65,14 @@ _ALLOCATE = """\
 Hand a bill out to teams or cost centres by rules (docs/allocation.md has the
 format). The ending says which kind of file: .xlsx is a workbook for finance
 with a sheet a team, .csv and .parquet are the table; without -o it is shown.
+"""
+
+
+_FOCUS = """\
+Deliver usage and cost as FOCUS into a folder: a billing period a folder in
+Parquet, replaced whole, with the specification's metadata beside them. With
+--to write the files that a platform takes in. The period must be whole billing
+periods; last-month is what is asked for when it is left out.
 """
 
 
@@ -116,6 +125,7 @@ def parser() -> argparse.ArgumentParser:
     _allocate(
         _command(made, "allocate", "hand a bill out by rules", _ALLOCATE, paying.allocate, takes=" RULES [-o FILE]")
     )
+    _focus(_command(made, "focus", "deliver usage as FOCUS", _FOCUS, focus.focus, takes=" -o FOLDER"))
     _command(made, "accounts", "list the connected accounts", "List the connected accounts, a line each: id, "
              "integration and name, with tabs between.", commands.accounts)  # fmt: skip
     _command(made, "reports", "list the reports there are", "List the reports that come with the library.",
@@ -170,6 +180,19 @@ def _allocate(one: argparse.ArgumentParser) -> None:
     one.add_argument("--roster", type=Path, metavar="FILE", help="a table of people (email, to, from, until)")
     one.add_argument("--ledger", type=Path, metavar="FILE.csv", help="a journal for the books, beside the workbook")
     one.add_argument("--explain", action="store_true", help="a line a rule and target")
+    _source(one)
+
+
+def _focus(one: argparse.ArgumentParser) -> None:
+    one.add_argument("-o", "--output", required=True, metavar="FOLDER", help="the folder to deliver into")
+    one.add_argument("--to", choices=focus.RECEIVERS, help="write the files of a platform instead of a delivery")
+    one.add_argument("--focus-version", choices=focus.VERSIONS, default=focus.VERSIONS[0], help="1.4 when left out")
+    one.add_argument("--closed-before", metavar="DATE", help="billing periods that ended by then are invoiced")
+    one.add_argument("--previous", metavar="FOLDER", help="an earlier delivery, often the same folder: what changed in "
+                     "closed periods becomes corrections")  # fmt: skip
+    one.add_argument("-p", "--parameter", action="append", default=[], metavar="NAME=VALUE", dest="parameters",
+                     help="an argument of to_focus, such as -p prepaid=confluent or -p purchases=bought.csv; JSON is "
+                     "read as such; may be repeated")  # fmt: skip
     _source(one)
 
 
