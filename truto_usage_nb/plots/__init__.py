@@ -9,6 +9,7 @@ see `Palette`. `save(axes, path)` writes the same bytes every time.
 
 from truto_usage_nb.plots.ageing import seats
 from truto_usage_nb.plots.figures import save
+from truto_usage_nb.plots.handing_out import allocation
 from truto_usage_nb.plots.kinds import cache_savings, token_mix
 from truto_usage_nb.plots.list_price import billed_against_list
 from truto_usage_nb.plots.over_time import cost_over_time
@@ -20,6 +21,7 @@ from truto_usage_nb.plots.waterfall import bridge
 
 __all__ = [
     "Palette",
+    "allocation",
     "billed_against_list",
     "bridge",
     "cache_savings",

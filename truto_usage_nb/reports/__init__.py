@@ -101,6 +101,10 @@ def make_report(
         given = plain(parameters, Path(scratch))
         if notebook.shipped and given.get("labels"):
             check_labels(given["labels"], given.get("label", "team"))
+        if notebook.shipped and given.get("rules"):
+            from truto_usage_nb.allocation import read_rules
+
+            read_rules(given["rules"], documented=True)
         with worker(warm=notebook.shipped) as rendering, steps_shown(progress) as show:  # it gets ready meanwhile
             made = plain(source.brought(notebook, given), Path(scratch))
             snapshot, is_partial = source.file(notebook, made, Path(scratch), show)

@@ -3,6 +3,7 @@
 Every part takes the book and gives markup that a notebook shows; what came from outside is escaped.
 """
 
+from truto_usage_nb.reports.parts.allocating import allocation, allocation_lines, team_sections, unallocated
 from truto_usage_nb.reports.parts.answering import answer, sentences
 from truto_usage_nb.reports.parts.billing import bill, bill_table
 from truto_usage_nb.reports.parts.book import Book, open_book
@@ -24,6 +25,8 @@ from truto_usage_nb.reports.parts.tables import table
 __all__ = [
     "Book",
     "Html",
+    "allocation",
+    "allocation_lines",
     "answer",
     "bars_chart",
     "bill",
@@ -59,7 +62,9 @@ __all__ = [
     "seat_summary",
     "sentences",
     "table",
+    "team_sections",
     "time_chart",
+    "unallocated",
     "uncertainty",
     "unit_prices",
     "unusual",
