@@ -463,10 +463,8 @@ def _capped(frame: pl.DataFrame, outcomes: Sequence[Outcome]) -> pl.DataFrame:
     }
     if not caps:
         return frame
-    labelled_queries: dict[object, int] = {}
-    groups = [
-        labelled_queries.setdefault((each.job.label, each.job.source), number) for number, each in enumerate(outcomes)
-    ]
+    asked: dict[object, int] = {}
+    groups = [asked.setdefault((each.job.label, each.job.source), number) for number, each in enumerate(outcomes)]
     group = pl.col(_JOB).replace_strict(list(range(len(groups))), groups, return_dtype=pl.UInt32)
     cap = group.replace_strict(list(caps), list(caps.values()), default=None, return_dtype=pl.Int64)
     return frame.filter((pl.int_range(pl.len()).over(group) < cap) | cap.is_null())
@@ -501,8 +499,8 @@ def _each_by_its_window(frame: pl.DataFrame, outcomes: Sequence[Outcome]) -> pl.
         return frame
     views: dict[object, int] = {}
     view = [views.setdefault((each.job.label, each.job.source), number) for number, each in enumerate(outcomes)]
-    labelled_queries = pl.lit(pl.Series(view, dtype=pl.UInt32)).gather(pl.col(_JOB)).alias(_ASKED)
-    judged = frame.with_columns(labelled_queries).select(_JOB, _OWN, *identity(frame.schema, _ASKED))
+    asked = pl.lit(pl.Series(view, dtype=pl.UInt32)).gather(pl.col(_JOB)).alias(_ASKED)
+    judged = frame.with_columns(asked).select(_JOB, _OWN, *identity(frame.schema, _ASKED))
     return frame.filter(judged.select(keeps=stands(_OWN, _JOB))["keeps"])
 
 

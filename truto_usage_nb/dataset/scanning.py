@@ -27,8 +27,8 @@ import polars as pl
 from truto_usage_nb.dataset.files import Disk, locked
 from truto_usage_nb.dataset.staging import Begun, Mark, PageColumns, WindowTask
 from truto_usage_nb.dataset.store import Store, check_place
-from truto_usage_nb.dataset.viewing import view
-from truto_usage_nb.dataset.windows import is_current, overlaps, reach, to_fetch
+from truto_usage_nb.dataset.viewing import dataset_view
+from truto_usage_nb.dataset.windows import is_current, overlaps, reach_of, to_fetch
 from truto_usage_nb.envelope import read_envelope
 from truto_usage_nb.errors import (
     ConnectionFailedError,
@@ -187,7 +187,7 @@ class _Call:
 
     def _view(self, store: Store, overhang: str | None) -> Any:
         names = [each.name for each in self.views]
-        return view(store.journal, self.where, names, self.span, overhang)
+        return dataset_view(store.journal, self.where, names, self.span, overhang)
 
     async def _all(self, tasks: list[DueWindow], walker: Walker, tally: ProgressTally) -> list[WindowOutcome]:
         """Run the windows side by side, as many at once as requests may be under way."""
@@ -358,10 +358,10 @@ def views_of(
                 )
         side = behind[each.query.integrated_account_id]
         assert side is not None, "a scan needs the integration, and looking it up raises"
-        labelled_queries = views(each.query, side, users=users)
+        asked = views(each.query, side, users=users)
         made += [
             AskedView(each.label, query, side, by_default=query.granularity != each.query.granularity)
-            for query in labelled_queries
+            for query in asked
         ]
     return made
 
@@ -567,7 +567,7 @@ def commit(store: Store, due: DueWindow, begun: Begun, pages: Sequence[Page]) ->
     number = len(begun.pages) + 1
     is_partial = any(page.is_partial for page in pages)
     mark = Mark(number, begun.cursor, pages[-1].next_cursor, is_partial, built.notes, len(pages))
-    store.stage(begun, mark, built.frame, PageColumns(types, names), reach(built.frame, due.task.window))
+    store.stage(begun, mark, built.frame, PageColumns(types, names), reach_of(built.frame, due.task.window))
     return built.frame.height
 
 

@@ -470,10 +470,10 @@ def _check_file(path: Path, held: HeldFile, columns: list[tuple[str, pl.DataType
     if size != held.size:
         raise DatasetError(f"{path} is damaged: it has {size:,} bytes, and {held.size:,} were written; {_REMEDY}")
     try:
-        rows, is_ours = count_rows(path), RECORDS_KEY in pl.read_parquet_metadata(path)
+        rows, has_our_key = count_rows(path), RECORDS_KEY in pl.read_parquet_metadata(path)
     except UNREADABLE as problem:
         raise DatasetError(f"{path} is damaged ({' '.join(str(problem).split())[:200]}); {_REMEDY}") from None
-    if rows != held.records or not is_ours:
+    if rows != held.records or not has_our_key:
         raise DatasetError(f"{path} was changed: it has {rows:,} records, and {held.records:,} were written; {_REMEDY}")
     if list(types_in(path).items()) != columns:
         raise DatasetError(f"{path} was changed: its columns are not those that were written; {_REMEDY}")

@@ -51,7 +51,7 @@ class DatasetView:
     told: tuple[str, ...]
 
 
-def view(
+def dataset_view(
     journal: Journal, directory: Path, views: Sequence[str] | None, period: Period | None, overhang: str | None = None
 ) -> DatasetView:
     """Look at the records of some views (None: all) in the order asked, window by window."""
@@ -227,7 +227,7 @@ def read_dataset(directory: Path) -> pl.LazyFrame:
     for _ in range(_TIMES):
         try:
             _check(journal, directory)
-            return view(journal, directory, None, None).frame
+            return dataset_view(journal, directory, None, None).frame
         except DatasetError as problem:
             before, journal = journal, read_journal(directory)
             if before == journal:  # else a scan was at work meanwhile, and the files are those of its new journal

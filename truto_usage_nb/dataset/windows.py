@@ -120,7 +120,7 @@ def loose(window: Period) -> pl.Expr:
     return pl.col("start_date").is_null() | ~owns(window.start, window.end)
 
 
-def reach(frame: pl.DataFrame, window: Period) -> Reach | None:
+def reach_of(frame: pl.DataFrame, window: Period) -> Reach | None:
     """Tell how far the loose records of an answer reach; None where there are none, or where days are no dates."""
     if not all(isinstance(frame.schema.get(name), pl.Datetime) for name in _DATES):
         return None
@@ -168,18 +168,16 @@ def sifted(answers: Sequence[WindowAnswer], inside: pl.Expr) -> Sifted:
     free = marked.filter(_LOOSE).collect(engine="streaming")
     firm = marked.filter(~pl.col(_LOOSE) & pl.col(SAME).is_in(free[SAME].unique().implode()))
     found = pl.concat([free, firm.collect(engine="streaming")])
-    found = found.select(
-        ROW, JOB, stands=stands(_OWN, JOB), labelled_queries=pl.col(_OWN) | inside.fill_null(value=True)
-    )
+    found = found.select(ROW, JOB, stands=stands(_OWN, JOB), asked=pl.col(_OWN) | inside.fill_null(value=True))
     outside = found.filter(pl.col("stands") & ~pl.col("asked"))
     return Sifted(_by_answer(found.filter(~(pl.col("stands") & pl.col("asked")))), _by_answer(outside))
 
 
 def _marked(answer: WindowAnswer) -> pl.LazyFrame:
     own = owns(answer.window.start, answer.window.end)
-    numbered_rows = answer.rows.with_row_index(ROW)
+    rows = answer.rows.with_row_index(ROW)
     number = pl.lit(answer.number, dtype=pl.UInt32).alias(JOB)
-    return numbered_rows.select(
+    return rows.select(
         ROW, number, own.alias(_OWN), loose(answer.window).alias(_LOOSE), *_DATES,
         *identity(answer.rows.collect_schema()),
     )  # fmt: skip
@@ -222,8 +220,8 @@ def within(periods: Iterable[Period]) -> pl.Expr:
 
 def numbered_rows(answer: WindowAnswer, gone: Collection[int]) -> pl.LazyFrame:
     """Give what stands of an answer, its rows numbered."""
-    numbered_rows = answer.rows.with_row_index(ROW).with_columns(pl.lit(answer.number, dtype=pl.UInt32).alias(JOB))
-    return without(numbered_rows, gone)
+    rows = answer.rows.with_row_index(ROW).with_columns(pl.lit(answer.number, dtype=pl.UInt32).alias(JOB))
+    return without(rows, gone)
 
 
 def dropped(judged: pl.DataFrame) -> pl.DataFrame:

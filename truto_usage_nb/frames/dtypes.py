@@ -318,9 +318,9 @@ def _refuse_others(stack: ColumnParts) -> None:
             raise stack.unreadable(row, value, _NO_DATE)
 
 
-def _read(text_column: pl.Series) -> pl.Series:
+def _read(texts: pl.Series) -> pl.Series:
     """Read each text, null where it is no date: the usual forms all at once, the rest one by one."""
-    frame = pl.select(text=text_column).with_columns(usual=pl.col("text").str.contains(_USUAL))
+    frame = pl.select(text=texts).with_columns(usual=pl.col("text").str.contains(_USUAL))
     usual = pl.when("usual").then("text")
     day = usual.str.len_bytes() == 10
     frame = frame.with_columns(

@@ -215,8 +215,8 @@ def unreadable(whose: Whose, path: str, value: object, why: str) -> UnreadableVa
     record_id, account = whose
     record = f"record {shown_value(record_id)}"
     record = record if account is None else f"account {account!r}, {record}"
-    field = f"truto_exclude_fields=[{shown_value(path)}]"
-    remedy = f"leave the field out ({field}), or look at it with truto_response_format='raw'"
+    left_out = f"truto_exclude_fields=[{shown_value(path)}]"
+    remedy = f"leave the field out ({left_out}), or look at it with truto_response_format='raw'"
     return UnreadableValueError(
         f"{record}: {cut(one_line(masked(path)), _SHOWN_CHARACTERS)} is {shown_value(value)}, but {why}; {remedy}",
         details={"record_id": record_id, "path": path, "value": value},

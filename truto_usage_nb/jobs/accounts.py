@@ -233,8 +233,8 @@ async def _listing(
     seen: set[str] = set()
     cursor: str | None = None
     while True:
-        labelled_queries = params if cursor is None else [*params, ("next_cursor", cursor)]
-        body = _json((await transport.get(path, labelled_queries, account=account)).content, path)
+        asked = params if cursor is None else [*params, ("next_cursor", cursor)]
+        body = _json((await transport.get(path, asked, account=account)).content, path)
         if not isinstance(body.get("result"), list):
             raise ProtocolError(
                 f"{path} answered without a list under 'result'; it holds {cut(', '.join(map(repr, body)), 300)}"

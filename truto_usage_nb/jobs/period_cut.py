@@ -190,11 +190,11 @@ def _charges_prorated(frame: pl.DataFrame) -> pl.DataFrame:
 MORE_THAN_ASKED = "the service answered with more than was asked"
 
 
-def overhang_told(count: int, list_accounts: Iterable[object], period: Period) -> list[str]:
+def overhang_told(count: int, accounts: Iterable[object], period: Period) -> list[str]:
     """Say that records stick out of the period, where some do."""
     if count == 0:
         return []
-    names = ", ".join(sorted(map(str, list_accounts)))
+    names = ", ".join(sorted(map(str, accounts)))
     return [
         f"{count:,} records of {names} stick out of the period ({period}); they are whole, marked "
         "overhangs_period: say overhang='prorate', 'include' or 'drop' before their cost is tabled"
