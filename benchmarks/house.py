@@ -121,20 +121,22 @@ def names_of_several(trees: dict[str, ast.Module]) -> dict[str, list[str]]:
     for module, tree in trees.items():
         for name in {name for node in tree.body for name in _defined(node) if not name.startswith("_")}:
             found[name].append(module)
-    return {name: where for name, where in found.items() if name not in COMMAND_LINE and _differ(where)}
+    asked = {name for tree in trees.values() for name in _asked(tree)}
+    things = {name: {_vendors(module, name, asked) for module in where} for name, where in found.items()}
+    return {name: found[name] for name, which in things.items() if name not in COMMAND_LINE and len(which) > 1}
 
 
-def _differ(where: list[str]) -> bool:
-    """Tell whether modules are of several things: the modules of all vendors under one protocol are one."""
-    return len({_protocol(module) or module for module in where}) > 1
+def _asked(tree: ast.Module) -> Iterator[str]:
+    """Give what the protocols of a module ask for."""
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef) and any(ast.unparse(base) == "Protocol" for base in node.bases):
+            yield from (one.name for one in node.body if isinstance(one, ast.FunctionDef))
 
 
-def _protocol(module: str) -> str | None:
-    for package in A_MODULE_A_VENDOR:
-        if module.startswith(f"{package}.") and module != package:
-            _, _, rest = module.removeprefix(f"{package}.").partition(".")
-            return f"{package}.*.{rest}"
-    return None
+def _vendors(module: str, name: str, asked: set[str]) -> str:
+    """Give one word for all vendors' modules where a protocol asks a name of each, else the module's own."""
+    package = next((each for each in A_MODULE_A_VENDOR if module.startswith(f"{each}.")), None)
+    return module if package is None or name not in asked else f"{package}.*"
 
 
 def _defined(node: ast.stmt) -> Iterator[str]:
