@@ -139,3 +139,17 @@ def test_requests_sent_since_come_off_what_an_answer_says_remains():
     """The second's answer says 8 remain; the third and the fourth were sent since: 6 may still go."""
     assert asked_at_once([(0, 8)], 3) == 6
     assert asked_at_once([(1, 7)], 3) == 6
+
+
+def test_a_refusal_shuts_the_gate_before_any_budget_was_heard_of():
+    clock = FlyingClock()
+    limit = AccountLimit(clock, 100)
+
+    async def work():
+        async with limit.turn():
+            limit.shut(7)
+        async with limit.turn():  # nobody is under way, and still it waits
+            pass
+
+    asyncio.run(work())
+    assert [round(wait) for wait in clock.waits] == [7]
