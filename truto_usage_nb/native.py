@@ -6,7 +6,7 @@ Dask and PySpark frames. Everything between is narwhals; this is the only room t
 - the calendar: DuckDB and Spark cut a time by the zone of their *session*, so a UTC day would move with the machine it
   runs on. Times therefore become numbers since 1970 (`with_instants`), which have no zone;
 - lists: pandas, PyArrow and Dask cannot explode, so their lists go through polars (`to_polars`);
-- decimals: a record's figures enter as floats and whole numbers, and results come back so (`decimals`);
+- decimals: a record's figures enter as floats and whole numbers, and results come back so (`held`);
 - plans: Dask needs seconds to plan what a rule of a hundred expressions says, so it is asked a partition at a time
   (`each_part`), where the rule is run on pandas;
 - polars frames are computed lazily, which is two to four times faster.
@@ -23,10 +23,19 @@ from typing import Any, Literal, TypeVar
 import narwhals.stable.v2 as nw
 import polars as pl
 
-from truto_usage_nb.decimals import Frame, as_it_is, collect, decimals_in, figures_as_numbers, kept
 from truto_usage_nb.errors import FrameError, MissingExtraError, nearest
 from truto_usage_nb.forks import refuse_if_cut_off
-from truto_usage_nb.held import as_documented, as_given, wrongly
+from truto_usage_nb.held import (
+    Frame,
+    as_documented,
+    as_given,
+    as_it_is,
+    collect,
+    decimals_in,
+    figures_as_numbers,
+    kept,
+    wrongly,
+)
 
 Kind = Literal["polars", "polars_lazy", "pandas", "pandas_arrow", "pyarrow", "duckdb", "dask", "pyspark"]
 _T = TypeVar("_T")
