@@ -75,12 +75,19 @@ def unit_prices(rows: pl.DataFrame, costs: Sequence[str], quantity: str) -> list
     So that one price is one price: 2.09 in all rows, not 2.0899999999999997 in one and 2.0900000000000003 in another.
     """
     number = rows[quantity].cast(pl.Float64).abs()
-    found: dict[str, tuple[pl.Series, pl.Series]] = {}
-    for cost in costs:
-        amount = rows[cost].cast(pl.Float64).abs()
-        same = next((price for other, price in found.values() if other.equals(amount, null_equal=True)), None)
-        found[cost] = amount, _shortest(amount, number) if same is None else same
-    return [price.alias(cost) for cost, (_, price) in found.items()]
+    first, *others = (rows[cost].cast(pl.Float64).abs() for cost in costs)
+    price = _shortest(first, number)
+    return [price.alias(costs[0]), *(_likewise(each, first, price, number) for each in others)]
+
+
+def _likewise(amount: pl.Series, first: pl.Series, price: pl.Series, number: pl.Series) -> pl.Series:
+    """The prices of other costs, which are mostly those of the first: only those that differ are reckoned again."""
+    unlike = amount.ne_missing(first)
+    if not unlike.any():
+        return price.alias(amount.name)
+    again = _shortest(amount.filter(unlike), number.filter(unlike))
+    places = (unlike.cast(pl.Int64).cum_sum() - 1).clip(lower_bound=0)
+    return again.gather(places).zip_with(unlike, price).alias(amount.name)
 
 
 def _shortest(amount: pl.Series, number: pl.Series) -> pl.Series:

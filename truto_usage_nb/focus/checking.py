@@ -67,12 +67,22 @@ def _broken(
 ) -> Iterator[pl.DataFrame]:
     """The broken cells of some of the rows, which begin at `start`."""
     read = table.with_columns(_read(table, columns))
-    rules = [*_each(read, columns), *_between(set(read.columns), ambiguous)]
+    have = set(read.columns)
+    if _commits_to_nothing(read):
+        have -= {name for name in have if name.startswith("CommitmentDiscount")}
+    rules = [*_each(read, columns), *_between(have, ambiguous)]
     for rule, broken in zip(rules, _tried(read, rules), strict=True):
         if broken.any():
             values = table[rule.column].filter(broken).cast(pl.String)
             places = [start + each for each in broken.arg_true()]
             yield _frame([(n, rule.column, rule.rule, value) for n, value in zip(places, values, strict=True)])
+
+
+def _commits_to_nothing(read: pl.DataFrame) -> bool:
+    """Whether no row says anything of a commitment, so that no rule of commitments is to be tried."""
+    told = [name for name in read.columns if name.startswith("CommitmentDiscount") and not name.startswith("__")]
+    committed = "PricingCategory" in read.columns and (read["PricingCategory"] == "Committed").any()
+    return not committed and all(read[name].null_count() == read.height for name in told)
 
 
 def _ambiguous_services(table: pl.DataFrame) -> list[str | None]:
