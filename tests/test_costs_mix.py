@@ -35,6 +35,15 @@ def test_the_caching_appendix_of_focus():
     assert row["price_source"].startswith("genai-prices ")
 
 
+def test_a_charge_in_two_currencies_is_told_until_one_is_picked():
+    both = [*charged("USD", total=10), *charged("EUR", total=9.2)]
+    frame = frame_of([usage(input=M) | {"charges": both}])
+    with pytest.warns(UsageWarning, match=r"one charge in two currencies, €9.20 and \$10.00"):
+        told = token_mix(frame)
+    picked = token_mix(frame, billing_currency="USD")  # and no warning
+    assert told["tokens"].to_list() == picked["tokens"].to_list() == [M]
+
+
 def test_an_hours_lifetime_has_its_own_price():
     # $6 a million instead of $3.75: a premium of $3 on a million
     row = cache_savings(frame_of([usage(cache_write_ephemeral_1h=M)])).row(0, named=True)

@@ -113,6 +113,22 @@ def test_another_day_or_account_pays_for_nothing_here():
     ]
 
 
+@pytest.mark.parametrize("days", [2, 7])
+def test_money_of_several_days_meets_the_tokens_of_each(days):
+    # $7 for all the days, a million tokens on each: 7 / days a million. By the first day alone it would be $7.
+    of_days = [usage(M, day=5 + i) for i in range(days)]
+    table = cost_per(frame_of([cost(7) | {"end_date": f"2026-10-{5 + days:02}"}, *of_days]))
+    assert lines(table, *MEASURES) == [(7.0, 0.0, days * M, pytest.approx(7 / days), 0, 0)]
+
+
+@pytest.mark.parametrize("tokens", [1, M])
+def test_tokens_of_several_days_meet_the_money_of_each(tokens):
+    # $2 on the first day and $3 on the last but one paid for them; the $10 of the day after paid for nothing here.
+    week = usage(tokens) | {"end_date": "2026-10-12"}
+    table = cost_per(frame_of([week, cost(2, day=5), cost(3, day=10), cost(10, day=12)]))
+    assert lines(table, *MEASURES) == [(15.0, 10.0, tokens, pytest.approx(5e6 / tokens), 0, 0)]
+
+
 def test_tokens_take_the_currency_of_their_account():
     records = [
         usage(100 * M),

@@ -114,6 +114,17 @@ def test_a_month_to_date_counts_once_and_not_beside_the_month():
         assert cost_per(frame_of([first, month]))["cost"].to_list() == [3100.0]
 
 
+def test_keep_picks_the_month_to_date_beside_the_month():
+    # The month says 3,100 and its third day 300: the month counts unless the caller says otherwise.
+    day = record("dd", "datadog", 3, product={"id": "apm"}, charges=charged(total=300))
+    month = day | {"start_date": "2026-10-01", "end_date": "2026-11-01", "charges": charged(total=3100)}
+    with pytest.warns(UsageWarning, match="money from cost; cost_to_date left out"):
+        assert cost_per(frame_of([day, month]))["cost"].to_list() == [3100.0]
+    with pytest.warns(UsageWarning, match="money from cost_to_date; cost left out"):
+        kept = cost_per(frame_of([day, month]), keep={"datadog": {"money": "cost_to_date"}})
+    assert kept["cost"].to_list() == [300.0]
+
+
 def test_daily_activity_beside_events_is_no_overlap():
     daily = record("cursor-1", "cursor", usage={"requests": {"chat": 3}})
     assert cost_per(frame_of([event(30), daily]))["cost"].to_list() == [30.0]
