@@ -87,7 +87,15 @@ def table():
     of_plots |= {"bridge": {"change": tu.cost_change(month(), every="1w")}, "colours": {"names": ["a"]}}
     of_plots |= {"seats": {"table": tu.seats(month())}, "save": {"axes": plots.token_mix(month()), "path": "x.png"}}
     of_plots["cost_bars"] |= {"by": "user_email"}
+    rules = [{"to": "t", "match": {"account": "cursor"}}]
+    budget = {"total": "true", "amount": "5", "currency": "USD", "period": "month"}
+    allocated = tu.allocate(usage(), rules)
+    of_plots["allocation"] = {"allocated": allocated}
     others = {
+        **{name: {"usage": usage(), "rules": rules} for name in ("allocate", "check_allocation", "suggest_rules")},
+        "allocation_change": {"before": allocated, "after": allocated},
+        "check_usage": {"usage": usage(), "checks": {"version": 1, "budgets": [budget]}},
+        "write_chargeback": {"allocated": allocated, "path": "x.xlsx"},
         "Client": {}, "CostExplorer": frame, "Period": {"start": DAY, "end": DAY.replace(month=11)},
         "QueryForm": {"client": client}, "direct": {"spec": {"team": {"integration": "cursor", "api_key": len}}},
         "read_usage": {"paths": "nope.json"},
@@ -199,7 +207,7 @@ def test_whatever_is_given_the_end_is_an_answer_or_a_sentence_of_ours(name, tmp_
     rng, wrong = random.Random(name), []
     tried = [*wrong_frames()[:3], *wrong_frames()[-3:]] if name.startswith("plots.") else wrong_frames()
     for argument in arguments(function):
-        first = argument in ("frame", "table", "change", "frame_or_result")
+        first = argument in ("frame", "table", "change", "frame_or_result", "usage", "allocated", "before")
         values = [*rng.sample(VALUES, EACH), *(tried if first else ())]
         wrong += [said for value in values if (said := ends(function, given, argument, value)) is not None]
     assert not wrong, "\n".join(wrong)

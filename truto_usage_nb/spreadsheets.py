@@ -173,7 +173,7 @@ def _parts(table: pl.DataFrame, by: str | None) -> list[tuple[str, pl.DataFrame]
     """The rows of each value of a column, in the order in which the values come."""
     if by is None:
         return []
-    if by not in table.columns:
+    if not isinstance(by, str) or by not in table.columns:
         raise FrameError(f"sheets_by={shown(by)} is no column of this frame.{did_you_mean(by, table.columns)}")
     made = table.partition_by(by, maintain_order=True, include_key=True)
     named = [("(none)" if part[by][0] is None else str(part[by][0]), part) for part in made]

@@ -17,7 +17,7 @@ from truto_usage_nb.allocation.rounding import tables
 from truto_usage_nb.allocation.rules import RuleBook, days_of, read_rules
 from truto_usage_nb.allocation.sharing import Ledger, Line, Purchase, amount_of
 from truto_usage_nb.allocation.suggesting import suggestions, told_of_rest
-from truto_usage_nb.checks import a_flag, one_of
+from truto_usage_nb.checks import a_flag, a_mapping, one_of
 from truto_usage_nb.clock import month_start
 from truto_usage_nb.costs.choices import Choices, Question, check_choices
 from truto_usage_nb.costs.currencies import Rates, with_rates
@@ -130,7 +130,7 @@ def allocated(
         pieces, told = pieces_of(native, book, choices, monthly=True)
     ledger = Ledger(place(pieces, book, monthly=True), monthly=True)
     months = sorted({piece.start.replace(day=1) for piece in pieces if piece.start is not None})
-    if seats is not None or seat_prices:
+    if seats is not None or seat_prices is not None:
         ledger.seats(place(list(_seats(seats, seat_prices, months, native, book)), book, monthly=True))
     if purchases is not None:
         _purchase(ledger, purchases, months, native=native, book=book, choices=choices)
@@ -157,8 +157,9 @@ def _told(ledger: Ledger, book: RuleBook) -> Iterator[str]:
 
 def _seats(given: Any, prices: SeatPrices, months: list[date], native: Native, book: RuleBook) -> Iterator[Piece]:
     """Each seat of each month as a piece, cut where a rule begins or ends."""
-    if given is None or not prices:
+    if given is None or not a_mapping("seat_prices", prices, "{'cursor': (40, 'USD')}"):
         raise InputError("seats= and seat_prices= belong together: give who holds a seat, and what one costs a month.")
+    assert prices is not None
     listed = roster_lines(read_table(given, "The table of seats"))
     priced = {name: seat_price(f"seat_prices[{shown(name)}]", price) for name, price in prices.items()}
     known = sorted(set(listed["integration"].drop_nulls()))

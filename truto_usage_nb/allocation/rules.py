@@ -178,7 +178,7 @@ def read_rules(rules: Any, *, documented: bool = False) -> RuleBook:
         book = _of_file(Path(rules))
     elif isinstance(rules, Mapping):
         book = _of_mapping(rules, "The rules", Path())
-    elif hasattr(rules, "columns") or not isinstance(rules, Sequence):
+    elif not isinstance(rules, Sequence):
         table = read_table(rules, "The table of rules")
         book = RuleBook("The table of rules", _rows(table, "row"))
     else:

@@ -11,11 +11,13 @@ import polars as pl
 from truto_usage_nb.checks import a_mapping
 from truto_usage_nb.format import percent
 from truto_usage_nb.native import enter, require
+from truto_usage_nb.outside import shown
 from truto_usage_nb.plots.figures import Charts, grid, headline, legend_below, panels, picked, said_instead
 from truto_usage_nb.plots.palette import GREY, INK, Look, Palette, chosen
 from truto_usage_nb.plots.ranking import bar_height, named_rows
 from truto_usage_nb.plots.reading import check_top, table_of
 from truto_usage_nb.plots.wording import amount, currency_name, money_ticks, plain
+from truto_usage_nb.questions.tables import amount_given
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -57,8 +59,9 @@ def allocation(
     marks = a_mapping("budgets", budgets, "{'mobile': 9000}")
     table = table_of(allocated).filter(pl.col("cost").is_not_null())
     table = table.group_by("target", "currency").agg(pl.col("cost", *_PARTS).sum())
+    limits = {str(name): amount_given(f"budgets[{shown(name)}]", value) for name, value in marks.items()}
     looks = dict(chosen(palette).looks(_PARTS.values(), "part of a cost"))
-    bars = _Bars(table, top, looks, {str(name): float(value) for name, value in marks.items()})
+    bars = _Bars(table, top, looks, limits)
     return panels(picked(table, currency, ax), bars.draw, bars.height, ax, "nothing was allocated")
 
 
