@@ -205,8 +205,8 @@ def test_what_an_invented_vendor_lacks_is_said_by_name(root, monkeypatch):
         "vendors/acme/facts.py: FACTS, an Integration named 'acme'",
         "integrations.py: its FACTS",
         "vendors/acme/mapping.py",
-        "sandbox/vendors/acme: NAME, MAX_PAGE, DEFAULT_PAGE, NUMBERED, RATE_LIMIT, products, collect, unify, request, "
-        "answer",
+        "sandbox/vendors/acme: MAX_PAGE, DEFAULT_PAGE, NUMBERED, RATE_LIMIT, products, raw_rows, unify, request, "
+        "answer_key",
         "sandbox/vendors/acme/raw.py: KEYS, ROUTES, admit, error",
         "sandbox/company.py: an account",
         "direct/vendors/acme.py: VENDOR, and its name in NAMES",
@@ -217,7 +217,7 @@ def test_what_an_invented_vendor_lacks_is_said_by_name(root, monkeypatch):
     monkeypatch.setitem(sys.modules, facts.__name__, facts)
     monkeypatch.setitem(INTEGRATIONS, "acme", ACME)
     monkeypatch.setitem(VENDORS, "acme", SimpleNamespace(**dict.fromkeys(OFFERED["sandbox"][:-1])))
-    assert lacking("acme", root)[:2] == ["vendors/acme/mapping.py", "sandbox/vendors/acme: answer"]
+    assert lacking("acme", root)[:2] == ["vendors/acme/mapping.py", "sandbox/vendors/acme: answer_key"]
 
 
 def test_what_is_known_of_an_invented_vendor_is_held_against_itself():

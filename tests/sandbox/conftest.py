@@ -19,7 +19,6 @@ AUTH = {"authorization": "Bearer sandbox-token"}
 class TinyVendor(SimpleNamespace):
     """Twenty-five raw rows; row 3 makes no record and row 4 two, so twenty-five records: r0 r1 r2 r4a r4b r5 … r24."""
 
-    NAME = "claude"
     MAX_PAGE = 20
     DEFAULT_PAGE = 7
     NUMBERED = False
@@ -28,7 +27,7 @@ class TinyVendor(SimpleNamespace):
     def products(self, account):
         return [{"id": name, "name": name.title(), "kind": account.kind} for name in ("alpha", "beta", "gamma")]
 
-    def collect(self, ask):
+    def raw_rows(self, ask):
         if "refuse" in ask.remote_query:
             raise Refused(int(ask.remote_query["refuse"]), {"error": {"message": "not for you"}})
         for number in range(int(ask.remote_query.get("rows", 25))):
@@ -53,7 +52,7 @@ class TinyVendor(SimpleNamespace):
     def request(self, ask):
         return {"url": "https://provider.test/v1/rows", "method": "GET", "headers": {"accept": "json"}, "body": None}
 
-    def answer(self, account, start, end, world):
+    def answer_key(self, account, start, end, world):
         money = [MoneyAnswer(account.currency, billed=(end - start).days * world.seed, records=1)]
         return VendorAnswer(
             money=money,

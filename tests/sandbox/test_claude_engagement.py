@@ -12,7 +12,7 @@ import pytest
 
 from truto_usage_nb.sandbox.ask import Ask, Refused, World
 from truto_usage_nb.sandbox.company import ACCOUNTS
-from truto_usage_nb.sandbox.vendors.claude import answer, collect, unify
+from truto_usage_nb.sandbox.vendors.claude import answer_key, raw_rows, unify
 
 WORLD = World(7, datetime(2026, 11, 23, 15, 20, tzinfo=UTC))
 ACCOUNT = {account.id: account for account in ACCOUNTS if account.integration == "claude"}
@@ -26,11 +26,11 @@ def asked(account, report_type, **more):
 
 
 def rows(account, report_type, **more):
-    return [raw.row for raw in collect(asked(account, report_type, **more))]
+    return [raw.row for raw in raw_rows(asked(account, report_type, **more))]
 
 
 def records(ask):
-    return [record for raw in collect(ask) for record in unify(raw, ask)]
+    return [record for raw in raw_rows(ask) for record in unify(raw, ask)]
 
 
 def cents(row):
@@ -62,12 +62,12 @@ def test_claude_code_rows_tell_the_same_tokens_as_the_usage_report():
 
 def test_a_row_with_several_models_counts_its_sessions_once():
     ask = asked(CONSOLE, "activity", **OCTOBER)
-    raw_rows = [raw.row for raw in collect(ask)]
-    assert max(len(row["model_breakdown"]) for row in raw_rows) > 1
-    sessions = sum(row["core_metrics"]["num_sessions"] for row in raw_rows)
+    found = [raw.row for raw in raw_rows(ask)]
+    assert max(len(row["model_breakdown"]) for row in found) > 1
+    sessions = sum(row["core_metrics"]["num_sessions"] for row in found)
     stated = [record["usage"].get("sessions", {}).get("distinct") for record in records(ask)]
     assert sum(count for count in stated if count is not None) == sessions
-    assert stated.count(None) == sum(len(row["model_breakdown"]) - 1 for row in raw_rows)
+    assert stated.count(None) == sum(len(row["model_breakdown"]) - 1 for row in found)
 
 
 def test_a_person_can_have_two_rows_a_day_and_a_key_has_no_address():
@@ -82,7 +82,7 @@ def test_a_person_can_have_two_rows_a_day_and_a_key_has_no_address():
 def test_yesterday_is_there_an_hour_after_midnight():
     def newest(hour, minute):
         world = replace(WORLD, now=datetime(2026, 11, 19, hour, minute, tzinfo=UTC))
-        return max(raw.row["date"] for raw in collect(Ask(world, CONSOLE)))
+        return max(raw.row["date"] for raw in raw_rows(Ask(world, CONSOLE)))
 
     assert newest(0, 30) == "2026-11-17T00:00:00Z"
     assert newest(1, 0) == "2026-11-18T00:00:00Z"
@@ -90,9 +90,9 @@ def test_yesterday_is_there_an_hour_after_midnight():
 
 def test_people_days_are_a_day_late_and_asked_for_by_default():
     ask = asked(ENTERPRISE, None)
-    assert {raw.context["date"] for raw in collect(ask)} == {"2026-11-21"}
+    assert {raw.context["date"] for raw in raw_rows(ask)} == {"2026-11-21"}
     late = asked(ENTERPRISE, "activity", start_date="2026-11-20", end_date="2026-11-24")
-    assert {raw.context["date"] for raw in collect(late)} == {"2026-11-20", "2026-11-21"}
+    assert {raw.context["date"] for raw in raw_rows(late)} == {"2026-11-20", "2026-11-21"}
 
 
 def test_who_works_in_the_report_is_active_in_the_count():
@@ -143,7 +143,7 @@ def test_console_has_no_engagement():
 
 def test_a_dimension_an_endpoint_does_not_have_is_refused():
     with pytest.raises(Refused) as caught:
-        collect(asked(ENTERPRISE, "summary", **ONE_DAY, group_by=("model",)))
+        raw_rows(asked(ENTERPRISE, "summary", **ONE_DAY, group_by=("model",)))
     assert "this report has no dimensions" in caught.value.body["error"]["message"]
 
 
@@ -159,7 +159,7 @@ def total(account, kind, report="cost", **more):
 
 @pytest.mark.parametrize("account", ACCOUNT.values(), ids=list(ACCOUNT))
 def test_the_answer_key_is_what_the_records_come_to(account):
-    key = answer(account, date(2026, 10, 1), date(2026, 11, 1), WORLD)
+    key = answer_key(account, date(2026, 10, 1), date(2026, 11, 1), WORLD)
     (usd,) = key.money
     assert usd.currency == "USD"
     assert abs(total(account, "net") - usd.billed) < Decimal("0.000001")
@@ -188,18 +188,18 @@ def test_the_answer_key_is_what_the_records_come_to(account):
 
 
 def test_the_answer_key_knows_people_and_days():
-    key = answer(ENTERPRISE, date(2026, 10, 1), date(2026, 11, 1), WORLD)
+    key = answer_key(ENTERPRISE, date(2026, 10, 1), date(2026, 11, 1), WORLD)
     users = records(asked(ENTERPRISE, "activity", **OCTOBER))
     assert set(key.active_people) == {record["user"]["email"] for record in users if "email" in record["user"]}
     assert "yuki.tanabe@tidewheel.example.com" not in key.active_people
-    seats = answer(SEATS, date(2026, 10, 1), date(2026, 11, 1), WORLD)
+    seats = answer_key(SEATS, date(2026, 10, 1), date(2026, 11, 1), WORLD)
     assert len(seats.idle_people) == 3
     assert not set(seats.idle_people) & set(seats.active_people)
-    console = answer(CONSOLE, date(2026, 10, 1), date(2026, 11, 1), WORLD)
+    console = answer_key(CONSOLE, date(2026, 10, 1), date(2026, 11, 1), WORLD)
     assert [day.day for day, _ in console.unusual_days] == [19, 20, 21, 24, 25, 26, 28]
 
 
 def test_the_three_accounts_come_to_about_forty_thousand_a_month():
-    bills = [answer(one, date(2026, 10, 1), date(2026, 11, 1), WORLD).money[0].billed for one in ACCOUNT.values()]
+    bills = [answer_key(one, date(2026, 10, 1), date(2026, 11, 1), WORLD).money[0].billed for one in ACCOUNT.values()]
     assert 36_000 < sum(bills) < 44_000
     assert max(bills) == bills[list(ACCOUNT).index("claude-enterprise")]

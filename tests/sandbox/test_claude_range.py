@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from truto_usage_nb.sandbox.app import create_app
 from truto_usage_nb.sandbox.ask import Ask, Refused, World
 from truto_usage_nb.sandbox.company import ACCOUNTS
-from truto_usage_nb.sandbox.vendors.claude import answer, collect, request, unify
+from truto_usage_nb.sandbox.vendors.claude import answer_key, raw_rows, request, unify
 from truto_usage_nb.sandbox.vendors.claude.people import CUT_MODEL
 
 from .conftest import USAGE, send
@@ -34,12 +34,12 @@ range_long = pytest.mark.parametrize("report", RANGE_LONG)
 
 
 def rows(account, report, world=WORLD, **more):
-    return [raw.row for raw in collect(Ask(world, account, report_type=report, **more))]
+    return [raw.row for raw in raw_rows(Ask(world, account, report_type=report, **more))]
 
 
 def records(account, report, world=WORLD, **more):
     ask = Ask(world, account, report_type=report, **more)
-    return [record for raw in collect(ask) for record in unify(raw, ask)]
+    return [record for raw in raw_rows(ask) for record in unify(raw, ask)]
 
 
 def measures(row):
@@ -75,7 +75,7 @@ def test_a_row_a_group_covers_the_month_and_is_the_sum_of_its_days(account, repo
 
 @accounts
 def test_the_month_is_what_the_answer_key_says(account):
-    key = answer(account, date(2026, 10, 1), date(2026, 11, 1), WORLD)
+    key = answer_key(account, date(2026, 10, 1), date(2026, 11, 1), WORLD)
     (usd,) = key.money
     (cost,) = rows(account, "cost", **OCTOBER)
     (usage,) = rows(account, "usage", **OCTOBER)
@@ -229,7 +229,7 @@ def test_what_is_left_out_has_its_default():
 def test_what_the_vendor_refuses_it_refuses_without_a_bucket_too(asked, said):
     for report in ("usage", "user_usage"):
         with pytest.raises(Refused) as caught:
-            collect(Ask(WORLD, CONSOLE, report_type=report, **asked))
+            raw_rows(Ask(WORLD, CONSOLE, report_type=report, **asked))
         assert said in caught.value.body["error"]["message"]
 
 

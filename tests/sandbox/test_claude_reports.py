@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from truto_usage_nb.sandbox.ask import Ask, Refused, World
 from truto_usage_nb.sandbox.company import ACCOUNTS
-from truto_usage_nb.sandbox.vendors.claude import collect, products, request, unify
+from truto_usage_nb.sandbox.vendors.claude import products, raw_rows, request, unify
 from truto_usage_nb.sandbox.vendors.claude.people import CUT_MODEL
 from truto_usage_nb.sandbox.vendors.claude.question import COST_DIMENSIONS
 
@@ -37,7 +37,7 @@ DISJOINT = [name for name in COST_DIMENSIONS if name != "rbac_group_id"]
 
 
 def rows(account, report_type, world=WORLD, **more):
-    return [raw.row for raw in collect(Ask(world, account, report_type=report_type, **more))]
+    return [raw.row for raw in raw_rows(Ask(world, account, report_type=report_type, **more))]
 
 
 def money(found):
@@ -51,7 +51,7 @@ def used(found):
 
 def refused(account=CONSOLE, report_type="usage", **more):
     with pytest.raises(Refused) as caught:
-        collect(Ask(WORLD, account, report_type=report_type, **more))
+        raw_rows(Ask(WORLD, account, report_type=report_type, **more))
     assert caught.value.status == 400
     assert caught.value.body["type"] == "error"
     assert caught.value.body["error"]["type"] == "invalid_request_error"
@@ -180,10 +180,10 @@ def test_the_future_is_empty_and_today_ends_now():
 def test_dates_default_to_the_latest_days():
     found = [row["starting_at"] for row in rows(CONSOLE, "usage", granularity="day")]
     assert (found[0], found[-1], len(found)) == ("2026-11-16T00:00:00Z", "2026-11-22T00:00:00Z", 7)
-    (day,) = {raw.row["date"] for raw in collect(Ask(WORLD, CONSOLE))}
+    (day,) = {raw.row["date"] for raw in raw_rows(Ask(WORLD, CONSOLE))}
     assert day == "2026-11-22T00:00:00Z"
     dated = Ask(WORLD, CONSOLE, start_date="2026-11-20")
-    assert next(iter(collect(dated))).endpoint == "analytics/usage"  # a date range and no report type: usage
+    assert next(iter(raw_rows(dated))).endpoint == "analytics/usage"  # a date range and no report type: usage
 
 
 def test_an_instant_with_an_offset_is_floored_to_its_bucket():
@@ -254,7 +254,7 @@ def test_filters():
 @pytest.mark.parametrize("granularity", [None, "day"])
 def test_every_report_answers_with_records_of_their_own_ids(account, report, granularity):
     ask = Ask(WORLD, account, report_type=report, granularity=granularity, **OCTOBER)
-    records = [record for raw in collect(ask) for record in unify(raw, ask)]
+    records = [record for raw in raw_rows(ask) for record in unify(raw, ask)]
     assert len({record["id"] for record in records}) == len(records)
     assert all(record["product"]["id"] and record["metric_name"] for record in records)
     assert all("2026-10-01" <= record["start_date"] < record["end_date"] < "2026-11-02" for record in records)

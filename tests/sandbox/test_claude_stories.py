@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from truto_usage_nb.sandbox.ask import Ask, World
 from truto_usage_nb.sandbox.company import ACCOUNTS
-from truto_usage_nb.sandbox.vendors.claude import collect, unify
+from truto_usage_nb.sandbox.vendors.claude import raw_rows, unify
 from truto_usage_nb.sandbox.vendors.claude.people import CUT_MODEL
 
 WORLD = World(7, datetime(2026, 11, 23, 15, 20, tzinfo=UTC))
@@ -20,7 +20,7 @@ ONE_DAY = {"start_date": "2026-10-28", "end_date": "2026-10-29"}
 
 
 def rows(account, report_type, world=WORLD, **more):
-    return [raw.row for raw in collect(Ask(world, account, report_type=report_type, **more))]
+    return [raw.row for raw in raw_rows(Ask(world, account, report_type=report_type, **more))]
 
 
 def money(found):
@@ -116,7 +116,7 @@ def test_enterprise_is_restated_for_thirty_days_and_console_is_not():
 
 def test_updated_at_stops_when_the_values_do():
     def refreshed(account):
-        (raw,) = collect(Ask(WORLD, account, report_type="cost", **ONE_DAY))
+        (raw,) = raw_rows(Ask(WORLD, account, report_type="cost", **ONE_DAY))
         return unify(raw, Ask(WORLD, account, report_type="cost"))[0]["updated_at"]
 
     assert refreshed(CONSOLE) == "2026-10-29T01:00:00Z"

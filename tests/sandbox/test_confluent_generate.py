@@ -21,12 +21,12 @@ def ask(now=NOW, scale=1.0, seed=7, **params):
 
 
 def rows(**params):
-    return [raw.row for raw in confluent.collect(ask(**params))]
+    return [raw.row for raw in confluent.raw_rows(ask(**params))]
 
 
 def records(**params):
     asked = ask(**params)
-    return [record for raw in confluent.collect(asked) for record in confluent.unify(raw, asked)]
+    return [record for raw in confluent.raw_rows(asked) for record in confluent.unify(raw, asked)]
 
 
 def total(found, kind):
@@ -35,13 +35,13 @@ def total(found, kind):
 
 
 def october_answer(**world):
-    (money,) = confluent.answer(ACCOUNT, date(2026, 10, 1), date(2026, 11, 1), ask(**world).world).money
+    (money,) = confluent.answer_key(ACCOUNT, date(2026, 10, 1), date(2026, 11, 1), ask(**world).world).money
     return money
 
 
 def refusal(**params):
     with pytest.raises(Refused) as refused:
-        confluent.collect(ask(**params))
+        confluent.raw_rows(ask(**params))
     assert refused.value.status == 400
     (error,) = refused.value.body["errors"]
     assert set(error) == {"id", "status", "code", "detail"}
@@ -55,7 +55,6 @@ def days(found):
 
 def test_it_is_the_registered_vendor():
     assert VENDORS["confluent"] is confluent
-    assert confluent.NAME == "confluent"
 
 
 def test_without_dates_it_is_this_month_and_without_an_end_the_month_of_the_start():
@@ -88,7 +87,7 @@ def test_the_longest_windows_it_serves():
 
 def test_the_future_is_empty():
     assert rows(start_date="2026-12-01", end_date="2027-01-01") == []
-    assert confluent.answer(ACCOUNT, date(2026, 12, 1), date(2027, 1, 1), ask().world).money == []
+    assert confluent.answer_key(ACCOUNT, date(2026, 12, 1), date(2027, 1, 1), ask().world).money == []
 
 
 def test_the_same_seed_gives_the_same_rows_and_another_gives_others():
@@ -174,7 +173,7 @@ def test_the_cluster_is_resized_on_the_20th_of_the_quarters_first_month():
     october = sizes(**OCTOBER)
     assert (october["2026-10-19"], october["2026-10-20"]) == (144.0, 216.0)  # 6 and 9 CKUs for 24 hours
     assert set(sizes(start_date="2026-09-01").values()) == {216.0}
-    assert (date(2026, 10, 20), "orders-dedicated resized from 6 to 9 CKUs") in confluent.answer(
+    assert (date(2026, 10, 20), "orders-dedicated resized from 6 to 9 CKUs") in confluent.answer_key(
         ACCOUNT, date(2026, 10, 1), date(2026, 11, 1), ask().world
     ).unusual_days
 

@@ -25,12 +25,12 @@ def ask(start=None, end=None, world=WORLD, account="cursor", **more):
 
 
 def rows(start=None, end=None, **more):
-    return [raw.row for raw in cursor.collect(ask(start, end, **more))]
+    return [raw.row for raw in cursor.raw_rows(ask(start, end, **more))]
 
 
 def records(start, end, **more):
     question = ask(start, end, **more)
-    return [record for raw in cursor.collect(question) for record in cursor.unify(raw, question)]
+    return [record for raw in cursor.raw_rows(question) for record in cursor.unify(raw, question)]
 
 
 @pytest.fixture(scope="module")
@@ -172,7 +172,7 @@ def test_the_window_by_default():
 )
 def test_what_cursor_refuses(start, end, says):
     with pytest.raises(Refused) as refused:
-        cursor.collect(ask(start, end))
+        cursor.raw_rows(ask(start, end))
     assert refused.value.status == 400
     assert refused.value.body["error"] == "Bad Request"
     assert says in refused.value.body["message"]
@@ -203,7 +203,7 @@ def test_filters_pass_through_to_the_provider():
 
 
 def test_the_answer_key_agrees_with_the_records(october):
-    answer = cursor.answer(ACCOUNT["cursor"], date(2026, 10, 1), date(2026, 11, 1), WORLD)
+    answer = cursor.answer_key(ACCOUNT["cursor"], date(2026, 10, 1), date(2026, 11, 1), WORLD)
     (money,) = answer.money
     billed = listed = Decimal(0)
     models = defaultdict(Decimal)
@@ -227,7 +227,7 @@ def test_the_answer_key_agrees_with_the_records(october):
 def test_a_large_company_is_made_a_day_at_a_time():
     _few_days.cache_clear()
     large = ask("2026-10-01", "2026-10-30T23:59:59.999Z", world=World(7, NOW, 100.0))
-    next(iter(cursor.collect(large)))
+    next(iter(cursor.raw_rows(large)))
     assert _few_days.cache_info().misses == 1
     assert 30_000 < len(day_events(7, date(2026, 10, 30), 100.0)) < 60_000
 

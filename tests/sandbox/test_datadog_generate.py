@@ -22,12 +22,12 @@ def ask(now=NOW, scale=1.0, seed=7, **params):
 
 
 def raws(**params):
-    return list(datadog.collect(ask(**params)))
+    return list(datadog.raw_rows(ask(**params)))
 
 
 def records(**params):
     asked = ask(**params)
-    return [record for raw in datadog.collect(asked) for record in datadog.unify(raw, asked)]
+    return [record for raw in datadog.raw_rows(asked) for record in datadog.unify(raw, asked)]
 
 
 def amounts(record):
@@ -39,7 +39,7 @@ def total(found, kind="total"):
 
 
 def answered(start=date(2026, 10, 1), end=date(2026, 11, 1), **world):
-    return datadog.answer(ACCOUNT, start, end, ask(**world).world)
+    return datadog.answer_key(ACCOUNT, start, end, ask(**world).world)
 
 
 def months(**params):
@@ -48,7 +48,7 @@ def months(**params):
 
 def refusal(**params):
     with pytest.raises(Refused) as refused:
-        datadog.collect(ask(**params))
+        datadog.raw_rows(ask(**params))
     assert refused.value.status == 400
     (error,) = refused.value.body["errors"]
     return error
@@ -60,7 +60,6 @@ def at(text):
 
 def test_it_is_the_registered_vendor():
     assert VENDORS["datadog"] is datadog
-    assert datadog.NAME == "datadog"
 
 
 @pytest.mark.parametrize(

@@ -25,12 +25,12 @@ def ask(account, day=None, world=WORLD, **more):
 
 
 def raws(account, day=None, **more):
-    return list(openai_codex.collect(ask(account, day, **more)))
+    return list(openai_codex.raw_rows(ask(account, day, **more)))
 
 
 def records(account, day=None, **more):
     question = ask(account, day, **more)
-    return [record for raw in openai_codex.collect(question) for record in openai_codex.unify(raw, question)]
+    return [record for raw in openai_codex.raw_rows(question) for record in openai_codex.unify(raw, question)]
 
 
 def month(account, first=date(2026, 10, 1), length=31, **more):
@@ -58,7 +58,7 @@ def test_one_day_an_ask(sent, day):
 
 def test_text_that_is_no_day_is_refused_at_once():
     with pytest.raises(Refused) as refused:
-        openai_codex.collect(ask("codex", "yesterday"))
+        openai_codex.raw_rows(ask("codex", "yesterday"))
     assert refused.value.status == 400
     assert refused.value.body["error"]["message"] == "Invalid 'date': expected YYYY-MM-DD, got 'yesterday'."
 
@@ -87,7 +87,7 @@ def test_codex_activity_stands_once_a_user_and_day(october):
         assert "requests" in first["usage"]
         assert not any("requests" in record["usage"] or "code" in record["usage"] for record in others)
         turns += first["usage"]["requests"]["agent"]
-    key = openai_codex.answer(ACCOUNT["codex"], date(2026, 10, 1), date(2026, 11, 1), WORLD)
+    key = openai_codex.answer_key(ACCOUNT["codex"], date(2026, 10, 1), date(2026, 11, 1), WORLD)
     assert turns == key.requests
 
 
@@ -205,7 +205,7 @@ def test_the_currency_of_an_account(account, day, currency):
 
 def test_the_outage_is_a_gap():
     assert [day for day in range(1, 15) if not raws("openai-api-eu", f"2026-11-{day:02}")] == [5, 6, 7, 8, 9]
-    answer = openai_codex.answer(ACCOUNT["openai-api-eu"], date(2026, 11, 1), date(2026, 11, 15), WORLD)
+    answer = openai_codex.answer_key(ACCOUNT["openai-api-eu"], date(2026, 11, 1), date(2026, 11, 15), WORLD)
     assert answer.gaps == [date(2026, 11, day) for day in range(5, 10)]
 
 
@@ -249,7 +249,7 @@ def test_api_costs_come_after_usage_and_the_future_is_empty():
 
 @pytest.mark.parametrize("account", OPENAI)
 def test_the_answer_key_agrees_with_the_records(october, account):
-    answer = openai_codex.answer(ACCOUNT[account], date(2026, 10, 1), date(2026, 11, 1), WORLD)
+    answer = openai_codex.answer_key(ACCOUNT[account], date(2026, 10, 1), date(2026, 11, 1), WORLD)
     money, records_, models = defaultdict(Decimal), defaultdict(int), defaultdict(Decimal)
     tokens, tokens_by_model, requests = defaultdict(int), defaultdict(lambda: defaultdict(int)), 0
     for record in october[account]:
@@ -281,7 +281,7 @@ def test_the_answer_key_agrees_with_the_records(october, account):
 
 
 def test_october_comes_to_about_sixteen_thousand_dollars():
-    keys = [openai_codex.answer(ACCOUNT[one], date(2026, 10, 1), date(2026, 11, 1), WORLD) for one in OPENAI]
+    keys = [openai_codex.answer_key(ACCOUNT[one], date(2026, 10, 1), date(2026, 11, 1), WORLD) for one in OPENAI]
     total = {"USD": Decimal(0), "EUR": Decimal(0)}
     for money in (money for key in keys for money in key.money):
         total[money.currency] += money.billed
@@ -295,8 +295,8 @@ def test_a_larger_company_has_more_rows_and_more_money():
     large = World(7, NOW, 20.0)
     assert len(raws("openai-api", "2026-10-05", world=large)) > 10 * len(raws("openai-api", "2026-10-05"))
     assert len(raws("codex", "2026-10-05", world=large)) > 10 * len(raws("codex", "2026-10-05"))
-    small = openai_codex.answer(ACCOUNT["openai-api"], date(2026, 10, 5), date(2026, 10, 6), World(7, NOW, 0.1))
-    whole = openai_codex.answer(ACCOUNT["openai-api"], date(2026, 10, 5), date(2026, 10, 6), WORLD)
+    small = openai_codex.answer_key(ACCOUNT["openai-api"], date(2026, 10, 5), date(2026, 10, 6), World(7, NOW, 0.1))
+    whole = openai_codex.answer_key(ACCOUNT["openai-api"], date(2026, 10, 5), date(2026, 10, 6), WORLD)
     assert float(small.money[0].billed) == pytest.approx(float(whole.money[0].billed) / 10, rel=0.02)
 
 

@@ -80,6 +80,6 @@ def test_vendors_make_nothing_but_json(account, report_type):
     day = {"date": "2026-10-20", "start_date": "2026-10-20", "end_date": "2026-10-21"}
     ask = Ask(DEFAULT_WORLD, account, report_type=report_type, **day)
     vendor = VENDORS[account.integration]
-    for raw in vendor.collect(ask):
+    for raw in vendor.raw_rows(ask):
         for value in (raw.row, *vendor.unify(raw, ask)):
             assert in_order(json.loads(dump(value))) == in_order(strict(value))

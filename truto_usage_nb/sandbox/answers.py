@@ -64,7 +64,7 @@ class AnswerKey:
         """Ask every account's generator, or those named, for a period; an unknown id is a `KeyError`."""
         start, end = period_days(period)
         accounts = _accounts(account_ids)
-        answers = {one: VENDORS[one.integration].answer(one, start, end, world) for one in accounts}
+        answers = {one: VENDORS[one.integration].answer_key(one, start, end, world) for one in accounts}
         return cls(start, end, answers)
 
     def of(self, account_id: str) -> VendorAnswer:

@@ -148,10 +148,6 @@ class Vendor(Protocol):
     """What every package in `vendors/` offers at its top level."""
 
     @property
-    def NAME(self) -> str:
-        """The integration's name."""
-
-    @property
     def MAX_PAGE(self) -> int:
         """The largest page the provider gives, in raw rows."""
 
@@ -170,7 +166,7 @@ class Vendor(Protocol):
     def products(self, account: Account) -> list[dict[str, Any]]:
         """Return the unified products of an account: id, name, description, created_at, updated_at."""
 
-    def collect(self, ask: Ask) -> Iterable[Raw]:
+    def raw_rows(self, ask: Ask) -> Iterable[Raw]:
         """Yield the raw rows lazily, in the provider's order; raise `Refused` as the provider would."""
 
     def unify(self, raw: Raw, ask: Ask) -> list[dict[str, Any]]:
@@ -179,7 +175,7 @@ class Vendor(Protocol):
     def request(self, ask: Ask) -> dict[str, Any]:
         """Return the provider request as `url`, `method`, `headers` (no secret) and `body`."""
 
-    def answer(self, account: Account, start: date, end: date, world: World) -> VendorAnswer:
+    def answer_key(self, account: Account, start: date, end: date, world: World) -> VendorAnswer:
         """Return what the account did from start up to, not including, end, in days UTC."""
 
 

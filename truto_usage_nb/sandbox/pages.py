@@ -80,7 +80,7 @@ class Item(NamedTuple):
 
 def items(vendor: Vendor, ask: Ask, *, raw: bool, with_rows: bool) -> Iterator[Item]:
     """Yield a query's items one by one: raw rows, or the unified records made of them."""
-    for row in vendor.collect(ask):
+    for row in vendor.raw_rows(ask):
         if raw:
             yield Item(dump(row.row))
             continue

@@ -13,23 +13,21 @@ from truto_usage_nb.sandbox.ask import Ask, Raw
 from truto_usage_nb.sandbox.company import Account
 from truto_usage_nb.sandbox.vendors.claude.people import WORKSPACES, product_ids
 from truto_usage_nb.sandbox.vendors.claude.question import report_type
-from truto_usage_nb.sandbox.vendors.claude.rows import answer, collect, request
+from truto_usage_nb.sandbox.vendors.claude.rows import answer_key, raw_rows, request
 from truto_usage_nb.vendors.claude.mapping import CLAUDE_PRODUCTS, Told, records_of
 
 __all__ = [
     "DEFAULT_PAGE",
     "MAX_PAGE",
-    "NAME",
     "NUMBERED",
     "RATE_LIMIT",
-    "answer",
-    "collect",
+    "answer_key",
     "products",
+    "raw_rows",
     "request",
     "unify",
 ]
 
-NAME = "claude"
 MAX_PAGE = 1000
 DEFAULT_PAGE = 100
 NUMBERED = False

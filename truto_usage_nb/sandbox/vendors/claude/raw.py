@@ -15,7 +15,7 @@ from typing import Any
 from truto_usage_nb.sandbox.ask import Ask, Raw, RawAnswer, RawAsk, RawRoute, World
 from truto_usage_nb.sandbox.company import ACCOUNTS, Account
 from truto_usage_nb.sandbox.vendors.claude.question import invalid
-from truto_usage_nb.sandbox.vendors.claude.rows import collect, stamp
+from truto_usage_nb.sandbox.vendors.claude.rows import raw_rows, stamp
 
 KEYS = {
     "claude-console": {"admin_key": "sk-ant-admin01-SandboxConsole0Qx7TrN2WpKzM4Vb8Yd"},
@@ -133,7 +133,7 @@ def _report_rows(world: World, report: Report) -> list[Raw]:
         include_deleted_users=not report.without_deleted,
         remote_query=remote | {name: value for name, value in named.items() if value},
     )
-    return list(collect(question))
+    return list(raw_rows(question))
 
 
 def _legacy(kind: str, path: str) -> Any:
@@ -290,7 +290,7 @@ def _day_rows(world: World, account: str, kind: str, day: date, groups: tuple[st
     question = Ask(
         world, _ACCOUNTS[account], report_type=kind, start_date=day.isoformat(), end_date=after, group_by=groups
     )
-    return [raw.row for raw in collect(question)]
+    return [raw.row for raw in raw_rows(question)]
 
 
 def _known(ask: RawAsk) -> Account:

@@ -95,7 +95,7 @@ def stamp(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def collect(ask: Ask) -> Iterator[Raw]:
+def raw_rows(ask: Ask) -> Iterator[Raw]:
     """Yield the rows an ask comes to, lazily where rows are days; `Refused` is raised at once, as the vendor would."""
     asked = read_ask(ask)
     if asked.endpoint in ("analytics/usage", "analytics/cost"):
@@ -381,7 +381,7 @@ _KINDS = ("input", "output", "cache_read", "cache_write_5m", "cache_write_1h")
 Metered = list[tuple[UseLine, Counts]]
 
 
-def answer(account: Account, start: date, end: date, world: World) -> VendorAnswer:
+def answer_key(account: Account, start: date, end: date, world: World) -> VendorAnswer:
     """Return what the account did from start up to, not including, end (days UTC), as its reports state it now.
 
     Tokens include Priority and flex capacity and usage inside seats, which have no cost. `cost_by_model` has the model

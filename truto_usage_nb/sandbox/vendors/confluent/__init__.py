@@ -6,19 +6,18 @@ from typing import Any
 
 from truto_usage_nb.sandbox.ask import Ask, Raw
 from truto_usage_nb.sandbox.company import Account
-from truto_usage_nb.sandbox.vendors.confluent.raw import DEFAULT_PAGE, MAX_PAGE, collect, request
-from truto_usage_nb.sandbox.vendors.confluent.story import answer
+from truto_usage_nb.sandbox.vendors.confluent.raw import DEFAULT_PAGE, MAX_PAGE, raw_rows, request
+from truto_usage_nb.sandbox.vendors.confluent.story import answer_key
 from truto_usage_nb.vendors.confluent.mapping import CONFLUENT_PRODUCTS, cost_record
 
 __all__ = [
     "DEFAULT_PAGE",
     "MAX_PAGE",
-    "NAME",
     "NUMBERED",
     "RATE_LIMIT",
-    "answer",
-    "collect",
+    "answer_key",
     "products",
+    "raw_rows",
     "request",
     "unify",
 ]
@@ -41,7 +40,6 @@ def products(account: Account) -> list[dict[str, Any]]:
     ]
 
 
-NAME = "confluent"
 NUMBERED = False
 RATE_LIMIT = "60;w=60"  # Confluent publishes no number
 

@@ -72,14 +72,14 @@ DEFAULT_PAGE = 5_000
 _LINE_ID_LENGTH = 16
 
 
-def collect(ask: Ask) -> Iterator[Raw]:
+def raw_rows(ask: Ask) -> Iterator[Raw]:
     """Yield the rows of the window, day by day; a window Confluent refuses is refused before the first row.
 
     >>> from datetime import UTC, datetime
     >>> from truto_usage_nb.sandbox.company import ACCOUNTS
     >>> account = next(one for one in ACCOUNTS if one.id == "confluent")
     >>> world = World(7, datetime(2026, 11, 23, tzinfo=UTC))
-    >>> first = next(iter(collect(Ask(world, account, start_date="2026-10-01"))))
+    >>> first = next(iter(raw_rows(Ask(world, account, start_date="2026-10-01"))))
     >>> first.row["line_type"], first.row["quantity"], first.row["unit"]
     ('KAFKA_NUM_CKUS', 144.0, 'CKU-hour')
     """
@@ -207,7 +207,7 @@ def _costs(ask: RawAsk) -> RawAnswer:
 
 @lru_cache(maxsize=2)  # the pages of a walk share them
 def _rows(world: World, start: str, end: str) -> list[dict[str, Any]]:
-    return [raw.row for raw in collect(Ask(world, _ACCOUNT, start_date=start, end_date=end))]
+    return [raw.row for raw in raw_rows(Ask(world, _ACCOUNT, start_date=start, end_date=end))]
 
 
 def _size(ask: RawAsk) -> int:

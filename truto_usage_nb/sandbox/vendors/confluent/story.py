@@ -423,14 +423,14 @@ _NOTES = [
 ]
 
 
-def answer(account: Account, start: date, end: date, world: World) -> VendorAnswer:  # noqa: ARG001  # one organisation
+def answer_key(account: Account, start: date, end: date, world: World) -> VendorAnswer:  # noqa: ARG001  # one organisation
     """Return what the organisation was charged in the days from start up to, not including, end.
 
     >>> from datetime import UTC, datetime
     >>> from truto_usage_nb.sandbox.company import ACCOUNTS
     >>> account = next(one for one in ACCOUNTS if one.id == "confluent")
     >>> world = World(7, datetime(2026, 11, 23, tzinfo=UTC))
-    >>> answer(account, date(2026, 10, 1), date(2026, 11, 1), world).money[0].credit
+    >>> answer_key(account, date(2026, 10, 1), date(2026, 11, 1), world).money[0].credit
     Decimal('-460.00')
     """
     posted = list(postings(world, start, end))

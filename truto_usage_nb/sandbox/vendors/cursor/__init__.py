@@ -10,24 +10,22 @@ from typing import Any
 
 from truto_usage_nb.sandbox.ask import Ask, Raw
 from truto_usage_nb.sandbox.company import Account
-from truto_usage_nb.sandbox.vendors.cursor.raw import DEFAULT_PAGE, MAX_PAGE, collect, request
-from truto_usage_nb.sandbox.vendors.cursor.story import answer
+from truto_usage_nb.sandbox.vendors.cursor.raw import DEFAULT_PAGE, MAX_PAGE, raw_rows, request
+from truto_usage_nb.sandbox.vendors.cursor.story import answer_key
 from truto_usage_nb.vendors.cursor.mapping import CURSOR_PRODUCT, event_record
 
 __all__ = [
     "DEFAULT_PAGE",
     "MAX_PAGE",
-    "NAME",
     "NUMBERED",
     "RATE_LIMIT",
-    "answer",
-    "collect",
+    "answer_key",
     "products",
+    "raw_rows",
     "request",
     "unify",
 ]
 
-NAME = "cursor"
 NUMBERED = True
 RATE_LIMIT = "60;w=60"
 

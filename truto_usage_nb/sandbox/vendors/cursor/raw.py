@@ -136,7 +136,7 @@ DEFAULT_PAGE = 100
 _FILTERS = {"email": "userEmail", "serviceAccountId": "serviceAccountId"}
 
 
-def collect(ask: Ask) -> Iterable[Raw]:
+def raw_rows(ask: Ask) -> Iterable[Raw]:
     """Return the events of the window, newest first, made a day at a time; raise `Refused` for a window too long."""
     return _collect(ask, window_of(ask))
 
@@ -253,7 +253,7 @@ def _event_rows(
     question = Ask(
         world, _ACCOUNT, start_date=cursor_instant(start), end_date=cursor_instant(end), remote_query=dict(filters)
     )
-    return [raw.row for raw in collect(question)]
+    return [raw.row for raw in raw_rows(question)]
 
 
 def _daily(ask: RawAsk) -> RawAnswer:

@@ -406,7 +406,7 @@ class _Tally:
         ]
 
 
-def answer(account: Account, start: date, end: date, world: World) -> VendorAnswer:  # noqa: ARG001  # one team
+def answer_key(account: Account, start: date, end: date, world: World) -> VendorAnswer:  # noqa: ARG001  # one team
     """Return what the team did from start up to, not including, end, as far as Cursor shows it by now.
 
     Money is in USD. Cache writes are not split by lifetime, so their kind is `cache_write`. Request-priced and errored

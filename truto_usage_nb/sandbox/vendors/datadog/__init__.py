@@ -6,8 +6,8 @@ from typing import Any
 
 from truto_usage_nb.sandbox.ask import Ask, Raw
 from truto_usage_nb.sandbox.company import Account
-from truto_usage_nb.sandbox.vendors.datadog.raw import DEFAULT_PAGE, MAX_PAGE, collect, request
-from truto_usage_nb.sandbox.vendors.datadog.story import answer
+from truto_usage_nb.sandbox.vendors.datadog.raw import DEFAULT_PAGE, MAX_PAGE, raw_rows, request
+from truto_usage_nb.sandbox.vendors.datadog.story import answer_key
 from truto_usage_nb.vendors.datadog.mapping import (
     DATADOG_PRODUCTS,
     cost_records,
@@ -19,12 +19,11 @@ from truto_usage_nb.vendors.datadog.mapping import (
 __all__ = [
     "DEFAULT_PAGE",
     "MAX_PAGE",
-    "NAME",
     "NUMBERED",
     "RATE_LIMIT",
-    "answer",
-    "collect",
+    "answer_key",
     "products",
+    "raw_rows",
     "request",
     "unify",
 ]
@@ -44,7 +43,6 @@ def products(account: Account) -> list[dict[str, Any]]:
     ]
 
 
-NAME = "datadog"
 NUMBERED = False
 RATE_LIMIT = "60;w=60"  # Datadog publishes no number
 

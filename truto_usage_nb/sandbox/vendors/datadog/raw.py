@@ -37,7 +37,7 @@ _VIEWS = ("sub-org", "summary")
 _AVERAGED = "_host"  # hosts are billed by their average, the rest by what was used
 
 
-def collect(ask: Ask) -> Iterator[Raw]:
+def raw_rows(ask: Ask) -> Iterator[Raw]:
     """Yield a row per sub-organisation and month, oldest month first; `remote_query[view]=summary` asks for the parent.
 
     The parent's row says again what its sub-organisations say, so the two views are never served together.
@@ -46,7 +46,7 @@ def collect(ask: Ask) -> Iterator[Raw]:
     >>> from truto_usage_nb.sandbox.company import ACCOUNTS
     >>> account = next(one for one in ACCOUNTS if one.id == "datadog")
     >>> world = World(7, datetime(2026, 11, 23, tzinfo=UTC))
-    >>> [raw.row["attributes"]["org_name"] for raw in collect(Ask(world, account, start_date="2026-10-01"))]
+    >>> [raw.row["attributes"]["org_name"] for raw in raw_rows(Ask(world, account, start_date="2026-10-01"))]
     ['Tidewheel Production', 'Tidewheel Data Platform', 'Tidewheel Internal Tools']
     """
     first, last = months_asked(ask)
@@ -204,7 +204,7 @@ def _cost(endpoint: str) -> Any:
         if endpoint == ESTIMATED and _month(start) < _month(_previous(ask.world.now.date())):
             raise Refused(400, {"errors": ["start_month may be this month or the last one"]})
         asked = {"start_month": start, "end_month": end, "view": ask.one("view") or "summary"}
-        rows = collect(Ask(ask.world, _ACCOUNT, remote_query=asked))
+        rows = raw_rows(Ask(ask.world, _ACCOUNT, remote_query=asked))
         return RawAnswer({"data": [_plain(raw.row) for raw in rows if raw.endpoint == endpoint]})
 
     return answer

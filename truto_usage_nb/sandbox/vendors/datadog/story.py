@@ -267,14 +267,14 @@ def _on_demand(r: Random, purchase: _Purchase, day: date) -> Decimal:
 _NOTES = ["a month is billed as a whole: one that begins outside the period is not in these figures"]
 
 
-def answer(account: Account, start: date, end: date, world: World) -> VendorAnswer:  # noqa: ARG001  # one parent
+def answer_key(account: Account, start: date, end: date, world: World) -> VendorAnswer:  # noqa: ARG001  # one parent
     """Return what the sub-organisations owe for the months that begin from start up to, not including, end.
 
     >>> from datetime import UTC, datetime
     >>> from truto_usage_nb.sandbox.company import ACCOUNTS
     >>> account = next(one for one in ACCOUNTS if one.id == "datadog")
     >>> world = World(7, datetime(2026, 11, 23, tzinfo=UTC))
-    >>> answer(account, date(2026, 10, 1), date(2026, 11, 1), world).money[0].records
+    >>> answer_key(account, date(2026, 10, 1), date(2026, 11, 1), world).money[0].records
     30
     """
     first = BillingMonth.of(start) if start.day == 1 else BillingMonth.of(start).next

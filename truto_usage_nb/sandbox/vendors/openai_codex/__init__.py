@@ -18,7 +18,7 @@ from truto_usage_nb.sandbox.vendors.openai_codex.rows import (
     COSTS_ENDPOINT,
     api_answer,
     codex_answer,
-    collect,
+    raw_rows,
     request,
 )
 from truto_usage_nb.vendors.openai_codex.mapping import (
@@ -32,17 +32,15 @@ from truto_usage_nb.vendors.openai_codex.mapping import (
 __all__ = [
     "DEFAULT_PAGE",
     "MAX_PAGE",
-    "NAME",
     "NUMBERED",
     "RATE_LIMIT",
-    "answer",
-    "collect",
+    "answer_key",
     "products",
+    "raw_rows",
     "request",
     "unify",
 ]
 
-NAME = "openai_codex"
 MAX_PAGE = 30_000
 DEFAULT_PAGE = 1000
 NUMBERED = False
@@ -66,7 +64,7 @@ def unify(raw: Raw, ask: Ask) -> list[dict[str, Any]]:  # noqa: ARG001  # the en
     return [usage_record(raw.row, raw.context)]
 
 
-def answer(account: Account, start: date, end: date, world: World) -> VendorAnswer:
+def answer_key(account: Account, start: date, end: date, world: World) -> VendorAnswer:
     """Return what an account did from start up to, not including, end, in days UTC."""
     if account.kind == "codex":
         return codex_answer(start, end, world)

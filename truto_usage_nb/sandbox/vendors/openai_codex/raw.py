@@ -18,7 +18,7 @@ from truto_usage_nb.sandbox.vendors.openai_codex.rows import (
     COSTS_ENDPOINT,
     USAGE_ENDPOINT,
     USAGE_KINDS,
-    collect,
+    raw_rows,
 )
 from truto_usage_nb.sandbox.vendors.openai_codex.story import midnight_of
 
@@ -136,7 +136,7 @@ def _day_rows(world: World, account: str, endpoint: str, day: date) -> tuple[dic
 
 @lru_cache(maxsize=128)
 def _of_day(world: World, account: str, day: date) -> tuple[Raw, ...]:
-    return tuple(collect(Ask(world, _ACCOUNTS[account], date=day.isoformat())))
+    return tuple(raw_rows(Ask(world, _ACCOUNTS[account], date=day.isoformat())))
 
 
 def _kept(ask: RawAsk, rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:

@@ -229,7 +229,7 @@ def shown_at(day: date, lag: timedelta) -> datetime:
     return midnight_of(day) + timedelta(days=1) + lag
 
 
-def collect(ask: Ask) -> Iterator[Raw]:
+def raw_rows(ask: Ask) -> Iterator[Raw]:
     """Return the rows of the requested day: Codex users, or API usage followed by API costs.
 
     Raises `Refused` at once for a day that is none. `report_type` makes no difference.
