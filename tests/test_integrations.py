@@ -4,6 +4,7 @@ At the end: what a vendor's package must hold, and an invented vendor of which n
 """
 
 import sys
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from importlib import import_module
 from importlib.util import find_spec
@@ -24,10 +25,12 @@ from truto_usage_nb.forms.checking import standing
 from truto_usage_nb.integrations import INTEGRATIONS, Integration, Window, integration_named
 from truto_usage_nb.planning import Period, plan
 from truto_usage_nb.query import PARAMETERS, UsageQuery
+from truto_usage_nb.sandbox import service
+from truto_usage_nb.sandbox.ask import Raw
 from truto_usage_nb.sandbox.ask import Vendor as SandboxVendor
 from truto_usage_nb.sandbox.company import ACCOUNTS
 from truto_usage_nb.sandbox.raw_server import RawVendor
-from truto_usage_nb.sandbox.vendors import VENDORS
+from truto_usage_nb.sandbox.vendors import LISTED, VENDORS
 from truto_usage_nb.vendors.facts import SERVICE_PARAMETERS, FocusService, Series, SeriesChoice, Shapes
 
 OF_THE_SERVICE = {
@@ -291,6 +294,30 @@ def test_an_invented_vendor_goes_into_a_focus_export(acme):
     named = rows.select("ServiceName", "ServiceCategory", "x_Integration").unique().rows()
     assert named == [("Acme Cloud", "Databases", "acme")]
     assert rows["BilledCost"].cast(pl.Float64).sum() == 8.0
+
+
+def test_an_invented_vendor_of_the_sandbox_is_served(acme, monkeypatch):
+    """A vendor in the place of a package, an account of the company's, and its label: no more."""
+
+    def unify(raw, ask):
+        money = charged(total=raw.row["dollars"], discount=-1.0)
+        return [{"id": raw.row["id"], "start_date": ask.start_date, "end_date": ask.start_date, "charges": money}]
+
+    vendor = SimpleNamespace(
+        MAX_PAGE=100, DEFAULT_PAGE=2, NUMBERED=False, RATE_LIMIT="60;w=60", unify=unify,
+        products=lambda account: [{"id": "db", "name": "Database"}],
+        raw_rows=lambda ask: iter(Raw({"id": f"row-{n}", "dollars": 1.0 + n}, "/v1/rows") for n in range(5)),
+    )  # fmt: skip
+    account = replace(ACCOUNTS[0], id="acme-2", integration="acme", label="Acme")
+    monkeypatch.setitem(VENDORS, "acme", vendor)
+    monkeypatch.setitem(LISTED, "acme", ("Acme", "databases"))
+    monkeypatch.setattr(service, "ACCOUNTS", (*ACCOUNTS, account))
+    asking = tu.sandbox()
+    assert asking.list_products("acme-2")["name"].to_list() == ["Database"]
+    assert "acme-2" in asking.list_accounts()["id"].to_list()
+    usage = asking.load_usage("acme-2", period="2026-10-05")
+    # 1 + 2 + 3 + 4 + 5 at list price, on three pages, less a dollar each
+    assert tu.with_costs(usage).select("cost_list", "cost_billed").sum().row(0) == (15.0, 10.0)
 
 
 def test_an_invented_vendor_is_in_form_and_command_line(acme, capsys):
