@@ -82,7 +82,7 @@ async def list_products(transport: Transport, account: str) -> pl.DataFrame:
     """Give an account's products: `id`, `name`, `integration`, `description`, `integrated_account_id`."""
     rows = await _listing(transport, _PRODUCTS, [("integrated_account_id", account)], account=account)
     try:
-        integration = (await integration_of(transport, account)).name
+        integration = (await look_up_integration(transport, account)).name
     except IntegrationUnknownError:
         integration = None
     data = [(_text(row.get("id")), _text(row.get("name")), integration, _text(row.get("description")), account)
@@ -91,7 +91,7 @@ async def list_products(transport: Transport, account: str) -> pl.DataFrame:
     return pl.DataFrame(data, schema=schema, strict=False, orient="row")
 
 
-async def integration_of(transport: Transport, account: str | None) -> Integration:
+async def look_up_integration(transport: Transport, account: str | None) -> Integration:
     """Look up the integration behind an account.
 
     Raises `IntegrationUnknownError` where the token may not look it up or the integration is not one of the five.
@@ -174,7 +174,7 @@ class Integrations:
     async def _looked_up(self, account: str | None, needed: bool) -> Integration | None:
         if account not in self.known:
             try:
-                self.known[account] = await integration_of(self.transport, account)
+                self.known[account] = await look_up_integration(self.transport, account)
             except IntegrationUnknownError:
                 if needed:
                     raise
