@@ -291,6 +291,16 @@ def test_the_page_reads_a_delivery_in_duckdb_in_one_line(tmp_path, monkeypatch):
     assert duckdb.sql(line).fetchall() == [("Confluent Cloud", "USD", D(30))]
 
 
+def test_the_page_reads_a_delivery_in_spark_in_one_line(tmp_path, monkeypatch):
+    from tests.backends_for_tests import spark
+
+    deliver_focus(result(used(5, 10.0), used(6, 20.0)), tmp_path / "focus")
+    session = spark()
+    line = next(each for each in PAGE.read_text(encoding="utf-8").splitlines() if each.startswith("spark.read"))
+    rows = eval(line.replace('"focus"', repr(str(tmp_path / "focus"))), {"spark": session}).collect()
+    assert [tuple(row) for row in rows] == [("Confluent Cloud", "USD", D(30))]
+
+
 def test_the_delivery_of_the_sandbox_is_what_the_page_says(tmp_path):
     october = tu.sandbox().fetch_usage(["confluent", "datadog"], period="2026-10")
     with pytest.warns(UsageWarning, match="positive credits"):
