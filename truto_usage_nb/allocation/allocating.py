@@ -340,6 +340,7 @@ def allocation_change(before: Any, after: Any) -> Any:
     for name, frame in (("before", native), ("after", enter(after))):
         require(frame, ("target", "currency", "cost", "rules_sha256"), f"allocation_change on {name}=")
         held = collect(frame.frame.select("target", "currency", "cost", "rules_sha256"))
+        held = held.filter(pl.col("cost").is_not_null())  # tokens alone are no change of money
         summed = held.group_by("target", "currency").agg(pl.col("cost").sum().alias(f"cost_{name}"))
         sha = held["rules_sha256"].drop_nulls().unique().sort().to_list()
         sides.append((summed, pl.lit(";".join(sha) or None, pl.String).alias(f"rules_sha256_{name}")))

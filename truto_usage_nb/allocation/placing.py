@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
-from itertools import pairwise
+from itertools import count, pairwise
 from typing import Any
 
 import narwhals.stable.v2 as nw
@@ -42,6 +42,7 @@ _EPOCH = date(1970, 1, 1)
 _ALWAYS = ("integrated_account_id", "integration", "product_id", "metric_name", "model_id", "organization_name",
            "resources_workspace_id", "user_id", "user_email", "user_name")  # fmt: skip
 _TOLD = 6
+_NUMBERS = count()
 _OWN = {"resources_id": "__resource_id", "resources_name": "__resource_name"}
 """What may hold the id of each conversation, which no rule is likely to name: read only if one does."""
 
@@ -50,7 +51,7 @@ _OWN = {"resources_id": "__resource_id", "resources_name": "__resource_name"}
 class Piece:
     """Money and tokens of records that state the same, on days of which a rule knows no difference.
 
-    `money` is None where no record states any. `is_cut` says that a longer record was split by days.
+    `money` is None where no record states any. `cut_of` numbers what a longer record was cut into.
     """
 
     stated: dict[str, Any]
@@ -59,7 +60,7 @@ class Piece:
     money: int | None
     tokens: Fraction
     person: int | None = None
-    is_cut: bool = False
+    cut_of: int | None = None
 
 
 @dataclass(slots=True)
@@ -157,8 +158,8 @@ def _pieces(rows: pl.DataFrame, people: pl.DataFrame) -> Iterator[tuple[Piece, i
         days = max(1, (end or 0) - start) if start is not None else 1
         day = _EPOCH + timedelta(days=start) if start is not None else None
         amount = units(money) if stated and money is not None else None
-        count = Fraction(tokens) if isinstance(tokens, int) else Fraction(str(tokens or 0))
-        yield Piece(row, currency, day, amount, count, person), days
+        counted = Fraction(tokens) if isinstance(tokens, int) else Fraction(str(tokens or 0))
+        yield Piece(row, currency, day, amount, counted, person), days
 
 
 def _cut_all(pieces: Iterable[tuple[Piece, int]], book: RuleBook, *, monthly: bool) -> Iterator[Piece]:
@@ -186,9 +187,10 @@ def cut(piece: Piece, length: int, days: Sequence[date], *, monthly: bool) -> li
         if is_whole
         else [piece.tokens * each / length for each in lengths]
     )
+    number = next(_NUMBERS)
     return [
-        replace(piece, start=start, money=part, tokens=count, is_cut=True)
-        for start, part, count in zip(bounds, money, tokens, strict=False)
+        replace(piece, start=start, money=part, tokens=held, cut_of=number)
+        for start, part, held in zip(bounds, money, tokens, strict=False)
     ]
 
 
@@ -214,6 +216,12 @@ def place(pieces: Sequence[Piece], book: RuleBook, *, monthly: bool) -> Placemen
     chosen = chooser.chosen()
     found: dict[tuple[Any, ...], Placed] = {}
     rest = []
+    ways: dict[int, set[tuple[int | None, date | None]]] = defaultdict(set)
+    for piece, number in zip(pieces, chosen, strict=True):
+        if piece.cut_of is not None and piece.start is not None:
+            ways[piece.cut_of].add((number, piece.start.replace(day=1) if monthly else None))
+    parted = {one for one, of in ways.items() if len(of) > 1}
+    """The records of which parts went different ways."""
     reasons = _reasons(book)
     for piece, number in zip(pieces, chosen, strict=True):
         month = piece.start.replace(day=1) if monthly and piece.start is not None else None
@@ -224,7 +232,7 @@ def place(pieces: Sequence[Piece], book: RuleBook, *, monthly: bool) -> Placemen
             rule, what, target = book.rules[number].name, book.rules[number].what, book.rules[number].to
         key = (number, what, target, piece.currency, month)
         found.setdefault(key, Placed(rule, what, target, piece.currency, month))
-        _add(found[key], piece)
+        _add(found[key], piece, is_parted=piece.cut_of in parted)
     return Placement(list(found.values()), rest, _rules_told(book, chooser.matched))
 
 
@@ -244,10 +252,10 @@ def _rules_told(book: RuleBook, matched: Mapping[int, tuple[int, int]]) -> list[
     return told
 
 
-def _add(placed: Placed, piece: Piece) -> None:
+def _add(placed: Placed, piece: Piece, *, is_parted: bool) -> None:
     if piece.money is not None:
         placed.direct = (placed.direct or 0) + piece.money
-        placed.cut += piece.money if piece.is_cut else 0
+        placed.cut += piece.money if is_parted else 0
         if piece.money > 0:
             placed.positive[piece.stated["integrated_account_id"], piece.stated.get("product_id")] += piece.money
     placed.tokens += piece.tokens

@@ -226,7 +226,6 @@ def _move(
     for piece, why in pieces:
         line, money = lines[why, block], (piece.money or 0) * sign
         line.direct = (line.direct or 0) + money
-        line.cut += money if piece.is_cut else 0
         if (piece.money or 0) > 0:
             line.positive[service] += money
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from truto_usage_nb.checks import is_number, listed
+from truto_usage_nb.checks import a_path, is_number, listed
 from truto_usage_nb.client import Client
 from truto_usage_nb.errors import InputError
 from truto_usage_nb.outside import shown
@@ -17,6 +18,9 @@ from truto_usage_nb.sandbox.app import DEFAULT_TOKEN, DEFAULT_WORLD, create_app
 from truto_usage_nb.sandbox.ask import World
 from truto_usage_nb.sandbox.faults import Fault, Faults
 from truto_usage_nb.sandbox.mount import BASE_URL, SandboxTransport
+from truto_usage_nb.sandbox.owners import allocation_rules, rules_text, staff_rows
+from truto_usage_nb.spreadsheets import write_csv
+from truto_usage_nb.writing import write_file
 
 __all__ = ["SandboxClient", "make_sandbox"]
 
@@ -77,6 +81,40 @@ class SandboxClient(Client):
         """
         lines = [(name, day, currency, float(amount)) for name, day, currency, amount in invoices(self.answers(month))]
         return pl.DataFrame(lines, schema=["integration", "month", "currency", "amount"], orient="row")
+
+    def staff(self) -> pl.DataFrame:
+        """Give who is in which team since when, as a roster for `allocate`: `email`, `to`, `from`, `until` (excluded).
+
+        Who moved has a row a team; who has left has an end; who is in no team has a null.
+
+        >>> import truto_usage_nb as tu
+        >>> tu.sandbox().staff().filter(email="rashid.belkacem@tidewheel.example.com")["to"].to_list()
+        ['data', 'research']
+        """
+        types = {"email": pl.String, "to": pl.String, "from": pl.Date, "until": pl.Date}
+        return pl.DataFrame(staff_rows(), schema=types, orient="row")
+
+    def rules(self) -> dict[str, Any]:
+        """Give the company's own rules of who pays, as `allocate` takes them: by key, project, person and cluster.
+
+        >>> import truto_usage_nb as tu
+        >>> tu.sandbox().rules()["splits"][0]["pool"]
+        'shared-kafka'
+        """
+        return allocation_rules(self.world.seed, self.staff())
+
+    def save_rules(self, folder: str | Path) -> Path:
+        """Write the same as files, `rules.yml` and the `staff.csv` that it names, and give the path of the rules.
+
+        >>> import tempfile, truto_usage_nb as tu
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     tu.sandbox().save_rules(folder).name
+        'rules.yml'
+        """
+        place = a_path("folder", folder)
+        write_csv(self.staff(), place / "staff.csv")
+        text = rules_text(allocation_rules(self.world.seed, "staff.csv"))
+        return write_file(place / "rules.yml", lambda file: file.write(text.encode()))
 
     def __repr__(self) -> str:
         return f"sandbox(seed={self.world.seed}, now={self.world.now:%Y-%m-%dT%H:%M:%SZ}, scale={self.world.scale:g})"
