@@ -1,11 +1,13 @@
 """The answer key: periods, sums that never cross a currency, twins left out."""
 
 from datetime import date
+from decimal import Decimal
 
 import pytest
 
 from truto_usage_nb.sandbox.answers import AnswerKey, period_days
 from truto_usage_nb.sandbox.app import DEFAULT_WORLD
+from truto_usage_nb.sandbox.ask import MoneyAnswer, Tally
 from truto_usage_nb.sandbox.company import ACCOUNTS
 from truto_usage_nb.sandbox.vendors import SANDBOX_VENDORS, VENDORS
 
@@ -84,3 +86,26 @@ def test_tokens_people_days_and_gaps(key):
     days = [row["day"] for row in key.unusual()]
     assert days == sorted(days)
     assert key.gaps()[0] == {"integration": "claude", "account": "claude-console", "day": date(2026, 10, 1)}
+
+
+def test_a_key_is_added_up_as_things_happen():
+    """3 + 4 billed of 5 + 4 at list price, 2 taken off as credit; the euro by itself; tokens by model where one is."""
+    tally = Tally("input", "output", currencies=["USD"])
+    tally.bill("USD", billed=Decimal(3), listed=Decimal(5), model="a")
+    tally.bill("USD", billed=Decimal(4), listed=Decimal(4), model="a")
+    tally.bill("USD", credit=Decimal(-2))
+    tally.bill("EUR", billed=Decimal(1), listed=Decimal(1), records=0, model="b")
+    tally.use((10, 1), model="b", requests=2)
+    tally.use((5, 0), model="b")
+    tally.use((100, 7))
+    tally.use((), requests=1)
+    key = tally.answer(notes=["a note"])
+    assert key.money == [
+        MoneyAnswer("USD", Decimal(7), Decimal(9), credit=Decimal(-2), payable=Decimal(5), records=3),
+        MoneyAnswer("EUR", Decimal(1), Decimal(1), payable=Decimal(1), records=0),
+    ]
+    assert key.cost_by_model == {("a", "USD"): Decimal(7), ("b", "EUR"): Decimal(1)}
+    assert (key.tokens, key.tokens_by_model) == ({"input": 115, "output": 8}, {"b": {"input": 15, "output": 1}})
+    assert (key.requests, key.notes) == (3, ["a note"])
+    assert Tally(currencies=["USD"]).answer().money == [MoneyAnswer("USD")]
+    assert Tally().answer().money == []

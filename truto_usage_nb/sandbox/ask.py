@@ -144,6 +144,58 @@ class VendorAnswer:
     notes: list[str] = field(default_factory=list)
 
 
+_SUMS = ("billed", "listed", "credit", "vendor_estimate")
+
+
+class Tally:
+    """Add up an answer key as things happen: money by currency, tokens of some `kinds`, cost by model, requests.
+
+    Money of `currencies` is in the key, whether any happened or not.
+    """
+
+    def __init__(self, *kinds: str, currencies: Iterable[str] = ()) -> None:
+        self._kinds = kinds
+        self._money = {currency: dict.fromkeys(_SUMS, Decimal(0)) for currency in currencies}
+        self._records = dict.fromkeys(currencies, 0)
+        self._tokens = dict.fromkeys(kinds, 0)
+        self._by_model: dict[str, dict[str, int]] = {}
+        self._cost: dict[tuple[str, str], Decimal] = {}
+        self._requests = 0
+
+    def bill(self, currency: str, *, records: int = 1, model: str | None = None, **amounts: Decimal) -> None:
+        """Take money in: `billed`, `listed`, `credit`, `vendor_estimate`. With a `model` it is what the model cost."""
+        sums = self._money.setdefault(currency, dict.fromkeys(_SUMS, Decimal(0)))
+        self._records[currency] = self._records.get(currency, 0) + records
+        for name, amount in amounts.items():
+            sums[name] += amount
+        if model is not None:
+            self._cost[model, currency] = self._cost.get((model, currency), Decimal(0)) + amounts["billed"]
+
+    def use(self, counts: Iterable[int], *, model: str | None = None, requests: int = 0) -> None:
+        """Take tokens in, a count for each kind or none at all, and requests; with a `model` they are the model's."""
+        self._requests += requests
+        of = self._by_model.setdefault(model, dict.fromkeys(self._kinds, 0)) if model is not None else {}
+        stated = tuple(counts)
+        for kind, count in zip(self._kinds, stated, strict=True) if stated else ():
+            self._tokens[kind] += count
+            if model is not None:
+                of[kind] += count
+
+    def answer(self, **more: Any) -> VendorAnswer:
+        """Return the key, with what else is known."""
+        return VendorAnswer(
+            money=[
+                MoneyAnswer(currency, payable=sums["billed"] + sums["credit"], records=self._records[currency], **sums)
+                for currency, sums in self._money.items()
+            ],
+            tokens=self._tokens,
+            tokens_by_model=dict(sorted(self._by_model.items())),
+            cost_by_model=dict(sorted(self._cost.items())),
+            requests=self._requests,
+            **more,
+        )
+
+
 class Vendor(Protocol):
     """What every package in `vendors/` offers at its top level."""
 

@@ -16,7 +16,7 @@ from random import Random
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-from truto_usage_nb.sandbox.ask import Ask, MoneyAnswer, Raw, VendorAnswer, World
+from truto_usage_nb.sandbox.ask import Ask, Raw, Tally, VendorAnswer, World
 from truto_usage_nb.sandbox.company import Account, cache_broken, quarter_month, refund_day, runaway
 from truto_usage_nb.sandbox.seeds import choose, integer, rng, uniform
 from truto_usage_nb.sandbox.vendors.claude.engagement import SKILLS, engagement_rows, invocations, overage_cents, tally
@@ -378,7 +378,6 @@ def _rest(ask: Ask, question: ClaudeQuestion) -> list[tuple[str, str]]:
 
 
 _KINDS = ("input", "output", "cache_read", "cache_write_5m", "cache_write_1h")
-Metered = list[tuple[UseLine, Counts]]
 
 
 def answer_key(account: Account, start: date, end: date, world: World) -> VendorAnswer:
@@ -389,13 +388,17 @@ def answer_key(account: Account, start: date, end: date, world: World) -> Vendor
     Enterprise, never part of `billed`. `records` counts daily cost groups of product and model.
     """
     days = [date.fromordinal(n) for n in range(start.toordinal(), end.toordinal())]
-    metered = [pair for day in days for pair in _metered(world, account, day)]
-    return VendorAnswer(
-        money=[_money(world, account, days, metered)],
-        tokens=_tokens([counts for _, counts in metered]),
-        tokens_by_model=_tokens_by_model(metered),
-        cost_by_model=_cost_by_model(account, metered),
-        requests=sum(counts.requests for _, counts in metered),
+    tally, groups = Tally(*_KINDS, currencies=[account.currency]), set()
+    for line, counts in (pair for day in days for pair in _metered(world, account, day)):
+        model = line.model if counts.tokens else None
+        tally.use((getattr(counts, kind) for kind in _KINDS), model=model, requests=counts.requests)
+        for part in parts(line, counts, account.kind):
+            groups.add((line.day, line.product, part.model))
+            billed, listed = part.cents / 100, part.list_cents / 100
+            tally.bill(account.currency, records=0, model=part.model or "", billed=billed, listed=listed)
+    estimated = sum((_estimate_cents(world, account, day) for day in days), Decimal(0))
+    tally.bill(account.currency, records=len(groups), vendor_estimate=estimated / 100)
+    return tally.answer(
         active_people=_people(world, account, days, active=True),
         idle_people=_people(world, account, days, active=False),
         unusual_days=[(day, text) for day in days for text in _stories(world, account, day)],
@@ -408,22 +411,6 @@ def _metered(world: World, account: Account, day: date) -> Iterator[tuple[UseLin
     for line in published(world, account, day):
         for _, counts in slices(line, ONE_DAY, until):
             yield line, counts
-
-
-def _money(world: World, account: Account, days: list[date], metered: Metered) -> MoneyAnswer:
-    billed, listed, groups = Decimal(0), Decimal(0), set()
-    for line, counts in metered:
-        for part in parts(line, counts, account.kind):
-            billed, listed = billed + part.cents, listed + part.list_cents
-            groups.add((line.day, line.product, part.model))
-    return MoneyAnswer(
-        currency=account.currency,
-        billed=billed / 100,
-        listed=listed / 100,
-        payable=billed / 100,
-        vendor_estimate=sum((_estimate_cents(world, account, day) for day in days), Decimal(0)) / 100,
-        records=len(groups),
-    )
 
 
 def _estimate_cents(world: World, account: Account, day: date) -> Decimal:
@@ -443,27 +430,6 @@ def _skill_cents(world: World, account: Account, day: date) -> Decimal:
         for group in tally(({}, person, {"invocations": count}) for person, count in used):
             total += overage_cents(group.sums["invocations"])
     return total
-
-
-def _tokens(counts: list[Counts]) -> dict[str, int]:
-    return {kind: sum(getattr(one, kind) for one in counts) for kind in _KINDS}
-
-
-def _tokens_by_model(metered: Metered) -> dict[str, dict[str, int]]:
-    totals: dict[str, Counts] = {}
-    for line, counts in metered:
-        if line.model is not None and counts.tokens:
-            totals[line.model] = add(totals.get(line.model, NOTHING), counts)
-    return {model: _tokens([total]) for model, total in sorted(totals.items())}
-
-
-def _cost_by_model(account: Account, metered: Metered) -> dict[tuple[str, str], Decimal]:
-    totals: dict[tuple[str, str], Decimal] = {}
-    for line, counts in metered:
-        for part in parts(line, counts, account.kind):
-            key = (part.model or "", account.currency)
-            totals[key] = totals.get(key, Decimal(0)) + part.cents / 100
-    return dict(sorted(totals.items()))
 
 
 def _people(world: World, account: Account, days: list[date], *, active: bool) -> list[str]:

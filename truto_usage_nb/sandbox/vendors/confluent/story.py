@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from random import Random
 from typing import NamedTuple
 
-from truto_usage_nb.sandbox.ask import MoneyAnswer, VendorAnswer, World
+from truto_usage_nb.sandbox.ask import Tally, VendorAnswer, World
 from truto_usage_nb.sandbox.company import Account, growth, quarter_month, weekday_factor
 from truto_usage_nb.sandbox.seeds import chance, rng, spread, token_id, uniform
 
@@ -433,30 +433,13 @@ def answer_key(account: Account, start: date, end: date, world: World) -> Vendor
     >>> answer_key(account, date(2026, 10, 1), date(2026, 11, 1), world).money[0].credit
     Decimal('-460.00')
     """
-    posted = list(postings(world, start, end))
-    return VendorAnswer(
-        money=[_money(posted)] if posted else [],
-        unusual_days=_unusual(start, min(end, world.now.date() + timedelta(days=1))),
-        notes=_NOTES,
-    )
-
-
-def _money(posted: list[Posting]) -> MoneyAnswer:
-    charges = [fact for fact in posted if fact.line_type != PROMO_CREDIT]
-    billed = _sum(fact.net for fact in charges)
-    credit = _sum(fact.net for fact in posted if fact.line_type == PROMO_CREDIT)
-    return MoneyAnswer(
-        currency="USD",
-        billed=billed,
-        listed=_sum(fact.listed for fact in charges),
-        credit=credit,
-        payable=billed + credit,
-        records=len(posted),
-    )
-
-
-def _sum(amounts: Iterable[Decimal]) -> Decimal:
-    return sum(amounts, Decimal(0))
+    tally = Tally()
+    for fact in postings(world, start, end):
+        if fact.line_type == PROMO_CREDIT:
+            tally.bill("USD", credit=fact.net)
+        else:
+            tally.bill("USD", billed=fact.net, listed=fact.listed)
+    return tally.answer(unusual_days=_unusual(start, min(end, world.now.date() + timedelta(days=1))), notes=_NOTES)
 
 
 def _unusual(start: date, end: date) -> list[tuple[date, str]]:

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from random import Random
 
-from truto_usage_nb.sandbox.ask import Ask, MoneyAnswer, Refused, VendorAnswer, World
+from truto_usage_nb.sandbox.ask import Ask, Refused, Tally, VendorAnswer, World
 from truto_usage_nb.sandbox.company import Account, growth, weekday_factor
 from truto_usage_nb.sandbox.seeds import rng, spread, token_id
 
@@ -270,6 +270,8 @@ _NOTES = ["a month is billed as a whole: one that begins outside the period is n
 def answer_key(account: Account, start: date, end: date, world: World) -> VendorAnswer:  # noqa: ARG001  # one parent
     """Return what the sub-organisations owe for the months that begin from start up to, not including, end.
 
+    Datadog states no list price, so what is billed stands for it.
+
     >>> from datetime import UTC, datetime
     >>> from truto_usage_nb.sandbox.company import ACCOUNTS
     >>> account = next(one for one in ACCOUNTS if one.id == "datadog")
@@ -279,14 +281,10 @@ def answer_key(account: Account, start: date, end: date, world: World) -> Vendor
     """
     first = BillingMonth.of(start) if start.day == 1 else BillingMonth.of(start).next
     covered = list(months(first, BillingMonth.of(end - timedelta(days=1)), world))
-    owed = [fact for month in covered for fact in monthly_costs(world, month)]
+    tally = Tally()
+    for fact in (fact for month in covered for fact in monthly_costs(world, month)):
+        tally.bill("USD", billed=fact.total, listed=fact.total)
     open_months = [
         f"{month} is an estimate, final on {month.final_at:%Y-%m-%d}" for month in covered if not month.final(world)
     ]
-    return VendorAnswer(money=[_money(owed)] if owed else [], notes=_NOTES + open_months)
-
-
-def _money(owed: list[MonthlyCost]) -> MoneyAnswer:
-    """Return the sums; Datadog states no list price, so what is billed stands for it."""
-    billed = sum((fact.total for fact in owed), Decimal(0))
-    return MoneyAnswer(currency="USD", billed=billed, listed=billed, payable=billed, records=len(owed))
+    return tally.answer(notes=_NOTES + open_months)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
 
-from truto_usage_nb.sandbox.ask import Ask, MoneyAnswer, Raw, VendorAnswer, World
+from truto_usage_nb.sandbox.ask import Ask, Raw, Tally, VendorAnswer, World
 from truto_usage_nb.sandbox.company import outage, people_with, quarter_month
 from truto_usage_nb.sandbox.seeds import chance, rng
 from truto_usage_nb.sandbox.vendors.openai_codex.story import (
@@ -284,9 +283,6 @@ def _get(url: str, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return {"url": f"{url}?{query}", "method": "GET", "headers": {"accept": "application/json"}, "body": None}
 
 
-_API_KINDS = {"input": "input", "output": "output", "cache_read": "cached", "cache_write": "written"}
-
-
 def api_answer(account_id: str, start: date, end: date, world: World) -> VendorAnswer:
     """Return what the organisation did, as far as its reports show it by now; costs show later than usage.
 
@@ -297,15 +293,22 @@ def api_answer(account_id: str, start: date, end: date, world: World) -> VendorA
     by_day = {day: day_meters(world.seed, account_id, day, world.scale) for day in period}
     used = [meter for day in period if shown_at(day, USAGE_LAG) <= world.now for meter in by_day[day]]
     paid = [(day, line) for day in period if shown_at(day, COSTS_LAG) <= world.now for line in day_lines(by_day[day])]
-    by_model = _tokens_by_model_of_api(used)
+    tally = Tally("input", "output", "cache_read", "cache_write")
+    for day, line in paid:
+        code = currency(account_id, day)
+        usd = billed(line.usd, code)
+        tally.bill(code, billed=usd, listed=usd, model=line.model or line.line_item)
+    for meter in used:
+        spent, counted = meter.tokens, meter.stream.kind in {"completions", "embeddings", "images"}
+        by_tokens = meter.stream.model is not None and any(meter.stream.tokens)
+        tally.use(
+            (spent.input, spent.output, spent.cached, spent.written) if by_tokens else (),
+            model=meter.stream.model if by_tokens else None,
+            requests=meter.requests if counted else 0,
+        )
     active = {meter.person.email for meter in used if meter.person is not None and meter.person.kind != "service"}
     seats = {person.email for person in people_with(API) if person.kind != "service"}
-    return VendorAnswer(
-        money=_money_of_api(account_id, paid),
-        tokens={kind: sum(counts[kind] for counts in by_model.values()) for kind in _API_KINDS},
-        tokens_by_model=by_model,
-        cost_by_model=_cost_by_model_of_api(account_id, paid),
-        requests=sum(meter.requests for meter in used if meter.stream.kind in {"completions", "embeddings", "images"}),
+    return tally.answer(
         active_people=sorted(active),
         idle_people=sorted(seats - active) if active else [],
         unusual_days=[(day, "billed in EUR from this day") for day in period if _moves(account_id, day)],
@@ -318,39 +321,6 @@ def _moves(account_id: str, day: date) -> bool:
     return account_id == "openai-api-moved" and quarter_month(day) == 0 and day.day == 15
 
 
-def _money_of_api(account_id: str, paid: Iterable[tuple[date, BillLine]]) -> list[MoneyAnswer]:
-    sums: dict[str, list[Decimal]] = defaultdict(list)
-    for day, line in paid:
-        code = currency(account_id, day)
-        sums[code].append(billed(line.usd, code))
-    return [_one_currency(code, amounts) for code, amounts in sums.items()]
-
-
-def _one_currency(code: str, amounts: list[Decimal]) -> MoneyAnswer:
-    total = sum(amounts, Decimal(0))
-    return MoneyAnswer(code, billed=total, listed=total, payable=total, records=len(amounts))
-
-
-def _tokens_by_model_of_api(used: Iterable[Meter]) -> dict[str, dict[str, int]]:
-    found: dict[str, dict[str, int]] = defaultdict(lambda: dict.fromkeys(_API_KINDS, 0))
-    for meter in used:
-        if meter.stream.model is not None and any(meter.stream.tokens):
-            for kind, name in _API_KINDS.items():
-                found[meter.stream.model][kind] += getattr(meter.tokens, name)
-    return dict(sorted(found.items()))
-
-
-def _cost_by_model_of_api(account_id: str, paid: Iterable[tuple[date, BillLine]]) -> dict[tuple[str, str], Decimal]:
-    found: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
-    for day, line in paid:
-        code = currency(account_id, day)
-        found[line.model or line.line_item, code] += billed(line.usd, code)
-    return dict(sorted(found.items()))
-
-
-_CODEX_KINDS = {"input": "input", "output": "output", "cache_read": "cached"}
-
-
 def codex_answer(start: date, end: date, world: World) -> VendorAnswer:
     """Return what the workspace did, as far as its report shows it by now.
 
@@ -361,52 +331,26 @@ def codex_answer(start: date, end: date, world: World) -> VendorAnswer:
     users = [
         user for day in period for user in day_users(world.seed, day, world.scale) if user.recorded_at <= world.now
     ]
+    tally = Tally("input", "output", "cache_read")
+    for user in users:
+        tally.use((), requests=user.turns)
+        stated = stated_usd(user.uses)
+        if not user.models_known and stated is not None:
+            tally.bill("USD", billed=stated, listed=stated)
+        for use in user.uses:
+            model, spent = use.model if user.models_known else None, use.tokens
+            if user.tokens_known:
+                tally.use((spent.input, spent.output, spent.cached), model=model)
+            if use.usd is not None and model is not None:
+                tally.bill("USD", billed=use.usd, listed=use.usd, model=model)
     active = {user.person.email for user in users if user.turns}
     seats = {person.email for person in people_with(CODEX) if person.kind != "service"}
-    return VendorAnswer(
-        money=_money_of_codex(users),
-        tokens=_kinds(all_tokens([use for user in users if user.tokens_known for use in user.uses])),
-        tokens_by_model=_tokens_by_model_of_codex(users),
-        cost_by_model=_cost_by_model_of_codex(users),
-        requests=sum(user.turns for user in users),
+    return tally.answer(
         active_people=sorted(active),
         idle_people=sorted(seats - active),
         gaps=[day for day in period if feed_down(day)],
         notes=[_credits_note(users)],
     )
-
-
-def _kinds(tokens: Tokens) -> dict[str, int]:
-    return {kind: getattr(tokens, name) for kind, name in _CODEX_KINDS.items()}
-
-
-def _money_of_codex(users: Sequence[UserDay]) -> list[MoneyAnswer]:
-    billed, records = Decimal(0), 0
-    for user in users:
-        usd = stated_usd(user.uses)
-        if usd is not None:
-            billed += usd
-            records += sum(use.usd is not None for use in user.uses) if user.models_known else 1
-    return [MoneyAnswer("USD", billed=billed, listed=billed, payable=billed, records=records)] if records else []
-
-
-def _tokens_by_model_of_codex(users: Sequence[UserDay]) -> dict[str, dict[str, int]]:
-    found: dict[str, dict[str, int]] = defaultdict(lambda: dict.fromkeys(_CODEX_KINDS, 0))
-    for user in users:
-        if user.models_known and user.tokens_known:
-            for use in user.uses:
-                for kind, count in _kinds(use.tokens).items():
-                    found[use.model][kind] += count
-    return dict(sorted(found.items()))
-
-
-def _cost_by_model_of_codex(users: Sequence[UserDay]) -> dict[tuple[str, str], Decimal]:
-    found: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
-    for user in users:
-        for use in user.uses if user.models_known else ():
-            if use.usd is not None:
-                found[use.model, "USD"] += use.usd
-    return dict(sorted(found.items()))
 
 
 def _credits_note(users: Sequence[UserDay]) -> str:
