@@ -19,10 +19,11 @@ from hypothesis import strategies as st
 import truto_usage_nb as tu
 from tests.backends_for_tests import as_kind
 from tests.frames_for_tests import charged, frame_of
+from truto_usage_nb.costs.overlaps import NOT_ATTRIBUTED
 from truto_usage_nb.errors import FrameError, InputError, UsageWarning
 from truto_usage_nb.planning import Period
-from truto_usage_nb.plots.palette import Palette
-from truto_usage_nb.plots.wording import NO_MODEL, NOT_ATTRIBUTED
+from truto_usage_nb.plots.figures import Palette
+from truto_usage_nb.plots.wording import NO_MODEL
 from truto_usage_nb.result import UsageResult
 
 M = 1_000_000

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from truto_usage_nb.format import escape
-from truto_usage_nb.plots.palette import INK, RULE, SOFT
+from truto_usage_nb.plots.figures import INK, RULE, SOFT
 
 if TYPE_CHECKING:
     import polars as pl
@@ -37,7 +37,8 @@ def bars(frame: Any, by: Any, table: pl.DataFrame, *, top: int, ready: bool = Fa
     `ready` says that the table is just what the chart would ask of the frame, so that it is not asked again.
     """
     from truto_usage_nb.plots import cost_bars
-    from truto_usage_nb.plots.ranking import bar_height, bars_of
+    from truto_usage_nb.plots.bars import bars_of
+    from truto_usage_nb.plots.figures import bar_height
 
     drawn = []
     for currency in currencies(table):

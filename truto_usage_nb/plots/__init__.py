@@ -7,17 +7,10 @@ them what it comes to and what was left out; axes say the unit. A value has one 
 see `Palette`. `save(axes, path)` writes the same bytes every time.
 """
 
-from truto_usage_nb.plots.ageing import seats
-from truto_usage_nb.plots.figures import save
-from truto_usage_nb.plots.handing_out import allocation
-from truto_usage_nb.plots.kinds import cache_savings, token_mix
-from truto_usage_nb.plots.list_price import billed_against_list
-from truto_usage_nb.plots.over_time import cost_over_time
-from truto_usage_nb.plots.palette import Palette, colours
-from truto_usage_nb.plots.prices import price_per_million
-from truto_usage_nb.plots.ranking import cost_bars
-from truto_usage_nb.plots.run_rate import pace
-from truto_usage_nb.plots.waterfall import bridge
+from truto_usage_nb.plots.bars import allocation, billed_against_list, cost_bars, seats
+from truto_usage_nb.plots.figures import Palette, colours, save
+from truto_usage_nb.plots.over_time import bridge, cost_over_time, pace
+from truto_usage_nb.plots.tokens import cache_savings, price_per_million, token_mix
 
 __all__ = [
     "Palette",

@@ -1,20 +1,35 @@
-"""Figures and panels: one panel a currency, dark on white, the same bytes every time."""
+"""What every chart is drawn from: the table that a frame gives, a colour a name, and panels, one a currency.
+
+Dark on white, and the same bytes every time.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
 
-from truto_usage_nb.checks import a_path
+from truto_usage_nb.checks import a_path, a_whole_number, texts
+from truto_usage_nb.costs.choices import By, by_columns
 from truto_usage_nb.costs.currencies import UNSTATED
-from truto_usage_nb.errors import InputError, WriteError, did_you_mean
+from truto_usage_nb.costs.overlaps import NOT_ATTRIBUTED
+from truto_usage_nb.errors import InputError, UsageWarning, WriteError, did_you_mean
+from truto_usage_nb.native import collect, enter
 from truto_usage_nb.outside import shown
-from truto_usage_nb.plots.palette import INK, RULE, SOFT
-from truto_usage_nb.plots.wording import currency_name, plain, wrapped
+from truto_usage_nb.plots.wording import (
+    NO_MODEL,
+    OTHER,
+    currency_name,
+    dimension,
+    label,
+    literal,
+    wrapped,
+)
 from truto_usage_nb.writing import write_file
 
 if TYPE_CHECKING:
@@ -22,18 +37,169 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = [
+    "GREY",
+    "INK",
+    "NAME",
+    "PALE",
+    "RULE",
+    "SOFT",
     "Charts",
-    "Draw",
+    "Look",
+    "Palette",
     "add_to_title",
+    "asked",
+    "asked_again",
+    "bar_height",
+    "by_rank",
+    "check_top",
+    "chosen",
+    "colours",
     "grid",
     "headline",
     "legend_below",
+    "named_rows",
     "one_panel",
     "panels",
     "picked",
     "said_instead",
     "save",
+    "table_of",
+    "top_names",
+    "with_names",
 ]
+
+INK, SOFT, RULE = "#1F2328", "#57606A", "#D8DEE4"
+"""Text, text of the second rank, and lines."""
+GREY, PALE = "#8C959F", "#D0D7DE"
+"""What stands for no name in particular, and what stands behind."""
+
+_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442")
+"""Okabe and Ito's, which people who do not tell red from green can tell apart; black is left to the text."""
+_HATCHES = ("", "///", "...", "xx")
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Say how a name is drawn: its colour, and a pattern where the colours have been gone through."""
+
+    colour: str
+    hatch: str = ""
+
+
+_FIXED = {OTHER: Look("#AFB8C1"), NOT_ATTRIBUTED: Look("#6E7781"), NO_MODEL: Look("#6E7781")}
+
+
+@dataclass(slots=True)
+class Palette:
+    """Give each name a colour and remember it: the first names get the most distinct ones.
+
+    `by` keeps the names of models, teams and surfaces apart. Names come in the order of their rank, so the
+    largest of the first chart take the first colours; what follows in later charts is added and nothing moves.
+
+    >>> import truto_usage_nb as tu
+    >>> palette = tu.plots.Palette()
+    >>> palette.colours(["opus", "sonnet"])
+    {'opus': '#0072B2', 'sonnet': '#E69F00'}
+    >>> palette.colours(["haiku", "opus"])["opus"]
+    '#0072B2'
+    """
+
+    _known: dict[str, dict[str, Look]] = field(default_factory=dict)
+
+    def looks(self, names: Iterable[str], by: str | Sequence[str] | None = "model_id") -> Mapping[str, Look]:
+        """Give each name its colour and pattern."""
+        known = self._known.setdefault(dimension(by), {})
+        for name in names:
+            if name not in known and name not in _FIXED:
+                round_, place = divmod(len(known), len(_COLOURS))
+                known[name] = Look(_COLOURS[place], _HATCHES[round_ % len(_HATCHES)])
+        return {**known, **_FIXED}
+
+    def colours(self, names: Iterable[str], by: str | Sequence[str] | None = "model_id") -> dict[str, str]:
+        """Give each name its colour."""
+        listed = list(names)
+        looks = self.looks(listed, by)
+        return {name: looks[name].colour for name in listed}
+
+
+_of_the_process = Palette()
+"""What charts use that are given no palette of their own: one a process, and so one a report."""
+
+
+def chosen(palette: Palette | None) -> Palette:
+    """Give the palette that a chart uses. Raises InputError for what is none."""
+    if palette is not None and not isinstance(palette, Palette):
+        raise InputError(f"palette={shown(palette)} is no palette; give a tu.plots.Palette, or leave it out.")
+    return _of_the_process if palette is None else palette
+
+
+def colours(names: Iterable[str], by: str | Sequence[str] | None = "model_id") -> dict[str, str]:
+    """Give the colours that the charts of this session use for these names, for a chart of one's own.
+
+    >>> import truto_usage_nb as tu
+    >>> list(tu.plots.colours(["claude-opus-5-5"]))
+    ['claude-opus-5-5']
+    """
+    if isinstance(names, str):
+        raise InputError(f"colours({shown(names)}) is given a text; give a list of names, such as [{shown(names)}]")
+    by_columns(by)
+    return _of_the_process.colours(texts("names", names, "a list of names"), by)
+
+
+NAME = "__name"
+
+
+def asked(helper: Callable[..., Any], frame: Any, *arguments: Any, **options: Any) -> pl.DataFrame:
+    """Ask a helper for its table as polars; what it tells reaches the caller of the chart that calls this."""
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        table = table_of(helper(frame, *arguments, **options))
+    for each in told:
+        warnings.warn(each.message, each.category, stacklevel=3)
+    return table
+
+
+def asked_again(helper: Callable[..., Any], frame: Any, *arguments: Any, **options: Any) -> pl.DataFrame:
+    """Ask a helper of a frame that `asked` has read: what there is to tell of it was told."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UsageWarning)
+        return table_of(helper(frame, *arguments, **options))
+
+
+def table_of(table: Any) -> pl.DataFrame:
+    """Bring a table into polars, whatever holds it."""
+    return table if isinstance(table, pl.DataFrame) else collect(enter(table).frame)
+
+
+def with_names(table: pl.DataFrame, by: By) -> pl.DataFrame:
+    """Add the one name that the dimensions of a line make; a null is nobody's, and of models none's."""
+    names = [by] if isinstance(by, str) else list(by or ())
+    nobody = {name: NO_MODEL if name == "model_id" else NOT_ATTRIBUTED for name in names}
+    parts = [pl.col(name).cast(pl.String).fill_null(nobody[name]) for name in names]
+    return table.with_columns((pl.concat_str(parts, separator=" · ") if parts else pl.lit("cost")).alias(NAME))
+
+
+def top_names(table: pl.DataFrame, value: str, top: int) -> list[str]:
+    """Give the names with the largest amounts, refunds by their size; ties by name."""
+    sums = table.group_by(NAME).agg(pl.col(value).sum()).with_columns(size=pl.col(value).abs())
+    return list(sums.sort(["size", NAME], descending=[True, False]).head(top)[NAME])
+
+
+def by_rank(table: pl.DataFrame, value: str, top: int, currencies: Sequence[str]) -> list[str]:
+    """Give the names that panels will show, the first of each panel first, so that colours go by rank."""
+    ranked = [top_names(table.filter(pl.col("currency") == each), value, top) for each in currencies]
+    return list(dict.fromkeys(name for names in ranked for name in names))
+
+
+_MOST = 1_000
+
+
+def check_top(top: object) -> None:
+    """Refuse a number of names that is none."""
+    a_whole_number("top", top)
+    if int(top) > _MOST:  # type: ignore[call-overload]  # it is a number by now
+        raise InputError(f"top={shown(top)} is not allowed; no chart shows more than {_MOST:,} names.")
+
 
 Charts = Any
 """`Axes`, or a list of them where there are several currencies and no `ax`; told as Any, so that one may draw on."""
@@ -153,8 +319,8 @@ def _axes(figure: Figure, heights: Sequence[float]) -> list[Axes]:
 
 def headline(ax: Axes, title: str, lines: Sequence[str] = (), *, width: int = 90) -> None:
     """Say what is shown, and under it what it comes to; both in the words given, never as mathematics."""
-    under = [plain(line) for line in wrapped(lines, width)]
-    ax.set_title(plain(title), loc="left", fontsize=11, fontweight="bold", pad=8 + 12.5 * len(under))
+    under = [literal(line) for line in wrapped(lines, width)]
+    ax.set_title(literal(title), loc="left", fontsize=11, fontweight="bold", pad=8 + 12.5 * len(under))
     if under:
         ax.annotate(
             "\n".join(under), (0, 1), (0, 6), xycoords="axes fraction", textcoords="offset points", va="bottom",
@@ -184,7 +350,7 @@ def grid(ax: Axes, axis: Literal["x", "y"]) -> None:
 def said_instead(ax: Axes, text: str) -> None:
     """Say in words what there is not to draw."""
     ax.set_axis_off()
-    ax.text(0.5, 0.5, plain(text), ha="center", va="center", transform=ax.transAxes, fontsize=10, color=SOFT)
+    ax.text(0.5, 0.5, literal(text), ha="center", va="center", transform=ax.transAxes, fontsize=10, color=SOFT)
 
 
 def save(axes: Axes | Figure | Sequence[Axes], path: str | Path) -> Path:
@@ -210,3 +376,18 @@ def save(axes: Axes | Figure | Sequence[Axes], path: str | Path) -> Path:
         return write_file(
             to, lambda file: figure.savefig(file, format=kind, dpi=144, facecolor="white", metadata=undated)
         )
+
+
+def bar_height(count: int) -> float:
+    """Give the inches that a panel of so many rows needs."""
+    return 1.15 + 0.27 * max(1, count)
+
+
+def named_rows(ax: Axes, names: Sequence[str]) -> list[float]:
+    """Give each name a row, the first at the top, and write it beside its row."""
+    places = [float(-n) for n in range(len(names))]
+    ax.set_yticks(places, [label(name) for name in names])
+    ax.tick_params(axis="y", length=0)
+    ax.set_ylim(places[-1] - 0.6, 0.6)
+    ax.spines["left"].set_visible(False)
+    return places

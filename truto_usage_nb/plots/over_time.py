@@ -1,39 +1,72 @@
-"""Cost over time, stacked by a dimension."""
+"""Cost in time: a bar an hour, a day or a month, the month so far, and the way from one period to the next."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Unpack
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 import polars as pl
 
-from truto_usage_nb.checks import one_of
+from truto_usage_nb.checks import one_of, texts
+from truto_usage_nb.clock import month_start
 from truto_usage_nb.costs import Choices, cost_per
 from truto_usage_nb.costs.buckets import all_buckets
-from truto_usage_nb.costs.choices import EVERY, Measure
-from truto_usage_nb.errors import FrameError
+from truto_usage_nb.costs.choices import EVERY, By, Measure
+from truto_usage_nb.errors import FrameError, InputError, UsageWarning
 from truto_usage_nb.format import percent
+from truto_usage_nb.native import enter, require
 from truto_usage_nb.outside import shown
-from truto_usage_nb.plots.figures import Charts, grid, headline, legend_below, panels, picked, said_instead
-from truto_usage_nb.plots.palette import GREY, Look, Palette, chosen
-from truto_usage_nb.plots.reading import NAME, By, asked, asked_again, by_rank, check_top, named, top_names
+from truto_usage_nb.plots.figures import (
+    GREY,
+    NAME,
+    SOFT,
+    Charts,
+    Look,
+    Palette,
+    asked,
+    asked_again,
+    bar_height,
+    by_rank,
+    check_top,
+    chosen,
+    grid,
+    headline,
+    legend_below,
+    named_rows,
+    panels,
+    picked,
+    said_instead,
+    table_of,
+    top_names,
+    with_names,
+)
 from truto_usage_nb.plots.wording import (
     MEASURE_WORDS,
     OTHER,
     amount,
     bucket,
     currency_name,
+    day,
     dimension,
     label,
+    literal,
     money_ticks,
+    span,
 )
+from truto_usage_nb.questions.daily import money_days, opened
+from truto_usage_nb.questions.pacing import GivenBudget, Month, Row, paced_month
+from truto_usage_nb.questions.tables import DecimalMark
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["cost_over_time"]
+__all__ = ["bridge", "cost_over_time", "over_time_of", "pace"]
 
 _NAMES = {"1h": "an hour", "1d": "a day", "1w": "a week", "1mo": "a month", "1q": "a quarter", "1y": "a year"}
 _DAYS = {"1h": 1 / 24, "1d": 1.0, "1w": 7.0, "1mo": 28.0, "1q": 90.0, "1y": 365.0}
@@ -95,7 +128,7 @@ def over_time_of(
     **choices: Unpack[Choices],
 ) -> Charts:
     """Draw a cost table of the frame that stands ready."""
-    table = named(table.filter(pl.col("cost").is_not_null()), by)
+    table = with_names(table.filter(pl.col("cost").is_not_null()), by)
     if every == "1h":
         _refuse_days(frame, table, time_zone, measure, choices)
     _refuse_many(table, every)
@@ -184,7 +217,7 @@ class _Stack:
         places = _places(buckets)
         up, down = [0.0] * len(buckets), [0.0] * len(buckets)
         drawn = []
-        draw = _bars if len(buckets) <= _MOST_BARS else _steps
+        draw = _as_bars if len(buckets) <= _MOST_BARS else _as_one_shape
         for name in series:
             # as instants: to Python an hour that comes twice is one and the same
             instant = pl.col(_BUCKET).dt.convert_time_zone("UTC")
@@ -227,12 +260,12 @@ class _Stack:
         return lines
 
 
-def _bars(ax: Axes, places: list[float], heights: list[float], floor: list[float], look: _Drawn) -> Any:
+def _as_bars(ax: Axes, places: list[float], heights: list[float], floor: list[float], look: _Drawn) -> Any:
     line = 0.4 if len(places) < 100 else 0.0
     return ax.bar(places, heights, bottom=floor, width=look.width * 0.86, linewidth=line, **look.style)
 
 
-def _steps(ax: Axes, places: list[float], heights: list[float], floor: list[float], look: _Drawn) -> Any:
+def _as_one_shape(ax: Axes, places: list[float], heights: list[float], floor: list[float], look: _Drawn) -> Any:
     """Draw as one shape what would be too many bars to tell apart, and slow."""
     tops = [a + b for a, b in zip(floor, heights, strict=True)]
     return ax.fill_between(places, floor, tops, step="mid", linewidth=0.0, **look.style)
@@ -243,3 +276,323 @@ def _places(buckets: Sequence[datetime]) -> list[float]:
 
     wall = [each.replace(tzinfo=None) for each in buckets]
     return [float(date2num(each)) for each in wall]  # type: ignore[no-untyped-call]
+
+
+_COST_COLOUR, _BUDGET_COLOUR = "#0072B2", "#D55E00"
+_ONE = timedelta(days=1)
+_NO_MONEY = 0.005
+
+
+def pace(
+    frame: Any,
+    budget: GivenBudget = None,
+    *,
+    now: date | str | None = None,
+    currency: str | None = None,
+    ax: Axes | None = None,
+    decimal: DecimalMark | None = None,
+    **choices: Unpack[Choices],
+) -> Charts:
+    """Draw the current month's cost as it adds up, where `tu.pace` expects it to end, and the budget.
+
+    The figures are those of `tu.pace`, which takes a frame or a `UsageResult`, and says what the current month is and
+    how the projection comes about: the solid line is what is there, the dashed one ends at the expected cost, the
+    band holds four outcomes in five. `budget` is an amount for the month, or one for each currency, such as {"USD":
+    150_000}, or a file or frame with `currency` and `amount` (`decimal` as in `tu.pace`). Gives the Axes, or a list
+    with one for each currency.
+
+    Raises InputError for one amount where there are several currencies, and what `tu.pace` raises.
+
+    >>> import truto_usage_nb as tu
+    >>> usage = tu.sandbox().load_usage("cursor", period=("2026-11-02", "2026-11-11"))
+    >>> tu.plots.pace(usage, 9_000).get_ylabel()
+    'cost since 1 Nov, USD'
+    """
+    native, result = opened(frame)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UsageWarning)  # the month below tells the same
+        empty = not money_days(native, None, choices, ()).streams
+    if empty:
+        return panels([], _no_panel, lambda _: 1.6, ax, "no cost is stated")
+    if currency is not None and isinstance(budget, int | float | Decimal):
+        budget = {currency: budget}
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        month = paced_month(native, None, now, choices, result)
+        chart = _MonthSoFar(month, month.table(budget, decimal), dated=now is not None or result is not None)
+    for each in told:
+        warnings.warn(each.message, each.category, stacklevel=2)
+    return panels(picked(chart.weighed(), currency, ax), chart.draw, lambda _: 3.4, ax, "no cost is stated")
+
+
+def _no_panel(ax: Axes, currency: str) -> None:  # pragma: no cover - no currency, no panel
+    said_instead(ax, f"no cost is stated in {currency}")
+
+
+@dataclass(frozen=True, slots=True)
+class _MonthSoFar:
+    """Hold what every panel draws from; `dated` says that somebody said from which day one looks."""
+
+    month: Month
+    table: pl.DataFrame
+    dated: bool
+
+    def weighed(self) -> pl.DataFrame:
+        """Give each currency a line for every amount there is: the one of the most comes first, as elsewhere."""
+        amounts = {
+            key[-1]: sum(len(stream.days) + len(stream.spans) for stream in streams)
+            for key, streams in self.month.days.streams.items()
+        }
+        each = pl.col("currency").replace_strict(amounts, default=1)
+        return self.table.select(pl.col("currency").repeat_by(each).explode())
+
+    def draw(self, ax: Axes, currency: str) -> None:
+        row = self.table.filter(pl.col("currency") == currency).row(0, named=True)
+        of = self.month.rows[currency,]
+        last = month_start(self.month.first, 1) - _ONE
+        until = min(last, self.month.today - _ONE)
+        sums = list(accumulate(self._spent(of, until)))
+        places = list(range(until.day + 1))
+        ax.fill_between(places, [0.0, *sums], color=_COST_COLOUR, alpha=0.12, linewidth=0)
+        ax.plot(places, [0.0, *sums], color=_COST_COLOUR, linewidth=2)
+        expected = row["projected"] is not None and (until < last or bool(of.coming))
+        if expected:
+            _expected(ax, (until, sums[-1]), of, row, currency)
+        if row["budget"] is not None:
+            _budget(ax, row["budget"], row["breaks_on"], until, currency)
+        _month_axes(ax, self.month.first, last.day, currency)
+        title = "The month so far" if row["budget"] is None else "The month against its budget"
+        if not self.dated and until == last:
+            row["settled_to"] = None  # a month that is over says nothing of the day on which it is looked at
+        lines = _month_lines(row, until, last if expected else None, currency)
+        if abs(of.ahead) > _NO_MONEY:
+            lines.append(f"{amount(of.ahead, currency)} is stated for longer than a day and counts from its first")
+        headline(ax, title, lines, width=112)
+
+    def _spent(self, of: Row, until: date) -> list[float]:
+        """Give the money of each day so far; what is stated for days to come already counts on the last."""
+        spent = [0.0] * until.day
+        for each, money in of.spent.items():
+            spent[min(each, until).day - 1] += money
+        return spent
+
+
+def _expected(ax: Axes, here: tuple[date, float], of: Row, row: Mapping[str, Any], currency: str) -> None:
+    """Draw the days to come as they add up to the month's end, and the band that holds four outcomes in five there."""
+    until, so_far = here
+    last = month_start(row["month"], 1) - _ONE
+    steps = [0.0] * (last.day - until.day + 1)
+    for each, money in of.coming.items():  # what is still to come of days that are over comes with the next one
+        steps[min(max(each.day - until.day, 1), len(steps) - 1)] += money
+    places, ends = list(range(until.day, last.day + 1)), [so_far + step for step in accumulate(steps)]
+    shares = [place / max(len(steps) - 1, 1) for place in range(len(steps))]
+    low, high = (
+        [end + share * (row[name] - row["projected"]) for end, share in zip(ends, shares, strict=True)]
+        for name in ("low", "high")
+    )
+    ax.fill_between(places, low, high, color=_COST_COLOUR, alpha=0.18, linewidth=0)
+    ax.plot(places, ends, color=_COST_COLOUR, linewidth=2, linestyle=(0, (2, 2)))
+    if until == last:  # the days are over, and some of what they cost is still to come
+        ax.plot([last.day], [row["projected"]], "o", color=_COST_COLOUR, markersize=4)
+        ax.vlines(last.day, row["low"], row["high"], color=_COST_COLOUR, alpha=0.4, linewidth=4)
+    above = row["budget"] is not None and row["projected"] > row["budget"]
+    ax.annotate(
+        literal(amount(row["projected"], currency)), (last.day, row["projected"]), (-4, 9 if above else -9),
+        textcoords="offset points", ha="right", va="bottom" if above else "top", fontsize=9, fontweight="bold",
+        bbox={"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.8},
+    )  # fmt: skip
+
+
+def _budget(ax: Axes, budget: float, breaks_on: date | None, until: date, currency: str) -> None:
+    ax.axhline(budget, color=_BUDGET_COLOUR, linewidth=1.4, linestyle=(0, (5, 3)))
+    said = f"budget {amount(budget, currency)}"
+    if breaks_on is not None:
+        said += f", {'passed' if breaks_on <= until else 'expected to break'} on {day(breaks_on)}"
+    ax.annotate(literal(said), (0, budget), (6, 4), textcoords="offset points", color=_BUDGET_COLOUR, fontsize=9)
+    if breaks_on is not None:
+        ax.plot([breaks_on.day], [budget], "o", color=_BUDGET_COLOUR, markersize=6)
+
+
+def _month_axes(ax: Axes, month: date, last: int, currency: str) -> None:
+    ticks = [1, *range(5, last - 2, 5), last]
+    ax.set_xticks(ticks, [day(month.replace(day=n)) for n in ticks])
+    ax.set_xlim(0, last + 0.5)
+    low, high = ax.get_ylim()
+    ax.set_ylim(min(0.0, low), high * 1.06)
+    ax.set_xlabel(f"day of {month.year}, UTC", loc="right", fontsize=8)
+    ax.set_ylabel(f"cost since {day(month)}, {currency_name(currency)}")
+    grid(ax, "y")
+    money_ticks(ax.yaxis, currency)
+
+
+def _month_lines(row: Mapping[str, Any], until: date, end: date | None, currency: str) -> list[str]:
+    so_far = f"{amount(row['to_date'], currency)} by {day(until, year=True)}"
+    if budget := row["budget"]:
+        so_far += f", {percent(row['to_date'] / budget)} of {amount(budget, currency)}"
+    if row["settled_to"] is not None and row["settled_to"] <= until:
+        so_far += f"; final up to {day(row['settled_to'])}, later figures may still change"
+    if end is None:
+        return [so_far]
+    low, high = amount(row["low"], currency), amount(row["high"], currency)
+    return [so_far, f"{amount(row['projected'], currency)} expected by {day(end)}; four times in five {low} to {high}"]
+
+
+_MORE, _LESS, _LEVEL = "#D55E00", "#0072B2", SOFT
+_EFFECTS = {
+    "volume": "volume: more or less used", "rate": "rate: prices", "mix": "mix: dearer or cheaper kinds", "new": "new",
+    "gone": "gone",
+}  # fmt: skip
+_OTHER_COLUMNS = ("currency", "before_start", "after_start", "before", "after", "change", *_EFFECTS)
+_STEPS = ("effects", "values")
+_NO_STEP = 0.005
+
+
+def bridge(
+    change: Any,
+    *,
+    top: int = 8,
+    steps: Literal["effects", "values"] = "effects",
+    names: tuple[str, str] | None = None,
+    currency: str | None = None,
+    ax: Axes | None = None,
+) -> Charts:
+    """Draw the way from the cost before to the cost after, from a table of `cost_change`.
+
+    `steps="effects"`: a step each for volume, rate, mix, what is new and what is gone. `steps="values"`: a step for
+    each of the `top` values that moved the most, and one for all others. The steps always add up: what the effects
+    leave unexplained stands as a step of its own. `names` are what the two sides are called, their days when left out.
+    The axis begins above 0 where the steps would otherwise be too small to see, and says so. Gives the Axes, or a list
+    with one for each currency.
+
+    Raises FrameError for a table that `cost_change` did not make, InputError for several currencies on one `ax`.
+    """
+    check_top(top)
+    one_of("steps", steps, _STEPS)
+    if names is not None and len(texts("names", names, "what the two sides are called")) != 2:
+        raise InputError(f"names={shown(names)} are not two; give what the two sides are called.")
+    native = enter(change)
+    require(native, _OTHER_COLUMNS, "A bridge (of a table that cost_change makes)")
+    table = table_of(change)
+    chart = _Bridge(table, tuple(c for c in table.columns if c not in _NOT_DIMENSIONS), top, steps, names)
+    return panels(picked(table, currency, ax), chart.draw, chart.height, ax, "no cost to compare")
+
+
+_NOT_DIMENSIONS = {*_OTHER_COLUMNS, "before_tokens", "after_tokens", "before_end", "after_end"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Bridge:
+    """Hold what every panel draws from."""
+
+    table: pl.DataFrame
+    by: tuple[str, ...]
+    top: int
+    steps: str
+    names: tuple[str, str] | None
+
+    def height(self, currency: str) -> float:
+        return bar_height(len(self._moves(self._rows(currency))) + 2)
+
+    def _rows(self, currency: str) -> pl.DataFrame:
+        return self.table.filter(pl.col("currency") == currency)
+
+    def _moves(self, rows: pl.DataFrame) -> list[tuple[str, float]]:
+        """Give the steps between the two levels; they add up to the change."""
+        whole = _total(rows, "after") - _total(rows, "before")
+        if self.steps == "effects":
+            moves = [(words, _total(rows, effect)) for effect, words in _EFFECTS.items()]
+        else:
+            seen = with_names(rows, self.by).with_columns(
+                moved=pl.col("after").fill_null(0.0) - pl.col("before").fill_null(0.0)
+            )
+            sums = dict(seen.group_by(NAME).agg(pl.col("moved").sum()).iter_rows())
+            moves = [(name, float(sums[name])) for name in top_names(seen, "moved", self.top)]
+            moves.sort(key=lambda move: (-move[1], move[0]))
+        moves = [(name, move) for name, move in moves if abs(move) > _NO_STEP]
+        left = whole - sum(move for _, move in moves)
+        rest = "not explained" if self.steps == "effects" else "all others"
+        return [*moves, (rest, left)] if abs(left) > _NO_STEP else moves
+
+    def draw(self, ax: Axes, currency: str) -> None:
+        rows = self._rows(currency)
+        if rows.is_empty():
+            return said_instead(ax, f"no cost to compare in {currency}")
+        before, after = _total(rows, "before"), _total(rows, "after")
+        moves = self._moves(rows)
+        first, last = self.names or (_side(rows, "before"), _side(rows, "after"))
+        places = named_rows(ax, [first, *(name for name, _ in moves), last])
+        edge = self._steps(ax, places, before, moves, currency)
+        self._levels(ax, places, (before, after), edge, currency)
+        by = f" by {dimension(self.by)}" if self.by and self.steps == "values" else ""
+        headline(ax, f"What changed the cost{by}", [_change_line(before, after, currency)])
+        return None
+
+    @staticmethod
+    def _steps(
+        ax: Axes, places: Sequence[float], before: float, moves: Sequence[tuple[str, float]], currency: str
+    ) -> float:
+        """Draw the steps; give where the axis begins."""
+        level, levels = before, [before]
+        for place, (_, move) in zip(places[1:], moves, strict=False):
+            ax.barh(place, move, left=level, height=0.66, color=_MORE if move > 0 else _LESS)
+            ax.plot([level, level], [place + 1.33, place - 0.33], color=GREY, linewidth=0.8)
+            sign = "+" if move > 0 else ""
+            ax.annotate(
+                literal(f"{sign}{amount(move, currency)}"), (max(level, level + move), place), (4, 0),
+                textcoords="offset points", va="center", fontsize=9,
+            )  # fmt: skip
+            level += move
+            levels.append(level)
+        ax.plot([level, level], [places[-1] + 1.33, places[-1] - 0.33], color=GREY, linewidth=0.8)
+        return _edge(levels)
+
+    @staticmethod
+    def _levels(ax: Axes, places: Sequence[float], levels: tuple[float, float], edge: float, currency: str) -> None:
+        for place, cost in zip((places[0], places[-1]), levels, strict=True):
+            ax.barh(place, cost - edge, left=edge, height=0.66, color=_LEVEL)
+            ax.annotate(
+                literal(amount(cost, currency)), (max(cost, edge), place), (4, 0), textcoords="offset points",
+                va="center", fontsize=9, fontweight="bold",
+            )  # fmt: skip
+        low, high = ax.get_xlim()
+        right = max(high, *levels)
+        left = edge if edge > 0 else min(0.0, low)
+        ax.set_xlim(left, right + 0.16 * (right - left or 1.0))
+        begins = f" (axis begins at {amount(edge, currency)})" if edge > 0 else ""
+        ax.set_xlabel(literal(f"cost, {currency_name(currency)}{begins}"))
+        grid(ax, "x")
+        money_ticks(ax.xaxis, currency)
+
+
+def _side(rows: pl.DataFrame, which: str) -> str:
+    """Name the days of a side: a whole month, quarter or year by its name, else by its first day and its last."""
+    start, end = (
+        next(iter(rows[name].drop_nulls().sort()), None) if name in rows.columns else None
+        for name in (f"{which}_start", f"{which}_end")
+    )
+    if start is None:
+        return which
+    return span(start, end) if end is not None else f"from {day(start, year=True)}"
+
+
+def _total(rows: pl.DataFrame, column: str) -> float:
+    return float(rows[column].fill_null(0.0).sum())
+
+
+def _edge(levels: Sequence[float]) -> float:
+    """Begin the axis at a round number where all levels lie in its upper part, else at 0."""
+    low, high = min(levels), max(levels)
+    if low <= 0 or high - low > 0.35 * high:
+        return 0.0
+    room = max(high - low, 0.02 * high)
+    unit = 10.0 ** math.floor(math.log10(room))
+    return max(0.0, math.floor((low - room) / unit) * unit)
+
+
+def _change_line(before: float, after: float, currency: str) -> str:
+    change = after - before
+    if before <= 0:
+        return f"{amount(before, currency)} before, {amount(after, currency)} after"
+    moved = f"{amount(abs(change), currency)} {'more' if change >= 0 else 'less'}"
+    share = f"{abs(change) / before * 100:.1f} %"
+    return f"{amount(after, currency)} after {amount(before, currency)}: {moved} ({share})"

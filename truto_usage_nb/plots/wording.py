@@ -11,12 +11,10 @@ from itertools import pairwise
 from typing import Any
 
 from truto_usage_nb.costs.currencies import UNSTATED
-from truto_usage_nb.costs.overlaps import NOT_ATTRIBUTED
 from truto_usage_nb.format import money
 
 __all__ = [
     "MEASURE_WORDS",
-    "NOT_ATTRIBUTED",
     "NO_MODEL",
     "OTHER",
     "amount",
@@ -26,8 +24,8 @@ __all__ = [
     "day",
     "dimension",
     "label",
+    "literal",
     "money_ticks",
-    "plain",
     "span",
     "wrapped",
 ]
@@ -44,7 +42,7 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 _LONGEST, _STEPS = 34, 6
 
 
-def plain(text: object) -> str:
+def literal(text: object) -> str:
     """Keep matplotlib from reading a text as mathematics, and control characters from moving its letters.
 
     >>> plain("$a_b$"), plain("a\\nb")
@@ -65,7 +63,7 @@ def label(name: str) -> str:
     if name == OTHER:
         return "all other"
     short = name if len(name) <= _LONGEST else f"{name[:20]}…{name[-13:]}"
-    shown = plain(short)
+    shown = literal(short)
     return f" {shown}" if shown.startswith("_") else shown or "(no name)"
 
 
@@ -164,7 +162,7 @@ def money_ticks(axis: Any, currency: str) -> None:
         places = axis.get_majorticklocs()
         step = min((b - a for a, b in pairwise(places) if b > a), default=1.0)
         digits = 0 if step >= 1 else min(10, max(2, -math.floor(math.log10(step))))
-        return plain(money(float(value), currency, digits=digits).replace(f"{UNSTATED} ", ""))
+        return literal(money(float(value), currency, digits=digits).replace(f"{UNSTATED} ", ""))
 
     axis.set_major_locator(MaxNLocator(_STEPS, steps=[1, 2, 2.5, 5, 10]))
     axis.set_major_formatter(FuncFormatter(written))
