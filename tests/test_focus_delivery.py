@@ -140,6 +140,22 @@ def test_a_part_of_a_period_and_other_accounts_are_refused(tmp_path):
         read_delivery(tmp_path / "none")
 
 
+@pytest.mark.parametrize("version", ["1.4", "1.2"])
+def test_whatever_holds_the_records_the_delivery_is_the_same(tmp_path, version):
+    one = result(used(5, 10.25), used(6, 0.1))
+    held = {"polars": one, "pandas": replace(one, backend="pandas"), "frame": one.polars, "lazy": one.polars.lazy(),
+            "table": one.polars.to_pandas()}  # fmt: skip
+    for name, each in held.items():
+        deliver_focus(each, tmp_path / name, version=version)
+        rows = read_delivery(tmp_path / name)
+        assert rows["BilledCost"].to_list() == [D("10.25"), D("0.1")]
+        assert rows.schema["BilledCost"] == pl.Decimal(38, 10)
+        assert not check_focus(rows, version).height
+    again = files(tmp_path / "frame")  # a frame does not say when it was loaded: the delivery still stays what it is
+    deliver_focus(one.polars, tmp_path / "frame", version=version)
+    assert files(tmp_path / "frame") == again
+
+
 def test_a_month_that_is_still_running_is_whole_up_to_now(tmp_path):
     begun = Period(OCTOBER, datetime(2026, 10, 9, tzinfo=UTC))
     deliver_focus(result(used(5, 10.0), period=begun, fetched_at=datetime(2026, 10, 9, 7, tzinfo=UTC)), tmp_path)

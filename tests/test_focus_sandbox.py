@@ -21,7 +21,7 @@ import truto_usage_nb as tu
 from tests.backends_for_tests import CLUSTERS, KINDS, as_kind, as_polars, kind_name
 from truto_usage_nb.errors import FrameError, OverlapError, UsageWarning
 from truto_usage_nb.focus import check_focus, focus_billing_periods, to_focus, write_focus
-from truto_usage_nb.focus.writing import as_text
+from truto_usage_nb.focus.delivery import as_text
 
 ACCOUNTS = [
     "claude-console",

@@ -8,6 +8,7 @@ and `export_focus` the files that a platform takes in.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Literal, Unpack
@@ -18,9 +19,17 @@ from truto_usage_nb.checks import a_path, one_of
 from truto_usage_nb.costs.choices import Choices
 from truto_usage_nb.errors import InputError, WriteError
 from truto_usage_nb.focus.checking import violations
+from truto_usage_nb.focus.delivery import (
+    NEEDED,
+    PERIODS,
+    Said,
+    billing_periods,
+    deliver,
+    read_delivery,
+    write_csv,
+)
 from truto_usage_nb.focus.exporting import export
 from truto_usage_nb.focus.options import Options, moment
-from truto_usage_nb.focus.writing import NEEDED, PERIODS, billing_periods, write_csv
 from truto_usage_nb.native import as_it_is, enter, require
 from truto_usage_nb.result import UsageResult
 from truto_usage_nb.writing import write_file
@@ -184,13 +193,13 @@ def deliver_focus(
     ...     sorted(path.name for path in made.iterdir())
     ['_focus', 'billing_period=2026-10']
     """
-    from truto_usage_nb.focus.delivery import Said, deliver, read_delivery
-
     target = a_path("folder", folder, WriteError)
     closed = moment(closed_before)
     if "closed_before" not in options and previous is None:
         options = options | {"closed_before": closed}
-    rows: pl.DataFrame = as_it_is(enter(to_focus(result, version, **options)).frame)
+    # Whatever holds the records, a delivery is made in polars, whose decimals are exact.
+    held = replace(result, backend="polars") if isinstance(result, UsageResult) else as_it_is(enter(result).frame)
+    rows: pl.DataFrame = to_focus(held, version, **options)
     told: dict[str, Any] = {}
     if isinstance(result, UsageResult):
         told = {

@@ -1,4 +1,6 @@
-"""A delivery: a folder of billing periods that a platform reads, with FOCUS's metadata beside them.
+"""What is made of finished rows: the Billing Period dataset, a CSV, and a delivery that a platform reads.
+
+A delivery is a folder of billing periods, with FOCUS's metadata beside them:
 
     billing_period=2026-10/charges.parquet                  what was charged in the period, replaced whole
     billing_period=2026-11/corrections-2026-10.parquet      what changed in a period after its invoices were issued
@@ -24,15 +26,23 @@ from uuid import NAMESPACE_URL, uuid5
 
 import polars as pl
 
-from truto_usage_nb.errors import DatasetError, InputError, tell
+from truto_usage_nb.errors import DatasetError, FrameError, InputError, tell
 from truto_usage_nb.focus.columns import columns_of, custom_of
+from truto_usage_nb.focus.finishing import DTYPES
 from truto_usage_nb.focus.purchases import period_bounds
-from truto_usage_nb.focus.writing import PERIODS, as_text, billing_periods
 from truto_usage_nb.outside import shown
 from truto_usage_nb.writing import settle_folder, telling, write_file
 
-__all__ = ["Said", "deliver", "read_delivery"]
+__all__ = ["NEEDED", "PERIODS", "Said", "as_text", "billing_periods", "deliver", "read_delivery", "write_csv"]
 
+NEEDED = ("InvoiceIssuerName", "BillingPeriodStart", "BillingPeriodEnd", "x_SettledUntil", "x_FetchedAt")
+_KEY = ["InvoiceIssuerName", "BillingPeriodStart"]
+PERIODS: dict[str, Any] = {
+    "InvoiceIssuerName": pl.String, "BillingPeriodStart": DTYPES["Time"], "BillingPeriodEnd": DTYPES["Time"],
+    "BillingPeriodStatus": pl.String, "BillingPeriodCreated": DTYPES["Time"],
+    "BillingPeriodLastUpdated": DTYPES["Time"],
+}  # fmt: skip
+"""The columns of the Billing Period dataset."""
 META = "_focus"
 CHARGES = "charges.parquet"
 _PARTITION = "billing_period="
@@ -71,7 +81,7 @@ def deliver(rows: pl.DataFrame, folder: Path, said: Said, previous: pl.DataFrame
     _refuse(folder, files, rows, said)
     schema = _schema(rows, "CostAndUsage", said)
     made = {path: _parquet(table, schema["SchemaId"]) for path, table in files.items()}
-    moment = _moment(folder, made, rows, said)
+    moment = _loaded_at(folder, made, rows, said)
     ids = _instances(folder, said)
     _json(folder / META / "data_generator.json", {"DataGenerator": "truto-usage-nb"})
     _json(folder / META / "dataset_instances.json", ids)
@@ -80,7 +90,7 @@ def deliver(rows: pl.DataFrame, folder: Path, said: Said, previous: pl.DataFrame
         known = _schema(table, dataset, said) | {"DatasetInstanceId": _id_of(ids, dataset)}
         path = folder / META / "schemas" / f"schema-{known['SchemaId']}.json"
         if not path.exists():
-            _json(path, {"SchemaId": known.pop("SchemaId"), "CreationDate": _text(moment)} | known)
+            _json(path, {"SchemaId": known.pop("SchemaId"), "CreationDate": _spelled(moment)} | known)
     for name, content in made.items():
         _write(folder / name, content)
     for name in gone:
@@ -343,23 +353,23 @@ def _recency(
     final = _final(rows, said)
     for start in _days(rows, said):
         end = start + timedelta(days=1)
-        sectors[_text(start)] = {
-            "TimeSectorStart": _text(start),
-            "TimeSectorEnd": _text(end),
+        sectors[_spelled(start)] = {
+            "TimeSectorStart": _spelled(start),
+            "TimeSectorEnd": _spelled(end),
             "TimeSectorComplete": final is not None and end <= final,
-            "TimeSectorLastUpdated": _text(moment),
+            "TimeSectorLastUpdated": _spelled(moment),
         }
     cost, periods = (_id_of(ids, dataset) for dataset in _NAME)
     return [
         {
             "DatasetInstanceId": cost,
-            "RecencyLastUpdateDate": _text(moment),
+            "RecencyLastUpdateDate": _spelled(moment),
             "TimeSectors": [sectors[start] for start in sorted(sectors)],
         },
         {
             "DatasetInstanceId": periods,
-            "RecencyLastUpdateDate": _text(moment),
-            "DatasetInstanceLastUpdated": _text(moment),
+            "RecencyLastUpdateDate": _spelled(moment),
+            "DatasetInstanceLastUpdated": _spelled(moment),
             "DatasetInstanceComplete": True,
         },
     ]
@@ -389,7 +399,7 @@ def _days(rows: pl.DataFrame, said: Said) -> Iterator[datetime]:
         day += timedelta(days=1)
 
 
-def _moment(folder: Path, made: Mapping[str, bytes], rows: pl.DataFrame, said: Said) -> datetime:
+def _loaded_at(folder: Path, made: Mapping[str, bytes], rows: pl.DataFrame, said: Said) -> datetime:
     """When the records were loaded; of a frame that does not say, when something changed last."""
     fetched = said.fetched or rows["x_FetchedAt"].max()
     if isinstance(fetched, datetime):
@@ -422,9 +432,60 @@ def _held(path: Path) -> Any:
         raise DatasetError(f"{path} is not JSON: {problem}; restore it, or deliver into another folder.") from problem
 
 
-def _text(moment: datetime) -> str:
+def _spelled(moment: datetime) -> str:
     return moment.astimezone(UTC).replace(microsecond=0).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _instant(text: str) -> datetime:
     return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+
+
+# Billing periods, and texts for files ---------------------------------------------------------------------------------
+
+
+def billing_periods(
+    rows: pl.DataFrame, closed_before: datetime | None, previous: pl.DataFrame | None = None
+) -> pl.DataFrame:
+    """Give a row per issuer and billing period; closed where its invoices are issued, as the caller says or said."""
+    start, end = pl.col("BillingPeriodStart"), pl.col("BillingPeriodEnd")
+    table = rows.group_by("InvoiceIssuerName", "BillingPeriodStart", "BillingPeriodEnd").agg(
+        pl.max_horizontal("x_FetchedAt", "x_SettledUntil").max().alias("updated")
+    )
+    closed = pl.lit(value=False) if closed_before is None else end <= pl.lit(closed_before).cast(DTYPES["Time"])
+    updated = pl.max_horizontal(start, pl.coalesce("updated", end))
+    status = pl.when(closed).then(pl.lit("Closed")).otherwise(pl.lit("Open"))
+    table = table.select(
+        "InvoiceIssuerName", start, end, status.alias("BillingPeriodStatus"),
+        start.alias("BillingPeriodCreated"), updated.alias("BillingPeriodLastUpdated"),
+    )  # fmt: skip
+    if previous is not None:  # what is closed stays as it was said then
+        read = [pl.col(name).str.to_datetime(time_unit="us", time_zone="UTC") if previous.schema[name] == pl.String and
+                dtype != pl.String else pl.col(name).cast(dtype) for name, dtype in PERIODS.items()]  # fmt: skip
+        before = previous.select(read).filter(pl.col("BillingPeriodStatus") == "Closed")
+        table = pl.concat([before, table.join(before, on=_KEY, how="anti")])
+    return table.sort(_KEY)
+
+
+def as_text(table: pl.DataFrame) -> pl.DataFrame:
+    """Give the table with every value as the text that belongs into a file."""
+    return table.select(_as_text(name, dtype) for name, dtype in table.schema.items())
+
+
+def _as_text(name: str, dtype: pl.DataType) -> pl.Expr:
+    column = pl.col(name)
+    if isinstance(dtype, pl.Datetime):
+        return column.dt.strftime("%Y-%m-%dT%H:%M:%S%.fZ")  # a fraction of a second only where there is one
+    if isinstance(dtype, pl.Decimal):
+        # Zeros that say nothing go, but one decimal stays, so that no reader takes a column of costs for integers.
+        text = column.cast(pl.String).str.replace(r"(\.\d+?)0+$", "$1")
+        return pl.when(text.str.contains(".", literal=True)).then(text).otherwise(text + ".0").alias(name)
+    return column.cast(pl.String)
+
+
+def write_csv(table: pl.DataFrame, path: Path) -> Path:
+    """Write the file; it appears whole or not at all."""
+    for name, dtype in table.schema.items():
+        if dtype.is_nested() or dtype in (pl.Duration, pl.Object, pl.Binary):
+            raise FrameError(f"{name} holds {dtype}, and a CSV of FOCUS texts, numbers and times; write .parquet.")
+    texts = as_text(table)
+    return write_file(path, lambda file: texts.write_csv(file, null_value="", line_terminator="\n"))

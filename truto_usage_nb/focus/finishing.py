@@ -16,8 +16,7 @@ from truto_usage_nb.focus.amounts import AMOUNT, PRICE, in_batches, unit_prices
 from truto_usage_nb.focus.columns import Column, columns_of, custom_of
 from truto_usage_nb.focus.options import Options, tag_column
 from truto_usage_nb.focus.reading import Reading, is_alike
-from truto_usage_nb.focus.services import of_service, service_names, token_words
-from truto_usage_nb.integrations import integrations_that
+from truto_usage_nb.integrations import INTEGRATIONS, integrations_that
 
 __all__ = ["DTYPES", "finished"]
 
@@ -87,7 +86,10 @@ def _costs(options: Options) -> dict[str, pl.Expr]:
     billed, others = amount, pl.lit(None, dtype=AMOUNT)
     if options.invoice_issuer or options.prepaid or options.purchases is not None:
         # else each is the amount itself, and shares its room
-        billed, others = pl.when(elsewhere | drawn).then(_ZERO).otherwise(amount), pl.when(elsewhere).then(amount)
+        billed, others = (
+            pl.when(elsewhere | drawn).then(_ZERO).otherwise(amount),
+            pl.when(elsewhere & ~drawn).then(amount),
+        )
         gone = elsewhere & (category == "Credit")
         costs |= {name: pl.when(gone).then(_ZERO).otherwise(costs[name]) for name in ("ContractedCost", "ListCost")}
     return {
@@ -417,3 +419,51 @@ def _price_details(rows: pl.DataFrame) -> pl.Series:
         stated = {name: value for name, value in zip(names, words, strict=True) if value is not None}
         texts.append(json.dumps(stated, ensure_ascii=False) if kind is not None and stated else None)
     return pl.Series("SkuPriceDetails", texts, dtype=pl.String)
+
+
+# What a vendor is in FOCUS's words ------------------------------------------------------------------------------------
+
+
+def of_service(field: str) -> pl.Expr:
+    """Give a field of a row's service, by its integration."""
+    values = {name: getattr(known.service, field) for name, known in INTEGRATIONS.items()}
+    return pl.col("integration").replace_strict(values, default=None, return_dtype=pl.String)
+
+
+def service_names() -> pl.Expr:
+    """Name the service of a row: the vendor's one name, or the vendor's name and the product's.
+
+    One service name has one category, so a surface stays in x_Surface.
+    """
+    name = pl.lit(None, dtype=pl.String)
+    for integration, known in INTEGRATIONS.items():
+        service, own = known.service, pl.lit(known.service.name)
+        if service.by_product:
+            product = pl.col("product_name")
+            told = product.str.to_lowercase().str.starts_with(service.name.lower())
+            own = pl.when(told).then(product).otherwise(pl.concat_str(own, product, separator=" "))
+            own = pl.when(product.is_null()).then(pl.lit(service.name)).otherwise(own)
+        name = pl.when(pl.col("integration") == integration).then(own).otherwise(name)
+    return name
+
+
+METERS = {
+    "input": ("Input Tokens", "Input", "Uncached", None),
+    "cache_read": ("Cache Read Input Tokens", "Input", "Read", None),
+    "cache_write_5m": ("Cache Write Input Tokens", "Input", "Write", "5m"),
+    "cache_write_1h": ("Cache Write Input Tokens", "Input", "Write", "1h"),
+    "cache_write": ("Cache Write Input Tokens", "Input", "Write", None),
+    "output": ("Output Tokens", "Output", None, None),
+    "tokens": ("Tokens", None, None, None),
+}
+"""By kind of token: meter, direction, cache action, lifetime. `tokens` are tokens whose kinds cannot be told apart."""
+
+
+def token_words() -> dict[str, pl.Expr]:
+    """Say what a row's kind of token is in FOCUS's words."""
+    names = ("SkuMeter", "x_TokenDirection", "x_TokenCacheAction", "x_CacheTtl")
+    words = {name: {kind: row[i] for kind, row in METERS.items() if row[i] is not None} for i, name in enumerate(names)}
+    return {
+        name: pl.col("kind").replace_strict(known, default=None, return_dtype=pl.String)
+        for name, known in words.items()
+    }

@@ -27,7 +27,7 @@ import polars as pl
 
 from truto_usage_nb.errors import InputError, tell
 from truto_usage_nb.focus.columns import columns_of, custom_of
-from truto_usage_nb.focus.writing import as_text
+from truto_usage_nb.focus.delivery import as_text
 from truto_usage_nb.writing import telling, write_file
 
 __all__ = ["RECEIVERS", "export"]
