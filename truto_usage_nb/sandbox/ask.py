@@ -144,6 +144,12 @@ class VendorAnswer:
     notes: list[str] = field(default_factory=list)
 
 
+def products_of(account: Account, *rows: tuple[str, str, str]) -> list[dict[str, Any]]:
+    """Return the unified products of an account: id, name and description, as old as the account."""
+    linked = {"created_at": account.created_at, "updated_at": account.created_at}
+    return [{"id": id_, "name": name, "description": description, **linked} for id_, name, description in rows]
+
+
 _SUMS = ("billed", "listed", "credit", "vendor_estimate")
 
 

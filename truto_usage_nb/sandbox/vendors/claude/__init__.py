@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from truto_usage_nb.sandbox.ask import Ask, Raw
+from truto_usage_nb.sandbox.ask import Ask, Raw, products_of
 from truto_usage_nb.sandbox.company import Account
 from truto_usage_nb.sandbox.vendors.claude.people import WORKSPACES, product_ids
 from truto_usage_nb.sandbox.vendors.claude.question import report_type
@@ -36,17 +36,8 @@ RATE_LIMIT = "60;w=60"
 
 def products(account: Account) -> list[dict[str, Any]]:
     """Return the products an account can state."""
-    linked = account.created_at
-    return [
-        {
-            "id": one,
-            "name": CLAUDE_PRODUCTS[one],
-            "description": f"{CLAUDE_PRODUCTS[one]} by Anthropic",
-            "created_at": linked,
-        }
-        | {"updated_at": linked}
-        for one in product_ids(account.kind)
-    ]
+    named = ((id_, CLAUDE_PRODUCTS[id_]) for id_ in product_ids(account.kind))
+    return products_of(account, *((id_, name, f"{name} by Anthropic") for id_, name in named))
 
 
 def unify(raw: Raw, ask: Ask) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from truto_usage_nb.sandbox.ask import Ask, Raw
+from truto_usage_nb.sandbox.ask import Ask, Raw, products_of
 from truto_usage_nb.sandbox.company import Account
 from truto_usage_nb.sandbox.vendors.confluent.raw import DEFAULT_PAGE, MAX_PAGE, raw_rows, request
 from truto_usage_nb.sandbox.vendors.confluent.story import answer_key
@@ -27,17 +27,7 @@ _ELSEWHERE = {"USM", "SUPPORT_CLOUD_BASIC", "SUPPORT_CLOUD_DEVELOPER", "SUPPORT_
 
 def products(account: Account) -> list[dict[str, Any]]:
     """Return the unified products of an account."""
-    return [
-        {
-            "id": id_,
-            "name": name,
-            "description": description,
-            "created_at": account.created_at,
-            "updated_at": account.created_at,
-        }
-        for id_, (name, description) in CONFLUENT_PRODUCTS.items()
-        if id_ not in _ELSEWHERE
-    ]
+    return products_of(account, *((id_, *row) for id_, row in CONFLUENT_PRODUCTS.items() if id_ not in _ELSEWHERE))
 
 
 NUMBERED = False

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from truto_usage_nb.sandbox.ask import Ask, Raw
+from truto_usage_nb.sandbox.ask import Ask, Raw, products_of
 from truto_usage_nb.sandbox.company import Account
 from truto_usage_nb.sandbox.vendors.cursor.raw import DEFAULT_PAGE, MAX_PAGE, raw_rows, request
 from truto_usage_nb.sandbox.vendors.cursor.story import answer_key
@@ -32,8 +32,7 @@ RATE_LIMIT = "60;w=60"
 
 def products(account: Account) -> list[dict[str, Any]]:
     """Return the one product of a team."""
-    described = {**CURSOR_PRODUCT, "description": "AI code editor"}
-    return [{**described, "created_at": account.created_at, "updated_at": account.created_at}]
+    return products_of(account, (CURSOR_PRODUCT["id"], CURSOR_PRODUCT["name"], "AI code editor"))
 
 
 def unify(raw: Raw, ask: Ask) -> list[dict[str, Any]]:  # noqa: ARG001  # an event says everything itself

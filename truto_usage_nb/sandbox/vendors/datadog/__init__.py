@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from truto_usage_nb.sandbox.ask import Ask, Raw
+from truto_usage_nb.sandbox.ask import Ask, Raw, products_of
 from truto_usage_nb.sandbox.company import Account
 from truto_usage_nb.sandbox.vendors.datadog.raw import DEFAULT_PAGE, MAX_PAGE, raw_rows, request
 from truto_usage_nb.sandbox.vendors.datadog.story import answer_key
@@ -31,16 +31,7 @@ __all__ = [
 
 def products(account: Account) -> list[dict[str, Any]]:
     """Return the unified products of an account."""
-    return [
-        {
-            "id": id_,
-            "name": name,
-            "description": description,
-            "created_at": account.created_at,
-            "updated_at": account.created_at,
-        }
-        for id_, (name, description) in DATADOG_PRODUCTS.items()
-    ]
+    return products_of(account, *((id_, *row) for id_, row in DATADOG_PRODUCTS.items()))
 
 
 NUMBERED = False

@@ -11,7 +11,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from truto_usage_nb.sandbox.ask import Ask, Raw, VendorAnswer, World
+from truto_usage_nb.sandbox.ask import Ask, Raw, VendorAnswer, World, products_of
 from truto_usage_nb.sandbox.company import Account
 from truto_usage_nb.sandbox.vendors.openai_codex.rows import (
     CODEX_ENDPOINT,
@@ -51,8 +51,8 @@ def products(account: Account) -> list[dict[str, Any]]:
     """Return the one product of an account: Codex, or the API."""
     codex = account.kind == "codex"
     product = CODEX_PRODUCT if codex else API_PRODUCT
-    described = {**product, "description": "Coding agent" if codex else "Models and tools of the OpenAI platform"}
-    return [{**described, "created_at": account.created_at, "updated_at": account.created_at}]
+    described = "Coding agent" if codex else "Models and tools of the OpenAI platform"
+    return products_of(account, (product["id"], product["name"], described))
 
 
 def unify(raw: Raw, ask: Ask) -> list[dict[str, Any]]:  # noqa: ARG001  # the endpoint decides the mapping
