@@ -50,6 +50,9 @@ VENDOR_ROWS: list[tuple[str, dict[str, Any], list[dict[str, Any]], Any, Any, Any
 WORKED = [
     ("committed and on demand", charged(committed=40, on_demand=60, total=100), 100, 100, 0, 0, 100, "list_assumed"),
     ("list and net", charged(total=12.50, net=10), 10, 12.50, 0, 0, 10, None),
+    ("a credit of cents, sign positive", charged(total=100, discount=10, net=90, credit=0.5), 90, 100, 0, -0.5, 89.5, "credit_sign"),
+    ("parts meet the net", charged(usage_based=100, discount=10, net=90), 90, 100, 0, 0, 90, None),
+    ("parts miss the net", charged(usage_based=100, discount=10, net=80), 80, 90, 0, 0, 80, "total_mismatch"),
     ("credit, sign positive", charged(total=100, discount=10, net=90, credit=5), 90, 100, 0, -5, 85, "credit_sign"),
     ("the same and tax", charged(total=100, discount=10, net=90, credit=5, tax=17), 90, 100, 17, -5, 102, "credit_sign"),
     ("use and fee", charged(usage_based=0.84, platform_fee=0.06, total=0.90), 0.90, 0.90, 0, 0, 0.90, "list_assumed"),

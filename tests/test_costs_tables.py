@@ -129,6 +129,16 @@ def test_tokens_of_several_days_meet_the_money_of_each(tokens):
     assert lines(table, *MEASURES) == [(15.0, 10.0, tokens, pytest.approx(5e6 / tokens), 0, 0)]
 
 
+def test_money_that_bought_no_tokens_gives_the_tokens_beside_it_no_price():
+    # The tokens of chat were paid for by the $300 without a surface; the $50 of chat bought none, on a day without.
+    chat = {"surface": "chat"}
+    table = cost_per(frame_of([usage(100 * M, **chat), cost(300), cost(50, day=9, **chat)]), "surface")
+    assert lines(table, "surface", *MEASURES) == [
+        (None, 300.0, 0.0, 0, None, 0, 0),
+        ("chat", 50.0, 50.0, 100 * M, None, 0, 0),
+    ]
+
+
 def test_tokens_take_the_currency_of_their_account():
     records = [
         usage(100 * M),

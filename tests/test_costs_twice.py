@@ -42,6 +42,20 @@ def test_the_whole_bill_counts_not_its_part():
         assert cost_per(frame)["cost"].to_list() == [300.0]
 
 
+def test_what_the_part_states_of_other_days_counts_in_full():
+    # On the 5th the whole, 300, stands for its part, 200; of the 6th nothing but the part, 50, says anything.
+    sixth = claude("user_cost", 50, start_date="2026-10-06", end_date="2026-10-07", **ANNA)
+    frame = frame_of([claude("cost", 300), claude("user_cost", 200, **ANNA), sixth])
+    with pytest.warns(UsageWarning, match=r"user_cost left out: the same \$200.00"):
+        assert cost_per(frame)["cost"].to_list() == [350.0]
+
+
+def test_a_part_without_an_end_is_met_at_its_start():
+    frame = frame_of([claude("cost", 300), claude("user_cost", 200, end_date=None, **ANNA)])
+    with pytest.warns(UsageWarning, match=r"user_cost left out: the same \$200.00"):
+        assert cost_per(frame)["cost"].to_list() == [300.0]
+
+
 def test_by_person_the_rest_of_the_bill_is_nobodys():
     frame = frame_of([claude("cost", 300), claude("user_cost", 200, **ANNA), claude("user_cost", 50, **BEN)])
     with pytest.warns(UsageWarning, match=r"what cost has beyond it is \(not attributed\)"):
@@ -112,6 +126,28 @@ def test_a_month_to_date_counts_once_and_not_beside_the_month():
     month = first | {"end_date": "2026-11-01", "charges": charged(total=3100)}
     with pytest.warns(UsageWarning, match="money from cost; cost_to_date left out"):
         assert cost_per(frame_of([first, month]))["cost"].to_list() == [3100.0]
+
+
+def test_events_count_and_not_the_spend_that_says_something_else():
+    # The cycle says 45, its events 30: the events count, and the 15 between them are told, never added.
+    frame = frame_of([event(30), spend(45, "2026-10-20", **ANNA)])
+    with pytest.warns(UsageWarning, match=r"it states \$45.00 of its cycle, the events in it \$30.00, a difference of"):
+        assert cost_per(frame)["cost"].to_list() == [30.0]
+
+
+def test_the_whole_month_counts_before_the_day_that_ends_with_it():
+    # Both tell up to the end of October and neither says when it was updated: 3,000, not 3,100 and not 6,100.
+    last = record("dd", "datadog", 31, product={"id": "apm"}, charges=charged(total=3100), end_date="2026-11-01")
+    month = last | {"start_date": "2026-10-01", "charges": charged(total=3000)}
+    with pytest.warns(UsageWarning, match="money from cost; cost_to_date left out"):
+        assert cost_per(frame_of([last, month]))["cost"].to_list() == [3000.0]
+
+
+def test_usage_and_cost_of_two_queries_are_two_series():
+    # Nothing but the charge says which is which: no view is stated, and each has a query of its own.
+    tokens = record("codex", "openai_codex", tokens=M, query_id="a", model={"id": "gpt"})
+    money = record("codex", "openai_codex", query_id="b", model={"id": "gpt"}, charges=charged(total=3))
+    assert cost_per(frame_of([tokens, money]))["cost_per_million_tokens"].to_list() == [3.0]  # and no error
 
 
 def test_keep_picks_the_month_to_date_beside_the_month():
