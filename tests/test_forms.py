@@ -10,7 +10,7 @@ import pytest
 import truto_usage_nb as tu
 from truto_usage_nb.errors import InputError, InvalidRequestError, PeriodError, QueryError
 from truto_usage_nb.forms import FormState
-from truto_usage_nb.forms.fields import Field
+from truto_usage_nb.forms.controls import Field
 from truto_usage_nb.forms.state import presets
 from truto_usage_nb.query import PARAMETERS, Parameter, UsageQuery
 from truto_usage_nb.sandbox.faults import Fault
@@ -249,7 +249,7 @@ def test_accounts_are_named_and_grouped_and_others_can_be_typed(form):
 
 
 def test_many_accounts_are_narrowed_by_a_filter():
-    from truto_usage_nb.forms.picking import Choice, Picker
+    from truto_usage_nb.forms.controls import Choice, Picker
 
     picker = Picker("others", lambda: None)
     picker.offer([Choice(f"id-{n}", f"team {n}", "Claude") for n in range(500)])
@@ -370,14 +370,13 @@ def test_a_front_end_without_widgets_gets_a_line_and_the_code(form):
         assert "tu.load_usage(" in bundle[kind]
 
 
-def test_without_ipywidgets_the_form_says_so_in_a_line_and_still_loads():
+@pytest.mark.parametrize("name", ["QueryForm", "CostExplorer"])
+def test_without_ipywidgets_the_form_is_a_sentence_that_ends_in_the_line_to_paste(name):
     code = (
         "import sys; sys.modules['ipywidgets'] = None\n"
         "import truto_usage_nb as tu\n"
-        f"form = tu.QueryForm(tu.sandbox(), accounts=['cursor'], period={DAY!r})\n"
-        "print(form); print(form.load().height, form.query)"
+        f"try: tu.{name}\n"
+        "except tu.errors.MissingExtraError as problem: print(problem)\n"
     )
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert told.startswith("ipywidgets is not installed")
-    assert "usage = tu.load_usage('cursor', period='2026-09-14', client=client)" in told
-    assert told.splitlines()[-1] == "369 UsageQuery(integrated_account_id='cursor')"
+    assert told == f"{name} needs ipywidgets, which is not installed: pip install 'ipywidgets>=8.1'\n"

@@ -13,8 +13,9 @@ from polars.testing import assert_frame_equal
 import truto_usage_nb as tu
 from truto_usage_nb.errors import UsageError, UsageWarning
 from truto_usage_nb.forms import FormState
-from truto_usage_nb.forms.state import period_words
-from truto_usage_nb.forms.wording import last_word, read, read_period, write, write_period
+from truto_usage_nb.forms.state import last_word, period_words, read_period, write_period
+from truto_usage_nb.forms.state import read_field as read
+from truto_usage_nb.forms.state import write_field as write
 from truto_usage_nb.jobs.period_cut import OVERHANGS
 from truto_usage_nb.planning import DATED, Period
 from truto_usage_nb.query import PARAMETERS, UsageQuery

@@ -21,7 +21,7 @@ from truto_usage_nb import vendors
 from truto_usage_nb.cli.options import parser
 from truto_usage_nb.direct import vendors as direct_vendors
 from truto_usage_nb.errors import UsageWarning
-from truto_usage_nb.forms.checking import standing
+from truto_usage_nb.forms.state import standing
 from truto_usage_nb.integrations import INTEGRATIONS, Integration, Window, integration_named
 from truto_usage_nb.planning import Period, plan
 from truto_usage_nb.query import PARAMETERS, UsageQuery

@@ -1,15 +1,24 @@
-"""The clicks as code one can keep: a cell that runs as it is. No token is ever part of it."""
+"""What a form can do without a widget: its state as a query, and the clicks as code one can keep.
+
+The code is a cell that runs as it is. No token is ever part of it.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC
 from typing import Any
 
 from truto_usage_nb.client import Client
-from truto_usage_nb.forms.state import FormState
+from truto_usage_nb.errors import InputError
+from truto_usage_nb.format import escape
+from truto_usage_nb.forms.state import FormState, period_words, presets
+from truto_usage_nb.outside import shown
+from truto_usage_nb.planning import DATED, Period
+from truto_usage_nb.query import UsageQuery
 from truto_usage_nb.values import as_code
 
-__all__ = ["call", "client_code", "load_code", "name_of", "report_code"]
+__all__ = ["Asking", "call", "first_state", "load_code", "name_of", "without_widgets"]
 
 _WIDTH = 100
 _IMPORT = "import truto_usage_nb as tu"
@@ -99,3 +108,70 @@ def call(function: str, first: list[Any], named: dict[str, Any]) -> str:
 
 def _code(value: Any) -> str:
     return str(value) if isinstance(value, _Name) else as_code(value)
+
+
+def first_state(client: Client, defaults: Mapping[str, Any]) -> FormState:
+    """Give the state a form starts with: what was given, and last month where no time was."""
+    if not isinstance(client, Client):
+        raise InputError(f"client={shown(client)} is no client; give a Client, or tu.sandbox(), which is one.")
+    given = dict(defaults)
+    accounts = given.pop("accounts", None)
+    single = given.pop("integrated_account_id", None)
+    if accounts is not None and single is not None:
+        raise InputError("accounts and integrated_account_id are both given; keep one")
+    chosen: Any = accounts if accounts is not None else [] if single is None else [single]
+    own = any(given.get(name) is not None for name in DATED)
+    period = given.pop("period", None if own else presets(client.now())["Last month"])
+    period = period_words(Period.parse(period, now=client.now())) if isinstance(period, str) else period
+    choices = {name: given.pop(name) for name in ("backend", "overhang", "users", "on_error") if name in given}
+    return FormState(chosen, UsageQuery(**given), period, **choices)
+
+
+class Asking:
+    """Turn a client and a state into a query, code and a report's call."""
+
+    client: Client
+    state: FormState
+
+    @property
+    def problems(self) -> Mapping[str, str]:
+        """Give a sentence by the name of each field that is wrong just now."""
+        return {}
+
+    @property
+    def query(self) -> UsageQuery:
+        """The query, with its account where there is exactly one; set it, and the form shows it."""
+        state = self._asked()
+        return state.query.replace(integrated_account_id=state.accounts[0] if len(state.accounts) == 1 else None)
+
+    @query.setter
+    def query(self, query: UsageQuery) -> None:
+        self.state = self.state.with_query(query)
+
+    @property
+    def code(self) -> str:
+        """Give a cell that runs as it is and loads into `usage` what the form says. It never holds a token."""
+        return load_code(self.client, self._asked())
+
+    def to_report(self, name: str = "ai_spend") -> str:
+        """Give the cell that renders a report of what the form says."""
+        return report_code(self.client, self._asked(), name)
+
+    def _asked(self) -> FormState:
+        """Give the state; raises what is wrong on the form, for a state that nobody sees would be a guess."""
+        if self.problems:
+            raise InputError("the form needs attention: " + "; ".join(self.problems.values()))
+        return self.state
+
+
+def without_widgets(bundle: Any, code: str) -> Any:
+    """Add to what a widget shows a line and the code, for a front end that shows no widgets."""
+    line = "This front end shows no widgets"
+    bundle["text/html"] = _fallback_html(line, code)
+    bundle["text/plain"] = f"{line}. The same as code:\n\n{code}"
+    return bundle
+
+
+def _fallback_html(line: str, code: str) -> str:
+    """Write what stands where a widget cannot: a line that says so, and the code that does the same."""
+    return f"<p>{escape(line)}. The same as code:</p><pre>{escape(code)}</pre>"

@@ -1,15 +1,26 @@
-"""How a form looks: one style sheet in the colours of the front end's theme, and markup that is escaped."""
+"""How a form looks: one style sheet in the colours of the front end’s theme, and markup that is escaped."""
 
 from __future__ import annotations
 
 import traceback
 from collections.abc import Iterable
+from typing import Any
 
 import ipywidgets as w
 
 from truto_usage_nb.format import escape
 
-__all__ = ["STYLE", "code_html", "failure_html", "listing", "markup", "note_html", "table_html", "traceback_of"]
+__all__ = [
+    "STYLE",
+    "code_html",
+    "failure_html",
+    "heading",
+    "listing",
+    "markup",
+    "note_html",
+    "table_html",
+    "traceback_of",
+]
 
 _KEYS = (
     "if(!document.tuKeys){document.tuKeys=true;document.addEventListener('focusin',e=>{const t=e.target;"
@@ -148,3 +159,7 @@ def code_html(code: str, label: str) -> str:
         f'<textarea readonly rows="{rows}" spellcheck="false" aria-label="{escape(label)}">{escape(code)}</textarea>'
         f'<button type="button" onclick="{escape(_COPY)}">Copy</button></div>'
     )
+
+
+def heading(text: str) -> Any:
+    return markup(f"<h3>{text}</h3>")

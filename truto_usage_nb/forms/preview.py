@@ -1,8 +1,13 @@
-"""A first look at what was loaded: the head of the frame, what each model cost, and a chart."""
+"""A look at a frame: its head, what each model cost, and charts in the colours of the front end’s theme.
+
+Charts are drawn without pyplot, so that any thread may.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import io
+import re
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -11,11 +16,95 @@ import polars as pl
 
 from truto_usage_nb.costs import closing_line, cost_per_model
 from truto_usage_nb.errors import UsageError, hearing
-from truto_usage_nb.format import money, number
-from truto_usage_nb.forms.drawing import bars
+from truto_usage_nb.format import escape, money, number
 from truto_usage_nb.forms.look import listing, note_html, table_html
+from truto_usage_nb.plots.figures import INK, RULE, SOFT
 
-__all__ = ["Preview", "cell", "cost_rows", "preview"]
+__all__ = ["Preview", "bars", "cost_rows", "over_time", "preview"]
+
+_WIDTH = 7.2  # inches
+_THEME = {
+    "#000000": "var(--tu-ink)", INK: "var(--tu-ink)", SOFT: "var(--tu-quiet)", RULE: "var(--tu-line)",
+    "#EAEEF2": "var(--tu-rule)", "#FFFFFF": "var(--tu-paper)",
+}  # fmt: skip
+_THEME_OF = {key.lower(): value for key, value in _THEME.items()}
+_COLOUR = re.compile("|".join(map(re.escape, _THEME_OF)), re.IGNORECASE)
+_SHEET = re.compile(r"<defs>\s*<style.*?</style>\s*</defs>", re.DOTALL)
+
+
+def _currencies(table: pl.DataFrame) -> list[str]:
+    """Give the currencies in which a table states a cost that is not nothing, in the table's order."""
+    stated = table.filter((table["cost"].fill_null(0.0) != 0) & table["currency"].is_not_null())
+    return list(stated["currency"].unique(maintain_order=True))
+
+
+def bars(frame: Any, by: Any, table: pl.DataFrame, *, top: int, ready: bool = False, **options: Any) -> str:
+    """Draw the cost of each value as ranked bars, a chart a currency; `table` is the cost table of the same.
+
+    `ready` says that the table is just what the chart would ask of the frame, so that it is not asked again.
+    """
+    from truto_usage_nb.plots import cost_bars
+    from truto_usage_nb.plots.bars import bars_of
+    from truto_usage_nb.plots.figures import bar_height
+
+    drawn = []
+    for currency in _currencies(table):
+        count = table.filter(table["currency"] == currency).height
+        axes = _axes(bar_height(min(count, top + 1)))
+        if ready:
+            bars_of(table, by, top=top, currency=currency, ax=axes, **options)
+        else:
+            cost_bars(frame, by, top=top, currency=currency, ax=axes, **options)
+        drawn.append(_svg(axes, f"cost by {_names(by)}, {currency}"))
+    return "".join(drawn)
+
+
+def over_time(frame: Any, by: Any, table: pl.DataFrame, *, top: int, ready: bool = False, **options: Any) -> str:
+    """Draw cost over time, stacked, a chart a currency; `ready` as in `bars`."""
+    from truto_usage_nb.plots import cost_over_time
+    from truto_usage_nb.plots.over_time import over_time_of
+
+    drawn = []
+    for currency in _currencies(table):
+        axes = _axes(4.1)
+        if ready:
+            over_time_of(table, frame, by, top=top, currency=currency, ax=axes, **options)
+        else:
+            cost_over_time(frame, by, top=top, currency=currency, ax=axes, **options)
+        drawn.append(_svg(axes, f"cost over time by {_names(by)}, {currency}"))
+    return "".join(drawn)
+
+
+def _names(by: str | Iterable[str] | None) -> str:
+    return by if isinstance(by, str) else ", ".join(by or ("currency",))
+
+
+def _axes(height: float) -> Any:
+    from matplotlib.figure import Figure
+
+    axes = Figure(figsize=(_WIDTH, height), layout="constrained").add_subplot()
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["bottom", "left"]].set_color(RULE)
+    axes.set_axisbelow(True)
+    axes.tick_params(axis="x", colors=RULE, labelcolor=SOFT, labelsize=9)
+    axes.tick_params(axis="y", colors=RULE, labelcolor=INK, labelsize=9)
+    axes.xaxis.label.set_color(SOFT)
+    axes.yaxis.label.set_color(SOFT)
+    axes.xaxis.label.set_fontsize(9)
+    axes.yaxis.label.set_fontsize(9)
+    return axes
+
+
+def _svg(axes: Any, name: str) -> str:
+    """Write a figure as inline SVG whose ink and paper are the theme's."""
+    held = io.StringIO()
+    axes.figure.savefig(held, format="svg", transparent=True, bbox_inches="tight", metadata={"Date": None})
+    text = held.getvalue()
+    text = _SHEET.sub("", text[text.index("<svg") :])  # its style sheet would reach beyond the picture
+    text = _COLOUR.sub(lambda found: _THEME_OF[found[0].lower()], text)
+    named = f'<svg role="img" aria-label="{escape(name)}"'
+    return f'<div class="tu-chart">{text.replace("<svg", named, 1)}</div>'
+
 
 _ROWS, _COLUMNS, _LINES = 5, 10, 10
 _MOST_LINES, _MOST_TIMED = 100, 400
@@ -64,16 +153,16 @@ def _head(frame: pl.DataFrame) -> str:
     names = [*first, *(name for name in flat if name not in first)][:_COLUMNS]
     if not names:
         return note_html("No record came: the accounts have no usage in this period.")
-    rows = [[cell(value) for value in row] for row in top.select(names).rows()]
+    rows = [[_cell(value) for value in row] for row in top.select(names).rows()]
     right = [frame.schema[name].is_numeric() for name in names]
     caption = f"First {top.height} of {frame.height:,} records, {len(names)} of {len(frame.columns)} columns"
     return table_html(names, rows, right, caption)
 
 
-def cell(value: Any) -> str:
+def _cell(value: Any) -> str:
     """Write one value as a person reads it.
 
-    >>> cell(None), cell(1234567), cell(datetime(2026, 10, 1)), cell(0.000125)
+    >>> _cell(None), _cell(1234567), _cell(datetime(2026, 10, 1)), _cell(0.000125)
     ('–', '1,234,567', '2026-10-01', '0.000125')
     """
     if value is None:
@@ -114,7 +203,7 @@ def cost_rows(table: pl.DataFrame, by: Sequence[str], top: int) -> tuple[str, st
     when = [_WHEN] if _WHEN in table.columns else []
     names = [*when, *by, *figures]
     rows = [
-        [_FORMATS[name](row[name], row["currency"]) if name in _FORMATS else cell(row[name]) for name in names]
+        [_FORMATS[name](row[name], row["currency"]) if name in _FORMATS else _cell(row[name]) for name in names]
         for row in shown.iter_rows(named=True)
     ]
     right = [name in figures for name in names]
@@ -145,7 +234,7 @@ def _left_by_time(table: pl.DataFrame, largest: pl.DataFrame, shown: pl.DataFram
     said = []
     if early.height:
         first, last, count = early[_WHEN].min(), early[_WHEN].max(), early[_WHEN].n_unique()
-        span = cell(first) if first == last else f"{cell(first)} to {cell(last)}"
+        span = _cell(first) if first == last else f"{_cell(first)} to {_cell(last)}"
         times = "1 earlier time" if count == 1 else f"{count:,} earlier times"
         said.append(f"{times}, {span}, {_sums_between(largest, shown)} together, {_are(count)} not shown.")
     rest = _left(table, largest, "smaller line, of what costs less in all", "smaller lines, of what costs less in all")

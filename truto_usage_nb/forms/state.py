@@ -1,21 +1,46 @@
-"""What a form holds, as one plain value, and what a load takes from it."""
+"""What a form holds, as one plain value, and the words of its fields: as one types them, and what is wrong with them.
+
+No widgets. `read_field(name, kind, write_field(kind, value)) == value`.
+"""
 
 from __future__ import annotations
 
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 from typing import Any
 
 from truto_usage_nb.checks import listed, one_of
 from truto_usage_nb.clock import month_start
 from truto_usage_nb.errors import InputError, PeriodError, QueryError
+from truto_usage_nb.integrations import INTEGRATIONS
 from truto_usage_nb.jobs.making import ON_ERROR
 from truto_usage_nb.jobs.period_cut import check_overhang
 from truto_usage_nb.outside import shown
 from truto_usage_nb.planning import DATED, Period
-from truto_usage_nb.query import UsageQuery
+from truto_usage_nb.query import Parameter, UsageQuery
 
-__all__ = ["BACKENDS", "FormState", "PeriodWords", "period_words"]
+__all__ = [
+    "BACKENDS",
+    "Checked",
+    "FormState",
+    "PeriodWords",
+    "Standing",
+    "and_",
+    "checked",
+    "examples",
+    "last_word",
+    "period_words",
+    "presets",
+    "read_field",
+    "read_period",
+    "standing",
+    "write_field",
+    "write_period",
+]
 
 PeriodWords = str | tuple[str, str]
 BACKENDS = ("polars", "pandas")
@@ -146,10 +171,10 @@ def _bound(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def month_of(day: date) -> str:
+def _month_of(day: date) -> str:
     """Give the month of a day as a period.
 
-    >>> month_of(date(2026, 10, 5))
+    >>> _month_of(date(2026, 10, 5))
     '2026-10'
     """
     return day.isoformat()[:7]
@@ -165,9 +190,225 @@ def presets(now: datetime) -> dict[str, PeriodWords]:
     month, before = month_start(today), month_start(today, -1)
     quarter = month.replace(month=(month.month - 1) // 3 * 3 + 1)
     return {
-        "Last month": month_of(before),
-        "This month": month_of(month),
+        "Last month": _month_of(before),
+        "This month": _month_of(month),
         "Last 30 days": ((today - timedelta(days=30)).isoformat(), today.isoformat()),
         "Last quarter": (month_start(quarter, -3).isoformat(), quarter.isoformat()),
         "This quarter": (quarter.isoformat(), month_start(quarter, 3).isoformat()),
     }
+
+
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,18}")
+_EMPTY_LIST = "[]"
+_BETWEEN = re.compile(r"\s*(?:,|\bto\b|–)\s*")
+
+
+def read_field(name: str, kind: str, text: Any) -> Any:
+    """Read what a field holds; nothing at all is None. What cannot be read goes on as it is, for the query to judge.
+
+    Lists are parted by commas; a value with a comma, a quote or blanks around it stands in double quotes.
+
+    >>> read_field("model_ids", "texts", 'opus, "a, b"'), read_field("cursor", "text", " ")
+    (('opus', 'a, b'), None)
+    >>> read_field("limit", "number", " 10 ")
+    10
+    """
+    if not isinstance(text, str):
+        return text
+    plain = text.strip()
+    if not plain:
+        return None
+    if kind == "texts":
+        return () if plain == _EMPTY_LIST else tuple(word for word, _ in _words(plain))
+    if kind == "number":
+        return int(plain) if _WHOLE_NUMBER.fullmatch(plain) else plain
+    if kind == "object":
+        return _object(name, plain)
+    return _unquoted(plain) if kind == "text" else plain
+
+
+def write_field(kind: str, value: Any) -> Any:
+    """Give what a field holds for a value.
+
+    >>> write_field("texts", ("opus", "a, b")), write_field("texts", ())
+    ('opus, "a, b"', '[]')
+    >>> write_field("number", 0), write_field("object", {"a": 1})
+    ('0', '{"a": 1}')
+    """
+    if value is None:
+        return ""
+    if kind in ("choice", "flag"):
+        return value
+    if kind == "texts":
+        return ", ".join(map(_as_word, value)) if value else _EMPTY_LIST
+    if kind == "object":
+        return json.dumps(value, ensure_ascii=False)
+    return _as_text(value) if kind == "text" else str(value)
+
+
+def _object(name: str, text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as problem:
+        raise QueryError(f'{name} is not JSON ({problem}); write an object, such as {{"foo": "bar"}}') from None
+
+
+def _as_text(value: str) -> str:
+    plain = value == value.strip() and value.isprintable() and not value.startswith('"')
+    return value if plain else json.dumps(value, ensure_ascii=False)
+
+
+def _as_word(value: str) -> str:
+    return json.dumps(value, ensure_ascii=False) if {",", '"'} & set(value) or value == _EMPTY_LIST else _as_text(value)
+
+
+def _unquoted(text: str) -> str:
+    if _QUOTED.fullmatch(text) is None:
+        return text
+    try:
+        return str(json.loads(text, strict=False))
+    except ValueError:
+        return text
+
+
+def _words(text: str) -> Iterator[tuple[str, int]]:
+    """Give each word of a list, and where in the text it begins."""
+    at = 0
+    while at < len(text):
+        at += len(text[at:]) - len(text[at:].lstrip())
+        quoted = _QUOTED.match(text, at)
+        end = (
+            len(text)
+            if quoted is None
+            else quoted.end() + len(text[quoted.end() :]) - len(text[quoted.end() :].lstrip())
+        )
+        if quoted is None or (end < len(text) and text[end] != ","):
+            comma = text.find(",", at)
+            end = len(text) if comma < 0 else comma
+        if word := text[at:end].strip():
+            yield _unquoted(word), at
+        at = end + 1
+
+
+def last_word(text: str) -> tuple[str, str]:
+    """Part a list that is being typed into what stands already and the word under way.
+
+    >>> last_word("opus, son")
+    ('opus, ', 'son')
+    """
+    words = list(_words(text))
+    if not words or text.rstrip().endswith(","):
+        return (text.rstrip() + " " if text.strip() else ""), ""
+    at = words[-1][1]
+    return text[:at], text[at:]
+
+
+def read_period(text: str, now: datetime | None = None) -> PeriodWords:
+    """Read a period as one types it: "2026-10", "2026-10-05", or "2026-10-01, 2026-10-15" with the end excluded.
+
+    A word such as "last-month" becomes the month that it means at `now`.
+
+    >>> read_period("2026-10-01 to 2026-10-15")
+    ('2026-10-01', '2026-10-15')
+    """
+    if not text.strip():
+        raise PeriodError("there is no period; write 2026-10, 2026-10-05, or 2026-10-01, 2026-10-15 (end excluded)")
+    parts = _BETWEEN.split(text.strip())
+    words: PeriodWords = (parts[0], parts[1]) if len(parts) == 2 else text.strip()
+    period = Period.parse(words, now=now)
+    return words if any(each.isdigit() for each in text) else period_words(period)
+
+
+def write_period(words: PeriodWords) -> str:
+    """Give a period as one types it.
+
+    >>> write_period(("2026-10-01", "2026-10-15"))
+    '2026-10-01, 2026-10-15'
+    """
+    return words if isinstance(words, str) else ", ".join(words)
+
+
+def examples(help_text: str) -> list[str]:
+    """Give the values that a parameter's help names after "such as".
+
+    >>> examples("Only these surfaces, such as chat, api or code.")
+    ['chat', 'api', 'code']
+    """
+    _, _, listed = help_text.partition("such as ")
+    return [word for word in re.split(r",\s*|\s+or\s+", listed.rstrip(".")) if word]
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """Hold the state that the fields make, or None and a sentence by the name of each field that is wrong."""
+
+    state: FormState | None
+    problems: Mapping[str, str] = field(default_factory=dict)
+
+
+def checked(
+    fields: Mapping[str, Callable[[], Any]],
+    accounts: Callable[[], Any],
+    period: Callable[[], Any],
+    choices: Mapping[str, Any],
+) -> Checked:
+    """Read every field; each problem is said in the query's own words, beside the field it belongs to."""
+    problems: dict[str, str] = {}
+
+    def got(name: str, read: Callable[[], Any]) -> Any:
+        try:
+            return read()
+        except InputError as problem:
+            problems[name] = problem.message
+            return None
+
+    values = {name: got(name, partial(_judged, name, read)) for name, read in fields.items()}
+    chosen, span = got("accounts", lambda: FormState(accounts=accounts()).accounts), got("period", period)
+    if problems:
+        return Checked(None, problems)
+    try:
+        query = UsageQuery(**values)
+        return Checked(FormState(chosen, query, span, **choices))
+    except InputError as problem:
+        named = [name for name in fields if name in problem.message]
+        return Checked(None, {min(named, key=problem.message.index) if named else "period": problem.message})
+
+
+def _judged(name: str, read: Callable[[], Any]) -> Any:
+    return getattr(UsageQuery(**{name: read()}), name)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Say whether a parameter can act as things stand, and if not, or not everywhere, why."""
+
+    acts: bool
+    reason: str = ""
+
+
+def standing(parameter: Parameter, integrations: Sequence[str | None], *, has_period: bool) -> Standing:
+    """Say what the chosen accounts' integrations make of a parameter; None is one that nobody knows.
+
+    >>> from truto_usage_nb.query import PARAMETERS
+    >>> standing(PARAMETERS["granularity"], ["cursor", "datadog"], has_period=True)
+    Standing(acts=False, reason='Cursor and Datadog ignore it.')
+    """
+    if has_period and parameter.name in DATED:
+        return Standing(False, "The period says it; choose “no period” to write it yourself.")
+    known = dict.fromkeys(name for name in integrations if name is not None)
+    deaf = [name for name in known if name not in parameter.integrations]
+    if not deaf:
+        return Standing(True)
+    names = and_([INTEGRATIONS[name].label if name in INTEGRATIONS else name for name in deaf])
+    acts = len(deaf) < len(known) or None in integrations
+    return Standing(acts, f"{names} {'ignores' if len(deaf) == 1 else 'ignore'} it.")
+
+
+def and_(names: Sequence[str]) -> str:
+    """Join names as one speaks.
+
+    >>> and_(["Claude", "Cursor", "Datadog"])
+    'Claude, Cursor and Datadog'
+    """
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
