@@ -156,6 +156,22 @@ def test_whatever_holds_the_records_the_delivery_is_the_same(tmp_path, version):
     assert files(tmp_path / "frame") == again
 
 
+def test_periods_at_the_edges_that_are_loaded_in_part_are_left_out(tmp_path):
+    """With a billing day on the 14th, two calendars meet: only October is whole in both from September 14 on."""
+    records = [used(3, 1.0), used(20, 2.0), datadog(0) | {"start_date": "2026-09-20", "end_date": "2026-09-21"}]
+    span = Period(datetime(2026, 9, 14, tzinfo=UTC), datetime(2026, 11, 14, tzinfo=UTC))
+    both = result(
+        *records, accounts=("confluent-1", "datadog-1"), period=span, fetched_at=datetime(2026, 12, 1, tzinfo=UTC)
+    )
+    with pytest.warns(UsageWarning, match=r"billing periods of 2026-09 are left out: .* from 2026-09-14 to 2026-11-14"):
+        deliver_focus(replace(both, polars=both.polars.with_columns(charges_total=pl.lit(5.0))), tmp_path,
+                      billing_day={"confluent-1": 14})  # fmt: skip
+    rows = read_delivery(tmp_path)
+    assert rows.select("BillingPeriodStart", "ChargePeriodStart").rows() == [
+        (datetime(2026, 10, 14, tzinfo=UTC), datetime(2026, 10, 20, tzinfo=UTC))
+    ]  # fmt: skip
+
+
 def test_a_month_that_is_still_running_is_whole_up_to_now(tmp_path):
     begun = Period(OCTOBER, datetime(2026, 10, 9, tzinfo=UTC))
     deliver_focus(result(used(5, 10.0), period=begun, fetched_at=datetime(2026, 10, 9, 7, tzinfo=UTC)), tmp_path)

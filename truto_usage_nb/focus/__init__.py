@@ -179,11 +179,11 @@ def deliver_focus(
     with a time sector a day, complete where the figures of all accounts are final; and the Billing Period dataset.
     Killed at any moment, each period is the old or the new one, and what would come out the same is not written again.
 
-    `result` is a `UsageResult` (its period must be whole billing periods), or a frame of records. `closed_before`:
-    periods that ended by then are invoiced. `previous`, the folder of an earlier delivery (often the same one) or its
-    rows, keeps such periods as they were delivered, and adds what has changed since as corrections in the first open
-    period. The other options are those of `to_focus`. Gives the folder. Raises InputError for a part of a period, for
-    other accounts than are there, and for a change of a period that is closed; and what `to_focus` raises.
+    `result` is a `UsageResult`, of whose period the whole billing periods are delivered, or a frame of records. Billing
+    periods that ended by `closed_before` are invoiced. `previous`, the folder of an earlier delivery (often the same
+    one) or its rows, keeps such periods as they were delivered, and adds what has changed since as corrections in the
+    first open period. The other options are those of `to_focus`. Gives the folder. Raises InputError for a part of a
+    period, for other accounts than are there, and for a change of a period that is closed; and what `to_focus` raises.
 
     >>> import tempfile
     >>> import truto_usage_nb as tu
@@ -195,7 +195,7 @@ def deliver_focus(
     """
     target = a_path("folder", folder, WriteError)
     closed = moment(closed_before)
-    if "closed_before" not in options and previous is None:
+    if previous is None:  # else what has changed is found by comparing, refunds too
         options = options | {"closed_before": closed}
     # Whatever holds the records, a delivery is made in polars, whose decimals are exact.
     held = replace(result, backend="polars") if isinstance(result, UsageResult) else as_it_is(enter(result).frame)

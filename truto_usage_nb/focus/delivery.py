@@ -29,7 +29,7 @@ import polars as pl
 from truto_usage_nb.errors import DatasetError, FrameError, InputError, tell
 from truto_usage_nb.focus.columns import columns_of, custom_of
 from truto_usage_nb.focus.finishing import DTYPES
-from truto_usage_nb.focus.purchases import period_bounds
+from truto_usage_nb.focus.periods import period_bounds
 from truto_usage_nb.outside import shown
 from truto_usage_nb.writing import settle_folder, telling, write_file
 
@@ -126,7 +126,32 @@ def _of_what_was_loaded(rows: pl.DataFrame, said: Said) -> pl.DataFrame:
         months = ", ".join(sorted(set(others["BillingPeriodStart"].dt.strftime("%Y-%m"))))
         told = f"{others.height:,} purchases billed in {months} are left out: nothing of those periods is loaded"
         tell(told, stacklevel=5)
-    return rows.filter(here)
+    return _of_whole_periods(rows.filter(here), said)
+
+
+def _of_whole_periods(rows: pl.DataFrame, said: Said) -> pl.DataFrame:
+    """Leave out the months of billing periods that were loaded in part: a delivery replaces them whole."""
+    if said.loaded is None:
+        return rows
+    start, end = (pl.lit(bound).cast(DTYPES["Time"]) for bound in said.loaded)
+    until = pl.min_horizontal("BillingPeriodEnd", pl.lit(said.fetched or datetime.now(UTC)).cast(DTYPES["Time"]))
+    part = (pl.col("BillingPeriodStart") < start) | (until > end.dt.offset_by("1d"))
+    billed, charged = (pl.col(f"{kind}PeriodStart").dt.strftime("%Y-%m") for kind in ("Billing", "Charge"))
+    corrects = (pl.col("ChargeClass") == "Correction").fill_null(value=False)
+    months = sorted(set(rows.filter(part & ~corrects).select(billed.alias("month"))["month"]))
+    if not months:
+        return rows
+    whole = rows.filter(~pl.when(corrects).then(charged).otherwise(billed).is_in(months))
+    span = f"from {said.loaded[0]:%Y-%m-%d} to {said.loaded[1]:%Y-%m-%d}"
+    if not whole.height:
+        raise InputError(
+            f"billing period {months[0]} is loaded {span} only, and a delivery replaces it whole: load all of it, with "
+            f"period={months[0]!r} for instance."
+        )
+    tell(
+        f"billing periods of {', '.join(months)} are left out: what was loaded, {span}, is a part of them", stacklevel=6
+    )
+    return whole
 
 
 def _with_corrections(rows: pl.DataFrame, previous: pl.DataFrame, said: Said) -> pl.DataFrame:
@@ -236,8 +261,6 @@ def _refuse(folder: Path, files: Mapping[str, pl.DataFrame], rows: pl.DataFrame,
     known = said.accounts | set(rows["x_IntegratedAccountId"].drop_nulls())
     for path, table in files.items():
         month = path[len(_PARTITION) :][:7]
-        if path.endswith(CHARGES):
-            _refuse_part(table, month, said)
         if not (folder / path).exists():
             continue
         before = pl.read_parquet(folder / path, hive_partitioning=False)
@@ -252,19 +275,6 @@ def _refuse(folder: Path, files: Mapping[str, pl.DataFrame], rows: pl.DataFrame,
                 f"billing period {month} of {folder} is closed and would change: say closed_before= and "
                 f"previous={shown(str(folder))}, and what changed becomes corrections."
             )
-
-
-def _refuse_part(table: pl.DataFrame, month: str, said: Said) -> None:
-    if said.loaded is None:
-        return
-    start, end = said.loaded
-    first, last = table["BillingPeriodStart"].min(), table["BillingPeriodEnd"].max()
-    now = said.fetched or datetime.now(UTC)
-    if start > first or min(last, now) > end + timedelta(days=1):  # type: ignore[operator,type-var]
-        raise InputError(
-            f"billing period {month} is loaded from {start:%Y-%m-%d} to {end:%Y-%m-%d} only, and a delivery replaces "
-            f"it whole: load all of it, with period={month!r} for instance."
-        )
 
 
 def _same(before: pl.DataFrame, after: pl.DataFrame) -> bool:
@@ -452,7 +462,7 @@ def billing_periods(
         pl.max_horizontal("x_FetchedAt", "x_SettledUntil").max().alias("updated")
     )
     closed = pl.lit(value=False) if closed_before is None else end <= pl.lit(closed_before).cast(DTYPES["Time"])
-    updated = pl.max_horizontal(start, pl.coalesce("updated", end))
+    updated = pl.max_horizontal(start, pl.coalesce("updated", end)).dt.truncate("1s")
     status = pl.when(closed).then(pl.lit("Closed")).otherwise(pl.lit("Open"))
     table = table.select(
         "InvoiceIssuerName", start, end, status.alias("BillingPeriodStatus"),

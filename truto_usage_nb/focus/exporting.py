@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain
 from typing import Any
@@ -10,13 +10,13 @@ from typing import Any
 import polars as pl
 
 from truto_usage_nb.errors import FrameError, tell
-from truto_usage_nb.focus.amounts import split
 from truto_usage_nb.focus.charges import aside_rows, by_kind, unpriced_rows, used_rows
 from truto_usage_nb.focus.checking import violations
 from truto_usage_nb.focus.finishing import finished
 from truto_usage_nb.focus.options import Options
 from truto_usage_nb.focus.pairing import Pairs, pair
-from truto_usage_nb.focus.purchases import covering, drawn_from, period_bounds, purchase_rows, with_seats
+from truto_usage_nb.focus.periods import corrected, in_billing_periods, with_charge_period
+from truto_usage_nb.focus.purchases import covering, drawn_from, purchase_rows, with_seats
 from truto_usage_nb.focus.reading import LINE, ROW, Reading, lean, read
 from truto_usage_nb.format import number
 from truto_usage_nb.native import Native
@@ -134,66 +134,3 @@ def _cut(table: pl.DataFrame, options: Options) -> list[str]:
 def _tell(told: list[str]) -> None:
     if told:
         tell("; ".join(told) + ".", stacklevel=4)
-
-
-_PARTS = ("billed", "list", "contracted", "quantity")
-
-
-def with_charge_period(rows: pl.DataFrame) -> pl.DataFrame:
-    """Add `charge_start` and `charge_end`: an instant is charged in the hour that holds it, `event_time` keeps it.
-
-    FOCUS's instants have whole seconds, so a charge period begins with the second that holds its beginning, and ends
-    with the one that holds its end: 0.8 seconds are no empty period.
-    """
-    start, end = pl.col("start_date"), pl.col("end_date")
-    instant = start == end
-    hour = start.dt.truncate("1h")
-    if rows.select(pl.any_horizontal((start.dt.microsecond() != 0).any(), (end.dt.microsecond() != 0).any())).item():
-        whole = end.dt.truncate("1s")
-        start, end = start.dt.truncate("1s"), pl.when(whole == end).then(end).otherwise(whole.dt.offset_by("1s"))
-    return rows.with_columns(
-        event_time=pl.when(instant).then(pl.col("start_date")),
-        charge_start=pl.when(instant).then(hour).otherwise(start),
-        charge_end=pl.when(instant).then(hour.dt.offset_by("1h")).otherwise(end),
-    )
-
-
-def corrected(rows: pl.DataFrame, options: Options) -> pl.DataFrame:
-    """Bill the refunds of invoiced billing periods in the first that is open; their charge periods stay what they were.
-
-    FOCUS, CorrectionHandling: BillingPeriodStart and BillingPeriodEnd are those of a subsequent open billing period,
-    ChargePeriodStart and ChargePeriodEnd those in which the cost was originally incurred.
-    """
-    if options.closed_before is None:
-        return rows.with_columns(correction=pl.lit(value=False))
-    refund = pl.col("category").is_in(["Usage", "Purchase"]) & (pl.col("quantity") < 0)
-    correction = refund & (pl.col("period_end") <= pl.lit(options.closed_before))
-    rows = rows.with_columns(correction=correction.fill_null(value=False), __open=pl.lit(options.closed_before))
-    start, end = period_bounds(options.billing_day, "__open")
-    return rows.with_columns(
-        period_start=pl.when("correction").then(start).otherwise("period_start"),
-        period_end=pl.when("correction").then(end).otherwise("period_end"),
-    ).drop("__open")
-
-
-def in_billing_periods(rows: pl.DataFrame, days: Mapping[str, int]) -> pl.DataFrame:
-    """Add `period_start` and `period_end`, and cut a row that reaches into the next period in proportion to time."""
-    start, end = period_bounds(days, "charge_start")
-    over = pl.col("charge_end") > pl.col("period_end")
-    rows = rows.with_columns(period_start=start, period_end=end)
-    if not rows.select(over.any()).item():
-        return rows.with_columns(charge_end=pl.min_horizontal("charge_end", "period_end"), prorated=pl.lit(value=False))
-    rows = rows.with_row_index("__whole")
-    done: list[pl.DataFrame] = []
-    rest = rows
-    while rest.height or not done:
-        rest = rest.with_columns(period_start=start, period_end=end)
-        done.append(rest.with_columns(charge_end=pl.min_horizontal("charge_end", "period_end"), over=over))
-        rest = rest.filter(over).with_columns(charge_start=pl.col("period_end"))
-    cut = pl.concat(done, how="diagonal_relaxed").sort("__whole", "charge_start", maintain_order=True)
-    cut = cut.with_columns(prorated=pl.len().over("__whole") > 1)
-    whole, parts = cut.filter(~pl.col("prorated")), cut.filter(pl.col("prorated"))
-    parts = parts.with_columns(__time=(pl.col("charge_end") - pl.col("charge_start")).dt.total_microseconds())
-    parts = split(parts.with_columns(pl.col("__time").cast(pl.Float64)), _PARTS, "__whole", "__time")
-    together = pl.concat([whole, parts], how="diagonal_relaxed").sort("__whole", "charge_start", maintain_order=True)
-    return together.drop([name for name in ("__whole", "__time", "over") if name in together.columns])

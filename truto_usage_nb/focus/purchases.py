@@ -18,9 +18,10 @@ from truto_usage_nb.costs.currencies import ISO_4217
 from truto_usage_nb.errors import FrameError
 from truto_usage_nb.focus.amounts import AMOUNT, exact, focus_unit, split
 from truto_usage_nb.focus.options import Options
+from truto_usage_nb.focus.periods import period_bounds, whole_seconds
 from truto_usage_nb.native import as_it_is, enter, need
 
-__all__ = ["covering", "drawn_from", "period_bounds", "purchase_rows", "with_seats"]
+__all__ = ["covering", "drawn_from", "purchase_rows", "with_seats"]
 
 PURCHASES = ("integrated_account_id", "amount", "currency", "start_date", "end_date")
 _TEXTS = ("description", "invoice_id", "sku", "unit")
@@ -68,6 +69,7 @@ def _described(table: pl.DataFrame, options: Options) -> pl.DataFrame:
     name = pl.concat_str(account, pl.coalesce("sku", pl.lit("purchase")), day, separator=":")
     nth = pl.int_range(pl.len()).over("integrated_account_id", "sku", day, "currency")
     name = pl.when(nth == 0).then(name).otherwise(name + ":" + (nth + 1).cast(pl.String))
+    start, end = whole_seconds("start_date", "end_date")
     sign = pl.when(pl.col("billed") < 0).then(-1).otherwise(1).cast(AMOUNT)
     return table.with_columns(
         category=pl.lit("Purchase"), list=pl.coalesce("list_amount", "billed"), contracted=pl.col("billed"),
@@ -76,7 +78,7 @@ def _described(table: pl.DataFrame, options: Options) -> pl.DataFrame:
         unit=unit, usage_unit=pl.col("unit"), list_known=pl.lit(value=True),
         cost_basis=pl.lit("given"), purchase=pl.lit("purchase"), covered=pl.lit(value=False),
         allocated=pl.lit(value=False), prorated=pl.lit(value=False),
-        charge_start=pl.col("start_date").dt.truncate("1s"), charge_end=pl.col("end_date").dt.truncate("1s"),
+        charge_start=start, charge_end=end,
         commitment=pl.when(covers).then(name), commitment_name=pl.when(covers).then("description"),
         commitment_status=pl.lit(None, dtype=pl.String),
     ).with_columns(pricing_unit="unit").drop("covers_usage", "list_amount")  # fmt: skip
@@ -97,18 +99,6 @@ def _in_their_billing_periods(table: pl.DataFrame, options: Options) -> pl.DataF
         period_start=pl.when(late).then(opened[0]).otherwise(start),
         period_end=pl.when(late).then(opened[1]).otherwise(end),
     ).drop("__on", "__open", "billed_on")
-
-
-def period_bounds(days: Mapping[str, int], moment: str) -> tuple[pl.Expr, pl.Expr]:
-    """Give the billing period that holds an instant: the calendar month, or from an account's billing day on."""
-    if not days:
-        month = pl.col(moment).dt.truncate("1mo")
-        return month, month.dt.offset_by("1mo")
-    account = pl.col("integrated_account_id")
-    day = account.replace_strict(dict(days), default=1, return_dtype=pl.Int64)
-    shift = pl.concat_str((day - 1).cast(pl.String), pl.lit("d"))
-    begin = pl.col(moment).dt.offset_by(pl.concat_str(pl.lit("-"), shift)).dt.truncate("1mo")
-    return begin.dt.offset_by(shift), begin.dt.offset_by("1mo").dt.offset_by(shift)
 
 
 def _number(table: pl.DataFrame, name: str) -> pl.Series:
@@ -200,7 +190,6 @@ def drawn_from(
     lapsed = []
     for purchase in bought.iter_rows(named=True):
         rows, left = _drawn(rows, purchase)
-        rows = rows.sort("__order", maintain_order=True).drop("__order").with_row_index("__order")
         first, last = spans.get(purchase["integrated_account_id"], (None, None))
         if left > 0 and first is not None and first <= purchase["charge_start"] and purchase["charge_end"] <= last:
             lapsed.append(_unused(rows, purchase, left, days))
@@ -243,7 +232,8 @@ def _parted(rows: pl.DataFrame, order: int, left: Decimal, purchase: dict[str, A
     used = {name: purchase[name] for name in ("commitment", "commitment_name")} | {"commitment_status": "Used"}
     made = [one.with_columns(pl.lit(v, dtype=AMOUNT).alias(n) for n, v in part.items()) for part in parts]
     made[0] = made[0].with_columns(pl.lit(v, dtype=pl.String).alias(n) for n, v in used.items())
-    return pl.concat([rows.filter(pl.col("__order") != order), *made]), ZERO
+    rows = pl.concat([rows.filter(pl.col("__order") != order), *made]).sort("__order", maintain_order=True)
+    return rows.drop("__order").with_row_index("__order"), ZERO
 
 
 def _two(row: dict[str, Any], left: Decimal) -> Iterator[dict[str, Decimal]]:
