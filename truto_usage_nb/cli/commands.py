@@ -1,8 +1,9 @@
-"""What each command does."""
+"""What each command does: load, report, check, allocate, focus, accounts, reports, sandbox."""
 
 from __future__ import annotations
 
 import argparse
+import inspect
 import json
 import os
 import sys
@@ -11,10 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from truto_usage_nb.cli.codes import DONE, INCOMPLETE
-from truto_usage_nb.errors import InputError, did_you_mean, tell
+from truto_usage_nb.errors import InputError, UsageError, did_you_mean, tell
 from truto_usage_nb.outside import one_line, plain
+from truto_usage_nb.planning import Period
 from truto_usage_nb.query import PARAMETERS
-from truto_usage_nb.writing import check_target, is_stream, write_stdout
+from truto_usage_nb.writing import check_target, is_stream, write_file, write_stdout
 
 if TYPE_CHECKING:
     import polars as pl
@@ -22,12 +24,23 @@ if TYPE_CHECKING:
     from truto_usage_nb.client import Client
     from truto_usage_nb.result import UsageResult
 
-__all__ = ["accounts", "client_of", "harmless", "integration_of", "load", "period_of", "report", "reports", "sandbox"]
+__all__ = [
+    "FOCUS_RECEIVERS",
+    "FOCUS_VERSIONS",
+    "run_accounts",
+    "run_allocate",
+    "run_check",
+    "run_focus",
+    "run_load",
+    "run_report",
+    "run_reports",
+    "run_sandbox",
+]
 
-_KINDS = (".parquet", ".csv", ".xlsx")
+_TABLES = (".parquet", ".csv", ".xlsx")
 
 
-def load(arguments: argparse.Namespace) -> int:
+def run_load(arguments: argparse.Namespace) -> int:
     """Load usage; 3 where something is known to be missing."""
     output = _output(arguments.output)
     given = {name: getattr(arguments, name) for name in PARAMETERS if getattr(arguments, name, None) is not None}
@@ -35,11 +48,11 @@ def load(arguments: argparse.Namespace) -> int:
         given["remote_query"] = _object(given["remote_query"])
     if arguments.users is not None:
         given["users"] = arguments.users
-    with client_of(arguments) as client:
+    with _client_of(arguments) as client:
         result = client.fetch_usage(
             _accounts(arguments, client),
-            period=period_of(arguments.period),
-            integration=integration_of(arguments.integration),
+            period=_period_of(arguments.period),
+            integration=_integrations_of(arguments.integration),
             overhang=arguments.overhang,
             on_error=arguments.on_error,
             progress=False if arguments.quiet else None,
@@ -54,9 +67,9 @@ def _output(text: str | None) -> Path | None:
     if text is None or text == "-":
         return None if text is None else Path("-")
     path = Path(text)
-    if path.suffix.lower() not in _KINDS and not is_stream(path):
-        near = did_you_mean(path.suffix, _KINDS)
-        raise InputError(f"-o {text} ends in none of {', '.join(_KINDS)}.{near}")
+    if path.suffix.lower() not in _TABLES and not is_stream(path):
+        near = did_you_mean(path.suffix, _TABLES)
+        raise InputError(f"-o {text} ends in none of {', '.join(_TABLES)}.{near}")
     if path.is_dir():
         raise InputError(f"-o {text} is a folder; name a file in it")
     check_target(path)
@@ -67,11 +80,11 @@ def _write(result: UsageResult, output: Path | None, *, quiet: bool) -> None:
     from truto_usage_nb.spreadsheets import csv_text, write_csv, write_xlsx
 
     if output is None:
-        write_stdout(f"{one_line(repr(result))}\n{harmless(result.polars.head(10))}\n")
+        write_stdout(f"{one_line(repr(result))}\n{_harmless(result.polars.head(10))}\n")
         return
     if output == Path("-"):
         seen = sys.stdout is not None and sys.stdout.isatty()
-        write_stdout(plain(csv_text(harmless(result.polars))) if seen else csv_text(result), as_it_is=not seen)
+        write_stdout(plain(csv_text(_harmless(result.polars))) if seen else csv_text(result), as_it_is=not seen)
         return
     writers: dict[str, Any] = {".parquet": lambda one, path: one.save(path), ".xlsx": write_xlsx}
     writers.get(output.suffix.lower(), write_csv)(result, output)
@@ -79,7 +92,7 @@ def _write(result: UsageResult, output: Path | None, *, quiet: bool) -> None:
         write_stdout(f"{output}: {result.polars.height:,} records{_span(result)}\n")
 
 
-def harmless(frame: pl.DataFrame) -> pl.DataFrame:
+def _harmless(frame: pl.DataFrame) -> pl.DataFrame:
     """Give a frame as a terminal may show it: no text in it moves the cursor or begins a line."""
     import polars as pl
 
@@ -108,11 +121,11 @@ def _object(text: str) -> Any:
         raise InputError(f"--remote-query is not JSON: {problem}; give an object, such as '{{\"a\": 1}}'") from None
 
 
-def period_of(text: str | None) -> Any:
+def _period_of(text: str | None) -> Any:
     return tuple(part.strip() for part in text.split(",")) if text is not None and "," in text else text
 
 
-def integration_of(text: str | None) -> str | dict[str, str] | None:
+def _integrations_of(text: str | None) -> str | dict[str, str] | None:
     """Read one name for all accounts, or ACCOUNT=NAME with commas between."""
     if text is None or "=" not in text:
         return text
@@ -125,7 +138,7 @@ def _accounts(arguments: argparse.Namespace, client: Client) -> list[str]:
     return list(arguments.accounts or getattr(client, "labels", ()))
 
 
-def client_of(arguments: argparse.Namespace) -> Client:
+def _client_of(arguments: argparse.Namespace) -> Client:
     if arguments.sandbox and arguments.direct is not None:
         raise InputError("--sandbox and --direct exclude each other: the one is invented, the other asks the vendors")
     if arguments.direct is not None:
@@ -146,26 +159,26 @@ def client_of(arguments: argparse.Namespace) -> Client:
     return Client()
 
 
-def report(arguments: argparse.Namespace) -> int:
+def run_report(arguments: argparse.Namespace) -> int:
     """Render a report, and say where it is."""
     from truto_usage_nb.reports import make_report
     from truto_usage_nb.reports.source import Source
 
     pdf = arguments.output.with_suffix(".pdf") if arguments.pdf == "" else arguments.pdf
     asks = arguments.snapshot is None
-    client = client_of(arguments) if asks and not arguments.sandbox else None
+    client = _client_of(arguments) if asks and not arguments.sandbox else None
     path = arguments.output
     source = Source(
         snapshot=arguments.snapshot,
         client=client,
         sandbox=arguments.sandbox,
         accounts=arguments.accounts,
-        period=period_of(arguments.period),
+        period=_period_of(arguments.period),
         keep_snapshot=arguments.keep_snapshot,
-        integration=integration_of(arguments.integration),
+        integration=_integrations_of(arguments.integration),
         on_error=arguments.on_error,
     )
-    parameters = _parameters(arguments.parameters)
+    parameters = _report_parameters(arguments.parameters)
     is_partial = make_report(
         arguments.name, path, source, parameters, pdf=pdf, progress=False if arguments.quiet else None
     )
@@ -176,20 +189,20 @@ def report(arguments: argparse.Namespace) -> int:
     return INCOMPLETE if is_partial else DONE
 
 
-_OPTIONS = (
+_OPTIONS_OF_A_REPORT = (
     "client", "snapshot", "sandbox", "accounts", "period", "keep_snapshot", "integration", "on_error", "pdf",
     "progress", "to",
 )  # fmt: skip
 
 
-def _parameters(pairs: Iterable[str]) -> dict[str, Any]:
+def _report_parameters(pairs: Iterable[str]) -> dict[str, Any]:
     """Read `name=value`: JSON where it is JSON, a file where there is one, else text."""
     made: dict[str, Any] = {}
     for pair in pairs:
         name, sign, text = pair.partition("=")
         if not sign or not name.isidentifier():
             raise InputError(f"-p {pair} is not NAME=VALUE; write it like -p earlier=september.parquet")
-        if name in _OPTIONS:
+        if name in _OPTIONS_OF_A_REPORT:
             raise InputError(f"-p {name}= is no parameter of a report; it is an option: --{name.replace('_', '-')}")
         if name in made:
             raise InputError(f"-p {name}= is given twice")
@@ -207,16 +220,16 @@ def _is_file(text: str) -> bool:
         return False
 
 
-def accounts(arguments: argparse.Namespace) -> int:
+def run_accounts(arguments: argparse.Namespace) -> int:
     """List the accounts, a line each."""
-    with client_of(arguments) as client:
+    with _client_of(arguments) as client:
         rows = client.list_accounts().rows(named=True)
     lines = ("\t".join(one_line(str(row[name] or "")) for name in ("id", "integration", "name")) for row in rows)
     write_stdout("".join(f"{line}\n" for line in lines))
     return DONE
 
 
-def reports(_: argparse.Namespace) -> int:
+def run_reports(_: argparse.Namespace) -> int:
     """List the reports, a line each."""
     from truto_usage_nb.reports import list_reports
 
@@ -224,8 +237,196 @@ def reports(_: argparse.Namespace) -> int:
     return DONE
 
 
-def sandbox(arguments: argparse.Namespace) -> int:
+def run_sandbox(arguments: argparse.Namespace) -> int:
     """Serve the embedded service until interrupted."""
     from truto_usage_nb.sandbox.__main__ import main as serve
 
     return serve(arguments.rest, prog="truto-usage sandbox")
+
+
+_BOOKS = (".xlsx", ".csv", ".parquet")
+_MONTH = "last-month"
+
+
+def run_check(arguments: argparse.Namespace) -> int:
+    """Judge a period: 0 where all is well, 1 where something is breached, else 2 where it could not be judged."""
+    from truto_usage_nb.allocation import check as judging
+    from truto_usage_nb.native import enter
+
+    checks = judging.read_checks(arguments.file)
+    if arguments.junit is not None:
+        check_target(arguments.junit)
+    wanted = _period_of(arguments.period) or checks.period or _MONTH
+    accounts = arguments.accounts or list(checks.accounts) or None
+    try:
+        result, period = _loaded_for(arguments, wanted, accounts, checks=checks)
+    except InputError:
+        raise
+    except UsageError as problem:
+        found = [judging.Finding("load", "all", judging.UNJUDGED, one_line(str(problem)))]
+        period, so_far = Period.parse(wanted), False
+    else:
+        found = judging.findings(enter(result.polars), result, checks, period)
+        so_far = period.end > result.fetched_at
+    if arguments.junit is not None:
+        text = judging.as_junit(found, period)
+        write_file(arguments.junit, lambda file: file.write(text.encode()))
+    if arguments.json:
+        write_stdout(judging.as_json(found, period, checks, so_far=so_far), as_it_is=True)
+    else:
+        write_stdout(judging.as_lines(found, period, so_far=so_far))
+    return judging.exit_code(each.status for each in found)
+
+
+def run_allocate(arguments: argparse.Namespace) -> int:
+    """Hand out a period, and write what finance needs."""
+    from truto_usage_nb.allocation import allocate as handed_out
+    from truto_usage_nb.allocation import read_rules, write_chargeback
+    from truto_usage_nb.spreadsheets import write_csv
+
+    output: Path | None = arguments.output
+    if output is not None and output.suffix.lower() not in _BOOKS and not is_stream(output):
+        raise InputError(f"-o {output} ends in none of {', '.join(_BOOKS)}.{did_you_mean(output.suffix, _BOOKS)}")
+    if arguments.ledger is not None and (output is None or output.suffix.lower() != ".xlsx"):
+        raise InputError("--ledger goes with a workbook: give -o FILE.xlsx too")
+    for target in (output, arguments.ledger):
+        if target is not None:
+            check_target(target)
+    book = read_rules(arguments.file).with_roster(arguments.roster)
+    wanted = _period_of(arguments.period) or _MONTH
+    result, period = _loaded_for(arguments, wanted, arguments.accounts, users=book.names_people)
+    explain = arguments.explain or (output is not None and output.suffix.lower() == ".xlsx")
+    table = handed_out(_of_period(result, period), book, explain=explain, overhang="include")
+    if output is None:
+        shown = table.drop("rules_sha256")
+        write_stdout(f"{period}, rules {book.sha256[:12]}\n{_harmless(shown)}\n")
+    elif output.suffix.lower() == ".xlsx":
+        write_chargeback(table, output, period=period, ledger=arguments.ledger)
+    elif output.suffix.lower() == ".parquet":
+        write_file(output, table.write_parquet)
+    else:
+        write_csv(table, output)
+    if output is not None and not arguments.quiet and not is_stream(output):
+        also = f" and {arguments.ledger}" if arguments.ledger is not None else ""
+        write_stdout(f"{output}{also}: {period}, rules {book.sha256[:12]}\n")
+    if result.partial:
+        tell("something is known to be missing: what is handed out is less than the bill")
+    return INCOMPLETE if result.partial else DONE
+
+
+def _of_period(result: UsageResult, period: Period) -> Any:
+    import polars as pl
+
+    inside = (pl.col("start_date") >= period.start) & (pl.col("start_date") < period.end)
+    return result.polars.filter(inside | pl.col("start_date").is_null())
+
+
+def _loaded_for(
+    arguments: argparse.Namespace, wanted: Any, accounts: list[str] | None, *, checks: Any = None, users: bool = False
+) -> tuple[UsageResult, Period]:
+    """Read the snapshot, or load what is needed; also give the period, seen from the clock of whoever was asked."""
+    if arguments.snapshot is not None:
+        from truto_usage_nb.result import read_result
+
+        result = read_result(arguments.snapshot)
+        return result, Period.parse(wanted, now=result.fetched_at)
+    from truto_usage_nb.allocation.check import span_to_load
+    from truto_usage_nb.reports.loading import load
+    from truto_usage_nb.reports.steps import steps_shown
+
+    with _client_of(arguments) as client:
+        period = Period.parse(wanted, now=client.now())
+        span = period if checks is None else span_to_load(checks, period)
+        with steps_shown(False if arguments.quiet else None) as show:
+            result = load(
+                client, accounts or list(getattr(client, "labels", ())) or None, span, show,
+                users=users or (checks is not None and checks.needs_people),
+                integration=_integrations_of(arguments.integration),
+                on_error="warn" if checks is not None else arguments.on_error,
+            )  # fmt: skip
+    return result, period
+
+
+FOCUS_RECEIVERS = ("vantage", "datadog", "cloudzero", "finops_hub")
+FOCUS_VERSIONS = ("1.4", "1.2")
+
+
+def run_focus(arguments: argparse.Namespace) -> int:
+    """Deliver usage as FOCUS, or export it for a platform; 3 where something is known to be missing."""
+    from truto_usage_nb.focus import deliver_focus, export_focus, to_focus
+
+    folder, options = _focus_folder(arguments.output), _focus_options(arguments)
+    result = _focus_result(arguments)
+    if arguments.to is None:
+        previous = None if arguments.previous is None else Path(arguments.previous)
+        deliver_focus(result, folder, previous=previous, **options)
+        told = f"{folder}: {result.polars.height:,} records as FOCUS {options['version']}\n"
+    else:
+        if arguments.previous is not None:
+            raise InputError("--previous is for a delivery, and --to writes for a platform: leave one of them out")
+        paths = export_focus(to_focus(result, **options), arguments.to, folder)
+        told = "".join(f"{path}\n" for path in paths)
+    if not arguments.quiet:
+        write_stdout(told)
+    return INCOMPLETE if result.partial else DONE
+
+
+def _focus_result(arguments: argparse.Namespace) -> Any:
+    if arguments.snapshot is not None:
+        from truto_usage_nb.result import read_result
+
+        return read_result(arguments.snapshot)
+    with _client_of(arguments) as client:
+        return client.fetch_usage(
+            arguments.accounts or client.list_accounts()["id"].to_list(),
+            period=_period_of(arguments.period or _MONTH),
+            integration=_integrations_of(arguments.integration),
+            on_error=arguments.on_error,
+            progress=False if arguments.quiet else None,
+        )
+
+
+def _focus_folder(text: str) -> Path:
+    """Check where to write before anything is loaded."""
+    folder = Path(text)
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"-o {text} is a file; name a folder")
+    return folder
+
+
+def _focus_options(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Read the arguments of `to_focus`: those with an option of their own, and NAME=VALUE, where VALUE may be JSON."""
+    from truto_usage_nb.focus import to_focus
+
+    known = [name for name in inspect.signature(to_focus).parameters if name not in ("frame", "choices", "version")]
+    made: dict[str, Any] = {"version": arguments.focus_version}
+    if arguments.closed_before is not None:
+        made["closed_before"] = arguments.closed_before
+    for pair in arguments.parameters:
+        name, sign, text = pair.partition("=")
+        if not sign or not name.isidentifier():
+            raise InputError(f"-p {pair} is not NAME=VALUE; write it like -p prepaid=confluent")
+        if name in made:
+            raise InputError(f"-p {name}= is given twice, or has an option of its own: --{name.replace('_', '-')}")
+        if name == "purchases":
+            made[name] = _purchases(text)
+            continue
+        try:
+            made[name] = json.loads(text)
+        except (ValueError, RecursionError):
+            made[name] = text
+        if name not in known and name not in ("keep", "contract", "positive_credits", "billing_currency", "overlap"):
+            near = did_you_mean(name, known)
+            raise InputError(f"-p {name}= is no argument of to_focus.{near} It has {', '.join(known)}.")
+    return made
+
+
+def _purchases(text: str) -> Any:
+    import polars as pl
+
+    path = Path(text)
+    if path.suffix == ".parquet" and path.is_file():
+        return pl.read_parquet(path)
+    if path.suffix == ".csv" and path.is_file():
+        return pl.read_csv(path, try_parse_dates=True)
+    raise InputError(f"-p purchases={text} is no .csv or .parquet file that is there")

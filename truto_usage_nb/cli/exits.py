@@ -25,7 +25,11 @@ _SAID_IN_PYTHON = {
     r"\bintegration=\{'([^']*)': '(\w+)'\}": r"--integration \1=\2",
     r"a report needs a period, such as period='(\S+?)', or snapshot=": r"a report needs --period \1, or --snapshot",
 }
-"""What the library says to people who write Python, and what it is called here."""
+"""What the library says to people who write Python, and what it is called here.
+
+Whole sentences are read, and not errors that carry both forms: a message often holds those of several accounts, which a
+warning or a page may quote as well, and by then there is one text.
+"""
 
 
 def running(given: Sequence[str]) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from truto_usage_nb.cli import commands, focus, paying
+from truto_usage_nb.cli import commands
 from truto_usage_nb.errors import InputError, did_you_mean
 from truto_usage_nb.integrations import INTEGRATIONS
 from truto_usage_nb.outside import plain, shortened
@@ -115,23 +115,27 @@ def parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     top.add_argument("--version", action="version", version=f"truto-usage {version('truto-usage-nb')}")
     made = top.add_subparsers(required=True, metavar="COMMAND", dest="command")
-    _load(_command(made, "load", "load usage into a file", _LOAD, commands.load, takes=" ACCOUNT [ACCOUNT ...]"))
+    _load(_command(made, "load", "load usage into a file", _LOAD, commands.run_load, takes=" ACCOUNT [ACCOUNT ...]"))
     _report(
         _command(
-            made, "report", "render a report to one HTML file", _REPORT, commands.report, takes=" NAME -o FILE.html"
+            made, "report", "render a report to one HTML file", _REPORT, commands.run_report, takes=" NAME -o FILE.html"
         )
     )
-    _check(_command(made, "check", "check budgets, unusual days and gaps", _CHECK, paying.check, takes=" FILE.yml"))
-    _allocate(
-        _command(made, "allocate", "hand a bill out by rules", _ALLOCATE, paying.allocate, takes=" RULES [-o FILE]")
+    _check(
+        _command(made, "check", "check budgets, unusual days and gaps", _CHECK, commands.run_check, takes=" FILE.yml")
     )
-    _focus(_command(made, "focus", "deliver usage as FOCUS", _FOCUS, focus.focus, takes=" -o FOLDER"))
+    _allocate(
+        _command(
+            made, "allocate", "hand a bill out by rules", _ALLOCATE, commands.run_allocate, takes=" RULES [-o FILE]"
+        )
+    )
+    _focus(_command(made, "focus", "deliver usage as FOCUS", _FOCUS, commands.run_focus, takes=" -o FOLDER"))
     _command(made, "accounts", "list the connected accounts", "List the connected accounts, a line each: id, "
-             "integration and name, with tabs between.", commands.accounts)  # fmt: skip
+             "integration and name, with tabs between.", commands.run_accounts)  # fmt: skip
     _command(made, "reports", "list the reports there are", "List the reports that come with the library.",
-             commands.reports)  # fmt: skip
+             commands.run_reports)  # fmt: skip
     served = made.add_parser("sandbox", help="serve the embedded service on this machine", add_help=False)
-    served.set_defaults(run=commands.sandbox)
+    served.set_defaults(run=commands.run_sandbox)
     for each in made.choices.values():
         each.set_defaults(known=[name for action in each._actions for name in action.option_strings])
     return top
@@ -185,8 +189,12 @@ def _allocate(one: argparse.ArgumentParser) -> None:
 
 def _focus(one: argparse.ArgumentParser) -> None:
     one.add_argument("-o", "--output", required=True, metavar="FOLDER", help="the folder to deliver into")
-    one.add_argument("--to", choices=focus.RECEIVERS, help="write the files of a platform instead of a delivery")
-    one.add_argument("--focus-version", choices=focus.VERSIONS, default=focus.VERSIONS[0], help="1.4 when left out")
+    one.add_argument(
+        "--to", choices=commands.FOCUS_RECEIVERS, help="write the files of a platform instead of a delivery"
+    )
+    one.add_argument(
+        "--focus-version", choices=commands.FOCUS_VERSIONS, default=commands.FOCUS_VERSIONS[0], help="1.4 when left out"
+    )
     one.add_argument("--closed-before", metavar="DATE", help="billing periods that ended by then are invoiced")
     one.add_argument("--previous", metavar="FOLDER", help="an earlier delivery, often the same folder: what changed in "
                      "closed periods becomes corrections")  # fmt: skip
