@@ -13,10 +13,9 @@ import narwhals.stable.v2 as nw
 import polars as pl
 
 from truto_usage_nb.allocation.placing import Piece, cut, pieces_of, place, units
-from truto_usage_nb.allocation.rounding import tables
 from truto_usage_nb.allocation.rules import RuleBook, days_of, read_rules
 from truto_usage_nb.allocation.sharing import Ledger, Line, Purchase, amount_of
-from truto_usage_nb.allocation.suggesting import suggestions, told_of_rest
+from truto_usage_nb.allocation.tables import rounded, suggestions, tables, told_of_rest
 from truto_usage_nb.checks import a_flag, a_mapping, one_of
 from truto_usage_nb.clock import month_start
 from truto_usage_nb.costs.choices import Choices, Question, check_choices
@@ -296,14 +295,13 @@ def check_allocation(usage: Any, rules: Any, **given: Any) -> Any:
 def _held(currency: str, lines: list[Line], table: pl.DataFrame, payable: float) -> tuple[Any, ...]:
     """One currency's row of `check_allocation`."""
     digits, own = decimals(currency), table.filter(pl.col("currency") == currency)
-    given = {
-        name: amount_of(sum(getattr(line, name) for line in lines if line.block.currency == currency))
-        for name in ("seats", "purchases", "committed")
-    }
-    bill = round(payable + given["seats"] + given["purchases"] - given["committed"], digits)
-    rest = float(own.filter(pl.col("target").is_null())["cost"].sum())
-    sums = [round(each, digits) + 0.0 for each in (float(own["cost"].sum()), payable, *given.values())]
-    return (currency, *sums, round(sums[0] - bill, digits) + 0.0, round(rest, digits) + 0.0)
+    of = [line for line in lines if line.block.currency == currency]
+    given = [sum(getattr(line, name) for line in of) for name in ("seats", "purchases", "committed")]
+    bill = units(payable) + given[0] + given[1] - given[2]
+    paid, *parts, whole = (rounded([each], digits)[0] / 10**digits for each in (units(payable), *given, bill))
+    handed, rest = float(own["cost"].sum()), float(own.filter(pl.col("target").is_null())["cost"].sum())
+    sums = (handed, paid, *parts, handed - whole, rest)
+    return (currency, *(round(each, digits) + 0.0 for each in sums))
 
 
 def suggest_rules(usage: Any, rules: Any, **given: Any) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from truto_usage_nb.allocation.rounding import COLUMNS
+from truto_usage_nb.allocation.tables import COLUMNS
 from truto_usage_nb.checks import a_path, a_text
 from truto_usage_nb.clock import month_start
 from truto_usage_nb.errors import FrameError, InputError, WriteError

@@ -18,8 +18,7 @@ import narwhals.stable.v2 as nw
 import polars as pl
 
 from truto_usage_nb.allocation.allocating import allocated
-from truto_usage_nb.allocation.rules import FIELDS, RuleBook, read_rules
-from truto_usage_nb.allocation.yaml_text import read_yaml_file
+from truto_usage_nb.allocation.rules import FIELDS, RuleBook, read_rules, read_yaml_file
 from truto_usage_nb.costs.choices import Question
 from truto_usage_nb.costs.coverage import coverage, days_over
 from truto_usage_nb.costs.tables import build

@@ -8,7 +8,7 @@ import polars as pl
 
 from truto_usage_nb import plots
 from truto_usage_nb.allocation.chargeback import UNALLOCATED
-from truto_usage_nb.allocation.suggesting import suggestions
+from truto_usage_nb.allocation.tables import suggestions
 from truto_usage_nb.costs.currencies import UNSTATED
 from truto_usage_nb.format import money, percent
 from truto_usage_nb.planning import Period
