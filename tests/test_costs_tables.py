@@ -129,6 +129,13 @@ def test_tokens_of_several_days_meet_the_money_of_each(tokens):
     assert lines(table, *MEASURES) == [(15.0, 10.0, tokens, pytest.approx(5e6 / tokens), 0, 0)]
 
 
+def test_a_week_that_states_neither_money_nor_tokens_joins_no_days():
+    requests = record("claude-1", CLAUDE, report_type="usage", model={"id": "opus"}, usage={"requests": {"total": 3}})
+    week = requests | {"end_date": "2026-10-12"}
+    table = cost_per(frame_of([usage(100 * M), cost(300, day=6), week]))
+    assert lines(table, *MEASURES) == [(300.0, 300.0, 0, None, 100 * M, 0)]
+
+
 def test_money_that_bought_no_tokens_gives_the_tokens_beside_it_no_price():
     # The tokens of chat were paid for by the $300 without a surface; the $50 of chat bought none, on a day without.
     chat = {"surface": "chat"}

@@ -139,7 +139,8 @@ def test_the_whole_month_counts_before_the_day_that_ends_with_it():
     # Both tell up to the end of October and neither says when it was updated: 3,000, not 3,100 and not 6,100.
     last = record("dd", "datadog", 31, product={"id": "apm"}, charges=charged(total=3100), end_date="2026-11-01")
     month = last | {"start_date": "2026-10-01", "charges": charged(total=3000)}
-    with pytest.warns(UsageWarning, match="money from cost; cost_to_date left out"):
+    told = r"money from cost; cost_to_date left out: 1 states of the same month, of up to \$3,100"
+    with pytest.warns(UsageWarning, match=told):
         assert cost_per(frame_of([last, month]))["cost"].to_list() == [3000.0]
 
 
