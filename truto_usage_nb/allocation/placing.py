@@ -238,8 +238,8 @@ def place(pieces: Sequence[Piece], book: RuleBook, *, monthly: bool) -> Placemen
 
 def _rules_told(book: RuleBook, matched: Mapping[int, tuple[int, int]]) -> list[str]:
     """Say which rules match nothing, and which match only what earlier ones have taken."""
+    told = _alike({rule.to for rule in book.rules if rule.to})
     idle = {number: rule for number, rule in enumerate(book.rules) if number in matched and not matched[number][1]}
-    told = []
     for is_shadowed, text in ((False, "nothing here"), (True, "only what earlier rules have taken")):
         some = [rule for number, rule in idle.items() if bool(matched[number][0]) is is_shadowed]
         names = [f"{rule.name} ({rule.what})" for rule in some if not rule.is_row]
@@ -250,6 +250,14 @@ def _rules_told(book: RuleBook, matched: Mapping[int, tuple[int, int]]) -> list[
         if rows:
             told.append(f"{rows} row{'s' if rows > 1 else ''} of the tables match{'' if rows > 1 else 'es'} {text}")
     return told
+
+
+def _alike(targets: Iterable[str]) -> list[str]:
+    """Say which targets are spelled in two ways: they are two, and were hardly meant to be."""
+    spelled: dict[str, list[str]] = defaultdict(list)
+    for target in sorted(targets):
+        spelled[target.casefold()].append(target)
+    return [f"{' and '.join(map(repr, of))} are different targets" for of in spelled.values() if len(of) > 1]
 
 
 def _add(placed: Placed, piece: Piece, *, is_parted: bool) -> None:

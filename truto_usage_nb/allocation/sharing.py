@@ -124,7 +124,7 @@ class Ledger:
             line = _line(placed)
             line.purchased = line.seats = line.direct or 0
             line.direct, line.people, line.positive = None, set(), {}
-            line.rule, line.what = line.rule and f"{line.rule}, seats", f"seats, {line.what}"
+            line.rule = line.rule and f"{line.rule}, seats"
             self.lines.append(line)
 
     def commitments(self, placement: Placement) -> dict[tuple[Block, str], dict[str | None, int]]:

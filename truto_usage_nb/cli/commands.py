@@ -298,8 +298,7 @@ def run_allocate(arguments: argparse.Namespace) -> int:
     explain = arguments.explain or (output is not None and output.suffix.lower() == ".xlsx")
     table = handed_out(_of_period(result, period), book, explain=explain, overhang="include")
     if output is None:
-        shown = table.drop("rules_sha256")
-        write_stdout(f"{period}, rules {book.sha256[:12]}\n{_harmless(shown)}\n")
+        write_stdout(f"{period}, rules {book.sha256[:12]}\n{_every_line(table)}\n")
     elif output.suffix.lower() == ".xlsx":
         write_chargeback(table, output, period=period, ledger=arguments.ledger)
     elif output.suffix.lower() == ".parquet":
@@ -312,6 +311,19 @@ def run_allocate(arguments: argparse.Namespace) -> int:
     if result.partial:
         tell("something is known to be missing: what is handed out is less than the bill")
     return INCOMPLETE if result.partial else DONE
+
+
+def _every_line(table: pl.DataFrame) -> str:
+    """Write an allocation for a terminal, none of its lines left out."""
+    import polars as pl
+
+    named = table.drop("rules_sha256").with_columns(pl.col("target").fill_null("(unallocated)"))
+    with pl.Config(
+        tbl_rows=-1, tbl_cols=-1, tbl_width_chars=200, fmt_str_lengths=60, tbl_hide_dataframe_shape=True,
+        tbl_hide_column_data_types=True, thousands_separator=True, float_precision=2, tbl_formatting="NOTHING",
+        tbl_cell_numeric_alignment="RIGHT",
+    ):  # fmt: skip
+        return str(_harmless(named))
 
 
 def _of_period(result: UsageResult, period: Period) -> Any:

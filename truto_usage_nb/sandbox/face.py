@@ -13,6 +13,7 @@ from truto_usage_nb.checks import a_path, is_number, listed
 from truto_usage_nb.client import Client
 from truto_usage_nb.errors import InputError
 from truto_usage_nb.outside import shown
+from truto_usage_nb.planning import Period
 from truto_usage_nb.sandbox.answers import AnswerKey, directory_rows, invoices, rosters
 from truto_usage_nb.sandbox.app import DEFAULT_TOKEN, DEFAULT_WORLD, create_app
 from truto_usage_nb.sandbox.ask import World
@@ -50,6 +51,9 @@ class SandboxClient(Client):
         >>> [row["currency"] for row in tu.sandbox().answers("2026-09", ["datadog"]).totals()]
         ['USD']
         """
+        if isinstance(period, str) and not any(each.isdigit() for each in period):  # such as last-month
+            span = Period.parse(period, now=self.world.now)
+            period = span.start.date(), span.end.date()
         return AnswerKey.build(period, self.world, accounts)
 
     def people(self, *, every_team: bool = False) -> pl.DataFrame:

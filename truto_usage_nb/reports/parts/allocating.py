@@ -106,6 +106,7 @@ def team_sections(book: Book) -> Html:
     if made is None:
         return Html("")
     lines = made.table(explain=True).filter(pl.col("cost").is_not_null() & pl.col("target").is_not_null())
+    lines = lines.sort(book.place(), maintain_order=True)
     sections = [
         _section(book, place, own) for place, own in enumerate(lines.partition_by("target", maintain_order=True))
     ]
