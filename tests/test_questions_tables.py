@@ -300,7 +300,7 @@ def test_a_report_reads_the_same_files_as_the_questions_do(tmp_path):
 
 def test_a_frame_that_a_report_is_given_keeps_its_texts_and_numbers(tmp_path):
     """pandas reads a workbook's column as objects; 1.125 never becomes 1,125, whatever mark is said."""
-    from truto_usage_nb.reports.given import plain
+    from truto_usage_nb.reports.notebook import as_parameters as plain
 
     given_ = pd.DataFrame({"cc": ["00420", 420, None], "amount": ["1.080,00", 1.125, 7.0]})
     path = plain({"invoices": given_}, tmp_path)["invoices"]

@@ -18,11 +18,10 @@ import pytest
 import truto_usage_nb as tu
 from truto_usage_nb.errors import DatasetError, InputError, MissingExtraError, WriteError
 from truto_usage_nb.planning import Period
-from truto_usage_nb.reports.given import plain
 from truto_usage_nb.reports.loading import load, period_before
-from truto_usage_nb.reports.running import quiet_environment
-from truto_usage_nb.reports.shelf import find
-from truto_usage_nb.reports.worker import worker
+from truto_usage_nb.reports.notebook import as_parameters as plain
+from truto_usage_nb.reports.notebook import find
+from truto_usage_nb.reports.worker import quiet_environment, worker
 
 kernel = pytest.mark.kernel
 

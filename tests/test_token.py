@@ -25,7 +25,7 @@ from tests.stand_in import GOOD, answers
 from truto_usage_nb import errors
 from truto_usage_nb.client.blocking import veil
 from truto_usage_nb.query import UsageQuery
-from truto_usage_nb.reports.running import quiet_environment
+from truto_usage_nb.reports.worker import quiet_environment
 from truto_usage_nb.secret import Secret
 from truto_usage_nb.transport import Transport
 

@@ -162,7 +162,7 @@ def _client_of(arguments: argparse.Namespace) -> Client:
 def run_report(arguments: argparse.Namespace) -> int:
     """Render a report, and say where it is."""
     from truto_usage_nb.reports import make_report
-    from truto_usage_nb.reports.source import Source
+    from truto_usage_nb.reports.loading import Source
 
     pdf = arguments.output.with_suffix(".pdf") if arguments.pdf == "" else arguments.pdf
     asks = arguments.snapshot is None

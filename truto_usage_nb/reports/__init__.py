@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from truto_usage_nb.checks import a_flag
 from truto_usage_nb.errors import InputError
-from truto_usage_nb.reports.given import plain
-from truto_usage_nb.reports.shelf import Notebook, find, list_reports
-from truto_usage_nb.reports.source import Source
+from truto_usage_nb.reports.loading import Source
+from truto_usage_nb.reports.notebook import Notebook, find, list_reports
+from truto_usage_nb.reports.notebook import as_parameters as plain
 from truto_usage_nb.reports.steps import ShowStep, Step, steps_shown
 from truto_usage_nb.writing import check_target, is_stream, write_file
 
@@ -120,7 +120,7 @@ def make_report(
 
 
 def _printed(printer: str, page: Path, pdf: Path, show: ShowStep) -> None:
-    from truto_usage_nb.reports.printing import to_pdf
+    from truto_usage_nb.reports.worker import to_pdf
 
     show(Step("print", 0, 1, str(pdf)))
     to_pdf(printer, page, pdf)
@@ -130,7 +130,7 @@ def _browser(pdf: str | Path | None) -> str:
     """Find the browser before anything is loaded: who waits for a report should not wait for its refusal."""
     if pdf is None:
         return ""
-    from truto_usage_nb.reports.printing import browser
+    from truto_usage_nb.reports.worker import browser
 
     return browser()
 

@@ -1,15 +1,19 @@
-"""A process of its own that renders: it gets ready, and its kernel too, while this one loads.
+"""Processes beside this one: one that renders, ready by the time the figures are loaded, and a browser that prints.
 
 What notebooks are executed with takes longer to import than most loads take. Apart, both cores work, nothing of it
-stays in the caller's process, and no token is in the one that runs a notebook's code.
+stays in the caller's process, and no token is in the one that runs a notebook's code. What the two tell each other is
+pickled, behind its length: a notebook, parameters, steps and errors as they are, with which the one that waits raises
+the error itself. `multiprocessing` would import the caller's own script once more, and hand its environment on.
 """
 
 from __future__ import annotations
 
 import os
 import pickle
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -18,12 +22,13 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import IO, Any, cast
 
-from truto_usage_nb.errors import UsageError
-from truto_usage_nb.reports.running import quiet_environment
-from truto_usage_nb.reports.shelf import Notebook, check_libraries
+from truto_usage_nb.errors import MissingExtraError, UsageError
+from truto_usage_nb.reports.notebook import Notebook, check_libraries
 from truto_usage_nb.reports.steps import ShowStep
+from truto_usage_nb.secret import Secret, masked
+from truto_usage_nb.writing import telling, write_file
 
-__all__ = ["Worker", "packed", "unpacked", "worker"]
+__all__ = ["Worker", "browser", "packed", "quiet_environment", "to_pdf", "unpacked", "worker"]
 
 _SECONDS_TO_END = 10
 _TURN_SECONDS = 0.2
@@ -130,3 +135,56 @@ def _exactly(read: Callable[[int], bytes], size: int) -> bytes:
             raise EOFError
         got += more
     return got
+
+
+_BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
+_SECONDS_TO_PRINT = 120
+_FLAGS = (
+    "--headless", "--disable-gpu", "--no-first-run", "--disable-quic", "--disable-sync", "--disable-extensions",
+    "--disable-background-networking", "--disable-component-update", "--no-pdf-header-footer",
+)  # fmt: skip
+
+
+def browser() -> str:
+    """Give the path of a Chromium on PATH; `MissingExtraError` says what to do without one."""
+    for name in _BROWSERS:
+        if found := shutil.which(name):
+            return found
+    raise MissingExtraError(
+        f"pdf= needs Chromium or Chrome, and none of {', '.join(_BROWSERS)} is on PATH; install one, such as "
+        "apt-get install chromium, or leave pdf= out and print the page from any browser"
+    )
+
+
+def to_pdf(program: str, page: Path, pdf: Path) -> Path:
+    """Print a page; the file appears whole or not at all."""
+    with telling(pdf), tempfile.TemporaryDirectory(prefix="truto-print-") as scratch:
+        made = Path(scratch) / "page.pdf"
+        sandbox = ("--no-sandbox",) if hasattr(os, "geteuid") and os.geteuid() == 0 else ()  # refuses root without
+        command = [program, *_FLAGS, *sandbox, f"--user-data-dir={scratch}/profile", f"--print-to-pdf={made}"]
+        try:
+            done = subprocess.run(
+                [*command, page.resolve().as_uri()],
+                env=quiet_environment(), capture_output=True, text=True, timeout=_SECONDS_TO_PRINT, check=False,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired:
+            told = f"{program} did not print {page} within {_SECONDS_TO_PRINT} seconds; the page itself is there"
+            raise UsageError(told) from None
+        if not made.is_file():
+            last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+            told = f"{program} did not print {page} (exit {done.returncode}): {last}; the page itself is there"
+            raise UsageError(told)
+        content = made.read_bytes()
+    return write_file(pdf, lambda file: file.write(content))
+
+
+def quiet_environment() -> dict[str, str]:
+    """Give a child's environment: nothing of the service's, no token under whatever name, and what makes a page the
+    same every time."""
+    token = Secret(os.environ.get("TRUTO_API_TOKEN", "").strip())
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("TRUTO_") and masked(value) == value and (token.is_empty or value != token.reveal())
+    }
+    return {**kept, "SOURCE_DATE_EPOCH": "0", "PYTHONHASHSEED": "0"}

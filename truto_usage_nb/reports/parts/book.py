@@ -28,8 +28,7 @@ from truto_usage_nb.questions.invoicing import invoice_lines
 from truto_usage_nb.questions.pacing import budget_lines
 from truto_usage_nb.questions.people import roster_lines, seat_price
 from truto_usage_nb.questions.tables import DecimalMark, Table, amount_given, check_decimal, header_named, read_table
-from truto_usage_nb.reports.failing import Failed, failed_in, failures_in, other_gaps
-from truto_usage_nb.reports.loading import period_before
+from truto_usage_nb.reports.loading import Failed, failed_in, failures_in, other_gaps, period_before
 from truto_usage_nb.reports.parts.comparing import Comparison, compare, is_running
 from truto_usage_nb.reports.parts.naming import days_name, span_name
 from truto_usage_nb.reports.parts.records import BY_USER, Records

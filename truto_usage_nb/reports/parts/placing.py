@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from truto_usage_nb.reports.failing import Failed
+from truto_usage_nb.reports.loading import Failed
 from truto_usage_nb.reports.parts.book import Book
 from truto_usage_nb.reports.parts.markup import Html, joined, notes
 from truto_usage_nb.reports.parts.naming import days_name, label_of

@@ -13,8 +13,7 @@ from truto_usage_nb.costs.lines import as_frame, precomputed
 from truto_usage_nb.errors import FrameError
 from truto_usage_nb.native import Native
 from truto_usage_nb.planning import Period
-from truto_usage_nb.reports.failing import BY_USER
-from truto_usage_nb.reports.loading import period_before
+from truto_usage_nb.reports.loading import BY_USER, period_before
 from truto_usage_nb.result import UsageResult
 
 __all__ = ["BY_USER", "Records", "cut"]

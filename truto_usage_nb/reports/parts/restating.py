@@ -7,8 +7,7 @@ import polars as pl
 from truto_usage_nb.errors import InputError
 from truto_usage_nb.format import money
 from truto_usage_nb.planning import Period
-from truto_usage_nb.reports.failing import failed_in
-from truto_usage_nb.reports.loading import period_before
+from truto_usage_nb.reports.loading import failed_in, period_before
 from truto_usage_nb.reports.parts.book import Book
 from truto_usage_nb.reports.parts.markup import Html, joined, note
 from truto_usage_nb.reports.parts.naming import label_of, span_name

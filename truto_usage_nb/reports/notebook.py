@@ -1,21 +1,26 @@
-"""The report notebooks: which there are, what each asks to be loaded, and what may be told it."""
+"""A report's notebook: which there are, what each asks to be loaded, and what may be told it, as it can hold it."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
 from importlib import import_module
 from importlib.util import find_spec
+from numbers import Integral, Real
 from pathlib import Path
+from types import NoneType
 from typing import Any, Literal
 
 from truto_usage_nb.checks import a_path
 from truto_usage_nb.errors import InputError, MissingExtraError, did_you_mean
 from truto_usage_nb.outside import shown
 from truto_usage_nb.recall import CountSaid, recalled
+from truto_usage_nb.writing import write_file
 
-__all__ = ["Notebook", "check_libraries", "find", "library", "list_reports"]
+__all__ = ["Notebook", "as_parameters", "check_libraries", "find", "library", "list_reports"]
 
 _SHIPPED = Path(__file__).parent / "notebooks"
 
@@ -84,13 +89,13 @@ def find(name_or_path: str | Path) -> Notebook:
 
 
 @dataclass(frozen=True, slots=True)
-class _Said:
+class _Asked:
     before: CountSaid = 0
     users: bool | str = False
 
 
 @dataclass(frozen=True, slots=True)
-class _Kernel:
+class _Kernelspec:
     language: str = "python"
 
 
@@ -101,9 +106,9 @@ class _Language:
 
 @dataclass(frozen=True, slots=True)
 class _Metadata:
-    kernelspec: _Kernel = _Kernel()
+    kernelspec: _Kernelspec = _Kernelspec()
     language_info: _Language = _Language()
-    truto_usage_nb: _Said = _Said()
+    truto_usage_nb: _Asked = _Asked()
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,3 +186,62 @@ def library(name: str) -> Any:
 
 def _missing(name: str, why: str) -> MissingExtraError:
     return MissingExtraError(f"reports need {name} ({why}); install it: pip install 'truto-usage-nb[reports]'")
+
+
+def as_parameters(parameters: Mapping[str, Any], scratch: Path) -> dict[str, Any]:
+    """Give parameters as text, numbers, lists and mappings: a dataframe as a file in `scratch`, a path or date as text.
+
+    Anything else is an `InputError`.
+
+    >>> given = {"labels": Path("/people.csv"), "budget": {"USD": Decimal("180000.50")}, "teams": ("data",)}
+    >>> as_parameters(given, Path())
+    {'labels': '/people.csv', 'budget': {'USD': 180000.5}, 'teams': ['data']}
+    """
+    return {name: _as_held(name, value, scratch) for name, value in parameters.items()}
+
+
+def _as_held(name: str, value: Any, scratch: Path) -> Any:
+    if isinstance(value, Mapping):
+        return {_as_name(name, key): _as_held(name, each, scratch) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_as_held(name, each, scratch) for each in value]
+    if hasattr(value, "columns"):
+        return str(_as_file(value, scratch / f"{name}.parquet"))
+    for kind, made in _MADE.items():
+        if isinstance(value, kind):
+            return made(value)
+    raise _not_plain(name, value)
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+_MADE: dict[Any, Callable[[Any], Any]] = {
+    (NoneType, bool, int, float, str): _as_it_is,
+    Path: lambda path: str(path.resolve()),
+    date: lambda day: day.isoformat(),
+    Decimal: float,
+    Integral: int,  # numpy's
+    Real: float,
+}
+
+
+def _as_name(name: str, key: Any) -> str:
+    if isinstance(key, str):
+        return key
+    raise _not_plain(name, key)
+
+
+def _as_file(frame: Any, path: Path) -> Path:
+    from truto_usage_nb.native import enter, kept
+    from truto_usage_nb.questions.tables import of_one_kind
+
+    return write_file(path, kept(enter(of_one_kind(frame)).as_it_came).write_parquet)
+
+
+def _not_plain(name: str, value: Any) -> InputError:
+    return InputError(
+        f"{name}={shown(value)} cannot be given to a notebook: it is of type {type(value).__name__}. "
+        "Give text, numbers, dates, paths, lists, mappings with text as keys, or a dataframe"
+    )
