@@ -91,6 +91,7 @@ def table():
     budget = {"total": "true", "amount": "5", "currency": "USD", "period": "month"}
     allocated = tu.allocate(usage(), rules)
     of_plots["allocation"] = {"allocated": allocated}
+    of_plots["checks"] = {"checked": tu.check_usage(usage(), {"version": 1, "budgets": [budget]})}
     others = {
         **{name: {"usage": usage(), "rules": rules} for name in ("allocate", "check_allocation", "suggest_rules")},
         "allocation_change": {"before": allocated, "after": allocated},
@@ -207,7 +208,7 @@ def test_whatever_is_given_the_end_is_an_answer_or_a_sentence_of_ours(name, tmp_
     rng, wrong = random.Random(name), []
     tried = [*wrong_frames()[:3], *wrong_frames()[-3:]] if name.startswith("plots.") else wrong_frames()
     for argument in arguments(function):
-        first = argument in ("frame", "table", "change", "frame_or_result", "usage", "allocated", "before")
+        first = argument in ("frame", "table", "change", "frame_or_result", "usage", "allocated", "before", "checked")
         values = [*rng.sample(VALUES, EACH), *(tried if first else ())]
         wrong += [said for value in values if (said := ends(function, given, argument, value)) is not None]
     assert not wrong, "\n".join(wrong)

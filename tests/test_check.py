@@ -219,3 +219,15 @@ def test_the_command_hands_a_bill_out(tmp_path: Path, capsys: Any) -> None:
     for name in ("y.csv", "y.parquet"):
         assert main([*typed, "-o", str(tmp_path / name)]) == 0
     assert pl.read_parquet(tmp_path / "y.parquet")["cost"].to_list() == [957.52]
+
+
+def test_a_chart_of_checks_draws_shares_of_limits_and_counts_the_others() -> None:
+    table = tu.check_usage(
+        FRAME, {"version": 1, "missing": True, "budgets": [budget(total=True), budget(vendor="datadog")]}
+    )
+    ax = tu.plots.checks(table)
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["budget total", "budget datadog"]
+    assert [round(bar.get_width(), 3) for bar in ax.patches] == [1.005, 0.6]
+    said = " ".join(text.get_text().replace("\\", "") for text in ax.texts)
+    assert "3 hold, 1 breached" in said
+    assert "$60.00 of $100.00" in said

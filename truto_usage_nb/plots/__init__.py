@@ -7,7 +7,7 @@ them what it comes to and what was left out; axes say the unit. A value has one 
 see `Palette`. `save(axes, path)` writes the same bytes every time.
 """
 
-from truto_usage_nb.plots.bars import allocation, billed_against_list, cost_bars, seats
+from truto_usage_nb.plots.bars import allocation, billed_against_list, checks, cost_bars, seats
 from truto_usage_nb.plots.figures import Palette, colours, save
 from truto_usage_nb.plots.over_time import bridge, cost_over_time, pace
 from truto_usage_nb.plots.tokens import cache_savings, price_per_million, token_mix
@@ -18,6 +18,7 @@ __all__ = [
     "billed_against_list",
     "bridge",
     "cache_savings",
+    "checks",
     "colours",
     "cost_bars",
     "cost_over_time",

@@ -1,4 +1,4 @@
-"""Bars by name: cost by rank, what was billed against the list price, who pays, and seats by their use."""
+"""Bars by name: cost by rank, what was billed against the list price, who pays, what was agreed on, seats by use."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import polars as pl
 from truto_usage_nb.checks import a_mapping
 from truto_usage_nb.costs import Choices, cost_per
 from truto_usage_nb.costs.choices import By, Measure
+from truto_usage_nb.errors import FrameError
 from truto_usage_nb.format import money, percent
 from truto_usage_nb.native import enter, require
 from truto_usage_nb.outside import shown
@@ -55,7 +56,7 @@ from truto_usage_nb.questions.tables import amount_given
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["allocation", "bars_of", "billed_against_list", "cost_bars", "seats"]
+__all__ = ["allocation", "bars_of", "billed_against_list", "checks", "cost_bars", "seats"]
 
 
 def cost_bars(
@@ -461,3 +462,55 @@ def _idle(rows: pl.DataFrame) -> str:
         return f"{' and '.join(amounts)} for idle seats"
     unpriced = rows.filter(pl.col("status").is_in(_UNUSED) & pl.col("idle_cost").is_null()).height
     return "price of idle seats not known" if unpriced else "none idle"
+
+
+_STATUSES = {
+    "ok": ("hold", "#0072B2"), "breached": ("breached", "#D55E00"), "not judged": ("could not be judged", GREY),
+}  # fmt: skip
+_OF_CHECKS = ("check", "name", "status", "currency", "value", "limit")
+
+
+def checks(checked: Any, *, ax: Axes | None = None) -> Axes:
+    """Draw how far each budget, and each limit on a unit price, is used, from a table of `tu.check_usage`.
+
+    A bar is a share of the limit, which is the line at 100 %: so currencies stand side by side and are never added.
+    Checks that know no such limit, as of unusual days, are counted in the line under the title. Raises FrameError for a
+    table that lacks what is drawn.
+
+    >>> import truto_usage_nb as tu
+    >>> usage = tu.sandbox().load_usage("confluent", period="2026-10-05")
+    >>> budget = {"total": True, "amount": 1_000, "currency": "USD", "period": "day"}
+    >>> tu.plots.checks(tu.check_usage(usage, {"version": 1, "budgets": [budget]})).get_title(loc="left")
+    'What was agreed on'
+    """
+    require(enter(checked), _OF_CHECKS, "A chart of checks (of a table that check_usage makes)")
+    rows = table_of(checked)
+    for name in ("value", "limit"):
+        if not rows.schema[name].is_numeric():
+            raise FrameError(f"{name} holds {rows.schema[name]}, no number; give a table of check_usage as it is.")
+    some = rows.filter(pl.col("check").is_in(["budget", "unit_price"]) & (pl.col("limit") > 0) & (pl.col("value") >= 0))
+    drawn = some.with_columns(share=pl.col("value") / pl.col("limit")).sort("share", "name", descending=[True, False])
+    return one_panel(lambda axes: _draw_checks(axes, rows, drawn), bar_height(drawn.height) + 0.3, ax)
+
+
+def _draw_checks(ax: Axes, rows: pl.DataFrame, drawn: pl.DataFrame) -> None:
+    from matplotlib.ticker import PercentFormatter
+
+    counts = {status: rows.filter(pl.col("status") == status).height for status in _STATUSES}
+    said = ", ".join(f"{counts[status]} {words}" for status, (words, _) in _STATUSES.items() if counts[status])
+    if drawn.is_empty():
+        return said_instead(ax, said or "nothing was checked")
+    named = [str(row["name"]) if row["check"] == "unit_price" else f"budget {row['name']}" for row in drawn.to_dicts()]
+    for place, row in zip(named_rows(ax, named), drawn.iter_rows(named=True), strict=True):
+        colour = _STATUSES.get(row["status"], ("", GREY))[1]
+        ax.barh(place, row["share"], height=0.72, color=colour, edgecolor="white")
+        text = literal(f"{amount(row['value'], row['currency'])} of {amount(row['limit'], row['currency'])}")
+        at = (max(1.0, row["share"]), place)  # behind the line, which would run through it
+        ax.annotate(text, at, (5, 0), textcoords="offset points", va="center", fontsize=9)
+    ax.axvline(1, color=INK, linewidth=1.2)
+    ax.set_xlim(0, 1.35 * max(1.0, *drawn["share"]))
+    grid(ax, "x")
+    ax.xaxis.set_major_formatter(PercentFormatter(1.0))
+    ax.set_xlabel("of the limit, tolerance included")
+    headline(ax, "What was agreed on", [said])
+    return None
