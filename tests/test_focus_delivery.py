@@ -120,6 +120,8 @@ def test_a_period_is_replaced_whole_and_another_kept(tmp_path):
     assert found.select("BillingPeriodStart", "BilledCost").rows() == [(OCTOBER, D(11)), (NOVEMBER, D(7))]
     sectors = read_json(tmp_path / "_focus" / "recency.json")[0]["TimeSectors"]
     assert len(sectors) == 61  # the days of both months
+    starts = [line.split(",")[1] for line in (tmp_path / "_focus" / "billing_periods.csv").read_text().splitlines()]
+    assert starts[1:] == ["2026-10-01T00:00:00Z", "2026-11-01T00:00:00Z"]
     instances = "_focus/dataset_instances.json"
     assert files(tmp_path)[instances] == before[instances]
 
@@ -246,6 +248,10 @@ def test_previous_may_be_another_folder_or_its_rows(tmp_path):
     for name, previous in (("a", tmp_path / "old"), ("b", earlier), ("c", earlier.to_pandas())):
         deliver_focus(result(used(6, 22.0)), tmp_path / name, closed_before="2026-11-01", previous=previous)
         assert read_delivery(tmp_path / name)["BilledCost"].to_list() == [D(20), D(-20), D(22)]
+    first = deliver_focus(result(used(6, 20.0)), tmp_path / "e", closed_before="2026-11-01", previous=tmp_path / "e")
+    assert read_delivery(first)["BilledCost"].to_list() == [D(20)]  # the folder itself need not have one yet
+    with pytest.raises(DatasetError, match="holds no delivery"):
+        deliver_focus(result(used(6, 22.0)), tmp_path / "f", closed_before="2026-11-01", previous=tmp_path / "none")
     with pytest.raises(InputError, match="previous= needs closed_before="):
         deliver_focus(result(used(6, 22.0)), tmp_path / "d", previous=earlier)
     with pytest.raises(InputError, match="is no delivery of FOCUS"):

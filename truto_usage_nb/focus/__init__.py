@@ -22,9 +22,10 @@ from truto_usage_nb.focus.checking import violations
 from truto_usage_nb.focus.delivery import (
     NEEDED,
     PERIODS,
-    Said,
+    Delivery,
     billing_periods,
     deliver,
+    is_delivered,
     read_delivery,
     write_csv,
 )
@@ -194,8 +195,8 @@ def deliver_focus(
     ['_focus', 'billing_period=2026-10']
     """
     target = a_path("folder", folder, WriteError)
-    closed = moment(closed_before)
-    if previous is None:  # else what has changed is found by comparing, refunds too
+    closed, earlier = moment(closed_before), _earlier(previous, target)
+    if earlier is None:  # else what has changed is found by comparing, refunds too
         options = options | {"closed_before": closed}
     # Whatever holds the records, a delivery is made in polars, whose decimals are exact.
     held = replace(result, backend="polars") if isinstance(result, UsageResult) else as_it_is(enter(result).frame)
@@ -208,14 +209,17 @@ def deliver_focus(
             "settled": dict(result.settled_until),
             "accounts": frozenset(str(query.integrated_account_id) for query in result.queries),
         }
-    earlier = None
-    if isinstance(previous, str | Path):
-        earlier = read_delivery(a_path("previous", previous))
-    elif previous is not None:
-        earlier = as_it_is(enter(previous).frame)
     days = options.get("billing_day") or {}
-    deliver(rows, target, Said(version, closed, days, **told), earlier)
+    deliver(rows, target, Delivery(version, closed, days, **told), earlier)
     return target
+
+
+def _earlier(previous: Any, folder: Path) -> pl.DataFrame | None:
+    """Read an earlier delivery; the folder itself may not have had any yet."""
+    if not isinstance(previous, str | Path):
+        return None if previous is None else as_it_is(enter(previous).frame)
+    there = a_path("previous", previous)
+    return None if there == folder and not is_delivered(there) else read_delivery(there)
 
 
 def export_focus(

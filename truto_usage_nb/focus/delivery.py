@@ -33,7 +33,17 @@ from truto_usage_nb.focus.periods import period_bounds
 from truto_usage_nb.outside import shown
 from truto_usage_nb.writing import settle_folder, telling, write_file
 
-__all__ = ["NEEDED", "PERIODS", "Said", "as_text", "billing_periods", "deliver", "read_delivery", "write_csv"]
+__all__ = [
+    "NEEDED",
+    "PERIODS",
+    "Delivery",
+    "as_text",
+    "billing_periods",
+    "deliver",
+    "is_delivered",
+    "read_delivery",
+    "write_csv",
+]
 
 NEEDED = ("InvoiceIssuerName", "BillingPeriodStart", "BillingPeriodEnd", "x_SettledUntil", "x_FetchedAt")
 _KEY = ["InvoiceIssuerName", "BillingPeriodStart"]
@@ -59,7 +69,7 @@ _PERIOD = ("BillingPeriodStart", "BillingPeriodEnd")
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class Delivery:
     """Hold what is known of the rows: the version, what was loaded and when, and which periods are invoiced."""
 
     version: str
@@ -71,7 +81,7 @@ class Said:
     accounts: frozenset[str] = frozenset()
 
 
-def deliver(rows: pl.DataFrame, folder: Path, said: Said, previous: pl.DataFrame | None) -> None:
+def deliver(rows: pl.DataFrame, folder: Path, said: Delivery, previous: pl.DataFrame | None) -> None:
     """Write a delivery; see `deliver_focus`."""
     rows = _of_what_was_loaded(rows, said)
     if previous is not None:
@@ -85,7 +95,7 @@ def deliver(rows: pl.DataFrame, folder: Path, said: Said, previous: pl.DataFrame
     ids = _instances(folder, said)
     _json(folder / META / "data_generator.json", {"DataGenerator": "truto-usage-nb"})
     _json(folder / META / "dataset_instances.json", ids)
-    periods = billing_periods(rows, said.closed_before, _earlier_periods(folder))
+    periods = _all_periods(folder, rows, said)
     for dataset, table in (("CostAndUsage", rows), ("BillingPeriod", periods)):
         known = _schema(table, dataset, said) | {"DatasetInstanceId": _id_of(ids, dataset)}
         path = folder / META / "schemas" / f"schema-{known['SchemaId']}.json"
@@ -101,10 +111,15 @@ def deliver(rows: pl.DataFrame, folder: Path, said: Said, previous: pl.DataFrame
     _json(folder / META / "recency.json", _recency(folder, rows, ids, moment, said))
 
 
+def is_delivered(folder: Path) -> bool:
+    """Whether a folder holds a delivery."""
+    return any(folder.glob(f"{_PARTITION}*/*.parquet"))
+
+
 def read_delivery(folder: Path) -> pl.DataFrame:
     """Read what was delivered: the rows of all billing periods. Raises DatasetError where there is no delivery."""
     paths = sorted(folder.glob(f"{_PARTITION}*/*.parquet"))
-    if not paths:
+    if not is_delivered(folder):
         raise DatasetError(f"{folder} holds no delivery of FOCUS: there is no {_PARTITION}YYYY-MM/ in it.")
     return pl.concat((pl.read_parquet(path, hive_partitioning=False) for path in paths), how="diagonal_relaxed")
 
@@ -112,7 +127,7 @@ def read_delivery(folder: Path) -> pl.DataFrame:
 # What is delivered ----------------------------------------------------------------------------------------------------
 
 
-def _of_what_was_loaded(rows: pl.DataFrame, said: Said) -> pl.DataFrame:
+def _of_what_was_loaded(rows: pl.DataFrame, said: Delivery) -> pl.DataFrame:
     """Leave out purchases that are billed in periods of which nothing was loaded: those deliveries have them."""
     own = (pl.col("ChargeCategory") != "Purchase") & pl.col("ChargeClass").is_null()
     held = rows.filter(own)["BillingPeriodStart"].unique()
@@ -129,7 +144,7 @@ def _of_what_was_loaded(rows: pl.DataFrame, said: Said) -> pl.DataFrame:
     return _of_whole_periods(rows.filter(here), said)
 
 
-def _of_whole_periods(rows: pl.DataFrame, said: Said) -> pl.DataFrame:
+def _of_whole_periods(rows: pl.DataFrame, said: Delivery) -> pl.DataFrame:
     """Leave out the months of billing periods that were loaded in part: a delivery replaces them whole."""
     if said.loaded is None:
         return rows
@@ -154,7 +169,7 @@ def _of_whole_periods(rows: pl.DataFrame, said: Said) -> pl.DataFrame:
     return whole
 
 
-def _with_corrections(rows: pl.DataFrame, previous: pl.DataFrame, said: Said) -> pl.DataFrame:
+def _with_corrections(rows: pl.DataFrame, previous: pl.DataFrame, said: Delivery) -> pl.DataFrame:
     """Keep closed periods as they were delivered, and add what has changed of them since as corrections."""
     if said.closed_before is None:
         raise InputError("previous= needs closed_before=, the day up to which billing periods are invoiced.")
@@ -205,7 +220,7 @@ def _unlike(left: pl.DataFrame, right: pl.DataFrame, key: list[str]) -> pl.DataF
     )
 
 
-def _opened(corrections: pl.DataFrame, said: Said) -> pl.DataFrame:
+def _opened(corrections: pl.DataFrame, said: Delivery) -> pl.DataFrame:
     days = said.billing_day or {}
     table = corrections.with_columns(
         __open=pl.lit(said.closed_before).cast(PERIODS["BillingPeriodStart"]),
@@ -255,7 +270,7 @@ def _gone(folder: Path, files: Mapping[str, Any], rows: pl.DataFrame) -> list[st
     ]  # fmt: skip
 
 
-def _refuse(folder: Path, files: Mapping[str, pl.DataFrame], rows: pl.DataFrame, said: Said) -> None:
+def _refuse(folder: Path, files: Mapping[str, pl.DataFrame], rows: pl.DataFrame, said: Delivery) -> None:
     """Refuse to put a part in the place of a whole, and to change a period that is closed."""
     closed = _closed_months(folder)
     known = said.accounts | set(rows["x_IntegratedAccountId"].drop_nulls())
@@ -304,7 +319,7 @@ def _json(path: Path, content: Any) -> None:
 # Metadata -------------------------------------------------------------------------------------------------------------
 
 
-def _schema(table: pl.DataFrame, dataset: str, said: Said) -> dict[str, Any]:
+def _schema(table: pl.DataFrame, dataset: str, said: Delivery) -> dict[str, Any]:
     """FOCUS's Schema object. Its id follows from what it says, and stands in every file that is of this schema."""
     from importlib.metadata import version
 
@@ -333,7 +348,7 @@ def _column(name: str, dtype: pl.DataType, kind: str) -> dict[str, Any]:
     return {"ColumnName": name, "DataType": "JSON" if kind == "JSON" else "STRING", "StringEncoding": "UTF-8"}
 
 
-def _instances(folder: Path, said: Said) -> list[dict[str, str]]:
+def _instances(folder: Path, said: Delivery) -> list[dict[str, str]]:
     """FOCUS's DatasetInstance objects: those of the folder, else new ones."""
     known = _held(folder / META / "dataset_instances.json")
     if known is not None:
@@ -354,7 +369,7 @@ def _id_of(instances: Iterable[Mapping[str, str]], dataset: str) -> str:
 
 
 def _recency(
-    folder: Path, rows: pl.DataFrame, ids: list[dict[str, str]], moment: datetime, said: Said
+    folder: Path, rows: pl.DataFrame, ids: list[dict[str, str]], moment: datetime, said: Delivery
 ) -> list[dict[str, Any]]:
     """FOCUS's Recency objects: a time sector a day, complete where the figures of all accounts are final to its end."""
     held = _held(folder / META / "recency.json") or []
@@ -385,7 +400,7 @@ def _recency(
     ]
 
 
-def _final(rows: pl.DataFrame, said: Said) -> datetime | None:
+def _final(rows: pl.DataFrame, said: Delivery) -> datetime | None:
     """Up to when the figures of all accounts are final; None where any account's never are known to be."""
     by = rows.filter(pl.col("x_IntegratedAccountId").is_not_null()).group_by("x_IntegratedAccountId")
     settled = dict(by.agg(pl.col("x_SettledUntil").max()).iter_rows()) | dict(said.settled or {})
@@ -394,7 +409,7 @@ def _final(rows: pl.DataFrame, said: Said) -> datetime | None:
     return min((each for each in known if each is not None), default=None) if None not in known else None
 
 
-def _days(rows: pl.DataFrame, said: Said) -> Iterator[datetime]:
+def _days(rows: pl.DataFrame, said: Delivery) -> Iterator[datetime]:
     """The days that a delivery tells of: of what was loaded, else those from the first charge of usage to the last."""
     if said.loaded is not None:
         start, end = said.loaded
@@ -409,7 +424,7 @@ def _days(rows: pl.DataFrame, said: Said) -> Iterator[datetime]:
         day += timedelta(days=1)
 
 
-def _loaded_at(folder: Path, made: Mapping[str, bytes], rows: pl.DataFrame, said: Said) -> datetime:
+def _loaded_at(folder: Path, made: Mapping[str, bytes], rows: pl.DataFrame, said: Delivery) -> datetime:
     """When the records were loaded; of a frame that does not say, when something changed last."""
     fetched = said.fetched or rows["x_FetchedAt"].max()
     if isinstance(fetched, datetime):
@@ -422,6 +437,20 @@ def _loaded_at(folder: Path, made: Mapping[str, bytes], rows: pl.DataFrame, said
 def _earlier_periods(folder: Path) -> pl.DataFrame | None:
     path = folder / META / "billing_periods.csv"
     return pl.read_csv(path, infer_schema=False) if path.is_file() else None
+
+
+def _all_periods(folder: Path, rows: pl.DataFrame, said: Delivery) -> pl.DataFrame:
+    """The billing periods of these rows, and those that earlier deliveries left in the folder."""
+    earlier = _earlier_periods(folder)
+    table = billing_periods(rows, said.closed_before, earlier)
+    if earlier is None:
+        return table
+    others = _typed_periods(earlier).join(table, on=_KEY, how="anti")
+    if said.closed_before is not None:
+        ended = pl.col("BillingPeriodEnd") <= pl.lit(said.closed_before)
+        status = pl.when(ended).then(pl.lit("Closed")).otherwise("BillingPeriodStatus")
+        others = others.with_columns(BillingPeriodStatus=status)
+    return pl.concat([table, others]).sort(_KEY)
 
 
 def _closed_months(folder: Path) -> set[str]:
@@ -469,11 +498,19 @@ def billing_periods(
         start.alias("BillingPeriodCreated"), updated.alias("BillingPeriodLastUpdated"),
     )  # fmt: skip
     if previous is not None:  # what is closed stays as it was said then
-        read = [pl.col(name).str.to_datetime(time_unit="us", time_zone="UTC") if previous.schema[name] == pl.String and
-                dtype != pl.String else pl.col(name).cast(dtype) for name, dtype in PERIODS.items()]  # fmt: skip
-        before = previous.select(read).filter(pl.col("BillingPeriodStatus") == "Closed")
+        before = _typed_periods(previous).filter(pl.col("BillingPeriodStatus") == "Closed")
         table = pl.concat([before, table.join(before, on=_KEY, how="anti")])
     return table.sort(_KEY)
+
+
+def _typed_periods(table: pl.DataFrame) -> pl.DataFrame:
+    """A Billing Period dataset with instants, also where a file had them as texts."""
+    return table.select(
+        pl.col(name).str.to_datetime(time_unit="us", time_zone="UTC")
+        if table.schema[name] == pl.String and dtype != pl.String
+        else pl.col(name).cast(dtype)
+        for name, dtype in PERIODS.items()
+    )
 
 
 def as_text(table: pl.DataFrame) -> pl.DataFrame:
