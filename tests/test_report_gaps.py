@@ -14,7 +14,7 @@ from truto_usage_nb.errors import ForbiddenError, InputError, PartialLoadError, 
 from truto_usage_nb.planning import Period
 from truto_usage_nb.reports import parts
 from truto_usage_nb.reports.loading import load
-from truto_usage_nb.reports.parts.doubting import doubts
+from truto_usage_nb.reports.parts.trust import doubts
 from truto_usage_nb.reports.steps import Step
 
 TOKEN = "tk-0123456789abcdef"

@@ -14,7 +14,7 @@ from tests.frames_for_tests import frame_of
 from truto_usage_nb.errors import InputError, hearing, tell
 from truto_usage_nb.planning import Period
 from truto_usage_nb.reports import parts
-from truto_usage_nb.reports.parts.tables import NOBODY, count, part, spend, table, text
+from truto_usage_nb.reports.parts.markup import NOBODY, count, part, spend, table, text
 from truto_usage_nb.result import UsageResult
 
 NAME = '<script>alert("x")</script>'

@@ -66,9 +66,9 @@ def test_a_day_that_has_not_come_explains_no_fall():
 def test_the_day_of_the_fetch_is_no_gap_and_the_one_before_is():
     """At 14:00 on the 11th nothing is there of the 11th, which is not over; without the 10th a day's 12 are missing."""
     held = book_of([r for r in RECORDS if r["start_date"] != "2026-11-11"])
-    assert not [each for each in parts.doubting.doubts(held) if "gap" in each.what]
+    assert not [each for each in parts.trust.doubts(held) if "gap" in each.what]
     lacking = book_of([r for r in RECORDS if r["start_date"] not in ("2026-11-10", "2026-11-11")])
-    (gap,) = [each for each in parts.doubting.doubts(lacking) if "gap" in each.what]
+    (gap,) = [each for each in parts.trust.doubts(lacking) if "gap" in each.what]
     assert (gap.what, gap.amount) == ("k has a gap", 12)
     assert gap.how == "1 day without a record (2026-11-10), at the account's mean of the days held"
 

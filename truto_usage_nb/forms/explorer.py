@@ -18,16 +18,7 @@ from truto_usage_nb.costs.choices import MEASURES, by_columns
 from truto_usage_nb.errors import InputError, UsageError, did_you_mean, hearing
 from truto_usage_nb.forms.code import call, name_of, without_widgets
 from truto_usage_nb.forms.controls import Choice, Picker
-from truto_usage_nb.forms.look import (
-    STYLE,
-    code_html,
-    failure_html,
-    heading,
-    listing,
-    markup,
-    note_html,
-    traceback_of,
-)
+from truto_usage_nb.forms.look import STYLE, code_html, failure_html, heading, listing, markup, note_html, traceback_of
 from truto_usage_nb.forms.preview import bars, cost_rows, over_time
 from truto_usage_nb.native import Native, collect, enter
 from truto_usage_nb.outside import shown

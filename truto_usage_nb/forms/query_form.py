@@ -18,16 +18,7 @@ from truto_usage_nb.errors import InputError, PartialLoadError, UsageError, hear
 from truto_usage_nb.format import escape
 from truto_usage_nb.forms.code import Asking, first_state, without_widgets
 from truto_usage_nb.forms.controls import Choosing, Field, PeriodPicker, Picker, is_advanced
-from truto_usage_nb.forms.look import (
-    STYLE,
-    code_html,
-    failure_html,
-    heading,
-    listing,
-    markup,
-    note_html,
-    traceback_of,
-)
+from truto_usage_nb.forms.look import STYLE, code_html, failure_html, heading, listing, markup, note_html, traceback_of
 from truto_usage_nb.forms.lookups import Lookups
 from truto_usage_nb.forms.preview import Preview, preview
 from truto_usage_nb.forms.state import BACKENDS, Checked, FormState, checked, standing

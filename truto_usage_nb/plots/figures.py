@@ -21,15 +21,7 @@ from truto_usage_nb.costs.overlaps import NOT_ATTRIBUTED
 from truto_usage_nb.errors import InputError, UsageWarning, WriteError, did_you_mean
 from truto_usage_nb.native import collect, enter
 from truto_usage_nb.outside import shown
-from truto_usage_nb.plots.wording import (
-    NO_MODEL,
-    OTHER,
-    currency_name,
-    dimension,
-    label,
-    literal,
-    wrapped,
-)
+from truto_usage_nb.plots.wording import NO_MODEL, OTHER, currency_name, dimension, label, literal, wrapped
 from truto_usage_nb.writing import write_file
 
 if TYPE_CHECKING:

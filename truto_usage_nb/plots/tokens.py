@@ -9,16 +9,9 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 import polars as pl
 
-from truto_usage_nb.costs import (
-    Choices,
-    cost_per_token,
-)
-from truto_usage_nb.costs import (
-    cache_savings as savings_table,
-)
-from truto_usage_nb.costs import (
-    token_mix as mix_table,
-)
+from truto_usage_nb.costs import Choices, cost_per_token
+from truto_usage_nb.costs import cache_savings as savings_table
+from truto_usage_nb.costs import token_mix as mix_table
 from truto_usage_nb.costs.choices import By
 from truto_usage_nb.format import money, percent
 from truto_usage_nb.plots.figures import (

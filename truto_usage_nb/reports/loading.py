@@ -18,15 +18,7 @@ import polars as pl
 from truto_usage_nb.bridge import run
 from truto_usage_nb.checks import a_path, texts
 from truto_usage_nb.clock import month_start
-from truto_usage_nb.errors import (
-    ForbiddenError,
-    InputError,
-    PartialLoadError,
-    PeriodError,
-    UsageError,
-    hearing,
-    tell,
-)
+from truto_usage_nb.errors import ForbiddenError, InputError, PartialLoadError, PeriodError, UsageError, hearing, tell
 from truto_usage_nb.integrations import integrations_that
 from truto_usage_nb.outside import one_line, shortened, shown
 from truto_usage_nb.planning import Period

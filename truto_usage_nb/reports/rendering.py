@@ -94,7 +94,7 @@ def _sendable(problem: Exception) -> Exception:
 
 
 _SECONDS_A_CELL = 600
-_WARM = "exec('from truto_usage_nb.reports.parts.warming import warm; warm()', {})"
+_WARM = "exec('from truto_usage_nb.reports.parts.markup import warm; warm()', {})"
 """In a namespace of its own: a notebook sees no name that it did not make."""
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 

@@ -3,24 +3,46 @@
 Every part takes the book and gives markup that a notebook shows; what came from outside is escaped.
 """
 
-from truto_usage_nb.reports.parts.allocating import allocation, allocation_lines, team_sections, unallocated
-from truto_usage_nb.reports.parts.answering import answer, sentences
-from truto_usage_nb.reports.parts.billing import bill, bill_table
 from truto_usage_nb.reports.parts.book import Book, open_book
-from truto_usage_nb.reports.parts.committing import commitments, idle_seats, seat_chart, seat_list, seat_summary
-from truto_usage_nb.reports.parts.covering import coverage, not_in_these_figures
-from truto_usage_nb.reports.parts.doubting import doubts, uncertainty
-from truto_usage_nb.reports.parts.footing import foot, reproduce
-from truto_usage_nb.reports.parts.forward import pace, unusual
-from truto_usage_nb.reports.parts.guessing import estimates, list_and_billed, price_check
-from truto_usage_nb.reports.parts.heading import head
-from truto_usage_nb.reports.parts.markup import Html, figure, note, notes
-from truto_usage_nb.reports.parts.moving import bridge
-from truto_usage_nb.reports.parts.pictures import bars_chart, list_chart, price_chart, time_chart
-from truto_usage_nb.reports.parts.placing import by_product, unit_prices, where
-from truto_usage_nb.reports.parts.restating import restated, restatements
-from truto_usage_nb.reports.parts.sharing import by_label, by_person, label_lines, person_lines
-from truto_usage_nb.reports.parts.tables import table
+from truto_usage_nb.reports.parts.breakdown import (
+    allocation,
+    allocation_lines,
+    by_label,
+    by_person,
+    by_product,
+    checks,
+    label_lines,
+    person_lines,
+    team_sections,
+    unallocated,
+    unit_prices,
+    where,
+)
+from truto_usage_nb.reports.parts.markup import Html, figure, note, notes, table
+from truto_usage_nb.reports.parts.prepaid import commitments, idle_seats, seat_chart, seat_list, seat_summary
+from truto_usage_nb.reports.parts.spending import (
+    bars_chart,
+    bill,
+    bill_table,
+    bridge,
+    estimates,
+    list_and_billed,
+    list_chart,
+    pace,
+    price_chart,
+    price_check,
+    time_chart,
+    unusual,
+)
+from truto_usage_nb.reports.parts.summary import answer, foot, head, reproduce, sentences
+from truto_usage_nb.reports.parts.trust import (
+    coverage,
+    doubts,
+    not_in_these_figures,
+    restated,
+    restatements,
+    uncertainty,
+)
 
 __all__ = [
     "Book",
@@ -35,6 +57,7 @@ __all__ = [
     "by_label",
     "by_person",
     "by_product",
+    "checks",
     "commitments",
     "coverage",
     "doubts",

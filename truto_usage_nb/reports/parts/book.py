@@ -13,6 +13,7 @@ from typing import Any, TypeVar, cast
 import polars as pl
 
 from truto_usage_nb.allocation.allocating import Allocated, allocated
+from truto_usage_nb.allocation.check import Checks, read_checks
 from truto_usage_nb.allocation.rules import RuleBook, read_rules
 from truto_usage_nb.checks import a_path
 from truto_usage_nb.costs import Coverage, cost_per, estimate_costs
@@ -28,18 +29,17 @@ from truto_usage_nb.questions.invoicing import invoice_lines
 from truto_usage_nb.questions.pacing import budget_lines
 from truto_usage_nb.questions.people import roster_lines, seat_price
 from truto_usage_nb.questions.tables import DecimalMark, Table, amount_given, check_decimal, header_named, read_table
-from truto_usage_nb.reports.loading import Failed, failed_in, failures_in, other_gaps, period_before
-from truto_usage_nb.reports.parts.comparing import Comparison, compare, is_running
-from truto_usage_nb.reports.parts.naming import days_name, span_name
-from truto_usage_nb.reports.parts.records import BY_USER, Records
+from truto_usage_nb.reports.loading import BY_USER, Failed, failed_in, failures_in, other_gaps, period_before
+from truto_usage_nb.reports.parts.markup import days_name, span_name
+from truto_usage_nb.reports.parts.records import Comparison, Records, compare, is_running
 from truto_usage_nb.result import UsageResult, read_result
 from truto_usage_nb.unanswered import SilentView, heard, unanswered, unexplained
 
 __all__ = ["Book", "check_labels", "open_book"]
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
-DIMENSIONS = (
+_DIMENSIONS = (
     "integration", "integrated_account_id", "product_id", "product_name", "metric_name", "surface", "model_id",
     "resources_workspace_id", "resources_workspace_name",
 )  # fmt: skip
@@ -66,6 +66,7 @@ class Book:
     rules: RuleBook | None = None
     purchases: pl.DataFrame | None = None
     team_budgets: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    checks: Checks | None = None
     told: list[str] = field(default_factory=list)
 
     def label_named(self, label: str) -> str:
@@ -95,7 +96,7 @@ class Book:
     @cached_property
     def bill(self) -> pl.DataFrame:
         """The cost of each day by every dimension: what the other tables are sums of."""
-        return _named(self.costs(self.asked.plain, DIMENSIONS, every="1d"))
+        return _named(self.costs(self.asked.plain, _DIMENSIONS, every="1d"))
 
     @cached_property
     def bill_before(self) -> pl.DataFrame | None:
@@ -103,7 +104,7 @@ class Book:
         if before is None:
             return None
         every = "1d" if self.running else None  # of a period that runs the same days are compared
-        return _named(self.costs(before, DIMENSIONS, every=every, of=period_before(self.period)))
+        return _named(self.costs(before, _DIMENSIONS, every=every, of=period_before(self.period)))
 
     @cached_property
     def running(self) -> bool:
@@ -235,7 +236,7 @@ class Book:
 
     def by(self, names: str | Sequence[str] = (), *, bill: pl.DataFrame | None = None) -> pl.DataFrame:
         """Add the bill up by some of its dimensions: what `cost_per` gives for them, currencies in blocks."""
-        table = added_up(self.bill if bill is None else bill, [names] if isinstance(names, str) else list(names))
+        table = _added_up(self.bill if bill is None else bill, [names] if isinstance(names, str) else list(names))
         return table.sort(self.place(), maintain_order=True)
 
     def place(self) -> pl.Expr:
@@ -249,7 +250,7 @@ class Book:
         """Give `cost_per`, and keep what it tells; `of` as for `hear`."""
         return cast("pl.DataFrame", self.hear(lambda: cost_per(frame, by, **options), of=of))
 
-    def hear(self, ask: Callable[[], T], *, of: Period | None = None) -> T:
+    def hear(self, ask: Callable[[], _T], *, of: Period | None = None) -> _T:
         """Ask, and keep what is told meanwhile for the notes under the tables; `of` is the period, if it is another."""
         with hearing() as said, warnings.catch_warnings(record=True) as warned:
             warnings.simplefilter("always", UsageWarning)
@@ -275,7 +276,7 @@ def _named(bill: pl.DataFrame) -> pl.DataFrame:
     return cast("pl.DataFrame", with_models(bill)).with_columns(workspace=workspace)
 
 
-def added_up(bill: pl.DataFrame, names: list[str]) -> pl.DataFrame:
+def _added_up(bill: pl.DataFrame, names: list[str]) -> pl.DataFrame:
     """Sum a cost table over its other dimensions, then divide: lines without any cost keep none."""
     stated = pl.col("cost").is_not_null().any()
     sums = [pl.col(name).sum() for name in _SUMS[2:]]
@@ -303,6 +304,7 @@ def open_book(
     rules: Any = None,
     purchases: str | Path | None = None,
     team_budgets: str | Path | None = None,
+    checks: Any = None,
 ) -> Book:
     """Open a snapshot for a report. `period` is the one to report on: the last month of the snapshot when left out.
 
@@ -312,7 +314,7 @@ def open_book(
     {"cursor": (40, "USD")}; `budget` is an amount a month, one by currency, or a file with `currency` and `amount`.
     `decimal` says which mark stands before decimals, where an amount can be read in two ways. `rules` say who pays, as
     `allocate` takes them, with `purchases`, a file as it takes one; `team_budgets` is a file with `team`, `currency`
-    and `amount`.
+    and `amount`; `checks` is what `check_usage` takes.
     """
     check_decimal(decimal)
     from truto_usage_nb.result.snapshot import read_hashed
@@ -332,6 +334,7 @@ def open_book(
         rules=read_rules(rules) if rules else None,
         purchases=_file("purchases", purchases, ("integrated_account_id", "amount", "currency"), lambda of: of.frame),
         team_budgets=_team_budgets(team_budgets, decimal),
+        checks=read_checks(checks) if checks else None,
     )
 
 

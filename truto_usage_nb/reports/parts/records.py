@@ -1,9 +1,14 @@
-"""A snapshot's records as the parts of a report ask them: cut to what each question is of, the rule applied once."""
+"""A snapshot's records as the parts of a report ask them, and what a period is compared with.
+
+Cut to what each question is of, the rule applied once; compared with the period before, and of one that runs with the
+same days of that.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property
 from typing import cast
 
@@ -13,10 +18,11 @@ from truto_usage_nb.costs.lines import as_frame, precomputed
 from truto_usage_nb.errors import FrameError
 from truto_usage_nb.native import Native
 from truto_usage_nb.planning import Period
+from truto_usage_nb.questions.changes import Sides, held_to
 from truto_usage_nb.reports.loading import BY_USER, period_before
 from truto_usage_nb.result import UsageResult
 
-__all__ = ["BY_USER", "Records", "cut"]
+__all__ = ["Comparison", "Records", "compare", "cut_to", "is_running", "of_longer"]
 
 
 @dataclass(frozen=True)
@@ -85,7 +91,7 @@ class Records:
 
     @cached_property
     def _now(self) -> pl.DataFrame:
-        return cut(self._all, self.period, undated=True)
+        return cut_to(self._all, self.period, undated=True)
 
     @cached_property
     def _plain(self) -> pl.DataFrame:
@@ -96,7 +102,7 @@ class Records:
         held, wanted = self.result.period, period_before(self.period)
         if held is None or held.start > wanted.start:
             return None
-        return cut(self._all, wanted, undated=False)
+        return cut_to(self._all, wanted, undated=False)
 
 
 def _named(frame: pl.DataFrame) -> pl.DataFrame:
@@ -104,8 +110,75 @@ def _named(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.filter(~nameless.fill_null(value=False))
 
 
-def cut(frame: pl.DataFrame, span: Period, *, undated: bool) -> pl.DataFrame:
+def cut_to(frame: pl.DataFrame, span: Period, *, undated: bool) -> pl.DataFrame:
     """Keep the records that start in a period, and those without a start where asked."""
     start = pl.col("start_date")
     inside = (start >= span.start) & (start < span.end)
     return frame.filter(inside.fill_null(value=undated))
+
+
+_DAY = timedelta(days=1)
+_DUST = 1e-9
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The days that are compared. `so_far`: the period runs, so they are those of it that every account holds, and as
+    many of the period before; what is stated for longer than a day is left out of both, for nobody knows its days."""
+
+    now: Period
+    before: Period
+    so_far: bool
+
+    @property
+    def sides(self) -> Sides:
+        return Sides((self.before.start, self.before.end), (self.now.start, self.now.end), by_day=self.so_far)
+
+    def cut(self, bill: pl.DataFrame, *, earlier: bool = False) -> pl.DataFrame:
+        """Keep what of a bill by day is compared."""
+        if not self.so_far:
+            return bill
+        span = self.before if earlier else self.now
+        day = pl.col("period_start")
+        return days_alone(bill.filter((day >= span.start) & (day < span.end)))
+
+
+def is_running(records: Records) -> bool:
+    """Whether the period had not ended when the records were loaded."""
+    return records.result.fetched_at < records.period.end
+
+
+def compare(records: Records) -> Comparison | None:
+    """Say which days are compared; None where there is nothing to compare, or nothing to compare it with."""
+    if records.before is None or not _original(records.before).height:
+        return None
+    period, before = records.period, period_before(records.period)
+    if not is_running(records):
+        return Comparison(period, before, so_far=False)
+    spans = (
+        _original(records.plain)
+        .select("integrated_account_id", begin="start_date", finish=pl.coalesce("end_date", "start_date"))
+        .filter(pl.col("finish") - pl.col("begin") <= _DAY)
+    )
+    until = held_to(spans, period.start, period.end, records.result.fetched_at)
+    if until is None:
+        return None
+    days = min(until - period.start, before.end - before.start)
+    return Comparison(Period(period.start, period.start + days), Period(before.start, before.start + days), so_far=True)
+
+
+def _original(records: Native) -> pl.DataFrame:
+    return cast("pl.DataFrame", records.original)
+
+
+def days_alone(bill: pl.DataFrame) -> pl.DataFrame:
+    """Take out of a bill by day what is spread over days from a longer record."""
+    spread = pl.col("spread_cost").fill_null(0.0)
+    rest = pl.col("cost") - spread
+    return bill.filter((spread == 0) | (rest.abs() > _DUST)).with_columns(cost=rest)
+
+
+def of_longer(bill: pl.DataFrame) -> pl.DataFrame:
+    """What of a bill by day is stated for longer than a day, by vendor and currency."""
+    spread = bill.filter(pl.col("spread_cost").fill_null(0.0) != 0)
+    return spread.group_by("integration", "currency").agg(pl.col("spread_cost").sum().alias("cost"))

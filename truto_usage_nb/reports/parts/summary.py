@@ -1,8 +1,13 @@
-"""The answer in three sentences, made from the figures."""
+"""The head strip, the answer in three sentences, and the provenance foot.
+
+The foot holds everything one needs to make the page again, and all that may differ between two loads.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from html import escape
+from importlib.metadata import version
 
 import polars as pl
 
@@ -10,13 +15,81 @@ from truto_usage_nb.costs.coverage import days_over
 from truto_usage_nb.format import money, percent
 from truto_usage_nb.reports.loading import period_before
 from truto_usage_nb.reports.parts.book import Book
-from truto_usage_nb.reports.parts.comparing import Comparison, of_longer
-from truto_usage_nb.reports.parts.doubting import doubts
-from truto_usage_nb.reports.parts.markup import Html, joined, plural
-from truto_usage_nb.reports.parts.naming import days_name, label_of, span_name
-from truto_usage_nb.reports.parts.silence import compared, nothing_came, silent_names, uncompared_told
+from truto_usage_nb.reports.parts.markup import Html, days_name, fold, joined, label_of, notes, pairs, plural, span_name
+from truto_usage_nb.reports.parts.records import Comparison, of_longer
+from truto_usage_nb.reports.parts.trust import (
+    compared,
+    doubts,
+    final_on,
+    nothing_came,
+    open_vendors,
+    silent_names,
+    states,
+    uncompared_told,
+)
 
-__all__ = ["answer", "sentences"]
+__all__ = ["answer", "foot", "head", "reproduce", "sentences"]
+
+
+def head(book: Book) -> Html:
+    """Say period, accounts and state, and which snapshot the figures are from.
+
+    The state is FINAL, PROVISIONAL until a day, INCOMPLETE where somebody asked failed or delivered nothing, or NO
+    RECORD.
+    """
+    accounts = book.now["integrated_account_id"].drop_nulls().unique(maintain_order=True).to_list()
+    facts = {
+        "Period": f"{book.period.start:%Y-%m-%d} to {book.period.end:%Y-%m-%d}, end excluded, UTC{_loaded(book)}",
+        plural(len(accounts), "account"): ", ".join(accounts) or "none has a record",
+        "Records": f"{book.now.height:,}",
+        "Snapshot": book.hash[:16],
+    }
+    cells = "".join(f"<dl><dt>{escape(name)}</dt><dd>{escape(value)}</dd></dl>" for name, value in facts.items())
+    name = escape(book.name) + (": no record came" if nothing_came(book) else "")
+    below = _partial(book) + _silent(book)
+    return Html(f'<p class="lead">{name} {_badge(book)}</p>\n<div class="strip">{cells}</div>{below}')
+
+
+def _loaded(book: Book) -> str:
+    return f"; loaded on {book.result.fetched_at:%Y-%m-%d}, so far" if book.running else ""
+
+
+def state_line(book: Book) -> str:
+    """Write the state as the strip has it."""
+    if nothing_came(book):
+        return "NO RECORD"
+    if book.lacking:
+        return "INCOMPLETE"
+    if not open_vendors(book):
+        if book.silent:
+            return "INCOMPLETE"
+        return "FINAL" if book.result.settled_until else "UNKNOWN whether final"
+    until = final_on(book)
+    return f"PROVISIONAL until {until:%Y-%m-%d}" if until is not None else "PROVISIONAL"
+
+
+def _badge(book: Book) -> str:
+    line = state_line(book)
+    kind = "final" if line == "FINAL" else "provisional"
+    still = "; ".join(states(book))
+    rest = f' <span class="note">{escape("may still change: " + still)}</span>' if still else ""
+    return f'<span class="state {kind}">{escape(line)}</span>{rest}'
+
+
+def _partial(book: Book) -> str:
+    if not book.lacking:
+        return ""
+    lines = "".join(f"<li>{escape(each)}</li>" for each in book.lacking)
+    text = "Some of what was asked for did not arrive: these figures are a lower bound."
+    return f'<div class="aside"><p><strong>{text}</strong></p><ul>{lines}</ul></div>'
+
+
+def _silent(book: Book) -> str:
+    if not book.silent:
+        return ""
+    names = "".join(f"<li>{escape(each)}</li>" for each in silent_names(book.silent))
+    text = "Asked, and no record came: the figures lack them, and nobody says whether there was none or an outage."
+    return f'<div class="aside"><p><strong>{text}</strong></p><ul>{names}</ul></div>'
 
 
 def answer(book: Book) -> Html:
@@ -160,3 +233,55 @@ def _doubt(book: Book) -> str:
     unknown = [each.what for each in found if each.amount is None]
     more = f" Beside it no money can be put on this: {'; '.join(unknown)}." if unknown else ""
     return f"The largest uncertainty is {amount}: {largest.what} ({largest.how}).{more}"
+
+
+_PACKAGES = ("truto-usage-nb", "polars", "narwhals", "matplotlib", "great-tables", "genai-prices")
+
+
+def foot(book: Book) -> Html:
+    """Say what was sent and when, what was told, and with which versions the page was made."""
+    from truto_usage_nb.prices import price_source
+
+    result = book.result
+    settled = "; ".join(f"{name} until {moment:%Y-%m-%d}" for name, moment in sorted(result.settled_until.items()))
+    rows = {
+        "snapshot": f"sha256 {book.hash}",
+        "holds": f"{plural(result.polars.height, 'record')} in {plural(result.pages, 'page')}, {result.period}",
+        "fetched": f"{result.fetched_at:%Y-%m-%d %H:%M} UTC",
+        "final": settled or "not stated",
+        "complete": _complete(book),
+        "cost rule": "one for every report of this version: the card that tu.cost_rule() shows",
+        "list prices": f"{price_source()}, of the usage date, base tier; estimates only, never in the bill",
+        "versions": ", ".join(f"{name} {version(name)}" for name in _PACKAGES),
+    }
+    told = _each_once([*(text for text in result.told if text not in result.gaps), *result.notes, *book.told])
+    queries = fold(f"{plural(len(result.queries), 'query', 'queries')} sent", (repr(query) for query in result.queries))
+    failed = [fold(f"{plural(len(result.gaps), 'query', 'queries')} failed", result.gaps)] if result.gaps else []
+    return sum([queries, *failed], start=pairs(rows) + notes(told))
+
+
+def _complete(book: Book) -> str:
+    missing = [*book.lacking, *(f"no record came of {each}" for each in silent_names(book.silent))]
+    if missing or nothing_came(book):
+        return "no: " + ("; ".join(missing) or "some of what was asked for did not arrive")
+    if book.failed_before:
+        return "yes; of the period before, " + "; ".join(map(str, book.failed_before))
+    return "yes, every query was answered"
+
+
+def _each_once(told: Iterable[str]) -> list[str]:
+    """Leave out what another text says too, word for word, and goes on."""
+    said = {text.rstrip("."): text for text in told}
+    return [text for core, text in said.items() if not any(core in other for other in said if other != core)]
+
+
+def reproduce(book: Book, name: str) -> Html:
+    """Show the lines that make this page again."""
+    start, end = (f"{one:%Y-%m-%d}" for one in (book.period.start, book.period.end))
+    lines = [
+        "import truto_usage_nb as tu",
+        f'tu.render_report("{name}", "{name}.html", snapshot="usage.parquet", period=("{start}", "{end}"))',
+        '# usage.parquet: what render_report(..., keep_snapshot="usage.parquet") kept; its hash is the one above.',
+        "# From the same snapshot and versions the page comes out the same, byte for byte.",
+    ]
+    return fold("the code that makes this page again", lines)

@@ -10,10 +10,22 @@ from truto_usage_nb import plots
 from truto_usage_nb.costs import with_costs
 from truto_usage_nb.questions import seats as seated
 from truto_usage_nb.reports.parts.book import Book
-from truto_usage_nb.reports.parts.markup import Html, figure, joined, note, notes
-from truto_usage_nb.reports.parts.naming import label_of
-from truto_usage_nb.reports.parts.silence import silent_names
-from truto_usage_nb.reports.parts.tables import Column, count, day, millions, spend, table, text
+from truto_usage_nb.reports.parts.markup import (
+    Html,
+    TableColumn,
+    a_day,
+    count,
+    figure,
+    joined,
+    label_of,
+    millions,
+    note,
+    notes,
+    spend,
+    table,
+    text,
+)
+from truto_usage_nb.reports.parts.trust import silent_names
 
 __all__ = ["commitments", "idle_seats", "seat_chart", "seat_list", "seat_summary"]
 
@@ -45,7 +57,7 @@ def commitments(book: Book) -> Html:
     )
     if not lines.height:
         return note("No record states a commitment, a fee, a discount or usage covered by a plan.")
-    columns: dict[str, Column] = {"vendor": text("Vendor"), **{name: _SUMS[name] for name in have}}
+    columns: dict[str, TableColumn] = {"vendor": text("Vendor"), **{name: _SUMS[name] for name in have}}
     columns["included_tokens"] = millions("Covered tokens, millions")
     below = ("What a plan or commitment cost to buy is in no usage API; what was drawn from it is shown here.",)
     return table(lines.sort("currency", "integration"), columns, order=book.currencies, name="commitments", below=below)
@@ -109,7 +121,7 @@ def idle_seats(book: Book, *, top: int | None = None) -> Html:
         lost = [f"{each.what}: whether its other seats are used, nobody can say." for each in book.failed]
         return notes([f"Every seat {'whose use' if lost else 'that'} is known was used.", *lost])
     columns = {
-        "vendor": text("Vendor"), "email": text("Person"), "status": text("Status"), "last_active": day("Last used"),
+        "vendor": text("Vendor"), "email": text("Person"), "status": text("Status"), "last_active": a_day("Last used"),
         "idle_days": count("Days idle"), "idle_cost": spend("A month"),
     }  # fmt: skip
     return table(found, columns, order=book.currencies, name="idle", totals=("idle_cost",), top=top)
