@@ -555,3 +555,10 @@ def test_and_so_it_is_through_the_front_door(records: list[Any], rules: dict[str
     with hearing():
         held = tu.check_allocation(frame_of(records), rules, **allow)
     assert (held["difference"] == 0).all()
+
+
+def test_records_of_several_resources_are_told_where_a_rule_asks_for_one() -> None:
+    two = [{"id": name, "name": None, "workspace": None} for name in ("k1", "k2")]
+    records = [record("a", 1) | {"resources": two}, record("a", 2, key="k1")]
+    assert "1 records name several resources" in told(records, [rule("x", api_key="k1")])
+    assert "several resources" not in told(records, [rule("x", account="a")])

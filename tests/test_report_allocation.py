@@ -114,3 +114,18 @@ def test_the_chart_of_an_allocation_says_what_it_comes_to() -> None:
     assert tu.plots.allocation(pl.DataFrame(table)).get_title(loc="left") == "Who pays"
     with pytest.raises(InputError, match="A chart of an allocation"):
         tu.plots.allocation(frame_of(SHARED))
+
+
+def test_what_was_agreed_on_stands_with_its_breaches_first(opened: Any, tmp_path: Path) -> None:
+    check = tmp_path / "check.yml"
+    check.write_text(
+        "version: 1\nbudgets:\n  - {total: true, amount: 200, currency: USD, period: month}\n"
+        "  - {vendor: confluent, amount: 100, currency: USD, period: month}\n",
+        encoding="utf-8",
+    )
+    page = parts.checks(opened(checks=check)).markup
+    states = re.findall(r">(ok|breached|not judged)</td>", page)
+    assert states == ["breached", "ok"]
+    assert "$145.00 of $100.00 in 2026-10 (145 %)" in page
+    assert "As check.yml has it." in page
+    assert parts.checks(opened()).markup == ""

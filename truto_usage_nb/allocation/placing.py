@@ -25,7 +25,7 @@ from truto_usage_nb.costs.digest import DAY
 from truto_usage_nb.costs.overlaps import NOT_ATTRIBUTED
 from truto_usage_nb.costs.tables import matched
 from truto_usage_nb.integrations import integrations_that
-from truto_usage_nb.native import Native
+from truto_usage_nb.native import Native, collect
 from truto_usage_nb.questions.labelling import with_remainder
 from truto_usage_nb.questions.people import MAIL, PERSON, WHO, with_people
 
@@ -113,6 +113,7 @@ def pieces_of(
     told: list[str] = []
     if book.names_people and {"report_type", "integration"} <= set(native.columns):
         native, told = with_remainder(native)
+    told += _several(native, book)
     native, dims = _dimensions(native, book)
     read = matched(native, Question.of(tuple(dims.values()), None, "UTC", measure, choices))
     named = dict(zip(read.dims, dims, strict=True))
@@ -123,6 +124,15 @@ def pieces_of(
     rows = rows.with_columns(pl.col("start") // per_day, (pl.col("end") + per_day - 1) // per_day)
     people, more = _people(rows)
     return list(_cut_all(_pieces(rows, people), book, monthly=monthly)), [*told, *more]
+
+
+def _several(native: Native, book: RuleBook) -> list[str]:
+    """Say how many records name several resources, where a rule asks for one: they state none in particular."""
+    asked = {column for column in book.columns if column.startswith("resources_")}
+    if not asked or "resources_count" not in native.columns:
+        return []
+    held = collect(native.frame.filter(nw.col("resources_count") > 1).select(nw.len().alias("n")))["n"].item()
+    return [f"{held:,} records name several resources, and no rule by one of them reaches these"] if held else []
 
 
 def _dimensions(native: Native, book: RuleBook) -> tuple[Native, dict[str, str]]:

@@ -56,7 +56,9 @@ def render_report(
     (CSV, workbook, Parquet): `labels` (`email` and such as `team`), `invoices` (`integration`, `month`, `currency`,
     `amount`), `roster` (`integration`, `email`, a row a seat); `seat_prices`, such as {"cursor": (40, "USD")}; `budget`
     (an amount a month, one by currency, or a table of these); `decimal` ("." or ",": the mark before decimals, where an
-    amount as text can be read in two ways). `sandbox=True` brings the demo company's own tables along.
+    amount as text can be read in two ways). `allocation` takes `rules` as `allocate` does, `roster`, `seat_prices`,
+    `purchases`, `team_budgets` (a table of `team`, `currency`, `amount`), `checks` as `check_usage` does, and `budget`;
+    `showback` takes `labels`, `label` and `rules`. `sandbox=True` brings the demo company's own tables along.
 
     Raises `InputError` for an unknown report, parameter or file, `WriteError` for a place that cannot be written to,
     `UsageError` with the cell's source when a cell fails, `MissingExtraError` for a library or browser that is missing.
@@ -105,6 +107,10 @@ def make_report(
             from truto_usage_nb.allocation import read_rules
 
             read_rules(given["rules"], documented=True)
+        if notebook.shipped and given.get("checks"):
+            from truto_usage_nb.allocation.check import read_checks
+
+            read_checks(given["checks"])
         with worker(warm=notebook.shipped) as rendering, steps_shown(progress) as show:  # it gets ready meanwhile
             made = plain(source.brought(notebook, given), Path(scratch))
             snapshot, is_partial = source.file(notebook, made, Path(scratch), show)
