@@ -10,7 +10,7 @@ import pytest
 import truto_usage_nb as tu
 from truto_usage_nb.errors import InputError, InvalidRequestError, PeriodError, QueryError
 from truto_usage_nb.forms import FormState
-from truto_usage_nb.forms.controls import Field
+from truto_usage_nb.forms.controls import ParameterField as Field
 from truto_usage_nb.forms.state import presets
 from truto_usage_nb.query import PARAMETERS, Parameter, UsageQuery
 from truto_usage_nb.sandbox.faults import Fault

@@ -31,7 +31,7 @@ from truto_usage_nb.jobs.period_cut import OVERHANGS
 from truto_usage_nb.planning import Period
 from truto_usage_nb.query import Parameter
 
-__all__ = ["Choice", "Choosing", "Field", "PeriodPicker", "Picker", "is_advanced"]
+__all__ = ["Choice", "Choosing", "ParameterField", "PeriodPicker", "Picker", "is_advanced"]
 
 _ADVANCED = {"remote_query", "cursor", "page", "page_size", "start_date", "end_date", "date"}
 _NOT_SENT = "(not sent)"
@@ -49,7 +49,7 @@ def _label(name: str) -> str:
     return name.removeprefix("truto_").replace("_", " ")
 
 
-class Field:
+class ParameterField:
     """Hold one parameter's control and the line under it.
 
     `control` is the ipywidgets control whose `value` trait is what was typed or chosen; `read()` gives the parameter's

@@ -1,4 +1,4 @@
-"""The form: every control is a view of one plain value, `state`; the Run row, and the pages under it."""
+"""The form: every control is a view of one plain value, `state`; then where all stands, the Run row and the pages."""
 
 from __future__ import annotations
 
@@ -17,147 +17,17 @@ from truto_usage_nb.client import Client
 from truto_usage_nb.errors import InputError, PartialLoadError, UsageError, hearing
 from truto_usage_nb.format import escape
 from truto_usage_nb.forms.code import Asking, first_state, without_widgets
-from truto_usage_nb.forms.controls import Choosing, Field, PeriodPicker, Picker, is_advanced
+from truto_usage_nb.forms.controls import Choosing, ParameterField, PeriodPicker, Picker, is_advanced
 from truto_usage_nb.forms.look import STYLE, code_html, failure_html, heading, listing, markup, note_html, traceback_of
 from truto_usage_nb.forms.lookups import Lookups
 from truto_usage_nb.forms.preview import Preview, preview
-from truto_usage_nb.forms.state import BACKENDS, Checked, FormState, checked, standing
+from truto_usage_nb.forms.state import BACKENDS, Checked, FormState, checked_fields, standing
 from truto_usage_nb.jobs.progress import Progress
 from truto_usage_nb.planning import DATED
 from truto_usage_nb.query import PARAMETERS
 from truto_usage_nb.result import UsageResult
 
-__all__ = ["QueryForm", "_RunRow"]
-
-_ADVANCED = "Advanced: formats, the provider’s own parameters, excluded fields, cursor and page, dates as they are"
-
-
-class _Pages:
-    """Hold what stands under the Run row: the head of the frame, costs, and the code to keep."""
-
-    def __init__(self) -> None:
-        self.head, self.costs, self.chart = markup("", "tu-head"), markup("", "tu-costs"), markup("", "tu-picture")
-        self.told, self.code, self.report = markup("", "tu-attention"), markup("", "tu-code"), markup("", "tu-report")
-        beside = w.HBox([self.costs, self.chart], layout={"flex_flow": "row wrap", "grid_gap": "4px 28px"})
-        self.widget = w.VBox([self.told, self.head, beside, heading("Code to keep"), self.code, self.report])
-
-    def clear(self) -> None:
-        self.head.value = self.costs.value = self.chart.value = ""
-
-    def show(self, seen: Preview) -> None:
-        self.head.value, self.costs.value, self.chart.value = seen.head, seen.costs, seen.chart
-
-    def say(self, problems: Sequence[str], *, stale: bool) -> None:
-        """Say that the result is of an earlier form; and what stands in the way of code, in the place of the code."""
-        old = ["What is shown below was loaded before the last change; press Run."]
-        self.told.value = listing(old if stale and not problems else [])
-        if problems:
-            self.code.value = note_html("The code waits for the form: " + "; ".join(problems), wrong=True)
-            self.report.value = ""
-
-    def keep(self, code: str, report: str) -> None:
-        self.code.value = code_html(code, "code that loads the same frame")
-        inner = code_html(report, "code that renders a report")
-        self.report.value = f"<details><summary>The same as a report</summary>{inner}</details>"
-
-
-def _arrange(
-    accounts: Picker,
-    period: Any,
-    *,
-    fields: Sequence[Field],
-    advanced: Sequence[Field],
-    row: _RunRow,
-    pages: _Pages,
-) -> list[Any]:
-    """Give the children of the form, in order."""
-    closed = w.Accordion([_grid(advanced)], titles=(_ADVANCED,), selected_index=None)
-    return [
-        markup(STYLE), heading("Accounts"), accounts.widget, heading("Period"), period,
-        heading("What to ask"), _grid(fields), closed, row.widget, pages.widget,
-    ]  # fmt: skip
-
-
-def _grid(fields: Sequence[Field]) -> Any:
-    columns = "repeat(auto-fit, minmax(min(100%, 400px), 1fr))"
-    return w.GridBox([each.box for each in fields], layout={"grid_template_columns": columns, "grid_gap": "2px 28px"})
-
-
-_EVERY_SECONDS = 0.1  # a front end is told ten times a second at most
-
-
-class _RunRow:
-    """Hold the buttons `run` and `cancel`, the choice of `backend`, and what is `shown` of a load.
-
-    `shown` is safe to set from any thread.
-    """
-
-    def __init__(self) -> None:
-        self.run = w.Button(
-            description="Run", button_style="primary", tooltip="load what the form asks for", icon="play"
-        )
-        self.cancel = w.Button(
-            description="Cancel", disabled=True, tooltip="stop the load and its requests", icon="stop"
-        )
-        self.backend = w.ToggleButtons(
-            options=BACKENDS, tooltips=["a polars DataFrame", "a pandas DataFrame, Arrow-backed"],
-            style={"button_width": "72px"}, layout={"width": "auto"},
-        )  # fmt: skip
-        self.shown = markup("", "tu-status")
-        self.run.add_class("tu-run")
-        self.cancel.add_class("tu-cancel")
-        self.backend.add_class("tu-backend")
-        frame = markup('<span id="tu-frame-kind" class="tu-note">frame</span>')
-        row = w.HBox([self.run, self.cancel, frame, self.backend], layout={"flex_flow": "row wrap", "grid_gap": "8px"})
-        row.layout.align_items = "center"
-        self.widget = w.VBox([row, self.shown], layout={"margin": "12px 0 0"})
-        self._last = Progress(0, 0, 0, 0, "")
-        self._next = 0.0
-
-    def allow(self, *, run: bool, cancel: bool) -> None:
-        self.run.disabled, self.cancel.disabled = not run, not cancel
-
-    def began(self) -> None:
-        self._last, self._next = Progress(0, 0, 0, 0, ""), 0.0
-        self.allow(run=False, cancel=True)
-        self.shown.value = _bar(self._last)
-
-    def show(self, progress: Progress) -> None:
-        """Show how far it has come; called for every page."""
-        self._last = progress
-        if (now := time.monotonic()) >= self._next or progress.done == progress.total:
-            self._next = now + _EVERY_SECONDS
-            self.shown.value = _bar(progress)
-
-    def preparing(self) -> None:
-        self.shown.value = f'{_bar(self._last)}<div class="tu-note">Adding up…</div>'
-
-    def cancelled(self) -> None:
-        last = self._last
-        self.shown.value = listing(
-            [f"Cancelled after {last.pages:,} pages and {last.records:,} records; nothing of it was kept."]
-        )
-
-    def failed(self, problem: BaseException) -> None:
-        kind = "" if isinstance(problem, UsageError) else f"{type(problem).__name__}: "
-        self.shown.value = failure_html(f"{kind}{problem}", traceback_of(problem))
-
-    def done(self, result: UsageResult) -> None:
-        pages = "page" if result.pages == 1 else "pages"
-        head = f"<b>{result.polars.height:,} records</b> in {result.pages:,} {pages}"
-        notes = "".join(note_html(text) for text in result.notes)
-        self.shown.value = f'<div role="status" class="tu-done">{head}</div>{listing(result.told)}{notes}'
-
-
-def _bar(now: Progress) -> str:
-    done = f"{now.done:,} of {now.total:,} queries" if now.total else "asking"
-    value = f' max="{now.total}" value="{now.done}"' if now.total else ""
-    counts = f"{now.pages:,} pages · {now.records:,} records"
-    at = f" · {escape(now.label)}" if now.label else ""
-    return (
-        f'<progress aria-label="load"{value}></progress> '
-        f'<span class="tu-progress" role="status" title="{done}">{counts}{at}</span>'
-    )
+__all__ = ["QueryForm"]
 
 
 class QueryForm(Asking, w.VBox):  # type: ignore[misc]  # ipywidgets publishes no types
@@ -196,7 +66,9 @@ class QueryForm(Asking, w.VBox):  # type: ignore[misc]  # ipywidgets publishes n
         self._problems: Mapping[str, str] = {}
         self._loaded: FormState | None = None
         self.fields = {
-            name: Field(each, self._edited) for name, each in PARAMETERS.items() if name != "integrated_account_id"
+            name: ParameterField(each, self._edited)
+            for name, each in PARAMETERS.items()
+            if name != "integrated_account_id"
         }
         self.accounts = Picker("other accounts", self._edited)
         self.period = PeriodPicker(self.client.now, self._edited)
@@ -361,7 +233,7 @@ class QueryForm(Asking, w.VBox):  # type: ignore[misc]  # ipywidgets publishes n
 
     def _checked(self) -> Checked:
         fields = {name: field.read for name, field in self.fields.items()}
-        return checked(
+        return checked_fields(
             fields,
             lambda: self.accounts.picked,
             self.period.read,
@@ -396,3 +268,134 @@ class QueryForm(Asking, w.VBox):  # type: ignore[misc]  # ipywidgets publishes n
 
 def _same_load(one: FormState, other: FormState) -> bool:
     return replace(one, backend=other.backend) == other
+
+
+_ADVANCED = "Advanced: formats, the provider’s own parameters, excluded fields, cursor and page, dates as they are"
+
+
+class _Pages:
+    """Hold what stands under the Run row: the head of the frame, costs, and the code to keep."""
+
+    def __init__(self) -> None:
+        self.head, self.costs, self.chart = markup("", "tu-head"), markup("", "tu-costs"), markup("", "tu-picture")
+        self.told, self.code, self.report = markup("", "tu-attention"), markup("", "tu-code"), markup("", "tu-report")
+        beside = w.HBox([self.costs, self.chart], layout={"flex_flow": "row wrap", "grid_gap": "4px 28px"})
+        self.widget = w.VBox([self.told, self.head, beside, heading("Code to keep"), self.code, self.report])
+
+    def clear(self) -> None:
+        self.head.value = self.costs.value = self.chart.value = ""
+
+    def show(self, seen: Preview) -> None:
+        self.head.value, self.costs.value, self.chart.value = seen.head, seen.costs, seen.chart
+
+    def say(self, problems: Sequence[str], *, stale: bool) -> None:
+        """Say that the result is of an earlier form; and what stands in the way of code, in the place of the code."""
+        old = ["What is shown below was loaded before the last change; press Run."]
+        self.told.value = listing(old if stale and not problems else [])
+        if problems:
+            self.code.value = note_html("The code waits for the form: " + "; ".join(problems), wrong=True)
+            self.report.value = ""
+
+    def keep(self, code: str, report: str) -> None:
+        self.code.value = code_html(code, "code that loads the same frame")
+        inner = code_html(report, "code that renders a report")
+        self.report.value = f"<details><summary>The same as a report</summary>{inner}</details>"
+
+
+def _arrange(
+    accounts: Picker,
+    period: Any,
+    *,
+    fields: Sequence[ParameterField],
+    advanced: Sequence[ParameterField],
+    row: _RunRow,
+    pages: _Pages,
+) -> list[Any]:
+    """Give the children of the form, in order."""
+    closed = w.Accordion([_grid(advanced)], titles=(_ADVANCED,), selected_index=None)
+    return [
+        markup(STYLE), heading("Accounts"), accounts.widget, heading("Period"), period,
+        heading("What to ask"), _grid(fields), closed, row.widget, pages.widget,
+    ]  # fmt: skip
+
+
+def _grid(fields: Sequence[ParameterField]) -> Any:
+    columns = "repeat(auto-fit, minmax(min(100%, 400px), 1fr))"
+    return w.GridBox([each.box for each in fields], layout={"grid_template_columns": columns, "grid_gap": "2px 28px"})
+
+
+_EVERY_SECONDS = 0.1  # a front end is told ten times a second at most
+
+
+class _RunRow:
+    """Hold the buttons `run` and `cancel`, the choice of `backend`, and what is `shown` of a load.
+
+    `shown` is safe to set from any thread.
+    """
+
+    def __init__(self) -> None:
+        self.run = w.Button(
+            description="Run", button_style="primary", tooltip="load what the form asks for", icon="play"
+        )
+        self.cancel = w.Button(
+            description="Cancel", disabled=True, tooltip="stop the load and its requests", icon="stop"
+        )
+        self.backend = w.ToggleButtons(
+            options=BACKENDS, tooltips=["a polars DataFrame", "a pandas DataFrame, Arrow-backed"],
+            style={"button_width": "72px"}, layout={"width": "auto"},
+        )  # fmt: skip
+        self.shown = markup("", "tu-status")
+        self.run.add_class("tu-run")
+        self.cancel.add_class("tu-cancel")
+        self.backend.add_class("tu-backend")
+        frame = markup('<span id="tu-frame-kind" class="tu-note">frame</span>')
+        row = w.HBox([self.run, self.cancel, frame, self.backend], layout={"flex_flow": "row wrap", "grid_gap": "8px"})
+        row.layout.align_items = "center"
+        self.widget = w.VBox([row, self.shown], layout={"margin": "12px 0 0"})
+        self._last = Progress(0, 0, 0, 0, "")
+        self._next = 0.0
+
+    def allow(self, *, run: bool, cancel: bool) -> None:
+        self.run.disabled, self.cancel.disabled = not run, not cancel
+
+    def began(self) -> None:
+        self._last, self._next = Progress(0, 0, 0, 0, ""), 0.0
+        self.allow(run=False, cancel=True)
+        self.shown.value = _bar(self._last)
+
+    def show(self, progress: Progress) -> None:
+        """Show how far it has come; called for every page."""
+        self._last = progress
+        if (now := time.monotonic()) >= self._next or progress.done == progress.total:
+            self._next = now + _EVERY_SECONDS
+            self.shown.value = _bar(progress)
+
+    def preparing(self) -> None:
+        self.shown.value = f'{_bar(self._last)}<div class="tu-note">Adding up…</div>'
+
+    def cancelled(self) -> None:
+        last = self._last
+        self.shown.value = listing(
+            [f"Cancelled after {last.pages:,} pages and {last.records:,} records; nothing of it was kept."]
+        )
+
+    def failed(self, problem: BaseException) -> None:
+        kind = "" if isinstance(problem, UsageError) else f"{type(problem).__name__}: "
+        self.shown.value = failure_html(f"{kind}{problem}", traceback_of(problem))
+
+    def done(self, result: UsageResult) -> None:
+        pages = "page" if result.pages == 1 else "pages"
+        head = f"<b>{result.polars.height:,} records</b> in {result.pages:,} {pages}"
+        notes = "".join(note_html(text) for text in result.notes)
+        self.shown.value = f'<div role="status" class="tu-done">{head}</div>{listing(result.told)}{notes}'
+
+
+def _bar(now: Progress) -> str:
+    done = f"{now.done:,} of {now.total:,} queries" if now.total else "asking"
+    value = f' max="{now.total}" value="{now.done}"' if now.total else ""
+    counts = f"{now.pages:,} pages · {now.records:,} records"
+    at = f" · {escape(now.label)}" if now.label else ""
+    return (
+        f'<progress aria-label="load"{value}></progress> '
+        f'<span class="tu-progress" role="status" title="{done}">{counts}{at}</span>'
+    )

@@ -30,7 +30,7 @@ __all__ = [
     "PeriodWords",
     "Standing",
     "and_",
-    "checked",
+    "checked_fields",
     "examples",
     "last_word",
     "period_words",
@@ -347,7 +347,7 @@ class Checked:
     problems: Mapping[str, str] = field(default_factory=dict)
 
 
-def checked(
+def checked_fields(
     fields: Mapping[str, Callable[[], Any]],
     accounts: Callable[[], Any],
     period: Callable[[], Any],

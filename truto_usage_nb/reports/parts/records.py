@@ -22,7 +22,7 @@ from truto_usage_nb.questions.changes import Sides, held_to
 from truto_usage_nb.reports.loading import BY_USER, period_before
 from truto_usage_nb.result import UsageResult
 
-__all__ = ["Comparison", "Records", "compare", "cut_to", "is_running", "of_longer"]
+__all__ = ["Comparison", "Records", "compare", "is_running", "of_longer", "starting_in"]
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class Records:
 
     @cached_property
     def _now(self) -> pl.DataFrame:
-        return cut_to(self._all, self.period, undated=True)
+        return starting_in(self._all, self.period, undated=True)
 
     @cached_property
     def _plain(self) -> pl.DataFrame:
@@ -102,7 +102,7 @@ class Records:
         held, wanted = self.result.period, period_before(self.period)
         if held is None or held.start > wanted.start:
             return None
-        return cut_to(self._all, wanted, undated=False)
+        return starting_in(self._all, wanted, undated=False)
 
 
 def _named(frame: pl.DataFrame) -> pl.DataFrame:
@@ -110,7 +110,7 @@ def _named(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.filter(~nameless.fill_null(value=False))
 
 
-def cut_to(frame: pl.DataFrame, span: Period, *, undated: bool) -> pl.DataFrame:
+def starting_in(frame: pl.DataFrame, span: Period, *, undated: bool) -> pl.DataFrame:
     """Keep the records that start in a period, and those without a start where asked."""
     start = pl.col("start_date")
     inside = (start >= span.start) & (start < span.end)

@@ -36,7 +36,7 @@ from truto_usage_nb.reports.parts.markup import (
     table,
     text,
 )
-from truto_usage_nb.reports.parts.records import cut_to
+from truto_usage_nb.reports.parts.records import starting_in
 from truto_usage_nb.unanswered import SilentView
 
 __all__ = [
@@ -426,7 +426,7 @@ def _lost(book: Book, span: Period) -> list[str]:
 
 def _held(frame: pl.DataFrame, span: Period) -> pl.Series:
     """The accounts with records of a period."""
-    return _accounts(cut_to(frame, span, undated=False))
+    return _accounts(starting_in(frame, span, undated=False))
 
 
 def _no_longer_here(book: Book) -> list[str]:
@@ -448,6 +448,6 @@ def _no_longer_here(book: Book) -> list[str]:
 
 
 def _costs(book: Book, frame: pl.DataFrame, span: Period) -> pl.DataFrame:
-    records = cut_to(frame, span, undated=False)
+    records = starting_in(frame, span, undated=False)
     made = book.costs(records, "integration")
     return made.filter(pl.col("cost").is_not_null()).select("integration", "currency", "cost")
