@@ -175,6 +175,7 @@ def test_seats_are_of_the_months_of_usage_alone():
         ({"quantity": [float("nan")]}, "quantity nan, which is not an amount"),
         ({"list_amount": [-5.0]}, "list_amount of another sign"),
         ({"covers_usage": ["yes"]}, "covers_usage of type String, not true or false"),
+        ({"cover_usage": [True]}, "column 'cover_usage', which nothing reads. Did you mean 'covers_usage'"),
         ({"billed_on": ["soon"]}, "billed_on 'soon', which is not a date"),
     ],
 )

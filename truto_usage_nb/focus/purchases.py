@@ -15,11 +15,12 @@ from typing import Any
 import polars as pl
 
 from truto_usage_nb.costs.currencies import ISO_4217
-from truto_usage_nb.errors import FrameError
+from truto_usage_nb.errors import FrameError, did_you_mean
 from truto_usage_nb.focus.amounts import AMOUNT, exact, focus_unit, split
 from truto_usage_nb.focus.options import Options
 from truto_usage_nb.focus.periods import period_bounds, whole_seconds
 from truto_usage_nb.native import as_it_is, enter, need
+from truto_usage_nb.outside import shown
 
 __all__ = ["covering", "drawn_from", "purchase_rows", "with_seats"]
 
@@ -48,6 +49,10 @@ def purchase_rows(options: Options, accounts: pl.DataFrame) -> pl.DataFrame:
     given = enter(options.purchases)
     need(given, PURCHASES, "purchases=")  # dates may be texts
     known = [name for name in (*PURCHASES, *_MORE) if name in given.columns]
+    for name in given.columns:  # others are the caller's own, but one letter off would decide nothing in silence
+        near = did_you_mean(name, [each for each in _MORE if each not in known]) if name not in known else ""
+        if near:
+            raise FrameError(f"purchases= has a column {shown(name)}, which nothing reads.{near}")
     table = as_it_is(given.frame.select(*known))
     _check(table, accounts)
     table = _dated(table)
