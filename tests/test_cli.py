@@ -214,6 +214,11 @@ def test_messages_speak_of_options():
     assert spoken(text) == "a report needs --period 2026-10, or --snapshot with a file that was saved"
 
 
+def test_a_report_without_a_period_is_told_which_option_is_missing(tmp_path, capsys):
+    assert main(["report", "ai_spend", "--sandbox", "-o", str(tmp_path / "page.html")]) == 2
+    assert told(capsys)[1].startswith("truto-usage: a report needs --period 2026-10, or --snapshot with a saved file")
+
+
 # --- help
 
 

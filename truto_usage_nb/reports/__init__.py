@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from truto_usage_nb.checks import a_flag
 from truto_usage_nb.errors import InputError
-from truto_usage_nb.reports.loading import Source
 from truto_usage_nb.reports.notebook import Notebook, find, list_reports
 from truto_usage_nb.reports.notebook import as_parameters as plain
 from truto_usage_nb.reports.steps import ShowStep, Step, steps_shown
@@ -17,6 +16,7 @@ from truto_usage_nb.writing import check_target, is_stream, write_file
 
 if TYPE_CHECKING:
     from truto_usage_nb.client import Client
+    from truto_usage_nb.reports.loading import Source
 
 __all__ = ["list_reports", "make_report", "render_report"]
 
@@ -71,6 +71,8 @@ def render_report(
     ...     "<script" in page.read_text(encoding="utf-8")
     False
     """
+    from truto_usage_nb.reports.loading import Source
+
     a_flag("sandbox", sandbox)
     source = Source(snapshot, client, sandbox, accounts, period, keep_snapshot, integration, on_error)
     make_report(name_or_path, to, source, parameters, pdf=pdf, progress=progress)

@@ -445,8 +445,6 @@ class Source:
             return self._loaded(own, accounts, show, before=notebook.before, users=users)
 
     def _loaded(self, client: Client, accounts: Iterable[str] | None, show: ShowStep, **asked: Any) -> UsageResult:
-        from truto_usage_nb.reports.loading import load
-
         return load(client, accounts, self.period, show, integration=self.integration, on_error=self.on_error, **asked)
 
 
