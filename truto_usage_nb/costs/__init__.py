@@ -1,7 +1,7 @@
 """What the charges of a record come to, by a stated rule, and what a token cost.
 
 `with_costs` and `cost_lines` put the rule beside the records; the `cost_per…` tables let tokens meet money, add up and
-divide. `cost_rule()` is the rule as a card. A table is a walk down these rooms, each entered once:
+divide. `cost_rule()` is the rule as a card. A table is a walk down these rooms:
 
 1. `native` takes the frame in;
 2. `digest` reads it in one pass, with `lines` (the `rule` beside every record) below it;
