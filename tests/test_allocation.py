@@ -359,6 +359,14 @@ def test_half_a_cent_is_rounded_alike_in_the_bill_and_in_what_is_handed_out() ->
     assert held.rows() == [("USD", 0.46, 0.46, 0.0, 0.0, 0.0, 0.0, 0.0)]
 
 
+def test_the_columns_of_the_check_add_up_themselves() -> None:
+    seats = pl.DataFrame({"integration": ["cursor"], "email": ["a@x.com"]})
+    with hearing():
+        held = tu.check_allocation(frame_of([record("a", 10.005)]), [rule("x", account="a")], seats=seats,
+                                   seat_prices={"cursor": (33.335, "USD")})  # fmt: skip
+    assert held.rows() == [("USD", 43.34, 10.01, 33.33, 0.0, 0.0, 0.0, 33.33)]  # 43.34 exactly, by largest remainder
+
+
 def test_yen_have_no_cents() -> None:
     records = [record(name, 100.5, currency="JPY") for name in ("a", "b")]
     table = allocate(records, [rule(name, account=name) for name in ("a", "b")])

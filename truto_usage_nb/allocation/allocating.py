@@ -296,11 +296,13 @@ def _held(currency: str, lines: list[Line], table: pl.DataFrame, payable: float)
     """One currency's row of `check_allocation`."""
     digits, own = decimals(currency), table.filter(pl.col("currency") == currency)
     of = [line for line in lines if line.block.currency == currency]
-    given = [sum(getattr(line, name) for line in of) for name in ("seats", "purchases", "committed")]
-    bill = units(payable) + given[0] + given[1] - given[2]
-    paid, *parts, whole = (rounded([each], digits)[0] / 10**digits for each in (units(payable), *given, bill))
+    seats, purchases, committed = (
+        sum(getattr(line, name) for line in of) for name in ("seats", "purchases", "committed")
+    )  # fmt: skip
+    parts = rounded([units(payable), seats, purchases, -committed], digits)  # which add up to the rounded whole
+    paid, for_seats, for_purchases, taken_off = (each / 10**digits for each in parts)
     handed, rest = float(own["cost"].sum()), float(own.filter(pl.col("target").is_null())["cost"].sum())
-    sums = (handed, paid, *parts, handed - whole, rest)
+    sums = (handed, paid, for_seats, for_purchases, -taken_off, handed - sum(parts) / 10**digits, rest)
     return (currency, *(round(each, digits) + 0.0 for each in sums))
 
 
