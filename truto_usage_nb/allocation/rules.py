@@ -14,7 +14,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from dataclasses import field as member
 from datetime import date, datetime, time
 from fractions import Fraction
 from pathlib import Path
@@ -73,13 +74,14 @@ class Condition:
     field: str
     values: frozenset[str] = frozenset()
     prefixes: tuple[str, ...] = ()
+    named: tuple[str, ...] = member(default=(), compare=False)
+    """The same as they are written."""
 
     def holds(self, value: str) -> bool:
         return value in self.values or value.startswith(self.prefixes or ("\0",))
 
     def __str__(self) -> str:
-        named = [*sorted(self.values), *(f"{prefix}*" for prefix in self.prefixes)]
-        shown_ = ", ".join(named[:4]) + (f" and {len(named) - 4} more" if len(named) > 4 else "")
+        shown_ = ", ".join(self.named[:4]) + (f" and {len(self.named) - 4} more" if len(self.named) > 4 else "")
         return f"{self.field}: {shown_}"
 
 
@@ -119,7 +121,7 @@ class Split:
     pool: str
     by: str
     among: tuple[str, ...]
-    shares: Mapping[str, Fraction] = field(default_factory=dict)
+    shares: Mapping[str, Fraction] = member(default_factory=dict)
     fallback: str | None = None
 
     @property
@@ -286,6 +288,7 @@ def _match(given: Any, where: str) -> tuple[tuple[Condition, ...], ...]:
 def _condition(name: str, given: Any, where: str) -> Condition:
     values: set[str] = set()
     prefixes: list[str] = []
+    named: list[str] = []
     for each in given if isinstance(given, list | tuple | set | frozenset) else [given]:
         if isinstance(each, Mapping):
             _known(each, ("prefix", "exact"), f"{where}: {name}")
@@ -293,20 +296,22 @@ def _condition(name: str, given: Any, where: str) -> Condition:
                 texts = [
                     _value(one, f"{where}: {name}") for one in (held if isinstance(held, list | tuple) else [held])
                 ]
-                prefixes.extend(texts if word == "prefix" else ())
-                values.update(texts if word == "exact" else ())
+                named.extend(f"{text}*" if word == "prefix" else text for text in texts)
+                prefixes.extend(text.casefold() for text in texts if word == "prefix")
+                values.update(text.casefold() for text in texts if word == "exact")
         else:
-            values.add(_value(each, f"{where}: {name}"))
+            named.append(_value(each, f"{where}: {name}"))
+            values.add(named[-1].casefold())
     if not values and not prefixes:
         raise InputError(f"{where}: {name} matches nothing at all; give a value, a list, or {{prefix: x}}.")
-    return Condition(name, frozenset(values), tuple(dict.fromkeys(prefixes)))
+    return Condition(name, frozenset(values), tuple(dict.fromkeys(prefixes)), tuple(dict.fromkeys(named)))
 
 
 def _value(given: Any, where: str) -> str:
     text = _text(given)
     if not text:
         raise InputError(f"{where} is {shown(given)}, which no record states; give a text.")
-    return text.casefold()
+    return text
 
 
 def _text(given: Any) -> str | None:
