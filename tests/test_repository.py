@@ -136,3 +136,22 @@ def test_integrations_are_found_as_people_spell_them():
     assert integration_named("OpenAI Codex") is INTEGRATIONS["openai_codex"]
     assert integration_named(" Claude ") is INTEGRATIONS["claude"]
     assert integration_named("stripe") is None
+
+
+def test_the_glossary_is_small_enough_to_be_known():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    words = text.partition("## Words")[2].partition("## Rooms")[0]
+    rows = [line for line in words.splitlines() if line.startswith("| ") and not line.startswith("| word")]
+    assert 20 <= len(rows) <= 30
+
+
+def test_the_measure_of_the_house_is_printed():
+    told = subprocess.run(
+        [sys.executable, ROOT / "benchmarks" / "house.py"], capture_output=True, text=True, check=True
+    ).stdout  # fmt: skip
+    figures = {
+        title.strip(): float(figure.replace(",", ""))
+        for title, figure in re.findall(r"^(.*?)\s+([\d,.]+)$", told, re.M)
+    }
+    assert figures["Python files"] == len(list(ROOT.glob("truto_usage_nb/**/*.py")))
+    assert 0 < figures["lines of code"] < figures["all lines"]
