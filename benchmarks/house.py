@@ -3,9 +3,10 @@
     python benchmarks/house.py            # the table
     python benchmarks/house.py --names    # and every public name that several modules define
 
-Code is what the tokenizer finds without blank lines, comments and docstrings; templates and tables in data files count
-by their lines. A name is public where it has no underscore in front and stands at the top of a module. Names that one
-declared protocol asks of every vendor, and the blocking beside the `a…` form, are no second meaning.
+Code is what the tokenizer finds without blank lines, comments and docstrings; templates and tables in files of their
+own count by their lines. A name is public where it has no underscore in front and stands at the top of a module. Names
+that one declared protocol asks of every vendor are no second meaning, nor is the chart or the part of a report that
+shows a thing and bears its name: `plots.pace` draws `pace`.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ LAYOUT = {tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, token
 A_MODULE_A_VENDOR = ("vendors", "sandbox.vendors", "direct.vendors")
 """Packages with a module a vendor: each holds what one protocol asks of all."""
 COMMAND_LINE = {"main"}
+SHOWN = ("plots", "reports.parts")
+"""Packages whose public functions show a thing, under its name."""
 
 
 def main() -> int:
@@ -122,7 +125,11 @@ def names_of_several(trees: dict[str, ast.Module]) -> dict[str, list[str]]:
         for name in {name for node in tree.body for name in _defined(node) if not name.startswith("_")}:
             found[name].append(module)
     asked = {name for tree in trees.values() for name in _asked(tree)}
-    things = {name: {_vendors(module, name, asked) for module in where} for name, where in found.items()}
+    shows = {(package, name) for package in SHOWN for name in _faces(trees[package])}
+    things = {
+        name: {_vendors(one, name, asked) for one in where if (_package(one), name) not in shows} or {"shown"}
+        for name, where in found.items()
+    }
     return {name: found[name] for name, which in things.items() if name not in COMMAND_LINE and len(which) > 1}
 
 
@@ -131,6 +138,15 @@ def _asked(tree: ast.Module) -> Iterator[str]:
     for node in tree.body:
         if isinstance(node, ast.ClassDef) and any(ast.unparse(base) == "Protocol" for base in node.bases):
             yield from (one.name for one in node.body if isinstance(one, ast.FunctionDef))
+
+
+def _faces(tree: ast.Module) -> Iterator[str]:
+    """Give what a package hands out from its modules."""
+    yield from (alias.name for node in tree.body if isinstance(node, ast.ImportFrom) for alias in node.names)
+
+
+def _package(module: str) -> str:
+    return module.rpartition(".")[0]
 
 
 def _vendors(module: str, name: str, asked: set[str]) -> str:

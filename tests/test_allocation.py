@@ -17,7 +17,7 @@ import truto_usage_nb as tu
 from tests.backends_for_tests import KINDS, as_kind
 from tests.frames_for_tests import charge, charged, frame_of
 from truto_usage_nb.allocation import read_rules
-from truto_usage_nb.allocation.placing import Piece, cut, place, units
+from truto_usage_nb.allocation.placing import Piece, parted_by_days, place, units
 from truto_usage_nb.allocation.rules import days_of
 from truto_usage_nb.allocation.sharing import Ledger
 from truto_usage_nb.allocation.tables import tables
@@ -544,7 +544,11 @@ def test_what_is_handed_out_is_the_bill_to_the_cent_and_the_tokens(records: list
         book = read_rules(rules)
     except InputError:  # two of the drawn rules may overlap
         return
-    pieces = [part for piece, days in map(_piece, records) for part in cut(piece, days, days_of(book), monthly=True)]
+    pieces = [
+        part
+        for piece, days in map(_piece, records)
+        for part in parted_by_days(piece, days, days_of(book), monthly=True)
+    ]
     ledger = Ledger(place(pieces, book, monthly=True), monthly=True)
     ledger.splits(book)
     for explain in (False, True):

@@ -133,7 +133,7 @@ def datadog_takes(path: Path) -> list[dict[str, str]]:
 
 
 def test_datadog_takes_dollars_days_and_no_empty_cell(rows, tmp_path):
-    paths = receivers.export(rows, "datadog", tmp_path, NOW)
+    paths = receivers.hand_over(rows, "datadog", tmp_path, NOW)
     assert len(paths) > 1  # a file a set of tags
     lines = [line for path in paths for line in datadog_takes(path)]
     assert sum(Decimal(line["BilledCost"]) for line in lines) == total(rows)
@@ -146,16 +146,16 @@ def test_what_datadog_does_not_take_is_refused_with_the_reason(rows, tmp_path):
     with pytest.raises(InputError, match="takes US dollars alone, and these rows are billed in EUR too"):
         export_focus(rows.with_columns(BillingCurrency=pl.lit("EUR")), "datadog", tmp_path)
     with pytest.raises(InputError, match=r"takes no day to come, and \d+ charges begin on 2026-10-01 or later"):
-        receivers.export(rows, "datadog", tmp_path, datetime(2026, 9, 30, tzinfo=UTC))
+        receivers.hand_over(rows, "datadog", tmp_path, datetime(2026, 9, 30, tzinfo=UTC))
     with pytest.raises(InputError, match="at most 1,000 characters, and ChargeDescription has 1,001 characters"):
-        receivers.export(rows.with_columns(ChargeDescription=pl.lit("x" * 1001)), "datadog", tmp_path, NOW)
+        receivers.hand_over(rows.with_columns(ChargeDescription=pl.lit("x" * 1001)), "datadog", tmp_path, NOW)
     tagged = rows.with_columns(Tags=pl.lit('{"BilledCost":"x"}'))
     with pytest.raises(InputError, match="a tag is named BilledCost"):
-        receivers.export(tagged, "datadog", tmp_path, NOW)
+        receivers.hand_over(tagged, "datadog", tmp_path, NOW)
     assert not list(tmp_path.iterdir())
     year = to_focus(frame_of([confluent(1.0, 1.0, "GB")]), purchases=bought(12.0, "2026-10-01", "2027-10-01"))
     with pytest.warns(UsageWarning, match="1 charges that reach past 2026-11-05 end there"):
-        paths = receivers.export(year, "datadog", tmp_path, NOW)
+        paths = receivers.hand_over(year, "datadog", tmp_path, NOW)
     assert [line["ChargePeriodEnd"] for path in paths for line in datadog_takes(path)] == ["2026-10-05", "2026-11-04"]
 
 

@@ -13,7 +13,7 @@ from truto_usage_nb.planning import Period, plan
 from truto_usage_nb.query import PARAMETERS, UsageQuery
 
 NOW = datetime(2026, 11, 23, 12, 30, tzinfo=UTC)
-LONG_PAST = datetime(2030, 1, 1, tzinfo=UTC)
+LONG_PAST = datetime(2031, 1, 1, tzinfo=UTC)
 GROUPED = ("product", "surface", "model")
 
 

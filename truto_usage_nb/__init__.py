@@ -17,8 +17,14 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _HOMES = {
-    "allocation": ("allocate", "allocation_change", "check_allocation", "check_usage", "suggest_rules",
-                   "write_chargeback"),
+    "allocation": (
+        "allocate",
+        "allocation_change",
+        "check_allocation",
+        "check_usage",
+        "suggest_rules",
+        "write_chargeback",
+    ),
     "bridge": ("allow_nested_asyncio",),
     "client": ("Client", "afetch_usage", "aload_usage", "ascan_usage", "fetch_usage", "load_usage", "scan_usage"),
     "costs": (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 import os
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
@@ -102,7 +103,11 @@ def a_mapping(name: str, value: Any, like: str) -> Mapping[Any, Any]:
 
 def a_whole_number(name: str, value: object, least: int = 1) -> None:
     """Refuse what is no whole number of at least so much; True is none."""
-    if isinstance(value, bool) or not hasattr(value, "__index__") or int(value) < least:
+    try:
+        whole = None if isinstance(value, bool) else operator.index(value)  # type: ignore[arg-type]
+    except TypeError:  # no number, or an array of several
+        whole = None
+    if whole is None or whole < least:
         raise InputError(f"{name}={shown(value)} is not allowed; give a whole number, {least} or more.")
 
 

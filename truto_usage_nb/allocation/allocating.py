@@ -12,7 +12,7 @@ from typing import Any, Unpack
 import narwhals.stable.v2 as nw
 import polars as pl
 
-from truto_usage_nb.allocation.placing import Piece, cut, pieces_of, place, units
+from truto_usage_nb.allocation.placing import Piece, parted_by_days, pieces_of, place, units
 from truto_usage_nb.allocation.rules import RuleBook, days_of, read_rules
 from truto_usage_nb.allocation.sharing import Ledger, Line, Purchase, amount_of
 from truto_usage_nb.allocation.tables import rounded, suggestions, tables, told_of_rest
@@ -179,7 +179,7 @@ def _seats(given: Any, prices: SeatPrices, months: list[date], native: Native, b
                   "product_id": integration, "user_email": email}  # fmt: skip
         for month in months:
             piece = Piece(stated, currency, month, units(amount), Fraction(0))
-            yield from cut(piece, (month_start(month, 1) - month).days, days, monthly=False)
+            yield from parted_by_days(piece, (month_start(month, 1) - month).days, days, monthly=False)
 
 
 def _purchase(
@@ -232,7 +232,7 @@ def _bought(given: Any, accounts: Mapping[str, Any], months: list[date]) -> Iter
         if until <= first:
             raise FrameError(f"{where}: it ends on {until}, not after it starts; end_date is excluded.")
         piece = Piece({}, currency, first, units(amount), Fraction(0))
-        for part in cut(piece, (until - first).days, [], monthly=True):
+        for part in parted_by_days(piece, (until - first).days, [], monthly=True):
             month = part.start.replace(day=1) if part.start is not None else None
             if month in months and part.money:
                 yield Purchase(account, currency, month, part.money)

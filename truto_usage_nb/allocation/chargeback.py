@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from truto_usage_nb.allocation.tables import COLUMNS
+from truto_usage_nb.allocation.tables import ALLOCATED
 from truto_usage_nb.checks import a_path, a_text
 from truto_usage_nb.clock import month_start
 from truto_usage_nb.errors import FrameError, InputError, WriteError
@@ -87,7 +87,7 @@ def write_chargeback(
 def _read(allocated: Any, period: Any) -> pl.DataFrame:
     """The table with `period_start` and `period_end` (days, both included) where the period is known."""
     native = enter(allocated)
-    require(native, COLUMNS, "write_chargeback")
+    require(native, ALLOCATED, "write_chargeback")
     table = collect(native.frame)
     odd = [name for name in _AMOUNTS if not table.schema[name].is_numeric()]
     if odd:

@@ -18,7 +18,7 @@ from typing import Any
 import narwhals.stable.v2 as nw
 import polars as pl
 
-from truto_usage_nb.allocation.rules import PEOPLE, RuleBook, columns_of, days_of
+from truto_usage_nb.allocation.rules import PEOPLE, RuleBook, columns_matched, days_of
 from truto_usage_nb.clock import month_start
 from truto_usage_nb.costs.choices import Question
 from truto_usage_nb.costs.digest import DAY
@@ -29,8 +29,8 @@ from truto_usage_nb.native import Native, collect
 from truto_usage_nb.questions.labelling import with_remainder
 from truto_usage_nb.questions.people import MAIL, PERSON, WHO, with_people
 
-__all__ = ["DEPARTED", "NOBODY", "PLACES", "STRANGER", "UNIT", "Piece", "Placed", "Placement", "cut", "pieces_of",
-           "place", "shared", "units"]  # fmt: skip
+__all__ = ["DEPARTED", "NOBODY", "PLACES", "STRANGER", "UNIT", "Piece", "Placed", "Placement", "parted_by_days",
+           "pieces_of", "place", "shared", "units"]  # fmt: skip
 
 PLACES = 10
 """The decimals of an amount inside."""
@@ -175,10 +175,10 @@ def _pieces(rows: pl.DataFrame, people: pl.DataFrame) -> Iterator[tuple[Piece, i
 def _cut_all(pieces: Iterable[tuple[Piece, int]], book: RuleBook, *, monthly: bool) -> Iterator[Piece]:
     days = days_of(book)
     for piece, length in pieces:
-        yield from cut(piece, length, days, monthly=monthly)
+        yield from parted_by_days(piece, length, days, monthly=monthly)
 
 
-def cut(piece: Piece, length: int, days: Sequence[date], *, monthly: bool) -> list[Piece]:
+def parted_by_days(piece: Piece, length: int, days: Sequence[date], *, monthly: bool) -> list[Piece]:
     """Split a piece of so many days where a rule begins or ends within it, and at months where these matter."""
     if length == 1 or piece.start is None:
         return [piece]
@@ -328,7 +328,7 @@ class _Chooser:
             holds = ~self._none
             for condition in alternative:
                 any_ = self._none
-                for column in columns_of(condition.field):
+                for column in columns_matched(condition.field):
                     any_ = any_ | self._holding(column, condition)
                 holds = holds & any_
             mask = mask | holds

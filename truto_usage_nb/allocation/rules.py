@@ -35,7 +35,7 @@ __all__ = [
     "Rule",
     "RuleBook",
     "Split",
-    "columns_of",
+    "columns_matched",
     "days_of",
     "read_rules",
     "read_yaml_file",
@@ -109,7 +109,9 @@ class Rule:
     @property
     def people(self) -> frozenset[str]:
         """The people who are named in full."""
-        named = (each.values for match in self.match for each in match if set(columns_of(each.field)) <= set(PEOPLE))
+        named = (
+            each.values for match in self.match for each in match if set(columns_matched(each.field)) <= set(PEOPLE)
+        )
         return frozenset().union(*named)
 
 
@@ -145,7 +147,7 @@ class RuleBook:
     def columns(self) -> list[str]:
         """The columns that the rules read, all that might hold a value."""
         fields = (each.field for rule in self.rules for match in rule.match for each in match)
-        return list(dict.fromkeys(column for name in fields for column in columns_of(name)))
+        return list(dict.fromkeys(column for name in fields for column in columns_matched(name)))
 
     @property
     def names_people(self) -> bool:
@@ -156,7 +158,7 @@ class RuleBook:
         held = set(columns)
         for rule in self.rules:
             for each in (condition for match in rule.match for condition in match):
-                if not held.intersection(columns_of(each.field)):
+                if not held.intersection(columns_matched(each.field)):
                     known = [*FIELDS, *sorted(held)]
                     more = f"{rule.name} matches {shown(each.field)}, which is no field and no column of this frame."
                     raise FrameError(f"{self.what}: {more}{did_you_mean(each.field, known)} Fields: {_FIELDS_NAMED}.")
@@ -174,7 +176,7 @@ class RuleBook:
 _FIELDS_NAMED = ", ".join(FIELDS)
 
 
-def columns_of(name: str) -> tuple[str, ...]:
+def columns_matched(name: str) -> tuple[str, ...]:
     """Give the columns of a field, or of a path such as user.email."""
     return FIELDS.get(name) or (name.replace(".", "_"),)
 

@@ -17,10 +17,10 @@ from truto_usage_nb.format import decimals, percent
 from truto_usage_nb.format import money as written
 from truto_usage_nb.integrations import INTEGRATIONS
 
-__all__ = ["COLUMNS", "EXPLAINED", "rounded", "suggestions", "tables", "told_of_rest"]
+__all__ = ["ALLOCATED", "EXPLAINED", "rounded", "suggestions", "tables", "told_of_rest"]
 
-COLUMNS = ("target", "currency", "direct_cost", "shared_cost", "purchased_cost", "cost", "tokens")
-EXPLAINED = ("rule", "reason", *COLUMNS, "spread_cost", "payable", "seats", "purchases", "committed_billed")
+ALLOCATED = ("target", "currency", "direct_cost", "shared_cost", "purchased_cost", "cost", "tokens")
+EXPLAINED = ("rule", "reason", *ALLOCATED, "spread_cost", "payable", "seats", "purchases", "committed_billed")
 _PARTS = ("direct", "shared", "purchased")
 
 
@@ -146,7 +146,7 @@ def _explained(row: _Row, fractions: bool) -> list[dict[str, Any]]:
 def _ordered(rows: list[dict[str, Any]], *, monthly: bool, explain: bool, fractions: bool) -> pl.DataFrame:
     """Time first, then currencies in blocks, what no rule reached last, the largest cost first."""
     texts = ("rule", "reason", "target", "currency")
-    names = (*(("period_start",) if monthly else ()), *(EXPLAINED if explain else COLUMNS))
+    names = (*(("period_start",) if monthly else ()), *(EXPLAINED if explain else ALLOCATED))
     kinds = {name: pl.String() for name in texts} | {"period_start": pl.Date(), "tokens": pl.Int64()}
     if fractions:
         kinds["tokens"] = pl.Float64()

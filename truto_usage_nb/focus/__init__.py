@@ -27,7 +27,7 @@ from truto_usage_nb.focus.delivery import (
     deliver,
     is_delivered,
     read_delivery,
-    write_csv,
+    write_rows,
 )
 from truto_usage_nb.focus.exporting import export
 from truto_usage_nb.focus.options import Options, moment
@@ -158,7 +158,7 @@ def write_focus(frame: Any, path: str | Path) -> Path:
     target = a_path("path", path, WriteError)
     table = as_it_is(enter(frame).frame)
     if target.suffix == ".csv":
-        return write_csv(table, target)
+        return write_rows(table, target)
     if target.suffix == ".parquet":
         return write_file(target, table.write_parquet)
     raise InputError(f"{target.name!r} is neither .csv nor .parquet.")
@@ -240,7 +240,7 @@ def export_focus(
     ...     [path.name for path in tu.export_focus(rows, "vantage", folder)]
     ['vantage_2026-10_USD_001.csv']
     """
-    from truto_usage_nb.focus.receivers import RECEIVERS, export
+    from truto_usage_nb.focus.receivers import RECEIVERS, hand_over
 
     one_of("to", to, RECEIVERS)
-    return export(as_it_is(enter(frame).frame), to, a_path("folder", folder, WriteError))
+    return hand_over(as_it_is(enter(frame).frame), to, a_path("folder", folder, WriteError))

@@ -22,8 +22,8 @@ __all__ = [
     "focus_unit",
     "in_batches",
     "is_focus_unit",
+    "prices_of_units",
     "split",
-    "unit_prices",
 ]
 
 AMOUNT, PRICE = pl.Decimal(38, 10), pl.Decimal(38, 18)
@@ -69,7 +69,7 @@ def split(rows: pl.DataFrame, columns: Sequence[str], key: str, weight: str) -> 
     return rows.drop(_SHARE, "__takes_rest", "__part")
 
 
-def unit_prices(rows: pl.DataFrame, costs: Sequence[str], quantity: str) -> list[pl.Series]:
+def prices_of_units(rows: pl.DataFrame, costs: Sequence[str], quantity: str) -> list[pl.Series]:
     """Give the shortest decimals that, times the quantity, are the costs to ten places; 0 without a quantity.
 
     So that one price is one price: 2.09 in all rows, not 2.0899999999999997 in one and 2.0900000000000003 in another.

@@ -155,7 +155,7 @@ def _prices(row: tuple[Any, ...], tiers: list[str]) -> tuple[float | None, ...]:
     return tuple(None if found is None else getattr(found, kind) for kind in _PRICED)
 
 
-ZERO = pl.lit(Decimal(0), dtype=AMOUNT)
+_ZERO = pl.lit(Decimal(0), dtype=AMOUNT)
 _MONTH = timedelta(days=28)
 _METRIC = ("metric_name", "usage_quantity", "usage_unit", "start_date")
 
@@ -215,8 +215,8 @@ def _based(rows: pl.DataFrame) -> pl.DataFrame:
 
 def _says_something() -> pl.Expr:
     """A charge of nothing for nothing is no row; nor is the usage side of a tax or a credit by itself."""
-    money = pl.any_horizontal(*(pl.col(name).fill_null(ZERO) != 0 for name in ("billed", "list", "contracted")))
-    aside = (pl.col("tax").fill_null(ZERO) != 0) | (pl.col("credit").fill_null(ZERO) != 0)
+    money = pl.any_horizontal(*(pl.col(name).fill_null(_ZERO) != 0 for name in ("billed", "list", "contracted")))
+    aside = (pl.col("tax").fill_null(_ZERO) != 0) | (pl.col("credit").fill_null(_ZERO) != 0)
     quantity = pl.col("n").fill_null(0) + pl.col("usage_quantity").fill_null(0) != 0
     return money | (quantity & ~(aside & ~pl.col("__more")))
 
@@ -287,8 +287,8 @@ def unpriced_rows(left: pl.DataFrame, currencies: pl.DataFrame, lines: pl.DataFr
     worth = pl.when(pl.col("currency") == "USD").then(price * pl.col("n")).cast(AMOUNT)
     rows = rows.with_columns(estimate=worth).with_columns(
         kind=pl.col("kind").replace("unkind", "tokens"),
-        category=pl.lit("Usage"), covered=pl.lit(value=False), allocated=pl.lit(value=False), billed=ZERO,
-        list=pl.col("estimate").fill_null(ZERO), contracted=pl.col("estimate").fill_null(ZERO),
+        category=pl.lit("Usage"), covered=pl.lit(value=False), allocated=pl.lit(value=False), billed=_ZERO,
+        list=pl.col("estimate").fill_null(_ZERO), contracted=pl.col("estimate").fill_null(_ZERO),
         list_known=pl.lit(value=False),
         cost_basis=pl.when(pl.col("estimate").is_not_null()).then(pl.lit("estimated")).otherwise(pl.lit("unpriced")),
         price_source=pl.when(pl.col("estimate").is_not_null()).then(pl.col("price_source")),

@@ -20,12 +20,12 @@ from truto_usage_nb.costs.currencies import ISO_4217
 from truto_usage_nb.focus.amounts import is_focus_unit
 from truto_usage_nb.focus.columns import SUBCATEGORIES, VERSIONS, Column, columns_of, custom_of
 
-__all__ = ["violations"]
+__all__ = ["SLICE", "violations"]
 
 TOLERANCE = 1e-9
 """How far unit price times quantity may be from the cost, relative to the cost (to 1 below 1): the validators' own."""
 SLICE = 2**16
-"""So many rows are read at a time."""
+"""So many rows are made and read at a time: wide rows of a whole export take many times the room of what comes out."""
 _SCHEMA = {"row": pl.Int64, "column": pl.String, "rule": pl.String, "value": pl.String}
 _DETAILS = frozenset({
     "CoreCount", "DiskMaxIops", "DiskSpace", "DiskType", "GpuCount", "InstanceType", "InstanceSeries", "MemorySize",

@@ -42,7 +42,7 @@ __all__ = [
     "deliver",
     "is_delivered",
     "read_delivery",
-    "write_csv",
+    "write_rows",
 ]
 
 NEEDED = ("InvoiceIssuerName", "BillingPeriodStart", "BillingPeriodEnd", "x_SettledUntil", "x_FetchedAt")
@@ -529,7 +529,7 @@ def _as_text(name: str, dtype: pl.DataType) -> pl.Expr:
     return column.cast(pl.String)
 
 
-def write_csv(table: pl.DataFrame, path: Path) -> Path:
+def write_rows(table: pl.DataFrame, path: Path) -> Path:
     """Write the file; it appears whole or not at all."""
     for name, dtype in table.schema.items():
         if dtype.is_nested() or dtype in (pl.Duration, pl.Object, pl.Binary):

@@ -11,7 +11,7 @@ import polars as pl
 
 from truto_usage_nb.errors import FrameError, tell
 from truto_usage_nb.focus.charges import aside_rows, by_kind, unpriced_rows, used_rows
-from truto_usage_nb.focus.checking import violations
+from truto_usage_nb.focus.checking import SLICE, violations
 from truto_usage_nb.focus.finishing import finished
 from truto_usage_nb.focus.options import Options
 from truto_usage_nb.focus.pairing import Pairs, pair
@@ -22,9 +22,6 @@ from truto_usage_nb.format import number
 from truto_usage_nb.native import Native
 
 __all__ = ["export"]
-
-SLICE = 2**16
-"""So many rows are made at a time: wide rows of a whole export would take many times the room of what comes out."""
 
 
 def export(native: Native, options: Options, result: Any = None) -> pl.DataFrame:

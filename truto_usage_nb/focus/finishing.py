@@ -12,7 +12,7 @@ from typing import Any
 
 import polars as pl
 
-from truto_usage_nb.focus.amounts import AMOUNT, PRICE, in_batches, unit_prices
+from truto_usage_nb.focus.amounts import AMOUNT, PRICE, in_batches, prices_of_units
 from truto_usage_nb.focus.columns import Column, columns_of, custom_of
 from truto_usage_nb.focus.options import Options, tag_column
 from truto_usage_nb.focus.reading import Reading, is_alike
@@ -194,7 +194,7 @@ def _priced(rows: pl.DataFrame) -> pl.DataFrame:
     """Add unit prices, and the same in the currency of the prices: that of the bill."""
     rows = in_batches(rows, _COSTS, "PricingQuantity", "PricingUnit")
     prices = [
-        each.alias(name) for each, name in zip(unit_prices(rows, _COSTS, "PricingQuantity"), _PRICES, strict=True)
+        each.alias(name) for each, name in zip(prices_of_units(rows, _COSTS, "PricingQuantity"), _PRICES, strict=True)
     ]
     there = pl.col("PricingQuantity").is_not_null()
     rows = rows.with_columns(prices).with_columns(pl.when(there).then(pl.col(_PRICES)))
@@ -209,7 +209,7 @@ def _priced_in_credits(rows: pl.DataFrame) -> pl.DataFrame:
     """Say in credits what is priced in credits."""
     rate, credits = pl.col("x_CreditRate").cast(pl.Float64), pl.col("x_CreditRate").is_not_null()
     in_credits = rows.with_columns((pl.col(name).cast(pl.Float64) / rate).alias(name) for name in _COSTS)
-    prices = unit_prices(in_credits, _COSTS, "PricingQuantity")
+    prices = prices_of_units(in_credits, _COSTS, "PricingQuantity")
     rows = rows.with_columns(price.alias(f"__{name}") for price, name in zip(prices, _PRICES, strict=True))
     effective = (pl.col("EffectiveCost").cast(pl.Float64) / rate).round(10)
     there = credits & pl.col("PricingQuantity").is_not_null()

@@ -28,7 +28,7 @@ PURCHASES = ("integrated_account_id", "amount", "currency", "start_date", "end_d
 _TEXTS = ("description", "invoice_id", "sku", "unit")
 _NUMBERS = ("quantity", "list_amount")
 _MORE = (*_TEXTS, *_NUMBERS, "covers_usage", "billed_on")
-ZERO = Decimal(0)
+_NOTHING = Decimal(0)
 _PLACE = Decimal("1e-10")
 _LEAST = Decimal("1e-4")
 """A part of a quantity below this would be priced by a quantity that ten places cannot hold."""
@@ -78,7 +78,7 @@ def _described(table: pl.DataFrame, options: Options) -> pl.DataFrame:
     sign = pl.when(pl.col("billed") < 0).then(-1).otherwise(1).cast(AMOUNT)
     return table.with_columns(
         category=pl.lit("Purchase"), list=pl.coalesce("list_amount", "billed"), contracted=pl.col("billed"),
-        effective=pl.when(covers).then(pl.lit(ZERO, dtype=AMOUNT)).otherwise(pl.col("billed")),
+        effective=pl.when(covers).then(pl.lit(_NOTHING, dtype=AMOUNT)).otherwise(pl.col("billed")),
         quantity=pl.coalesce(pl.col("quantity") * sign, sign), quantity_known=pl.lit(value=True),
         unit=unit, usage_unit=pl.col("unit"), list_known=pl.lit(value=True),
         cost_basis=pl.lit("given"), purchase=pl.lit("purchase"), covered=pl.lit(value=False),
@@ -216,7 +216,7 @@ def _drawn(rows: pl.DataFrame, purchase: dict[str, Any]) -> tuple[pl.DataFrame, 
     beyond = (queue["billed"].cum_sum() > purchase["billed"]).arg_true()
     over = beyond[0] if len(beyond) else None
     whole = queue[:over]
-    left = purchase["billed"] - (whole["billed"].sum() if whole.height else ZERO)
+    left = purchase["billed"] - (whole["billed"].sum() if whole.height else _NOTHING)
     taken = pl.col("__order").is_in(whole["__order"].implode())
     rows = rows.with_columns(
         commitment=pl.when(taken).then(pl.lit(purchase["commitment"])).otherwise("commitment"),
@@ -238,7 +238,7 @@ def _parted(rows: pl.DataFrame, order: int, left: Decimal, purchase: dict[str, A
     made = [one.with_columns(pl.lit(v, dtype=AMOUNT).alias(n) for n, v in part.items()) for part in parts]
     made[0] = made[0].with_columns(pl.lit(v, dtype=pl.String).alias(n) for n, v in used.items())
     rows = pl.concat([rows.filter(pl.col("__order") != order), *made]).sort("__order", maintain_order=True)
-    return rows.drop("__order").with_row_index("__order"), ZERO
+    return rows.drop("__order").with_row_index("__order"), _NOTHING
 
 
 def _two(row: dict[str, Any], left: Decimal) -> Iterator[dict[str, Decimal]]:
@@ -289,7 +289,7 @@ def with_seats(rows: pl.DataFrame, options: Options) -> pl.DataFrame:
     spread = split(spread, ["seat_cost"], "__key", "__weight").select("__order", "seat_cost")
     seats = seats.join(used, on=key, how="left", maintain_order="left").with_columns(
         idle_seat=pl.col("used").is_null(),
-        effective=pl.when(pl.col("used").is_null()).then(pl.col("billed")).otherwise(pl.lit(ZERO, dtype=AMOUNT)),
+        effective=pl.when(pl.col("used").is_null()).then(pl.col("billed")).otherwise(pl.lit(_NOTHING, dtype=AMOUNT)),
     )
     rows = rows.with_row_index("__order").join(spread, on="__order", how="left", maintain_order="left")
     rows = rows.with_columns(effective=pl.coalesce("seat_cost", "effective")).drop("__order")

@@ -301,7 +301,7 @@ def with_searches(money: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
 
 # What FOCUS can hold --------------------------------------------------------------------------------------------------
 
-CREDITS = "CREDITS"
+_CREDITS = "CREDITS"
 
 
 def with_credit_rates(records: pl.DataFrame, options: Options) -> pl.DataFrame:
@@ -321,7 +321,7 @@ def with_credit_rates(records: pl.DataFrame, options: Options) -> pl.DataFrame:
     virtual = pl.when(stated == "XXX").then(None).otherwise(stated)
     records = records.with_columns(
         credit_rate=pl.when(counts).then(rates),
-        credit_unit=pl.when(counts).then(pl.coalesce(virtual, pl.lit(CREDITS))),
+        credit_unit=pl.when(counts).then(pl.coalesce(virtual, pl.lit(_CREDITS))),
         charges_currency=pl.when(counts).then(targets).otherwise(pl.col("charges_currency")),
     )
     factor = pl.col("credit_rate").fill_null(1.0)
@@ -403,7 +403,7 @@ def _integrations(lines: pl.DataFrame) -> None:
         raise FrameError(f"{nameless:,} records have no integrated_account_id, which every FOCUS row needs.")
 
 
-def restated() -> pl.Expr:
+def is_restated() -> pl.Expr:
     """Whether a record's virtual amount stands beside the same charge in money."""
     return (pl.col("cost_billed").is_not_null()).any().over(ROW)
 
@@ -412,7 +412,7 @@ def _virtual(charged: pl.DataFrame) -> None:
     names = [c for c in charged["cost_currency"].unique().to_list() if is_virtual(c)]
     if not names:
         return
-    found = charged.filter(pl.col("cost_currency").is_in(names) & ~restated())
+    found = charged.filter(pl.col("cost_currency").is_in(names) & ~is_restated())
     if found.height:
         unit = found["cost_currency"][0]
         raise FrameError(
@@ -436,7 +436,7 @@ def _dual(charged: pl.DataFrame) -> None:
     dual = pl.col("cost_flag").fill_null("").str.contains("dual_currency", literal=True)
     if not charged.select(dual.any()).item():
         return
-    found = charged.filter(dual & ~restated())
+    found = charged.filter(dual & ~is_restated())
     if found.height:
         both = " and ".join(sorted(set(found["cost_currency"])))
         raise FrameError(

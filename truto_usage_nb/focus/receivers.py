@@ -30,7 +30,7 @@ from truto_usage_nb.focus.columns import columns_of, custom_of
 from truto_usage_nb.focus.delivery import as_text
 from truto_usage_nb.writing import telling, write_file
 
-__all__ = ["RECEIVERS", "export"]
+__all__ = ["RECEIVERS", "hand_over"]
 
 Files = Iterator[tuple[str, bytes]]
 _LABELS = {
@@ -45,7 +45,7 @@ _NEEDED = (
 )  # fmt: skip
 
 
-def export(rows: pl.DataFrame, to: str, folder: Path, now: datetime | None = None) -> list[Path]:
+def hand_over(rows: pl.DataFrame, to: str, folder: Path, now: datetime | None = None) -> list[Path]:
     """Write a platform's files into a folder, take away those of an earlier run, and give their paths."""
     missing = [name for name in _NEEDED if name not in rows.columns]
     if missing:

@@ -1,6 +1,7 @@
 """Forms: click a query together, see what it loads, and keep the code.
 
-Nothing here is imported before a form is made.
+Nothing here is imported before a form is made. Where ipywidgets is missing, `QueryForm` and `CostExplorer` say so in
+one line and do everything but the clicking.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from truto_usage_nb.errors import MissingExtraError
 from truto_usage_nb.forms.state import FormState
 
 if TYPE_CHECKING:
@@ -18,12 +18,13 @@ if TYPE_CHECKING:
 
 __all__ = ["CostExplorer", "FormState", "QueryForm"]
 
-_HOMES = {"CostExplorer": "explorer", "QueryForm": "query_form"}
+_HOMES = {"CostExplorer": ("explorer", "PlainExplorer"), "QueryForm": ("query_form", "PlainForm")}
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    home, plain = _HOMES[name]
     if find_spec("ipywidgets") is None:
-        raise MissingExtraError(f"{name} needs ipywidgets, which is not installed: pip install 'ipywidgets>=8.1'")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+        return getattr(import_module(f"{__name__}.plain"), plain)
+    return getattr(import_module(f"{__name__}.{home}"), name)

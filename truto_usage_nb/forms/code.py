@@ -18,7 +18,7 @@ from truto_usage_nb.planning import DATED, Period
 from truto_usage_nb.query import UsageQuery
 from truto_usage_nb.values import as_code
 
-__all__ = ["Asking", "call", "first_state", "load_code", "name_of", "without_widgets"]
+__all__ = ["Asking", "call", "fallback_html", "first_state", "load_code", "name_of", "without_widgets"]
 
 _WIDTH = 100
 _IMPORT = "import truto_usage_nb as tu"
@@ -167,11 +167,11 @@ class Asking:
 def without_widgets(bundle: Any, code: str) -> Any:
     """Add to what a widget shows a line and the code, for a front end that shows no widgets."""
     line = "This front end shows no widgets"
-    bundle["text/html"] = _fallback_html(line, code)
+    bundle["text/html"] = fallback_html(line, code)
     bundle["text/plain"] = f"{line}. The same as code:\n\n{code}"
     return bundle
 
 
-def _fallback_html(line: str, code: str) -> str:
+def fallback_html(line: str, code: str) -> str:
     """Write what stands where a widget cannot: a line that says so, and the code that does the same."""
     return f"<p>{escape(line)}. The same as code:</p><pre>{escape(code)}</pre>"

@@ -74,7 +74,7 @@ def group_values(ask: Ask, question: ClaudeQuestion, person: Person, product: st
     return [{**values, "rbac_group_id": group} for group in groups_of(person) or (None,)]
 
 
-class Tally:
+class Counted:
     """One group's sums and its distinct people."""
 
     def __init__(self, columns: dict[str, Any]) -> None:
@@ -89,12 +89,12 @@ class Tally:
             self.sums[name] = self.sums.get(name, 0) + amount
 
 
-def tally(found: Iterable[tuple[dict[str, Any], Person, dict[str, int]]]) -> list[Tally]:
+def tally(found: Iterable[tuple[dict[str, Any], Person, dict[str, int]]]) -> list[Counted]:
     """Add up (columns, person, amounts) by columns, in the order of their first appearance."""
-    groups: dict[tuple[Any, ...], Tally] = {}
+    groups: dict[tuple[Any, ...], Counted] = {}
     for columns, person, amounts in found:
         key = tuple(columns.items())
-        groups.setdefault(key, Tally(columns)).count(person, amounts)
+        groups.setdefault(key, Counted(columns)).count(person, amounts)
     return list(groups.values())
 
 
@@ -129,7 +129,7 @@ def _connectors_used(
                 yield columns, person, calls
 
 
-def _connector_row(group: Tally, name: str, display: str | None) -> dict[str, Any]:
+def _connector_row(group: Counted, name: str, display: str | None) -> dict[str, Any]:
     sums = group.sums
     return {
         "connector_name": name,
@@ -289,7 +289,7 @@ def _projects_used(
                 yield columns, person, amounts
 
 
-def _project_row(ask: Ask, group: Tally, number: int, name: str, created_at: str) -> dict[str, Any]:
+def _project_row(ask: Ask, group: Counted, number: int, name: str, created_at: str) -> dict[str, Any]:
     people = crew(ask.account.kind, ask.world.scale)
     creator = people[(3 * number + 1) % len(people)]
     return {
@@ -349,7 +349,7 @@ def overage_cents(invocations: int) -> Decimal:
     return (_OVERAGE_CENTS * invocations).quantize(Decimal("0.0001"))
 
 
-def _skill_row(ask: Ask, group: Tally, name: str, display: str | None, product: str) -> dict[str, Any]:
+def _skill_row(ask: Ask, group: Counted, name: str, display: str | None, product: str) -> dict[str, Any]:
     count = group.sums["invocations"]
     blocks: dict[str, Any] = {
         f"{block}_metrics": {f"distinct_{_unit(block)}_skill_used_count": count * 7 // 8 if block == product else 0}
