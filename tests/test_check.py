@@ -89,6 +89,28 @@ def test_missing_days_and_unusual_ones_of_the_sandbox() -> None:
     assert {"2026-10-20", "2026-10-24", "2026-10-25"} <= set(days)
 
 
+def test_money_without_a_past_is_not_judged_or_as_agreed_only_told() -> None:
+    """Of Datadog's month there is no earlier one here to hold it against."""
+    result = tu.sandbox().fetch_usage(["datadog", "cursor"], period="2026-10")
+    everything = {"version": 1, "unusual": True}
+    strict = tu.check_usage(result, everything, period="2026-10").row(
+        by_predicate=pl.col("name") == "without a past", named=True
+    )
+    assert strict["status"] == "not judged"
+    assert "$80,690" in strict["message"]  # with its money
+    agreed = {"version": 1, "unusual": {"unjudged": "tell"}}
+    told = tu.check_usage(result, agreed, period="2026-10").row(
+        by_predicate=pl.col("name") == "without a past", named=True
+    )
+    assert (told["status"], told["message"]) == ("ok", f"not judged, as agreed: {strict['message']}")
+
+
+def test_where_nothing_can_be_judged_no_agreement_makes_it_well() -> None:
+    result = tu.sandbox().fetch_usage("datadog", period="2026-10")
+    table = tu.check_usage(result, {"version": 1, "unusual": {"unjudged": "tell"}}, period="2026-10")
+    assert table["status"].to_list() == ["not judged"]
+
+
 def test_an_account_that_delivered_nothing_is_missing_and_one_that_failed_is_not_judged() -> None:
     result = tu.sandbox().fetch_usage(["confluent"], period="2026-10-05")
     empty = replace(result, polars=result.polars.clear())
@@ -124,6 +146,7 @@ def test_one_breach_outranks_what_could_not_be_judged() -> None:
         ({"unit_prices": [{"per_million_tokens": 5, "currency": "USD"}]}, "says not of what"),
         ({"missing": {"days": "x"}}, "is no number of days"),
         ({"unusual": {"least": 5}}, "Known: by, at_least"),
+        ({"unusual": {"unjudged": "tel"}}, "Did you mean 'tell'"),
         ({"unusual": True, "period": "last-mont"}, "is not a period"),
         ({"unusual": True, "rules": [{"to": "x", "match": {"acount": "a"}}]}, "Did you mean 'account'"),
     ],

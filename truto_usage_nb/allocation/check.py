@@ -19,6 +19,7 @@ import polars as pl
 
 from truto_usage_nb.allocation.allocating import allocated
 from truto_usage_nb.allocation.rules import FIELDS, RuleBook, read_rules, read_yaml_file
+from truto_usage_nb.checks import one_of
 from truto_usage_nb.costs.choices import Question
 from truto_usage_nb.costs.coverage import coverage, days_over
 from truto_usage_nb.costs.tables import build
@@ -86,6 +87,7 @@ class Checks:
     budgets: tuple[Budget, ...] = ()
     unusual_by: tuple[str, ...] | None = None
     unusual_at_least: float = 0.0
+    unjudged_fails: bool = True
     missing_days: int | None = None
     prices: tuple[UnitPrice, ...] = ()
 
@@ -138,12 +140,12 @@ def _read(given: Any, what: str, folder: Path, sha256: str) -> Checks:
     if rules not in (None, ""):
         book = read_rules(folder / rules if isinstance(rules, str) else rules, documented=True)
     budgets = [_budget(one, f"{what}, budget {n}", book) for n, one in enumerate(_list(given, "budgets", what), 1)]
-    unusual, least = _unusual(given.get("unusual"), f"{what}: unusual")
+    unusual, least, strict = _unusual(given.get("unusual"), f"{what}: unusual")
     prices = [_price(one, f"{what}, unit price {n}") for n, one in enumerate(_list(given, "unit_prices", what), 1)]
     accounts = tuple(str(each) for each in _list(given, "accounts", what))
     missing = _missing(given.get("missing"), f"{what}: missing")
     return Checks(what, sha256, tuple(period) if isinstance(period, list) else period, accounts, book, tuple(budgets),
-                  unusual, least, missing, tuple(prices))  # fmt: skip
+                  unusual, least, strict, missing, tuple(prices))  # fmt: skip
 
 
 def _budget(given: Any, where: str, book: RuleBook | None) -> Budget:
@@ -181,19 +183,22 @@ def _check_team(name: str | None, book: RuleBook | None, where: str) -> None:
         raise InputError(f"{where}: no rule assigns anything to {shown(name)}.{did_you_mean(name, targets)}")
 
 
-def _unusual(given: Any, where: str) -> tuple[tuple[str, ...] | None, float]:
+def _unusual(given: Any, where: str) -> tuple[tuple[str, ...] | None, float, bool]:
+    """Read by what days are judged, how far beyond what is usual counts, and whether what has no past is a failure."""
     if given in (None, "", False, "false", "no"):
-        return None, 0.0
+        return None, 0.0, True
     if given in (True, "true", "yes"):
-        return ("integration",), 0.0
+        return ("integration",), 0.0, True
     if not isinstance(given, Mapping):
         raise InputError(f"{where} is {shown(given)}; write unusual: true, or {{by: [integration], at_least: 500}}.")
-    _known(given, ("by", "at_least"), where)
+    _known(given, ("by", "at_least", "unjudged"), where)
     by = given.get("by", "integration")
     names = [str(each) for each in (by if isinstance(by, list | tuple) else [by])]
     columns = tuple(FIELDS[name][0] if name in FIELDS else name.replace(".", "_") for name in names)
     least = given.get("at_least")
-    return columns, 0.0 if least in (None, "") else _positive(least, f"{where}: at_least")
+    unjudged = given.get("unjudged", "fail")
+    one_of(f"{where}: unjudged", unjudged, ("fail", "tell"))
+    return columns, 0.0 if least in (None, "") else _positive(least, f"{where}: at_least"), unjudged == "fail"
 
 
 def _missing(given: Any, where: str) -> int | None:
@@ -437,8 +442,10 @@ def _unusual_days(bench: _Bench) -> Iterator[Finding]:
         said = (f"{row['day']}: {money(row['cost'], row['currency'])} is {money(abs(row['excess']), row['currency'])} "
                 f"{beyond} what is usual")  # fmt: skip
         yield Finding("unusual", line, BREACHED, said, row["currency"], row["cost"], edge)
-    if found.told:
-        yield Finding("unusual", "without a past", UNJUDGED, found.told.removeprefix("not judged: "))
+    if found.told:  # a new key has no past: who knows of it may have it told and no more
+        unjudged = found.told.removeprefix("not judged: ")
+        told = (UNJUDGED, unjudged) if bench.checks.unjudged_fails else (OK, f"not judged, as agreed: {unjudged}")
+        yield Finding("unusual", "without a past", *told)
     elif not rows:
         yield Finding("unusual", "all", OK, f"no day of {_named(bench.period.start, bench.period.end)} is unusual")
 
