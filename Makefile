@@ -10,7 +10,7 @@ REPORT := october.html
 PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile
 export PYTHONNOUSERSITE = 1
 
-.PHONY: help report test drills lab lint clean
+.PHONY: help report test drills lab lint dist clean
 .DEFAULT_GOAL := help
 
 help:
@@ -19,6 +19,7 @@ help:
 	@echo 'make drills   their second part: kills at every step, very many worlds, Dask and Spark'
 	@echo 'make lab      JupyterLab on the first notebook'
 	@echo 'make lint     format, lint, types and layers'
+	@echo 'make dist     what is released: source distribution and wheel, in dist/'
 
 $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -45,6 +46,9 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache --no-logo
+
+dist: $(READY)
+	$(BIN)/python -m hatchling build --clean
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .import_linter_cache .hypothesis $(REPORT)
