@@ -109,7 +109,8 @@ def table():
         "remote_field": {**frame, "name": "x"},
         "render_report": {"name_or_path": "ai_spend", "to": "x.html"}, "sandbox": {},
         "scan_usage": {**load, "directory": "dataset"},
-        "unit_costs": {"frame": month(), "per": "request"}, "with_labels": {**frame, "table": labels},
+        "unit_costs": {"frame": month(), "per": "request"}, "what_if": {**frame, "cache_hit": 0.5},
+        "with_labels": {**frame, "table": labels},
         "write_csv": {**frame, "path": "x.csv"}, "write_focus": {"frame": rows, "path": "x.csv"},
         "write_xlsx": {**frame, "path": "x.xlsx"},
     }  # fmt: skip

@@ -38,3 +38,29 @@ def test_the_ten_questions_are_those_of_the_notebook(page, root):
     for number, question in re.findall(r"^\| (\d+) \| (.+?) \|", page.partition("Beside them")[0], re.MULTILINE):
         words = question.rstrip("?").split(",")[0]
         assert re.search(rf"## {number}\. {re.escape(words)}", notebook), question
+
+
+# what next term should cost -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def answers(page):
+    """The answers of a table of the page, by the code that gives them."""
+    section = page.partition("## What next term")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| .+? \| `(tu\..+?)` \| (.+?) \|$", section, re.MULTILINE)
+    return dict(rows)
+
+
+@pytest.fixture(scope="module")
+def console():
+    return tu.sandbox().load_usage("claude-console", period="2026-10")
+
+
+def test_what_if_on_the_page(answers, console):
+    found = {code: answer for code, answer in answers.items() if "what_if" in code}
+    assert len(found) == 2
+    for code, answer in found.items():
+        row = eval(code, {"tu": tu, "usage": console}).row(0, named=True)
+        said = f"{-row['difference']:,.2f} less"
+        assert answer in (said, f"{said} of {row['cost']:,.2f}"), code
+        assert row["cost"] + row["other_cost"] + row["left_out_cost"] == pytest.approx(tu.total_cost(console))

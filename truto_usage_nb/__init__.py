@@ -66,6 +66,7 @@ _HOMES = {
         "seats",
         "unit_costs",
         "unusual",
+        "what_if",
         "with_labels",
         "with_models",
     ),
@@ -136,6 +137,7 @@ if TYPE_CHECKING:
     from truto_usage_nb.questions import seats as seats
     from truto_usage_nb.questions import unit_costs as unit_costs
     from truto_usage_nb.questions import unusual as unusual
+    from truto_usage_nb.questions import what_if as what_if
     from truto_usage_nb.questions import with_labels as with_labels
     from truto_usage_nb.questions import with_models as with_models
     from truto_usage_nb.reading import read_usage as read_usage

@@ -7,6 +7,7 @@ from truto_usage_nb.questions.oddities import unusual
 from truto_usage_nb.questions.pacing import pace
 from truto_usage_nb.questions.people import seats
 from truto_usage_nb.questions.per_unit import unit_costs
+from truto_usage_nb.questions.scenarios import what_if
 
 __all__ = [
     "check_prices",
@@ -16,6 +17,7 @@ __all__ = [
     "seats",
     "unit_costs",
     "unusual",
+    "what_if",
     "with_labels",
     "with_models",
 ]
