@@ -7,6 +7,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 REPORT := october.html
+LAB    ?=
 PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile
 export PYTHONNOUSERSITE = 1
 
@@ -39,7 +40,10 @@ drills: $(READY)
 	$(PYTEST) -m 'cluster or drill'
 
 lab: $(READY)
-	$(BIN)/jupyter lab notebooks/01_load.ipynb
+	@test "$$(id -u)" != 0 || { \
+	  echo 'You are root, as in most containers, so JupyterLab starts with --allow-root and opens no browser.'; \
+	  echo 'Open the address that it prints. From outside a container: publish port 8888 and run make lab LAB=--ip=0.0.0.0'; }
+	$(BIN)/jupyter lab $$(test "$$(id -u)" != 0 || echo --allow-root --no-browser) $(LAB) notebooks/01_load.ipynb
 
 lint: $(READY)
 	$(BIN)/ruff check .

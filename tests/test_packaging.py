@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -141,6 +142,24 @@ def test_a_release_is_published_by_trust_alone_after_the_tests():
     assert publish["permissions"] == {"id-token": "write"}
     assert "environment" in publish
     assert not re.search(r"secrets\.|password|token:", text.replace("id-token:", ""))
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
+@pytest.mark.parametrize("user", [0, 1000])
+def test_make_lab_says_what_to_do_as_root_and_starts_all_the_same(user, tmp_path):
+    for name, does in {"jupyter": 'echo "started: $*"', "id": f"echo {user}"}.items():
+        script = tmp_path / "bin" / name
+        script.parent.mkdir(exist_ok=True)
+        script.write_text(f"#!/bin/sh\n{does}\n", encoding="utf-8")
+        script.chmod(0o755)
+    (tmp_path / ".ready").touch()
+    path = f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    told = run("make", "-s", "lab", f"VENV={tmp_path}", "LAB=--port=9", folder=ROOT, PATH=path).splitlines()
+    if user == 0:
+        assert told[0].startswith("You are root, as in most containers")
+        assert told[-1] == "started: lab --allow-root --no-browser --port=9 notebooks/01_load.ipynb"
+    else:
+        assert told == ["started: lab --port=9 notebooks/01_load.ipynb"]
 
 
 def test_the_changelog_is_in_the_usual_form_and_knows_this_version():
