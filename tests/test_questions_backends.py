@@ -64,6 +64,7 @@ QUESTIONS: dict[str, Callable[[Any], Any]] = {
     "seats": lambda frame: questions.seats(frame, ROSTER, (40, "USD")),
     "check_prices": questions.check_prices,
     "reconcile": lambda frame: questions.reconcile(frame, INVOICES),
+    "cache_advice": questions.cache_advice,
     "what_if": lambda frame: questions.what_if(frame, {"claude-opus-4-5": "claude-4.5-sonnet"}),
 }
 

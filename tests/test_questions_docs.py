@@ -64,3 +64,10 @@ def test_what_if_on_the_page(answers, console):
         said = f"{-row['difference']:,.2f} less"
         assert answer in (said, f"{said} of {row['cost']:,.2f}"), code
         assert row["cost"] + row["other_cost"] + row["left_out_cost"] == pytest.approx(tu.total_cost(console))
+
+
+def test_cache_advice_on_the_page(answers, console):
+    code = next(code for code in answers if "cache_advice" in code)
+    table = eval(code, {"tu": tu, "usage": console})
+    lost, fell = (table[name].sum() for name in ("unearned_premium", "cost_of_fall"))
+    assert answers[code] == f"{lost:,.2f} of writes never came back, and falls cost {fell:,.2f}"

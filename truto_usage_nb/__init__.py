@@ -59,6 +59,7 @@ _HOMES = {
     "planning": ("Period",),
     "query": ("PARAMETERS", "UsageQuery"),
     "questions": (
+        "cache_advice",
         "check_prices",
         "cost_change",
         "pace",
@@ -130,6 +131,7 @@ if TYPE_CHECKING:
     from truto_usage_nb.planning import Period as Period
     from truto_usage_nb.query import PARAMETERS as PARAMETERS
     from truto_usage_nb.query import UsageQuery as UsageQuery
+    from truto_usage_nb.questions import cache_advice as cache_advice
     from truto_usage_nb.questions import check_prices as check_prices
     from truto_usage_nb.questions import cost_change as cost_change
     from truto_usage_nb.questions import pace as pace

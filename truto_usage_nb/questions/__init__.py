@@ -1,5 +1,6 @@
 """The questions beyond the cost tables: who, why, where it goes, what went wild, and does it match the invoice."""
 
+from truto_usage_nb.questions.caching import cache_advice
 from truto_usage_nb.questions.changes import cost_change
 from truto_usage_nb.questions.invoicing import check_prices, reconcile
 from truto_usage_nb.questions.labelling import with_labels, with_models
@@ -10,6 +11,7 @@ from truto_usage_nb.questions.per_unit import unit_costs
 from truto_usage_nb.questions.scenarios import what_if
 
 __all__ = [
+    "cache_advice",
     "check_prices",
     "cost_change",
     "pace",

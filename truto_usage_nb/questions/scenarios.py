@@ -26,7 +26,7 @@ from truto_usage_nb.native import Native, enter
 from truto_usage_nb.outside import shown
 from truto_usage_nb.prices import CURRENCY, price_columns, price_source
 
-__all__ = ["what_if"]
+__all__ = ["token_lines", "what_if"]
 
 _COLUMNS = (
     "currency", "tokens", "list_cost", "what_if_list_cost", "cost", "rate_paid", "what_if_cost", "difference",
@@ -155,7 +155,7 @@ def _answer(native: Native, read: Digest, names: tuple[str, ...], asked: _Asked)
     tiers = {tier: f"dim_{read.by.index(tier)}" for tier in TIERS if tier in read.by}
     if _MODEL in names:  # money and tokens may spell a model in two ways
         rows = one_name_a_model(rows, f"dim_{names.index(_MODEL)}", read.dims[: len(names)])
-    lines = _in_lines(rows)
+    lines = token_lines(rows)
     lines = _with_prices(lines, read, tiers, asked)
     lines = _moved(lines, asked)
     lines = lines.with_columns(is_left_out=pl.any_horizontal("no_kind", "no_list", "no_other", "no_batch"))
@@ -165,7 +165,7 @@ def _answer(native: Native, read: Digest, names: tuple[str, ...], asked: _Asked)
     return _table(paid, dims, names, _assumptions(native, asked))
 
 
-def _in_lines(rows: pl.DataFrame) -> pl.DataFrame:
+def token_lines(rows: pl.DataFrame) -> pl.DataFrame:
     """A line of tokens that share a price: their kinds, their list price, and whether money paid for them."""
     parts = []
     for head in HEADS:
