@@ -45,7 +45,7 @@ _LONGEST, _STEPS = 34, 6
 def literal(text: object) -> str:
     """Keep matplotlib from reading a text as mathematics, and control characters from moving its letters.
 
-    >>> literal("$a_b$"), plain("a\\nb")
+    >>> literal("$a_b$"), literal("a\\nb")
     ('\\\\$a_b\\\\$', 'a b')
     """
     shown = "".join(" " if unicodedata.category(each) in ("Cc", "Zl", "Zp") else each for each in str(text))
