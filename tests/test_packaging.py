@@ -96,7 +96,7 @@ def test_the_source_distribution_holds_what_its_tests_and_readers_need_and_nothi
     held = files(source)
     for name in ("README.md", "CHANGELOG.md", "SECURITY.md", "LICENSE", "Makefile", "environment.yml"):
         assert name in held, name
-    for folder in ("docs", "notebooks", "benchmarks", ".github"):
+    for folder in ("docs", "notebooks", "benchmarks", "examples", ".github"):
         assert any(path.startswith(f"{folder}/") for path in held), folder
     assert {path.suffix for path in map(PurePosixPath, held) if path.parts[0] == "notebooks"} == {".ipynb"}
     assert not [path for path in held if path.endswith((".html", ".pdf", ".pyc")) and "/fixtures/" not in path]
