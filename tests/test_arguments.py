@@ -87,6 +87,9 @@ def table():
     of_plots |= {"bridge": {"change": tu.cost_change(month(), every="1w")}, "colours": {"names": ["a"]}}
     of_plots |= {"seats": {"table": tu.seats(month())}, "save": {"axes": plots.token_mix(month()), "path": "x.png"}}
     of_plots["cost_bars"] |= {"by": "user_email"}
+    held = {"account": "datadog", "product": "rum", "quantity": 9, "unit": "x", "price": 1, "on_demand_price": 2}
+    held |= {"start": "2026-01-01", "end": "2027-01-01", "currency": "USD", "basis": "monthly"}
+    monthly = {"frame": tu.sandbox().load_usage("datadog", period="2026-10"), "table": pl.DataFrame([held])}
     rules = [{"to": "t", "match": {"account": "cursor"}}]
     budget = {"total": "true", "amount": "5", "currency": "USD", "period": "month"}
     allocated = tu.allocate(usage(), rules)
@@ -101,6 +104,7 @@ def table():
         "QueryForm": {"client": client}, "direct": {"spec": {"team": {"integration": "cursor", "api_key": len}}},
         "read_usage": {"paths": "nope.json"},
         "UsageQuery": {}, "allow_nested_asyncio": {}, "check_focus": {"frame": rows},
+        "commitments": monthly, "commitment_curve": monthly,
         "closing_line": {"table": tu.cost_per(usage())},
         "cost_rule": {}, "coverage": {"frame_or_result": usage()}, "data_dictionary": {}, "fetch_usage": load,
         "focus_billing_periods": {"frame": rows}, "list_reports": {},

@@ -71,3 +71,17 @@ def test_cache_advice_on_the_page(answers, console):
     table = eval(code, {"tu": tu, "usage": console})
     lost, fell = (table[name].sum() for name in ("unearned_premium", "cost_of_fall"))
     assert answers[code] == f"{lost:,.2f} of writes never came back, and falls cost {fell:,.2f}"
+
+
+def test_commitments_on_the_page(page, answers):
+    import polars as pl
+
+    names = {"tu": tu, "pl": pl, "datadog": tu.sandbox().load_usage("datadog", period="2026-10")}
+    exec(re.search(r"```python\n(table = .+?)```", page, re.DOTALL)[1], names)
+    row = eval("tu.commitments(datadog, table)", names).row(0, named=True)
+    said = f"{row['committed_cost']:,.2f} committed, {row['on_demand_cost']:,.2f} on demand"
+    assert answers["tu.commitments(datadog, table)"] == said
+    least = eval("tu.commitment_curve(datadog, table)", names).filter(is_least=True).row(0, named=True)
+    assert answers["tu.commitment_curve(datadog, table)"] == (
+        f"least at {least['quantity']:,.1f}, flat to {least['flat_to']:,.1f}"
+    )

@@ -61,6 +61,8 @@ _HOMES = {
     "questions": (
         "cache_advice",
         "check_prices",
+        "commitment_curve",
+        "commitments",
         "cost_change",
         "pace",
         "reconcile",
@@ -133,6 +135,8 @@ if TYPE_CHECKING:
     from truto_usage_nb.query import UsageQuery as UsageQuery
     from truto_usage_nb.questions import cache_advice as cache_advice
     from truto_usage_nb.questions import check_prices as check_prices
+    from truto_usage_nb.questions import commitment_curve as commitment_curve
+    from truto_usage_nb.questions import commitments as commitments
     from truto_usage_nb.questions import cost_change as cost_change
     from truto_usage_nb.questions import pace as pace
     from truto_usage_nb.questions import reconcile as reconcile

@@ -2,6 +2,7 @@
 
 from truto_usage_nb.questions.caching import cache_advice
 from truto_usage_nb.questions.changes import cost_change
+from truto_usage_nb.questions.commitments import commitment_curve, commitments
 from truto_usage_nb.questions.invoicing import check_prices, reconcile
 from truto_usage_nb.questions.labelling import with_labels, with_models
 from truto_usage_nb.questions.oddities import unusual
@@ -13,6 +14,8 @@ from truto_usage_nb.questions.scenarios import what_if
 __all__ = [
     "cache_advice",
     "check_prices",
+    "commitment_curve",
+    "commitments",
     "cost_change",
     "pace",
     "reconcile",

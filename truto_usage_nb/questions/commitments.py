@@ -1,0 +1,552 @@
+"""What was committed to, what of it was used, and what the next term should hold: a table of yours beside the records.
+
+Money is the cost table's, parted by what the records say is committed; use is their quantity, or, where a vendor states
+money alone (Datadog), what its on-demand charge bought at the on-demand price.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+from itertools import accumulate, pairwise
+from typing import Any, Unpack
+
+import polars as pl
+
+from truto_usage_nb.costs.choices import BUCKET, Choices, Question, check_choices
+from truto_usage_nb.costs.digest import DigestPlan, within_period
+from truto_usage_nb.costs.tables import build, counted_once
+from truto_usage_nb.errors import FrameError, InputError, did_you_mean, hearing
+from truto_usage_nb.native import Native, collect, enter, require, with_instants
+from truto_usage_nb.outside import shown
+from truto_usage_nb.questions.tables import (
+    DecimalMark,
+    Table,
+    amount_given,
+    cell_text,
+    check_decimal,
+    day_named,
+    header_named,
+    read_amounts,
+    read_currencies,
+    read_table,
+)
+
+__all__ = ["commitment_curve", "commitments"]
+
+_WHAT = "The table of commitments"
+_NEEDED = ("account", "product", "quantity", "unit", "price", "start", "end", "currency", "basis")
+_BASES = ("hourly", "monthly", "prepaid")
+_NAMES = ("product_id", "product_name", "metric_name")
+_ACCOUNT = "integrated_account_id"
+_PARTS = ("charges_committed", "charges_on_demand", "charges_usage_based", "charges_platform_fee")
+_HOUR = 3_600_000_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DAY = timedelta(days=1)
+_LATELY = 30
+"""Days whose drawdown says when credits end."""
+_FLAT = 0.01
+_SEASON = 12
+"""Months that hold every season once."""
+_POINTS = 60
+
+_COLUMNS = pl.Schema({
+    "account": pl.String(), "product": pl.String(), "unit": pl.String(), "basis": pl.String(), "month": pl.Date(),
+    "currency": pl.String(), "committed_quantity": pl.Float64(), "used_quantity": pl.Float64(),
+    "used_share": pl.Float64(), "unused_quantity": pl.Float64(), "committed_cost": pl.Float64(),
+    "unused_cost": pl.Float64(), "on_demand_quantity": pl.Float64(), "on_demand_cost": pl.Float64(),
+    "on_the_bill": pl.Boolean(), "left": pl.Float64(), "ends_on": pl.Date(), "renews_on": pl.Date(),
+    "note": pl.String(),
+})  # fmt: skip
+_CURVE = pl.Schema({
+    "account": pl.String(), "product": pl.String(), "unit": pl.String(), "currency": pl.String(),
+    "quantity": pl.Float64(), "committed_cost": pl.Float64(), "on_demand_cost": pl.Float64(),
+    "total_cost": pl.Float64(), "above_least": pl.Float64(), "is_least": pl.Boolean(), "is_held": pl.Boolean(),
+    "flat_from": pl.Float64(), "flat_to": pl.Float64(), "months": pl.Int64(), "note": pl.String(),
+})  # fmt: skip
+
+
+def commitments(frame: Any, table: Any, *, decimal: DecimalMark | None = None, **choices: Unpack[Choices]) -> Any:
+    """Say month by month what was committed to, what of it was used, and what was bought on demand beside it.
+
+    `table` is a file (CSV, workbook, Parquet) or a frame, a row a commitment: `account`, `product` (an id or a name of
+    a product or a metric), `quantity`, `unit`, `price` of one unit for one hour or month, `on_demand_price` (may be
+    empty or absent), `start`, `end` (the first day after the term, which is when it renews), `currency`, and `basis`:
+    "hourly" and "monthly" hold `quantity` in each hour or month, "prepaid" is an amount of credits to draw down, of
+    `quantity` x `price`, for a product, or for the whole account where `product` is empty.
+
+    Comes back as the kind that came in, a row per commitment and month (UTC) that the frame holds of its term:
+    `committed_quantity`, `used_quantity` (all that was used), `used_share` (0 to 1, of what was committed),
+    `unused_quantity` with `unused_cost`, what was paid for and not used, `on_demand_quantity` with `on_demand_cost`
+    beside it, and `renews_on`. Where the records state committed charges, as Datadog's do, `on_the_bill` is true: both
+    costs are the bill's own, and nothing of the table is added. Else `committed_cost` is quantity x price, and what is
+    beyond the quantity costs the on-demand price. Hours inside a longer record count alike, since nothing tells them
+    apart. Credits are drawn by what the records are billed: `left` at the month's end, and `ends_on`, the day on which
+    they end at the pace of the last thirty days, null where the term ends first. What is unknown is null, and `note`
+    says why.
+
+    Raises FrameError for a table that lacks a column, and for a row that names an account or product of which no record
+    is, a term that ends before it starts, or a product that another row holds at the same time; and what `cost_per`
+    raises.
+
+    >>> import polars as pl
+    >>> import truto_usage_nb as tu
+    >>> usage = tu.sandbox().load_usage("datadog", period="2026-10")
+    >>> held = {"account": "datadog", "product": "rum", "quantity": 1000, "unit": "session", "price": 3.1}
+    >>> term = {"start": "2026-01-01", "end": "2027-01-01", "currency": "USD", "basis": "monthly"}
+    >>> tu.commitments(usage, pl.DataFrame([held | term])).select("committed_cost", "on_demand_cost").row(0)
+    (3100.0, 771.58)
+    """
+    native, terms, seen = _entered(frame, table, decimal, choices)
+    rows = [row for term in terms for row in _rows(term, seen)]
+    return native.leave(pl.DataFrame(rows, schema=_COLUMNS, orient="row"))
+
+
+def commitment_curve(frame: Any, table: Any, *, decimal: DecimalMark | None = None, **choices: Unpack[Choices]) -> Any:
+    """Give what all use of the months held would have cost, by committed quantity: the next term's question.
+
+    `table` is that of `commitments`, and each row needs an `on_demand_price`; of a product's rows the one that ends
+    last counts, and credits have no curve. Comes back as the kind that came in, rows by rising `quantity`: none, what
+    is held today (`is_held`) and the levels that use had, each with `committed_cost`, `on_demand_cost` of what is
+    beyond it, `total_cost`, and `above_least` (0.05 is 5 % more than the least). `is_least` is the cheapest;
+    `flat_from` to `flat_to` are the quantities whose total is at most 1 % above it. `months` were held: under twelve
+    `note` says so. Where a vendor tells no quantity (Datadog), use below what is committed is unknown, and the curve
+    begins there.
+
+    Raises FrameError for a row without an on-demand price, and what `commitments` raises.
+
+    >>> import polars as pl
+    >>> import truto_usage_nb as tu
+    >>> usage = tu.sandbox().load_usage("datadog", period="2026-10")
+    >>> held = {"account": "datadog", "product": "rum", "quantity": 1000, "unit": "session", "price": 3.1}
+    >>> term = {"start": "2026-01-01", "end": "2027-01-01", "currency": "USD", "basis": "monthly"}
+    >>> curve = tu.commitment_curve(usage, pl.DataFrame([held | term | {"on_demand_price": 4.0}]))
+    >>> curve.filter(is_least=True)["quantity"].round(1).to_list()
+    [1192.9]
+    """
+    native, terms, seen = _entered(frame, table, decimal, choices)
+    for term in terms:
+        if term.on_demand_price is None and term.basis != "prepaid":
+            raise FrameError(
+                f"{_WHAT}, row {term.row}: a curve needs an on_demand_price, what a unit costs without a commitment."
+            )
+    last: dict[tuple[str, str], _Term] = {}
+    for term in sorted((term for term in terms if term.basis != "prepaid"), key=lambda each: each.end):
+        last[term.account, term.product] = term
+    rows = [row for term in last.values() for row in _curve(term, seen)]
+    return native.leave(pl.DataFrame(rows, schema=_CURVE, orient="row"))
+
+
+# what is committed to -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Term:
+    """Hold a row of the table."""
+
+    row: int
+    account: str
+    product: str
+    quantity: float
+    unit: str | None
+    price: float
+    on_demand_price: float | None
+    start: date
+    end: date
+    currency: str
+    basis: str
+
+
+def _terms(table: Table, decimal: DecimalMark | None) -> list[_Term]:
+    table = table.need(*_NEEDED)
+    texts = table.texts("account", "product", "unit", "start", "end", "basis")
+    numbers = [read_amounts(table, name, decimal) for name in ("quantity", "price")]
+    columns = zip(
+        table.rows, texts.iter_rows(), *numbers, _optional(table, decimal), read_currencies(table), strict=True
+    )
+    found = []
+    for row, (account, product, unit, start, end, basis), quantity, price, on_demand, currency in columns:
+        where = f"{_WHAT}, row {row}"
+        word = (basis or "").lower()
+        if word not in _BASES:
+            near = did_you_mean(word, _BASES)
+            raise FrameError(f"{where}: basis={shown(basis)} is not allowed.{near} Allowed: {', '.join(_BASES)}.")
+        if min(quantity, price, on_demand or 0) < 0:
+            raise FrameError(f"{where}: a quantity or a price below zero commits to nothing; correct it.")
+        days = _day(where, "start", start), _day(where, "end", end)
+        if days[1] <= days[0]:
+            raise FrameError(
+                f"{where}: the term ends on {days[1]} and starts on {days[0]}; give the first day after it."
+            )
+        if not product and word != "prepaid":
+            raise FrameError(f"{where}: it lacks its product; give an id or a name of one.")
+        found.append(_Term(row, account or "", product or "", quantity, unit, price, on_demand, *days, currency, word))
+    _refuse_overlaps(found)
+    return found
+
+
+def _optional(table: Table, decimal: DecimalMark | None) -> list[float | None]:
+    header = header_named("on_demand_price", table.columns, _WHAT)
+    cells = [None] * len(table.rows) if header is None else table.frame[header].to_list()
+    read: list[float | None] = []
+    for row, cell in zip(table.rows, cells, strict=True):
+        try:
+            read.append(None if cell_text(cell) is None else amount_given("on_demand_price", cell, decimal))
+        except InputError as problem:
+            raise FrameError(f"{_WHAT}, row {row}: {problem}") from None
+    return read
+
+
+def _day(where: str, name: str, value: str | None) -> date:
+    try:
+        return day_named((value or "").partition(" ")[0], name)
+    except InputError as problem:
+        raise FrameError(f"{where}: {problem}") from None
+
+
+def _refuse_overlaps(terms: Sequence[_Term]) -> None:
+    before: dict[tuple[str, str], _Term] = {}
+    for term in sorted(terms, key=lambda each: each.start):
+        key = term.account, term.product.casefold()
+        held = before.get(key)
+        if held is not None and term.start < held.end:
+            raise FrameError(
+                f"{_WHAT}: rows {held.row} and {term.row} hold {term.product or 'the account'} of {term.account} at "
+                "the same time, and use would count for both; add them up to one."
+            )
+        before[key] = term
+
+
+# what was used and billed ---------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Use:
+    """Hold what an account used and was billed of a product: quantities by span of time and unit, money by month."""
+
+    spans: dict[tuple[int, int, str], float] = field(default_factory=lambda: defaultdict(float))
+    committed: dict[tuple[date, str], float] = field(default_factory=lambda: defaultdict(float))
+    on_demand: dict[tuple[date, str], float] = field(default_factory=lambda: defaultdict(float))
+    days: dict[tuple[date, str], float] = field(default_factory=lambda: defaultdict(float))
+    on_bill: set[date] = field(default_factory=set)
+    """The months whose records state what is committed."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """Hold the use of each account and product, under every name of it, and the span of each account's records."""
+
+    uses: Mapping[tuple[str, str], _Use]
+    spans: Mapping[str, tuple[datetime, datetime]]
+
+    def of(self, term: _Term) -> _Use:
+        if term.account not in self.spans:
+            near = did_you_mean(term.account, sorted(self.spans))
+            raise FrameError(f"{_WHAT}, row {term.row}: no record is of the account {shown(term.account)}.{near}")
+        key = term.account, term.product.casefold()
+        if key not in self.uses:
+            names = sorted(name for account, name in self.uses if account == term.account and name)
+            near = did_you_mean(key[1], names)
+            raise FrameError(f"{_WHAT}, row {term.row}: no record of {term.account} is of {shown(term.product)}.{near}")
+        return self.uses[key]
+
+
+def _entered(frame: Any, table: Any, decimal: DecimalMark | None, choices: Any) -> tuple[Native, list[_Term], _Seen]:
+    check_decimal(decimal)
+    check_choices(choices, "billed")
+    native = enter(frame)
+    require(native, (_ACCOUNT, *_NAMES, "start_date", "end_date"), "commitments", also=("usage_quantity", *_PARTS))
+    terms = _terms(read_table(table, _WHAT), decimal)
+    seen = _seen(native, choices, by_day=any(term.basis == "prepaid" for term in terms))
+    for term in terms:
+        seen.of(term)
+    return native, terms, seen
+
+
+def _seen(native: Native, choices: Any, *, by_day: bool) -> _Seen:
+    uses: dict[tuple[str, str], _Use] = defaultdict(_Use)
+    spans: dict[str, tuple[datetime, datetime]] = {}
+    shares: dict[tuple[Any, ...], list[float]] = defaultdict(lambda: [0.0, 0.0])
+    for account, *names, start, end, unit, quantity, committed, parts, stated in _records(native, choices).iter_rows():
+        begin, until = (_EPOCH + timedelta(microseconds=each) for each in (start, max(start, end or start)))
+        held = spans.get(account, (begin, until))
+        spans[account] = min(held[0], begin), max(held[1], until)
+        share = shares[account, *names, begin.date().replace(day=1)]
+        share[0] += committed
+        share[1] += parts
+        for name in _named(names):
+            use = uses[account, name]
+            if stated:
+                use.on_bill.add(begin.date().replace(day=1))
+            if quantity:
+                use.spans[start, max(end or start, start + _HOUR), _bare(unit)] += quantity
+    for account, *names, day, currency, cost in _money(native, "1mo", choices):
+        committed, parts = shares[account, *names, day]
+        sure = cost * committed / parts if parts else 0.0
+        for name in _named(names):
+            uses[account, name].committed[day, currency] += sure
+            uses[account, name].on_demand[day, currency] += cost - sure
+    if by_day:
+        with hearing():  # the same as of the months
+            daily = list(_money(native, "1d", choices))
+        for account, *names, day, currency, cost in daily:
+            for name in _named(names):
+                uses[account, name].days[day, currency] += cost
+    return _Seen(dict(uses), spans)
+
+
+def _named(names: Sequence[str | None]) -> set[str]:
+    """Every name of a record's product, and none, under which all of an account stands."""
+    return {name.casefold() for name in names if name} | {""}
+
+
+def _bare(unit: str | None) -> str:
+    """A unit as it is compared: a CKU-hour is a CKU for an hour."""
+    text = (unit or "").strip().casefold().replace(" ", "-")
+    for ending in ("-hours", "-hour"):
+        text = text.removesuffix(ending)
+    return text.removesuffix("s")
+
+
+def _records(native: Native, choices: Any) -> pl.DataFrame:
+    """What the records that count state, added up by account, product and span."""
+    with hearing():  # the cost table says the same
+        native, _ = within_period(native, choices.get("overhang"))
+        native = counted_once(native, DigestPlan.of((), choices), choices)[0]
+    have = set(native.columns)
+    lines = with_instants(native, native.frame, {"__start": "start_date", "__end": "end_date"})
+    parts = [name for name in _PARTS if name in have]
+    text = [name for name in ("usage_unit",) if name in have]
+    amounts = [name for name in (*parts, "usage_quantity") if name in have]
+    held = collect(lines.select(_ACCOUNT, *_NAMES, "__start", "__end", *text, *amounts))
+    none = [name for name in ("usage_unit", "usage_quantity", *_PARTS) if name not in have]
+    held = held.with_columns(
+        pl.lit(None, pl.String if name == "usage_unit" else pl.Float64).alias(name) for name in none
+    )
+    keys = [_ACCOUNT, *_NAMES, "__start", "__end", "usage_unit"]
+    known = pl.col("usage_quantity", *_PARTS).cast(pl.Float64).fill_null(0.0)
+    held = held.with_columns(stated=pl.col(_PARTS[0]).is_not_null())
+    sums = held.filter(pl.col(_ACCOUNT).is_not_null() & pl.col("__start").is_not_null()).with_columns(known)
+    return sums.group_by(keys, maintain_order=True).agg(
+        pl.col("usage_quantity").sum(),
+        committed=pl.col(_PARTS[0]).sum(),
+        parts=pl.sum_horizontal(*_PARTS).sum(),
+        stated=pl.col("stated").any(),
+    )
+
+
+def _money(native: Native, every: str, choices: Any) -> Iterator[tuple[Any, ...]]:
+    table = build(native, Question.of((_ACCOUNT, *_NAMES), every, "UTC", "billed", choices))
+    stated = table.filter(pl.col("cost").is_not_null() & pl.col(_ACCOUNT).is_not_null())
+    return stated.select(_ACCOUNT, *_NAMES, pl.col(BUCKET).dt.date(), "currency", "cost").iter_rows()
+
+
+# month by month -------------------------------------------------------------------------------------------------------
+
+
+def _months(start: date, end: date) -> Iterator[tuple[date, date]]:
+    """The calendar months from one day up to another: first day, and first day after."""
+    month = start.replace(day=1)
+    while month < end:
+        after = (month + timedelta(days=32)).replace(day=1)
+        yield month, after
+        month = after
+
+
+def _rows(term: _Term, seen: _Seen) -> Iterator[tuple[Any, ...]]:
+    use, (first, last) = seen.of(term), seen.spans[term.account]
+    begin = max(term.start, first.date())
+    end = min(term.end, (last - timedelta(microseconds=1)).date() + _DAY)
+    for month, after in _months(begin, end):
+        if term.basis == "prepaid":
+            yield _drawn(term, use, month, min(after, end), first.date())
+        else:
+            yield _held(term, use, month, max(begin, month), min(after, end))
+
+
+def _row(term: _Term, month: date, **known: Any) -> tuple[Any, ...]:
+    said = {
+        "account": term.account, "product": term.product or None, "unit": term.unit, "basis": term.basis,
+        "month": month, "currency": term.currency, "renews_on": term.end, **known,
+    }  # fmt: skip
+    return tuple(said.get(name) for name in _COLUMNS)
+
+
+def _held(term: _Term, use: _Use, month: date, begin: date, end: date) -> tuple[Any, ...]:
+    hours = (end - begin).days * 24
+    quantity = term.quantity * hours if term.basis == "hourly" else term.quantity
+    on_bill = month in use.on_bill
+    levels = _levels(term, use, begin, end)
+    committed, on_demand = (part.get((month, term.currency), 0.0) for part in (use.committed, use.on_demand))
+    notes: list[str] = []
+    if levels:
+        used = math.fsum(level * length for level, length in levels)
+        beyond: float | None = math.fsum(max(0.0, level - term.quantity) * length for level, length in levels)
+        known: float | None = used
+        unused: float | None = max(0.0, quantity - (used - (beyond or 0.0)))
+    else:
+        known, beyond, unused = _by_money(term, quantity, on_demand, on_bill, notes)
+    paid = committed if on_bill else quantity * term.price
+    if term.basis == "monthly" and end < min(term.end, (month + timedelta(days=32)).replace(day=1)):
+        notes.append(f"used up to {end}, this day excluded")
+    if on_bill and abs(paid - quantity * term.price) > 0.005 * max(paid, 1.0):
+        notes.append(f"the bill says {paid:,.2f} of what is committed, the table {quantity * term.price:,.2f}")
+    if on_bill:
+        extra: float | None = on_demand
+    elif beyond is None or (term.on_demand_price is None and beyond > 0):
+        extra = None
+        notes.append("without an on_demand_price what is beyond the commitment has no cost")
+    else:
+        extra = beyond * (term.on_demand_price or 0.0)
+    return _row(
+        term, month, committed_quantity=quantity, used_quantity=known, unused_quantity=unused, committed_cost=paid,
+        used_share=None if unused is None or not quantity else 1 - unused / quantity,
+        unused_cost=None if unused is None or not quantity else paid * unused / quantity,
+        on_demand_quantity=beyond, on_demand_cost=extra, on_the_bill=on_bill, note="; ".join(notes) or None,
+    )  # fmt: skip
+
+
+def _by_money(
+    term: _Term, quantity: float, on_demand: float, on_bill: bool, notes: list[str]
+) -> tuple[float | None, float | None, float | None]:
+    """Used, beyond and unused quantity where records state no quantity of this unit: what money says of them."""
+    if not on_bill:
+        notes.append(f"no record states a quantity in {term.unit or 'this unit'}")
+        return None, None, None
+    if on_demand <= 0:
+        notes.append("nothing was on demand, and the bill does not say how much of the commitment was used")
+        return None, 0.0, None
+    if not term.on_demand_price:
+        return None, None, 0.0  # something was bought beyond the commitment, so all of that was used
+    beyond = on_demand / term.on_demand_price
+    return quantity + beyond, beyond, 0.0
+
+
+def _levels(term: _Term, use: _Use, begin: date, end: date) -> list[tuple[float, float]]:
+    """How much was used at once, and for how long: by hour with its hours, or in a month, for one."""
+    unit = _bare(term.unit)
+    low, high = (
+        int((datetime(*day.timetuple()[:3], tzinfo=UTC) - _EPOCH).total_seconds() * 1e6) for day in (begin, end)
+    )
+    spans = [(s, e, q) for (s, e, of), q in use.spans.items() if of == unit and s < high and e > low]
+    if not spans:
+        return []
+    if term.basis == "monthly":
+        return [(math.fsum(q for s, _, q in spans if s >= low), 1.0)]
+    steps: dict[int, float] = defaultdict(float, {low: 0.0, high: 0.0})
+    for start, until, quantity in spans:
+        rate = quantity / ((until - start) / _HOUR)
+        steps[max(start, low)] += rate
+        steps[min(until, high)] -= rate
+    edges = sorted(steps)
+    rates = accumulate(steps[edge] for edge in edges)
+    return [
+        (max(0.0, round(rate, 9)), (right - left) / _HOUR)
+        for rate, (left, right) in zip(rates, pairwise(edges), strict=False)
+    ]
+
+
+def _drawn(term: _Term, use: _Use, month: date, until: date, first: date) -> tuple[Any, ...]:
+    """Credits: what the records are billed draws on them, from the first day of the term."""
+    paid = term.quantity * term.price
+    spent = {day: cost for (day, currency), cost in use.days.items() if currency == term.currency and day >= term.start}
+    here = math.fsum(cost for day, cost in spent.items() if month <= day < until)
+    left = paid - math.fsum(cost for day, cost in spent.items() if day < until)
+    lately = [cost for day, cost in spent.items() if until - timedelta(days=_LATELY) <= day < until]
+    known = min(_LATELY, max(1, (until - max(term.start, first)).days))
+    pace = math.fsum(lately) / known
+    ends = (
+        until + timedelta(days=math.ceil(left / pace) - 1) if pace > 0 and left > 0 and left / pace < 36_500 else None
+    )
+    if left <= 0:
+        ends = _used_up(spent, paid)
+    notes = [f"drawn from {first} on: what was drawn before is in no record here"] if first > term.start else []
+    if ends is None or ends >= term.end:
+        ends = None
+        rest = left - pace * (term.end - until).days
+        notes.append(f"{max(0.0, rest):,.2f} would lapse on {term.end} at the pace of the last {known} days")
+    return _row(
+        term, month, committed_quantity=term.quantity, used_quantity=here / term.price if term.price else None,
+        used_share=min(1.0, (paid - left) / paid) if paid else None, committed_cost=paid,
+        on_demand_cost=max(0.0, -left), on_the_bill=False, left=max(0.0, left), ends_on=ends,
+        note="; ".join(notes) or None,
+    )  # fmt: skip
+
+
+def _used_up(spent: Mapping[date, float], paid: float) -> date | None:
+    """The day on which what was drawn first came to all that was paid."""
+    so_far = 0.0
+    for day in sorted(spent):
+        so_far += spent[day]
+        if so_far >= paid:
+            return day
+    return None
+
+
+# the next term --------------------------------------------------------------------------------------------------------
+
+
+def _curve(term: _Term, seen: _Seen) -> Iterator[tuple[Any, ...]]:
+    use, (first, last) = seen.of(term), seen.spans[term.account]
+    whole = replace(term, start=first.date(), end=(last - timedelta(microseconds=1)).date() + _DAY)
+    levels: list[tuple[float, float]] = []
+    notes: list[str] = []
+    least = 0.0
+    months = list(_months(whole.start, whole.end))
+    for month, after in months:
+        found = _levels(whole, use, max(month, whole.start), min(after, whole.end))
+        if not found and month in use.on_bill:
+            on_demand = max(0.0, use.on_demand.get((month, term.currency), 0.0))
+            length = (after - month).days * 24.0 if term.basis == "hourly" else 1.0
+            found = [(term.quantity + on_demand / (term.on_demand_price or math.inf) / length, length)]
+            least = term.quantity
+        levels += found
+    if not levels:
+        raise FrameError(
+            f"{_WHAT}, row {term.row}: no record of {term.account} states a quantity of {shown(term.product)} in "
+            f"{term.unit or 'this unit'}, so there is no use to commit to; correct the unit."
+        )
+    if least:
+        notes.append("use below what is committed is not on the bill, so the curve begins there")
+    if len(months) < _SEASON:
+        word = "month" if len(months) == 1 else "months"
+        notes.append(f"{len(months)} {word} held, fewer than twelve: a season may be missing")
+    yield from _points(term, levels, least, len(months), "; ".join(notes) or None)
+
+
+def _points(
+    term: _Term, levels: list[tuple[float, float]], least: float, months: int, note: str | None
+) -> Iterator[tuple[Any, ...]]:
+    length, extra = math.fsum(span for _, span in levels), term.on_demand_price or 0.0
+
+    def parts(quantity: float) -> tuple[float, float]:
+        beyond = math.fsum(max(0.0, level - quantity) * span for level, span in levels)
+        return quantity * term.price * length, beyond * extra
+
+    corners = sorted({least, *(level for level, _ in levels if level >= least)})  # between two the total is a line
+    best = min(corners, key=lambda quantity: (round(sum(parts(quantity)), 9), quantity))
+    total = sum(parts(best))
+    limit = total * (1 + _FLAT)
+    flat = _edge(parts, best, least, limit), _edge(parts, best, corners[-1] * 2 + term.quantity + 1, limit)
+    step = max(1, len(corners) // _POINTS)
+    for quantity in sorted({*corners[::step], corners[-1], best, max(term.quantity, least)}):
+        committed, beyond = parts(quantity)
+        above = (committed + beyond) / total - 1 if total > 0 else None
+        yield (
+            term.account, term.product, term.unit, term.currency, quantity, committed, beyond, committed + beyond,
+            above, quantity == best, quantity == term.quantity, *flat, months, note,
+        )  # fmt: skip
+
+
+def _edge(parts: Any, best: float, far: float, limit: float) -> float:
+    """How far from the least point a total stays within a limit: it only rises on the way."""
+    if sum(parts(far)) <= limit:
+        return far
+    near = best
+    for _ in range(100):
+        middle = (near + far) / 2
+        near, far = (middle, far) if sum(parts(middle)) <= limit else (near, middle)
+    return near
