@@ -130,6 +130,7 @@ def table():
 
 
 ELSEWHERE = (
+    "Choices",
     "UsageError",
     "UsageResult",
     "UsageWarning",

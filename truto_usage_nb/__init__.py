@@ -28,6 +28,7 @@ _HOMES = {
     "bridge": ("allow_nested_asyncio",),
     "client": ("Client", "afetch_usage", "aload_usage", "ascan_usage", "fetch_usage", "load_usage", "scan_usage"),
     "costs": (
+        "Choices",
         "cache_savings",
         "closing_line",
         "cost_lines",
@@ -102,6 +103,7 @@ if TYPE_CHECKING:
     from truto_usage_nb.client import fetch_usage as fetch_usage
     from truto_usage_nb.client import load_usage as load_usage
     from truto_usage_nb.client import scan_usage as scan_usage
+    from truto_usage_nb.costs import Choices as Choices
     from truto_usage_nb.costs import cache_savings as cache_savings
     from truto_usage_nb.costs import closing_line as closing_line
     from truto_usage_nb.costs import cost_lines as cost_lines

@@ -1,4 +1,4 @@
-"""What a type checker sees of the public face. Checked by mypy (`make lint`), never run."""
+"""What a type checker sees of the public face. Checked by mypy and pyright (`make lint`), never run."""
 
 from __future__ import annotations
 
@@ -26,6 +26,14 @@ async def awaited(client: tu.Client) -> None:
     assert_type(await tu.aload_usage("cursor", start_date="2026-10-01", group_by=["model"]), pl.DataFrame)
     assert_type(await client.aload_usage("cursor", backend="pandas", progress=print), pd.DataFrame)
     assert_type(await client.afetch_usage("claude", period=tu.Period.parse("2026-10"), users=True), tu.UsageResult)
+
+
+def chosen(usage: pl.DataFrame) -> None:
+    choices: tu.Choices = {"overlap": "allow", "contract": {"confluent": "prepaid"}}
+    tu.cost_per(usage, "model_id", **choices)
+    tu.plots.cost_bars(usage, "model_id", **choices)
+    tu.cost_per(usage, "model_id", overlap="ignore")  # type: ignore[arg-type]
+    tu.cost_per(usage, "model_id", overlaps="allow")  # type: ignore[call-arg]
 
 
 def refused(client: tu.Client) -> None:

@@ -66,6 +66,14 @@ class Choices(TypedDict, total=False):
     `positive_credits`: a credit stated as a positive number is a "reduction", flagged `credit_sign`, or counts
     "as_stated": it takes one back. `input_includes_cache`: by integration, whether a record's input tokens hold
     those read from and written to a cache, where neither the vendor nor a total says it: True or False.
+
+    Every cost table, chart and question takes these arguments by name. Kept together, an editor completes them:
+
+    >>> import truto_usage_nb as tu
+    >>> choices: tu.Choices = {"overlap": "check", "contract": {"confluent": "prepaid"}}
+    >>> usage = tu.sandbox().load_usage("confluent", period="2026-10-05")
+    >>> tu.cost_per(usage, "integration", **choices)["cost"].round(2).to_list()
+    [998.79]
     """
 
     keep: Mapping[str, Mapping[str, str]] | None

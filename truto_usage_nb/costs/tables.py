@@ -62,7 +62,7 @@ def cost_per(
     the part of the cost that was spread evenly because its record is longer than the bucket; records of a day or longer
     keep their UTC date in every zone. `measure`: "billed", "list" (before discounts; usage that a plan covers counts at
     its list price) or "payable" (after credits and tax). `exchange_rates`, such as {("EUR", "USD"): 1.08}, adds
-    converted columns that name rate and source. The other arguments settle what the checks find: see `Choices`.
+    converted columns that name rate and source. The other arguments settle what the checks find: see `tu.Choices`.
 
     Raises FrameError (a column is missing), OverlapError (two series state one measure), DuplicateError (one record
     twice), OverhangError (records stick out of the loaded period). Warns with UsageWarning where a choice was taken,
