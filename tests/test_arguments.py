@@ -104,6 +104,7 @@ def table():
         "QueryForm": {"client": client}, "direct": {"spec": {"team": {"integration": "cursor", "api_key": len}}},
         "read_usage": {"paths": "nope.json"},
         "UsageQuery": {}, "allow_nested_asyncio": {}, "check_focus": {"frame": rows},
+        "outcomes": {**frame, "table": pl.DataFrame({"day": ["2026-10-05"], "email": ["a@b.example"]})},
         "commitments": monthly, "commitment_curve": monthly,
         "closing_line": {"table": tu.cost_per(usage())},
         "cost_rule": {}, "coverage": {"frame_or_result": usage()}, "data_dictionary": {}, "fetch_usage": load,

@@ -22,6 +22,7 @@ TEAMS = pl.DataFrame({"email": ["a@x.com", "b@x.com"], "team": ["red", None]})
 INVOICES = pl.DataFrame({"integration": ["Cursor"], "month": ["2026-10"], "currency": ["usd"], "amount": ["1,000.50"]})
 ROSTER = pl.DataFrame({"integration": ["cursor"] * 2, "email": ["A@x.com ", "idle@x.com"]})
 
+MERGED = pl.DataFrame({"day": ["2026-10-05"] * 2, "email": ["a@x.com", "b@x.com"]})
 COMMITMENTS = pl.DataFrame({
     "account": ["d", "u"], "product": ["apm", None], "quantity": [10, 1000], "unit": ["host", "USD"], "price": [250, 1],
     "on_demand_price": [300, None], "start": "2026-09-01", "end": "2027-01-01", "currency": "USD",
@@ -71,6 +72,7 @@ QUESTIONS: dict[str, Callable[[Any], Any]] = {
     "check_prices": questions.check_prices,
     "reconcile": lambda frame: questions.reconcile(frame, INVOICES),
     "cache_advice": questions.cache_advice,
+    "outcomes": lambda frame: questions.outcomes(frame, MERGED),
     "commitments": lambda frame: questions.commitments(frame, COMMITMENTS),
     "commitment_curve": lambda frame: questions.commitment_curve(frame, COMMITMENTS),
     "what_if": lambda frame: questions.what_if(frame, {"claude-opus-4-5": "claude-4.5-sonnet"}),

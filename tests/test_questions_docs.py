@@ -85,3 +85,15 @@ def test_commitments_on_the_page(page, answers):
     assert answers["tu.commitment_curve(datadog, table)"] == (
         f"least at {least['quantity']:,.1f}, flat to {least['flat_to']:,.1f}"
     )
+
+
+def test_outcomes_on_the_page(page, answers):
+    import polars as pl
+
+    names = {"tu": tu, "pl": pl, "cursor": tu.sandbox().load_usage("cursor", period="2026-10-05")}
+    exec(re.search(r"```python\n(merged = .+?)```", page, re.DOTALL)[1], names)
+    code = next(code for code in answers if "outcomes" in code)
+    table = eval(code, names)
+    rows = {row["outcome"]: row["cost_per_outcome"] for row in table.iter_rows(named=True)}
+    assert answers[code] == f"fix {rows['fix']:,.2f}, feature {rows['feature']:,.2f}"
+    assert table["cost"].sum() == pytest.approx(tu.total_cost(names["cursor"]))

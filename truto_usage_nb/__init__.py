@@ -65,6 +65,7 @@ _HOMES = {
         "commitment_curve",
         "commitments",
         "cost_change",
+        "outcomes",
         "pace",
         "reconcile",
         "seats",
@@ -140,6 +141,7 @@ if TYPE_CHECKING:
     from truto_usage_nb.questions import commitment_curve as commitment_curve
     from truto_usage_nb.questions import commitments as commitments
     from truto_usage_nb.questions import cost_change as cost_change
+    from truto_usage_nb.questions import outcomes as outcomes
     from truto_usage_nb.questions import pace as pace
     from truto_usage_nb.questions import reconcile as reconcile
     from truto_usage_nb.questions import seats as seats

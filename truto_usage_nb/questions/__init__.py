@@ -6,6 +6,7 @@ from truto_usage_nb.questions.commitments import commitment_curve, commitments
 from truto_usage_nb.questions.invoicing import check_prices, reconcile
 from truto_usage_nb.questions.labelling import with_labels, with_models
 from truto_usage_nb.questions.oddities import unusual
+from truto_usage_nb.questions.outcomes import outcomes
 from truto_usage_nb.questions.pacing import pace
 from truto_usage_nb.questions.people import seats
 from truto_usage_nb.questions.per_unit import unit_costs
@@ -17,6 +18,7 @@ __all__ = [
     "commitment_curve",
     "commitments",
     "cost_change",
+    "outcomes",
     "pace",
     "reconcile",
     "seats",
