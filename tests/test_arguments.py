@@ -108,6 +108,8 @@ def table():
         "commitments": monthly, "commitment_curve": monthly,
         "closing_line": {"table": tu.cost_per(usage())},
         "cost_rule": {}, "coverage": {"frame_or_result": usage()}, "data_dictionary": {}, "fetch_usage": load,
+        "deliver_focus": {"result": usage(), "folder": "focus"},
+        "export_focus": {"frame": rows, "to": "vantage", "folder": "files"},
         "focus_billing_periods": {"frame": rows}, "list_reports": {},
         "load_usage": load, "read_result": {"path": "no.parquet"},
         "reconcile": {"frame": month(), "invoices": invoice},
