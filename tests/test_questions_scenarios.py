@@ -59,6 +59,17 @@ def test_what_is_batch_already_counts_and_is_not_discounted_again(batch, then):
     assert "not discounted again" in row["assumptions"]
 
 
+def test_a_product_of_batches_is_batch_already_at_its_own_rate():
+    """4 M ordinary for $20, 4 M by the API of batches for $10 (list $20). Of 8 M 0.75 is 2 M more: 2 x 2.50 less."""
+    batches = {"product": {"id": "message_batches_api"}}
+    frame = [event(20, input=4 * M), event(10, day="21", input=4 * M) | batches]
+    row = asked(frame, batch=0.75)
+    assert figures(row, "cost", "rate_paid", "what_if_cost") == (30, 0.75, 25)
+    assert asked(frame, batch=0.5)["difference"] == pytest.approx(0)
+    assert "by service_tier or product" in row["assumptions"]
+    assert asked(frame, models={OPUS: "claude-sonnet-5"})["what_if_cost"] == pytest.approx(8 + 4)
+
+
 @pytest.mark.parametrize("tier", ["speed", "service_tier"])
 def test_another_tier_stays_in_it(tier):
     """1 M in fast mode stays at $10; of 1 M half at $5 and half at $2.50. What no list prices is left out."""

@@ -22,7 +22,7 @@ from truto_usage_nb.costs.tokens import KINDS
 from truto_usage_nb.errors import InputError, did_you_mean
 from truto_usage_nb.format import percent
 from truto_usage_nb.models import model_identity
-from truto_usage_nb.native import Native, enter
+from truto_usage_nb.native import enter
 from truto_usage_nb.outside import shown
 from truto_usage_nb.prices import CURRENCY, price_columns, price_source
 
@@ -35,6 +35,9 @@ _COLUMNS = (
 _MODEL = "model_id"
 _TIER = "service_tier"
 _BATCHED = ("input", "output")
+_SAY_BATCH = ("product_id", "surface")
+"""Where a vendor names the API of batches, such as Claude's message_batches_api; the list price stays the base one."""
+_BY_PRODUCT = "batch by product"
 _WRITES = ("cache_write_5m", "cache_write_1h", "cache_write")
 _OFFERED = ("input", "cache_read", *_WRITES)
 _OWN_KINDS = ("input", "output", "cache_read", "cache_write_5m", "cache_write_1h", "batch_input", "batch_output")
@@ -59,9 +62,10 @@ def what_if(
     would pay, in USD a million tokens, by kind ("input", "output", "cache_read", "cache_write_5m", "cache_write_1h",
     "batch_input", "batch_output"), where the list does not say it or says it otherwise. `batch` (0 to 1) is the share
     of fresh input and of output at batch price, of each model of an account: what is batch already, by a column
-    `service_tier`, counts towards it, is never discounted again, and stays where it is more. `cache_hit` (0 to 1) is
-    cache reads over reads, writes and fresh input: the total of input stays, and what is not read is written or fresh
-    as it was, in proportion. Several at once are taken in this order: cache, batch, model and price.
+    `service_tier` or its product, counts towards it, is never discounted again, and stays where it is more.
+    `cache_hit` (0 to 1) is cache reads over reads, writes and fresh input: the total of input stays, and what is not
+    read is written or fresh as it was, in proportion. Several at once are taken in this order: cache, batch, model and
+    price.
 
     Comes back as the kind that came in, a row per value of `by` and currency. `tokens` are those that have a price on
     both sides, `list_cost` and `what_if_list_cost` what they cost at list, in USD. `cost` is what was billed for them,
@@ -83,8 +87,10 @@ def what_if(
     check_dims(names, _COLUMNS)
     asked = _Asked.of(models, prices, batch, cache_hit)
     native = enter(frame)
-    read = matched(native, Question.of(priced_by(native, names), None, "UTC", "billed", choices, kinds=True))
-    return native.leave(_answer(native, read, names, asked))
+    said = (name for name in _SAY_BATCH if name in native.columns)
+    needed = tuple(dict.fromkeys((*priced_by(native, names), *said)))
+    read = matched(native, Question.of(needed, None, "UTC", "billed", choices, kinds=True))
+    return native.leave(_answer(read, names, asked))
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,9 +155,9 @@ def _price(model: str, kind: Any, value: Any) -> float:
     return float(value) / 1e6
 
 
-def _answer(native: Native, read: Digest, names: tuple[str, ...], asked: _Asked) -> pl.DataFrame:
+def _answer(read: Digest, names: tuple[str, ...], asked: _Asked) -> pl.DataFrame:
     asked.check_known(read)
-    rows = estimated(read).with_columns(of_model=identity_of(read.rows, "model"))
+    rows = estimated(read).with_columns(of_model=identity_of(read.rows, "model"), in_batch=_in_batch(read))
     tiers = {tier: f"dim_{read.by.index(tier)}" for tier in TIERS if tier in read.by}
     if _MODEL in names:  # money and tokens may spell a model in two ways
         rows = one_name_a_model(rows, f"dim_{names.index(_MODEL)}", read.dims[: len(names)])
@@ -162,7 +168,8 @@ def _answer(native: Native, read: Digest, names: tuple[str, ...], asked: _Asked)
     money = rows.filter(pl.col("money_n").is_not_null())
     dims = read.dims[: len(names)]
     paid = _at_the_rate(lines, money, dims)
-    return _table(paid, dims, names, _assumptions(native, asked))
+    knows_batch = any(rows[tiers[_TIER]].is_not_null()) if _TIER in tiers else False
+    return _table(paid, dims, names, _assumptions(asked, knows_batch=knows_batch or bool(rows["in_batch"].any())))
 
 
 def token_lines(rows: pl.DataFrame) -> pl.DataFrame:
@@ -211,9 +218,16 @@ def _with_prices(lines: pl.DataFrame, read: Digest, tiers: dict[str, str], asked
     return lines.with_columns(_own_prices(asked))
 
 
+def _in_batch(read: Digest) -> pl.Expr:
+    """Whether a record names its product as one of batches."""
+    named = [pl.col(f"dim_{read.by.index(name)}").cast(pl.String) for name in _SAY_BATCH if name in read.by]
+    said = [name.str.to_lowercase().str.contains("batch", literal=True).fill_null(False) for name in named]
+    return pl.any_horizontal(pl.lit(False), *said)
+
+
 def _in_tier(tiers: dict[str, str]) -> pl.Expr:
-    """The tier that a record states, by service tier or speed; empty for the ordinary one."""
-    tier = pl.lit("")
+    """The tier that a record states, by service tier, speed or product; empty for the ordinary one."""
+    tier = pl.when("in_batch").then(pl.lit(_BY_PRODUCT)).otherwise(pl.lit(""))
     for name in ("speed", _TIER):
         if name in tiers:
             said = pl.col(tiers[name]).cast(pl.String).fill_null("").str.strip_chars().str.to_lowercase()
@@ -223,7 +237,7 @@ def _in_tier(tiers: dict[str, str]) -> pl.Expr:
 
 def _own_prices(asked: _Asked) -> list[pl.Expr]:
     """The caller's prices in the list's place: those of the base tier, and of batch only where they are given."""
-    ordinary, made = pl.col("in_tier") == "", []
+    ordinary, made = pl.col("in_tier").is_in(["", _BY_PRODUCT]), []
     for kind in KINDS:
         source = "cache_write_5m" if kind == "cache_write" else kind
         own = {model: given[source] for model, given in asked.prices.items() if source in given}
@@ -256,7 +270,8 @@ def _moved(lines: pl.DataFrame, asked: _Asked) -> pl.DataFrame:
         if kind in _BATCHED:
             price = pl.when(is_batch).then(f"batch_{kind}").otherwise(price)
         if kind in _BATCHED and asked.batch is not None:
-            moved = tokens * pl.when(ordinary).then(_share(tokens, is_batch, ordinary, asked.batch)).otherwise(0.0)
+            there = is_batch | (pl.col("in_tier") == _BY_PRODUCT)
+            moved = tokens * pl.when(ordinary).then(_share(tokens, there, ordinary, asked.batch)).otherwise(0.0)
             parts.append(_cost(moved, pl.col(f"batch_{kind}")))
             no_batch.append((moved > 0) & pl.col(f"batch_{kind}").is_null())
             tokens = tokens - moved
@@ -291,19 +306,20 @@ _NO_CURRENCY = "no currency"
 def _at_the_rate(lines: pl.DataFrame, money: pl.DataFrame, dims: list[str]) -> pl.DataFrame:
     """Put lines and money together: what was billed for each line, and would be at the rate that was paid for it.
 
-    A rate is that of an account, model and currency, and of the dimensions too where money and tokens both state them.
+    A rate is that of an account, model and currency, and of the dimensions, and of batches by their product, too where
+    money and tokens both state them.
     """
     lines, money = _by_model(lines, money)
     bought = money.filter(pl.col("matched_n") > 0).with_columns(bought=pl.col("money") - pl.col("other"))
-    paid = lines.filter("is_paid")
-    at = [f"at_{dim}" for dim in dims]
-    sides = [part.select(*_OF, *dims, has_money=pl.lit(own)) for part, own in ((bought, True), (paid, False))]
-    meet = pl.concat(sides, how="vertical_relaxed").group_by(*_OF, *dims).agg(pl.col("has_money").n_unique() == 2)
+    paid, fine = lines.filter("is_paid"), [*dims, "in_batch"]
+    at = [f"at_{dim}" for dim in fine]
+    sides = [part.select(*_OF, *fine, has_money=pl.lit(own)) for part, own in ((bought, True), (paid, False))]
+    meet = pl.concat(sides, how="vertical_relaxed").group_by(*_OF, *fine).agg(pl.col("has_money").n_unique() == 2)
     meet = meet.group_by(_OF).agg(is_fine=pl.col("has_money").all())
 
     def placed(rows: pl.DataFrame) -> pl.DataFrame:
         rows = rows.join(meet, on=_OF, how="left", nulls_equal=True)
-        return rows.with_columns(pl.when("is_fine").then(dim).alias(name) for dim, name in zip(dims, at, strict=True))
+        return rows.with_columns(pl.when("is_fine").then(dim).alias(name) for dim, name in zip(fine, at, strict=True))
 
     lines, bought, keys = placed(lines), placed(bought), [*_OF, *at]
     rates = _rates(lines.filter("is_paid"), bought, keys)
@@ -417,7 +433,7 @@ def _table(rows: pl.DataFrame, dims: list[str], names: tuple[str, ...], assumpti
     return table.filter(says).sort(order, descending=[False, True, True, *[False] * len(flat)], nulls_last=True)
 
 
-def _assumptions(native: Native, asked: _Asked) -> str:
+def _assumptions(asked: _Asked, *, knows_batch: bool) -> str:
     said = []
     if asked.cache_hit is not None:
         said.append(
@@ -426,8 +442,8 @@ def _assumptions(native: Native, asked: _Asked) -> str:
         )
     if asked.batch is not None:
         known = (
-            "what service_tier calls batch counts towards it and is not discounted again"
-            if _TIER in native.columns
+            "what is batch already, by service_tier or product, counts towards it and is not discounted again"
+            if knows_batch
             else "no column service_tier says what is batch already, so all is taken for ordinary"
         )
         said.append(f"{percent(asked.batch)} of fresh input and of output is at batch price; {known}")
