@@ -111,6 +111,22 @@ def test_where_nothing_can_be_judged_no_agreement_makes_it_well() -> None:
     assert table["status"].to_list() == ["not judged"]
 
 
+def test_nobody_is_missed_on_a_day_that_is_not_due() -> None:
+    """It is 23 November; a bill of yesterday may come three days late, and Datadog's comes with its month."""
+    client = tu.sandbox()
+    accounts = ["datadog", "confluent", "cursor"]
+    every_day = {"version": 1, "missing": True, "accounts": accounts}
+    yesterday = tu.check_usage(
+        client.fetch_usage(accounts, period="yesterday", overhang="prorate"), every_day, period="2026-11-22"
+    )
+    assert yesterday["status"].to_list() == ["ok"] * 3
+    old = client.fetch_usage(accounts, period="2026-11-10", overhang="prorate")
+    gone = replace(old, polars=old.polars.filter(pl.col("integrated_account_id") != "cursor"))
+    assert ("cursor", "breached", None) in [
+        row for row in judged(gone, missing=True, accounts=accounts) if row[1] == "breached"
+    ]
+
+
 def test_an_account_that_delivered_nothing_is_missing_and_one_that_failed_is_not_judged() -> None:
     result = tu.sandbox().fetch_usage(["confluent"], period="2026-10-05")
     empty = replace(result, polars=result.polars.clear())

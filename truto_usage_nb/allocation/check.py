@@ -463,7 +463,7 @@ def _gaps(bench: _Bench) -> Iterator[Finding]:
             yield _of_account(account, table.filter(pl.col("integrated_account_id") == account), bench, allowed)
     silent = sorted(set(bench.checks.accounts) - set(table["integrated_account_id"]) - set(bench.lost))
     for account in silent:
-        yield Finding("missing", account, BREACHED, "delivered no record")
+        yield _of_account(account, table.clear(), bench, allowed)
 
 
 def _coverage(bench: _Bench) -> pl.DataFrame:
@@ -477,13 +477,13 @@ def _coverage(bench: _Bench) -> pl.DataFrame:
 
 def _of_account(account: str, rows: pl.DataFrame, bench: _Bench, allowed: int) -> Finding:
     """One account: by the report type that holds most, for one that is asked for several."""
-    best = rows.sort("days_held", "records", descending=True, nulls_last=True).row(0, named=True)
-    if not rows["records"].sum():
-        return Finding("missing", account, BREACHED, "delivered no record", None, None, float(allowed))
     first, last = bench.period.start.date(), (bench.period.end - timedelta(microseconds=1)).date()
     until = min(last + timedelta(days=1), _due(account, bench) or last + timedelta(days=1))
     if until <= first:
-        return Finding("missing", account, OK, f"no day of it is due before {until}", None, 0.0, float(allowed))
+        return Finding("missing", account, OK, f"no day of it is due yet: records are due before {until}", None, 0.0, float(allowed))
+    if not rows["records"].sum():
+        return Finding("missing", account, BREACHED, "delivered no record", None, None, float(allowed))
+    best = rows.sort("days_held", "records", descending=True, nulls_last=True).row(0, named=True)
     count, days = days_over(best["missing_days"], until)
     when = f" up to {until - timedelta(days=1)}" if until <= last else ""
     said = f"{count} day{'s' if count != 1 else ''} missing{when}{f': {days}' if days else ''}"
