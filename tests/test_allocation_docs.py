@@ -99,7 +99,7 @@ def test_the_files_on_the_page_are_read(page: str, tmp_path: Path) -> None:
         (tmp_path / name).write_text(text, encoding="utf-8")
     assert [split.by for split in read_rules(tmp_path / "one.yml", documented=True).splits] == ["cost", "shares"]
     assert len(read_checks(tmp_path / "check.yml").budgets) == 3
-    assert "truto-usage check check.yml --period yesterday" in workflow
+    assert "truto-usage check check.yml --period this-month" in workflow
 
 
 def test_every_name_and_field_it_mentions_is_there(page: str) -> None:

@@ -480,7 +480,8 @@ def _of_account(account: str, rows: pl.DataFrame, bench: _Bench, allowed: int) -
     first, last = bench.period.start.date(), (bench.period.end - timedelta(microseconds=1)).date()
     until = min(last + timedelta(days=1), _due(account, bench) or last + timedelta(days=1))
     if until <= first:
-        return Finding("missing", account, OK, f"no day of it is due yet: records are due before {until}", None, 0.0, float(allowed))
+        said = f"no day of it is due yet: records are due before {until}"
+        return Finding("missing", account, OK, said, None, 0.0, float(allowed))
     if not rows["records"].sum():
         return Finding("missing", account, BREACHED, "delivered no record", None, None, float(allowed))
     best = rows.sort("days_held", "records", descending=True, nulls_last=True).row(0, named=True)
