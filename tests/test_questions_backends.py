@@ -72,8 +72,8 @@ QUESTIONS: dict[str, Callable[[Any], Any]] = {
     "check_prices": questions.check_prices,
     "reconcile": lambda frame: questions.reconcile(frame, INVOICES),
     "cache_advice": questions.cache_advice,
-    "outcomes": lambda frame: questions.outcome_costs(frame, MERGED),
-    "commitments": lambda frame: questions.committed(frame, COMMITMENTS),
+    "outcomes": lambda frame: questions.outcomes(frame, MERGED),
+    "commitments": lambda frame: questions.commitments(frame, COMMITMENTS),
     "commitment_curve": lambda frame: questions.commitment_curve(frame, COMMITMENTS),
     "what_if": lambda frame: questions.what_if(frame, {"claude-opus-4-5": "claude-4.5-sonnet"}),
 }

@@ -34,7 +34,7 @@ def bill(committed, on_demand, month=10):
 
 
 def held(records, *rows):
-    return questions.committed(frame_of(records), pl.DataFrame(rows)).rows(named=True)
+    return questions.commitments(frame_of(records), pl.DataFrame(rows)).rows(named=True)
 
 
 def test_hours_used_unused_and_beyond():
@@ -149,4 +149,4 @@ def test_two_rows_of_one_time_and_a_missing_column():
     with pytest.raises(FrameError, match="rows 1 and 2 hold Infra Hosts of d at the same time"):
         held([bill(1500, 200)], HOSTS, HOSTS | {"start": "2026-11-01"})
     with pytest.raises(FrameError, match="needs the column"):
-        questions.committed(frame_of([bill(1, 1)]), pl.DataFrame([HOSTS]).drop("basis"))
+        questions.commitments(frame_of([bill(1, 1)]), pl.DataFrame([HOSTS]).drop("basis"))

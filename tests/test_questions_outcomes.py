@@ -20,7 +20,7 @@ WORLD = [event("A@x.com", 5, 10), event("a@x.com", 6, 6), event("b@x.com", 5, 8)
 
 
 def answered(items, *rest, frame=WORLD):
-    table = questions.outcome_costs(frame_of(frame), pl.DataFrame(items), *rest)
+    table = questions.outcomes(frame_of(frame), pl.DataFrame(items), *rest)
     assert table["cost"].sum() == pytest.approx(sum(each["charges"][0]["amount"] for each in frame))
     return {row["outcome"]: row for row in table.iter_rows(named=True)}
 
@@ -61,7 +61,7 @@ def test_a_person_billed_by_the_week_has_outcomes_by_the_week():
 
 
 def test_each_currency_by_itself():
-    table = questions.outcome_costs(
+    table = questions.outcomes(
         frame_of([event("a@x.com", 5, 10), event("a@x.com", 5, 4, "EUR")]), pl.DataFrame({"day": ["2026-10-05"] * 2})
     )
     assert table.select("currency", "cost_per_outcome").rows() == [("EUR", 2), ("USD", 5)]
