@@ -97,7 +97,8 @@ def commitments(frame: Any, table: Any, *, decimal: DecimalMark | None = None, *
     >>> usage = tu.sandbox().load_usage("datadog", period="2026-10")
     >>> held = {"account": "datadog", "product": "rum", "quantity": 1000, "unit": "session", "price": 3.1}
     >>> term = {"start": "2026-01-01", "end": "2027-01-01", "currency": "USD", "basis": "monthly"}
-    >>> tu.commitments(usage, pl.DataFrame([held | term])).select("committed_cost", "on_demand_cost").row(0)
+    >>> table = tu.commitments(usage, pl.DataFrame([held | term]))
+    >>> table.select(pl.col("committed_cost", "on_demand_cost").round(2)).row(0)
     (3100.0, 771.58)
     """
     native, terms, seen = _entered(frame, table, decimal, choices)
