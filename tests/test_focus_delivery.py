@@ -165,9 +165,11 @@ def test_periods_at_the_edges_that_are_loaded_in_part_are_left_out(tmp_path):
     both = result(
         *records, accounts=("confluent-1", "datadog-1"), period=span, fetched_at=datetime(2026, 12, 1, tzinfo=UTC)
     )
-    with pytest.warns(UsageWarning, match=r"billing periods of 2026-09 are left out: .* from 2026-09-14 to 2026-11-14"):
+    said = r"billing periods of 2026-09 are left out: .* from 2026-09-14 to 2026-11-14"
+    with pytest.warns(UsageWarning, match=said) as told:
         deliver_focus(replace(both, polars=both.polars.with_columns(charges_total=pl.lit(5.0))), tmp_path,
                       billing_day={"confluent-1": 14})  # fmt: skip
+    assert {each.filename for each in told} == {__file__}
     rows = read_delivery(tmp_path)
     assert rows.select("BillingPeriodStart", "ChargePeriodStart").rows() == [
         (datetime(2026, 10, 14, tzinfo=UTC), datetime(2026, 10, 20, tzinfo=UTC))

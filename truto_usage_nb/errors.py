@@ -36,11 +36,14 @@ Every error survives pickling, and none ever holds a token: what it says and car
 
 from __future__ import annotations
 
+import os
+import sys
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from difflib import get_close_matches
+from types import FrameType
 from typing import Any
 
 from truto_usage_nb.outside import one_line, plain, shortened, shown
@@ -82,6 +85,7 @@ __all__ = [
 ]
 
 _heard: ContextVar[list[str] | None] = ContextVar("heard", default=None)
+_PACKAGE = os.path.join(os.path.dirname(__file__), "")
 
 
 class UsageWarning(UserWarning):
@@ -286,17 +290,25 @@ def _word(wrong: object) -> str:
     return word.lower()[:200]
 
 
-def tell(text: str, *, stacklevel: int = 1) -> None:
-    """Warn with `UsageWarning`, or hand the text to whoever opened `hearing()` around this call.
-
-    `stacklevel` counts from the caller, as in `warnings.warn`.
-    """
+def tell(text: str) -> None:
+    """Warn with `UsageWarning` at the line that called this package, or hand the text to whoever opened `hearing()`."""
     text = one_line(masked(text))
     heard = _heard.get()
     if heard is not None:
         heard.append(text)
     else:
-        warnings.warn(text, UsageWarning, stacklevel=stacklevel + 1)
+        line = _outer_line()
+        seen = line.f_globals.setdefault("__warningregistry__", {})
+        module = line.f_globals.get("__name__")
+        warnings.warn_explicit(text, UsageWarning, line.f_code.co_filename, line.f_lineno, module, seen)
+
+
+def _outer_line() -> FrameType:
+    """Give the innermost line that is not of this package."""
+    line = sys._getframe(1)  # what `skip_file_prefixes` does from Python 3.12 on
+    while line.f_back is not None and line.f_code.co_filename.startswith(_PACKAGE):
+        line = line.f_back
+    return line
 
 
 @contextmanager

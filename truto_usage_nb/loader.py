@@ -118,7 +118,7 @@ class Loader:
         result = replace(result, notes=(*ran.notes, *result.notes, *silent), told=(*result.told, *_spans(result)))
         raise_unless_told(outcomes, result, on_error)
         for text in result.told:
-            tell(text, stacklevel=2)
+            tell(text)
         return result
 
     async def _run(

@@ -153,7 +153,7 @@ def _pages(files: Sequence[Path], source: Provenance, layout: Layout) -> pl.Data
         at_fault = _first_unreadable(files, source, layout)
         raise UnreadableValueError(f"{at_fault}: {problem.message}", details=problem.details) from None
     for note in built.notes:
-        tell(note, stacklevel=4)
+        tell(note)
     return built.frame
 
 

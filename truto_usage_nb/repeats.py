@@ -34,7 +34,6 @@ __all__ = [
     "RECORD",
     "VERDICT",
     "across",
-    "can_tell",
     "contest",
     "day_text",
     "deduplicate",
@@ -67,11 +66,6 @@ _LISTS = {"resources": "resources_count", "charges": "charges_count"}
 _NO_MEASURES = {*RECORD_KEY, *RECORD_DIMENSIONS, "updated_at", "usage_activity_client_version"}
 _NO_MEASURES |= {each.column for each in PROVENANCE}
 _INNER, _OUTER = "\x1e", "\x1f"
-
-
-def can_tell(columns: Collection[str]) -> bool:
-    """Say whether a frame has the columns of the key; dimensions that it lacks (excluded fields) are left out."""
-    return set(RECORD_KEY) <= set(columns)
 
 
 def needed(columns: Collection[str]) -> list[str]:
@@ -416,7 +410,6 @@ def _tell_reused_ids(native: Native) -> None:
         tell(
             f"{reused.height:,} ids stand for several records, such as {first['id']!r} of "
             f"{first['integrated_account_id']}: another {' and another '.join(differ)}. All are kept.",
-            stacklevel=3,
         )
 
 

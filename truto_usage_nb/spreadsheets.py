@@ -123,7 +123,7 @@ class Sheet:
     total: bool = False
 
 
-def write_book(path: Path, sheets: Sequence[Sheet], notes: Sequence[tuple[str, str]], *, stacklevel: int = 2) -> Path:
+def write_book(path: Path, sheets: Sequence[Sheet], notes: Sequence[tuple[str, str]]) -> Path:
     """Write sheets, and one of notes behind them, as a workbook. Raises InputError for a table larger than a sheet."""
     from xlsxwriter import Workbook
 
@@ -142,7 +142,7 @@ def write_book(path: Path, sheets: Sequence[Sheet], notes: Sequence[tuple[str, s
 
     write_file(path, compose)
     if told:
-        tell(f"{path}: {'; '.join(told)}", stacklevel=stacklevel + 1)
+        tell(f"{path}: {'; '.join(told)}")
     return path
 
 

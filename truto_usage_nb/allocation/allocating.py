@@ -100,7 +100,7 @@ def allocate(
         usage, rules, roster=roster, seats=seats, seat_prices=seat_prices, purchases=purchases, choices=choices
     )
     if made.told:
-        tell(f"{'; '.join(made.told)}.", stacklevel=2)
+        tell(f"{'; '.join(made.told)}.")
     table = made.table(explain=explain, monthly=every is not None)
     return made.native.leave(with_rates(table, exchange_rates))
 

@@ -19,18 +19,16 @@ __all__ = ["veil", "veiled", "wait"]
 
 _T = TypeVar("_T")
 
-_CALLER = 3  # this function, the method that calls it, and the line of the user's that a warning should show
-
 
 def wait(work: Coroutine[Any, Any, _T]) -> _T:
-    """Run a coroutine to its end; what it tells becomes a warning at the line that called the calling method."""
+    """Run a coroutine to its end; what it tells becomes a warning of the thread that waits."""
     said: list[str] = []
     try:
         with hearing() as said:
             return run(work)
     finally:
         for text in said:
-            tell(text, stacklevel=_CALLER)
+            tell(text)
 
 
 @contextmanager

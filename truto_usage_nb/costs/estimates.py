@@ -220,7 +220,7 @@ def _token_digest(native: Native, by: tuple[str, ...], choices: Mapping[str, Any
     _, counted = counted_once(native, DigestPlan.of(by, choices, kinds=True), choices)
     notes = [*told, *counted.told]
     if notes:
-        tell("; ".join(notes) + ".", stacklevel=4)
+        tell("; ".join(notes) + ".")
     return counted
 
 

@@ -221,9 +221,6 @@ def closing_line(table: Any) -> str:
 
 # the walk -------------------------------------------------------------------------------------------------------------
 
-_STACK = 4
-"""How far above `matched` the caller stands: question, table, public function, caller."""
-
 
 def build(native: Native, question: Question) -> pl.DataFrame:
     """Answer a question with its table: let tokens meet money, add up, divide."""
@@ -236,7 +233,7 @@ def matched(native: Native, question: Question) -> Digest:
     asked = ("matched", question.by, question.measure, question.kinds, question.bin)
     met = _matched(native, question) if question.choices else native.once(asked, lambda: _matched(native, question))
     if met.told:
-        tell("; ".join(met.told) + ".", stacklevel=_STACK)
+        tell("; ".join(met.told) + ".")
     return met
 
 

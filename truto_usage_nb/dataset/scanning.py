@@ -128,7 +128,7 @@ class Scanner:
         with progress_shown(progress) as show:
             frame, more = await call.run(show, overhang)
         for text in (*told, *more):
-            tell(text, stacklevel=2)
+            tell(text)
         return frame
 
 

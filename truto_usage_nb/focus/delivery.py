@@ -140,7 +140,7 @@ def _of_what_was_loaded(rows: pl.DataFrame, said: Delivery) -> pl.DataFrame:
     if others.height:
         months = ", ".join(sorted(set(others["BillingPeriodStart"].dt.strftime("%Y-%m"))))
         told = f"{others.height:,} purchases billed in {months} are left out: nothing of those periods is loaded"
-        tell(told, stacklevel=5)
+        tell(told)
     return _of_whole_periods(rows.filter(here), said)
 
 
@@ -163,9 +163,7 @@ def _of_whole_periods(rows: pl.DataFrame, said: Delivery) -> pl.DataFrame:
             f"billing period {months[0]} is loaded {span} only, and a delivery replaces it whole: load all of it, with "
             f"period={months[0]!r} for instance."
         )
-    tell(
-        f"billing periods of {', '.join(months)} are left out: what was loaded, {span}, is a part of them", stacklevel=6
-    )
+    tell(f"billing periods of {', '.join(months)} are left out: what was loaded, {span}, is a part of them")
     return whole
 
 

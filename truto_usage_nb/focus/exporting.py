@@ -130,4 +130,4 @@ def _cut(table: pl.DataFrame, options: Options) -> list[str]:
 
 def _tell(told: list[str]) -> None:
     if told:
-        tell("; ".join(told) + ".", stacklevel=4)
+        tell("; ".join(told) + ".")

@@ -180,7 +180,7 @@ def _datadog(rows: pl.DataFrame, now: datetime) -> Files:
         )
     late = paid.filter(pl.col("ChargePeriodEnd") > now).height
     if late:
-        tell(f"{late:,} charges that reach past {now:%Y-%m-%d} end there: Datadog takes no day to come", stacklevel=5)
+        tell(f"{late:,} charges that reach past {now:%Y-%m-%d} end there: Datadog takes no day to come")
     paid = paid.with_columns(ChargePeriodEnd=pl.min_horizontal("ChargePeriodEnd", pl.lit(now)))
     for period, _, part in _by_period(paid):
         yield from _datadog_period(period, part)

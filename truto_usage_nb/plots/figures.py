@@ -5,7 +5,6 @@ Dark on white, and the same bytes every time.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,7 +17,7 @@ from truto_usage_nb.checks import a_path, a_whole_number, texts
 from truto_usage_nb.costs.choices import By, by_columns
 from truto_usage_nb.costs.currencies import UNSTATED
 from truto_usage_nb.costs.overlaps import NOT_ATTRIBUTED
-from truto_usage_nb.errors import InputError, UsageWarning, WriteError, did_you_mean
+from truto_usage_nb.errors import InputError, WriteError, did_you_mean, hearing
 from truto_usage_nb.native import collect, enter
 from truto_usage_nb.outside import shown
 from truto_usage_nb.plots.wording import NO_MODEL, OTHER, currency_name, dimension, label, literal, wrapped
@@ -142,19 +141,13 @@ NAME = "__name"
 
 
 def asked(helper: Callable[..., Any], frame: Any, *arguments: Any, **options: Any) -> pl.DataFrame:
-    """Ask a helper for its table as polars; what it tells reaches the caller of the chart that calls this."""
-    with warnings.catch_warnings(record=True) as told:
-        warnings.simplefilter("always")
-        table = table_of(helper(frame, *arguments, **options))
-    for each in told:
-        warnings.warn(each.message, each.category, stacklevel=3)
-    return table
+    """Ask a helper for its table as polars."""
+    return table_of(helper(frame, *arguments, **options))
 
 
 def asked_again(helper: Callable[..., Any], frame: Any, *arguments: Any, **options: Any) -> pl.DataFrame:
     """Ask a helper of a frame that `asked` has read: what there is to tell of it was told."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UsageWarning)
+    with hearing():
         return table_of(helper(frame, *arguments, **options))
 
 

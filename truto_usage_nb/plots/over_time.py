@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -18,7 +17,7 @@ from truto_usage_nb.clock import month_start
 from truto_usage_nb.costs import Choices, cost_per
 from truto_usage_nb.costs.buckets import all_buckets
 from truto_usage_nb.costs.choices import EVERY, By, Measure
-from truto_usage_nb.errors import FrameError, InputError, UsageWarning
+from truto_usage_nb.errors import FrameError, InputError, hearing
 from truto_usage_nb.format import percent
 from truto_usage_nb.native import enter, require
 from truto_usage_nb.outside import shown
@@ -309,19 +308,14 @@ def pace(
     'cost since 1 Nov, USD'
     """
     native, result = opened(frame)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UsageWarning)  # the month below tells the same
+    with hearing():  # the month below tells the same
         empty = not money_days(native, None, choices, ()).streams
     if empty:
         return panels([], _no_panel, lambda _: 1.6, ax, "no cost is stated")
     if currency is not None and isinstance(budget, int | float | Decimal):
         budget = {currency: budget}
-    with warnings.catch_warnings(record=True) as told:
-        warnings.simplefilter("always")
-        month = paced_month(native, None, now, choices, result)
-        chart = _MonthSoFar(month, month.table(budget, decimal), dated=now is not None or result is not None)
-    for each in told:
-        warnings.warn(each.message, each.category, stacklevel=2)
+    month = paced_month(native, None, now, choices, result)
+    chart = _MonthSoFar(month, month.table(budget, decimal), dated=now is not None or result is not None)
     return panels(picked(chart.weighed(), currency, ax), chart.draw, lambda _: 3.4, ax, "no cost is stated")
 
 

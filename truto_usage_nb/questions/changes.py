@@ -119,7 +119,7 @@ def _change(native: Native, question: Question, every: str, asked: _Asked, seen:
     if so_far is not None:
         told = _so_far_told(rows, sides, so_far)
     if told:
-        tell(told, stacklevel=3)
+        tell(told)
     return _compared(read, _on_days(rows, so_far), so_far) if so_far else _compared(read, rows, sides)
 
 

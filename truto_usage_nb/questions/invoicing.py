@@ -83,7 +83,7 @@ def _reconciled(native: Native, invoices: pl.DataFrame, choices: Any) -> pl.Data
     with hearing() as said:  # both say the same
         metered, payable = (_money(native, measure, choices) for measure in ("billed", "payable"))
     if said:
-        tell(said[0], stacklevel=3)
+        tell(said[0])
     frame = metered.join(payable, on=_OF_AN_INVOICE, how="left", nulls_equal=True)
     frame = frame.filter(pl.col("billed").is_not_null())
     table = frame.join(invoices, on=_OF_AN_INVOICE, how="full", nulls_equal=True, coalesce=True)

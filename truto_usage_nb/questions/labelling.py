@@ -70,7 +70,7 @@ def with_labels(frame: Any, table: Any, on: str = "user.email", *, key: str | No
         native, told = with_remainder(native)
         told += _spellings(native, column)
     if told:
-        tell("; ".join(told) + ".", stacklevel=2)
+        tell("; ".join(told) + ".")
     return native.leave(as_given(_labelled(native.frame, labels, column), native.as_it_came))
 
 

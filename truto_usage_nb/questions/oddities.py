@@ -67,7 +67,7 @@ def unusual(frame: Any, by: str | Sequence[str] | None = None, **choices: Unpack
     native = enter(frame)
     found = judged(native, by, choices)
     if found.told:
-        tell(f"{found.told}.", stacklevel=2)
+        tell(f"{found.told}.")
     return native.leave(found.table)
 
 

@@ -66,7 +66,7 @@ def outcomes(frame: Any, table: Any, of: str | None = None, **choices: Unpack[Ch
     items = items.with_columns(pl.col("day").dt.truncate(grain).alias("day"))
     items, told = _within(items, money, by_person)
     if told:
-        tell("; ".join(told) + ".", stacklevel=2)
+        tell("; ".join(told) + ".")
     name = f"person and {_GRAINS[grain]}" if by_person else _GRAINS[grain]
     return native.leave(_shared(items, money).with_columns(grain=pl.lit(name)).select(_COLUMNS))
 
@@ -139,7 +139,7 @@ def _bill(native: Native, grain: str, by_person: bool, choices: Any) -> tuple[st
         if each == grains[-1] or not own["spread"].abs().sum():
             break
     if said:
-        tell(said[0], stacklevel=3)
+        tell(said[0])
     return each, money.group_by("who", "day", "currency").agg(pl.col("cost").sum())
 
 

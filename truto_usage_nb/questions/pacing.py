@@ -146,7 +146,6 @@ def _tell_of_short(rows: Mapping[RowKey, Row]) -> None:
         tell(
             f"no projection for {names}: an account there has less than {ENOUGH} days to read the week from; load an "
             f"earlier month as well.",
-            stacklevel=4,
         )
 
 

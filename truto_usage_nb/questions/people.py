@@ -259,7 +259,7 @@ def seats(frame: Any, roster: Any = None, price: _Price = None) -> Any:
         table, twice = _seated(people, mails_of(rows), _roster(roster_lines(read_table(roster, "The roster"))))
         told += twice
     if told:
-        tell("; ".join(told) + ".", stacklevel=2)
+        tell("; ".join(told) + ".")
     last = rows.group_by("integration").agg(last=_date("__day").max())
     return native.leave(_judged(table.filter(_is_shown()), last, price))
 

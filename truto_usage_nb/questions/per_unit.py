@@ -88,7 +88,7 @@ def unit_costs(frame: Any, per: str, by: str | Sequence[str] | None = None, **ch
     finer = _by_product(native, per, question)
     money, counted = _money(native, finer), _units_of(native, per, finer)
     if finer is not question and (told := _numerator(money, counted, per)):
-        tell(told, stacklevel=2)
+        tell(told)
     return native.leave(_table(money, counted, per, question.by))
 
 
@@ -186,7 +186,7 @@ def _people(lines: Any, by: tuple[str, ...]) -> pl.DataFrame:
     seen = lines.with_columns(**who_columns(), __used=used).select("__day", *by, *WHO, "__used")
     rows, told = with_people(collect(seen.unique()))
     if told:
-        tell("; ".join(told) + ".", stacklevel=4)
+        tell("; ".join(told) + ".")
     rows = rows.filter(pl.col("__used") & pl.col(PERSON).is_not_null())
     return rows.select("__account", "__day", *by, PERSON).unique().with_columns(n=pl.lit(1, pl.Int64))
 
@@ -276,7 +276,6 @@ def _table(money: pl.DataFrame, counted: pl.DataFrame, per: str, by: tuple[str, 
     if left_out:
         tell(
             f"{', '.join(left_out)}: no {per.replace('_', ' ')}s are counted there, so their cost is left out.",
-            stacklevel=3,
         )
     keys = [*by, "currency"]
     cost = (

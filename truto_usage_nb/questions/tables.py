@@ -269,7 +269,7 @@ def _of_workbook(content: bytes, path: Path, what: str) -> _Lines:
         raise FrameError(f"{what}: {path.name!r} is empty.")
     if len(full) > 1:
         others = ", ".join(repr(sheet.name) for sheet, _ in full[1:])
-        tell(f"{what}: of {path.name} the sheet {full[0][0].name!r} is read, and not {others}.", stacklevel=5)
+        tell(f"{what}: of {path.name} the sheet {full[0][0].name!r} is read, and not {others}.")
     sheet, rows = full[0]
     first = (sheet.start or (0, 0))[0] + 1
     return [(number, row) for number, row in enumerate(rows, first)]
@@ -331,7 +331,7 @@ def _headed(lines: _Lines, what: str) -> Table:
         if name:
             columns.append(_column(name, cells))
         elif any(cell is not None for cell in cells):
-            tell(f"{what}: column {place + 1} has no header and is left out.", stacklevel=5)
+            tell(f"{what}: column {place + 1} has no header and is left out.")
     return Table(what, pl.DataFrame(columns), tuple(number for number, _ in full[1:]))
 
 

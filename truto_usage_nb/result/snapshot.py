@@ -34,7 +34,6 @@ __all__ = [
     "check_snapshot",
     "content_hash",
     "is_parquet",
-    "is_snapshot",
     "read_hashed",
     "read_snapshot",
     "write_snapshot",
@@ -101,14 +100,6 @@ def is_parquet(path: Path) -> bool:
     """Say whether a file is one of Parquet, or means to be: one that is cut short or damaged included."""
     with path.open("rb") as file:
         return path.suffix.lower() == ".parquet" or file.read(len(_MAGIC)) == _MAGIC
-
-
-def is_snapshot(path: Path) -> bool:
-    """Say whether a file is a snapshot of ours."""
-    try:
-        return _KEY in pl.read_parquet_metadata(io.BytesIO(path.read_bytes()))
-    except _UNREADABLE:
-        return False
 
 
 def check_snapshot(path: Path) -> None:
