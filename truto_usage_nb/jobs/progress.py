@@ -11,7 +11,7 @@ from typing import Any
 
 from truto_usage_nb.outside import one_line
 
-__all__ = ["Progress", "ProgressTally", "Show", "bar_class", "progress_shown", "somebody_looks_on"]
+__all__ = ["Progress", "ProgressTally", "Show", "bar_class", "passing_bar", "progress_shown", "somebody_looks_on"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ class _Bar:
 
     def __call__(self, now: Progress) -> None:
         if self._bar is None:
-            self._bar = bar_class()(total=now.total, unit="query", leave=False)
+            self._bar = passing_bar(total=now.total, unit="query")
         self._bar.total = now.total
         self._bar.set_postfix_str(f"{one_line(now.label)} · {now.pages} pages · {now.records:,} records", refresh=False)
         self._bar.update(now.done - self._bar.n)
@@ -120,3 +120,27 @@ def bar_class() -> Any:
         warnings.simplefilter("ignore")  # tqdm's own: it falls back to text where widgets are missing
         from tqdm.auto import tqdm
     return tqdm
+
+
+def passing_bar(**options: Any) -> Any:
+    """Give a bar that leaves nothing behind once it is closed at its end.
+
+    A notebook's is taken out of the output too, where Voilà would say instead that a widget is missing.
+    """
+    kind = bar_class()
+    notebook = sys.modules.get("tqdm.notebook")
+    if notebook is None or not issubclass(kind, notebook.tqdm_notebook):
+        return kind(leave=False, **options)
+    bar = kind(leave=False, display=False, **options)
+    from IPython.display import display
+
+    shown = display(bar.container, display_id=True)  # type: ignore[no-untyped-call]  # IPython types none of it
+    close = bar.close
+
+    def closed() -> None:
+        close()
+        if bar.container.comm is None:  # at its end; one that was cut short stays, in red
+            shown.update({"text/plain": ""}, raw=True)
+
+    bar.close = closed
+    return bar

@@ -84,10 +84,10 @@ class _Bar:
 
     def __call__(self, now: Step) -> None:
         if now.stage != self._stage:
-            from truto_usage_nb.jobs.progress import bar_class
+            from truto_usage_nb.jobs.progress import passing_bar
 
             self.close()
-            self._bar = bar_class()(total=now.total, desc=now.stage, leave=False, bar_format=_FORMAT)
+            self._bar = passing_bar(total=now.total, desc=now.stage, bar_format=_FORMAT)
             self._stage = now.stage
         self._bar.total = now.total
         self._bar.set_postfix_str(one_line(now.label), refresh=False)
