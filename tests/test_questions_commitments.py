@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
 
 import polars as pl
 import pytest
@@ -12,6 +12,8 @@ from tests.test_costs_backends import record
 from truto_usage_nb import questions
 from truto_usage_nb.costs import total_cost
 from truto_usage_nb.errors import FrameError
+from truto_usage_nb.planning import Period
+from truto_usage_nb.result import UsageResult
 
 CKU = {"account": "k", "product": "KAFKA", "quantity": 4, "unit": "CKU", "price": 2.0, "on_demand_price": 3.0,
        "start": "2026-10-01", "end": "2027-10-01", "currency": "USD", "basis": "hourly"}  # fmt: skip
@@ -150,3 +152,117 @@ def test_two_rows_of_one_time_and_a_missing_column():
         held([bill(1500, 200)], HOSTS, HOSTS | {"start": "2026-11-01"})
     with pytest.raises(FrameError, match="needs the column"):
         questions.commitments(frame_of([bill(1, 1)]), pl.DataFrame([HOSTS]).drop("basis"))
+
+
+def days(records, *rows):
+    return questions.commitments(frame_of(records), pl.DataFrame(rows), every="1d").rows(named=True)
+
+
+def test_an_hourly_commitment_day_by_day_adds_up_to_its_month():
+    """96 CKU-hours a day: 72 leave 24 ($48), 120 are 24 beyond ($72), the 3rd is idle: 96, $192."""
+    world = [cluster(1, 72.0), cluster(2, 120.0), cluster(4, 96.0)]
+    rows = days(world, CKU)
+    assert [row["day"].day for row in rows] == [1, 2, 3, 4]
+    assert [row["unused_cost"] for row in rows] == pytest.approx([48, 0, 192, 0])
+    assert [row["on_demand_cost"] for row in rows] == pytest.approx([0, 72, 0, 0])
+    (month,) = held(world, CKU)
+    for name in ("committed_cost", "unused_cost", "on_demand_cost", "used_quantity", "unused_quantity"):
+        assert sum(row[name] for row in rows) == pytest.approx(month[name]), name
+
+
+TASKS = CKU | {"unit": "task", "quantity": 100, "basis": "monthly", "price": 3.0, "on_demand_price": 4.0}
+
+
+def tasks(day, quantity):
+    return cluster(day, quantity) | {"usage": {"quantity": quantity, "unit": "task"}}
+
+
+def test_a_monthly_commitment_runs_out_on_a_day_and_lapses_on_the_last():
+    """100 a month at $3: 60 on the 1st, 50 on the 2nd are 10 beyond at $4. Of 31 days each costs $300 / 31."""
+    rows = days([tasks(1, 60.0), tasks(2, 50.0), tasks(31, 0.5)], TASKS)
+    assert len(rows) == 31
+    assert [(row["left"], row["used_share"], row["on_demand_cost"]) for row in rows[:2]] == [(40, 0.6, 0), (0, 1, 40)]
+    assert sum(row["committed_cost"] for row in rows) == pytest.approx(300)
+    quiet = days([tasks(1, 60.0), tasks(31, 0.5)], TASKS)  # 39.5 of 100 lapse: $118.50
+    assert [row["unused_quantity"] for row in quiet[-2:]] == [0, pytest.approx(39.5)]
+    (month,) = held([tasks(1, 60.0), tasks(31, 0.5)], TASKS)
+    assert quiet[-1]["unused_cost"] == month["unused_cost"] == pytest.approx(118.5)
+
+
+def test_of_a_month_that_is_not_over_nobody_knows_what_stays_unused():
+    (row,) = held([tasks(1, 60.0), tasks(20, 1.0)], TASKS)
+    assert (row["used_quantity"], row["used_share"], row["unused_quantity"], row["unused_cost"]) == (
+        61,
+        0.61,
+        None,
+        None,
+    )
+    assert "records are held from 2026-10-01 up to 2026-10-21 (excluded)" in row["note"]
+
+
+def test_a_bill_of_a_month_that_was_still_running_is_told_and_left_out_of_the_curve():
+    running = bill(1500, 200, 11) | {"updated_at": "2026-11-10T00:00:00Z"}
+    row = held([bill(1500, 100, 10), running], HOSTS)[1]
+    assert "the month was not over" in row["note"]
+    table = curve([bill(1500, 100, 10), running], HOSTS)
+    assert (table["months"][0], table["quantity"].to_list()) == (1, [0, 100, 105])
+    assert "not whole and left out: 2026-11" in table["note"][0]
+
+
+def test_a_month_that_a_term_holds_in_part_counts_by_days():
+    """From the 17th: 15 of 31 days. Twelve months to the 17th cost twelve times the price, not thirteen."""
+    (row,) = held([tasks(31, 20.0), tasks(1, 30.0)], TASKS | {"start": "2026-10-17"})
+    assert row["committed_quantity"] == pytest.approx(100 * 15 / 31)
+    assert row["committed_cost"] == pytest.approx(300 * 15 / 31)
+    assert row["used_quantity"] == 20
+    both = held(
+        [bill(1500, 200)], HOSTS | {"end": "2026-10-17", "start": "2025-10-17"}, HOSTS | {"start": "2026-10-17"}
+    )
+    assert sum(row["committed_cost"] + row["on_demand_cost"] for row in both) == pytest.approx(1700)
+    assert both[0]["note"].startswith("the bill states 2026-10 as one: by days, 52% of it")
+
+
+def test_the_days_of_a_result_without_a_record_were_idle():
+    """The cluster was deleted on the 2nd, and 31 days were loaded: 30 idle days of 96 CKU-hours at $2."""
+    seen = datetime(2026, 11, 20, tzinfo=UTC)
+    result = UsageResult(frame_of([cluster(1, 96.0)]), (), seen, period=Period.parse("2026-10"))
+    (row,) = questions.commitments(result, pl.DataFrame([CKU])).rows(named=True)
+    assert (row["committed_quantity"], row["unused_cost"], row["note"]) == (31 * 96, pytest.approx(30 * 96 * 2), None)
+    (row,) = held([cluster(1, 96.0)], CKU)
+    assert (row["committed_quantity"], row["unused_cost"]) == (96, 0)
+    assert row["note"] == "records are held from 2026-10-01 up to 2026-10-02 (excluded)"
+
+
+def test_credits_day_by_day_and_what_is_beyond_them_counts_once():
+    """$1,000, $20 a day: 380 left on the 31st. $600 a day: 400 left, then 200 beyond, then 600 more."""
+    credits = CKU | {"product": None, "quantity": 1000, "unit": "USD", "price": 1, "basis": "prepaid"}
+    rows = days([cluster(day, 1.0, 20) for day in range(1, 32)], credits)
+    assert [row["left"] for row in (rows[0], rows[-1])] == [980, 380]
+    rows = days([cluster(day, 1.0, 600) for day in (1, 2, 3)], credits)
+    assert [(row["left"], row["on_demand_cost"]) for row in rows] == [(400, 0), (0, 200), (0, 600)]
+    months = held([cluster(1, 1.0, 1600), cluster(2, 1.0, 50, month=11)], credits)
+    assert [row["on_demand_cost"] for row in months] == [600, 50]
+    assert {row["ends_on"] for row in months} == {date(2026, 10, 1)}
+
+
+def test_a_row_of_an_earlier_quantity_counts_in_its_months():
+    """100 held until October, then 150: 10 beyond in September is a use of 110, not of 160."""
+    earlier = HOSTS | {"start": "2025-10-01", "end": "2026-10-01"}
+    table = curve([bill(1500, 200, 9), bill(2250, 200, 10)], HOSTS | {"quantity": 150}, earlier)
+    assert table["quantity"].to_list() == [0, 110, 150, 160]
+
+
+def test_minutes_are_hours_and_another_currency_is_refused():
+    flink = [cluster(1, 2880.0) | {"usage": {"quantity": 2880.0, "unit": "CFU-minute"}}]  # 2 CFU for 24 hours
+    (row,) = held(flink, CKU | {"unit": "CFU"})
+    assert (row["used_quantity"], row["unused_quantity"]) == pytest.approx((48, 48))
+    with pytest.raises(FrameError, match="row 1: the bill of d is in USD, and the row in EUR"):
+        held([bill(1500, 200)], HOSTS | {"currency": "EUR"})
+    credits = CKU | {"product": None, "basis": "prepaid", "currency": "EUR"}
+    with pytest.raises(FrameError, match="the bill of k is in USD"):
+        held([cluster(1, 1.0, 20)], credits)
+
+
+def test_two_names_of_one_product_are_one_use():
+    with pytest.raises(FrameError, match="rows 1 and 2 hold infra_host of d at the same time"):
+        held([bill(1500, 200)], HOSTS, HOSTS | {"product": "infra_host"})

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import polars as pl
 import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
 
 from tests.frames_for_tests import charged, frame_of
 from tests.test_costs_backends import record
 from truto_usage_nb import questions
-from truto_usage_nb.errors import InputError
+from truto_usage_nb.costs import cost_per
+from truto_usage_nb.errors import InputError, hearing
 
 M = 1_000_000
 OPUS = "claude-opus-5"
@@ -177,3 +180,46 @@ def test_what_is_no_scenario_is_said(scenario, said):
     with pytest.raises(Exception, match=said) as caught:
         questions.what_if(frame_of([event(5, input=M)]), **scenario)
     assert isinstance(caught.value, InputError) or "column" in said
+
+
+NOT_SHRUNK = (Phase.explicit, Phase.generate)  # each example asks for whole tables
+count = st.integers(0, 9) | st.integers(0, 9 * M)
+use = st.fixed_dictionaries({
+    "money": st.none() | st.integers(0, 5_000).map(lambda cents: cents / 100),
+    "model": st.sampled_from([OPUS, "claude-sonnet-5", "auto"]), "account": st.sampled_from("uv"),
+    "currency": st.sampled_from(["USD", "USD", "EUR"]), "day": st.sampled_from(["05", "20", "21"]),
+    "input": count, "output": count, "cache_read": count, "cache_write_ephemeral_5m": count,
+})  # fmt: skip
+
+
+@settings(max_examples=12, deadline=None, phases=NOT_SHRUNK)
+@given(
+    records=st.lists(use, min_size=1, max_size=5), hit=st.none() | st.floats(0, 1), batch=st.none() | st.floats(0, 1)
+)
+def test_any_scenario_keeps_the_bill_and_the_tokens(records, hit, batch):
+    """Per currency the three columns of money are the bill, and each token is compared or left out."""
+    frame = frame_of([event(**each) for each in records])
+    own = {"input_includes_cache": {"cursor": False}}
+    asked_ = {} if hit is None and batch is None else {"cache_hit": hit, "batch": batch}
+    with hearing():  # of tokens that are charged in two currencies
+        table = questions.what_if(frame, **(asked_ or {"cache_hit": 0.5}), **own)
+        bill = cost_per(frame, "integration", **own)
+    for currency, cost in bill.select("currency", "cost").drop_nulls().iter_rows():
+        told = table.filter(currency=currency).select(pl.sum(*MONEY)).sum_horizontal().item()
+        assert told == pytest.approx(cost, abs=1e-6)
+    kinds = ("input", "output", "cache_read", "cache_write_ephemeral_5m")
+    counted = sum(each[kind] for each in records for kind in kinds)
+    assert table["tokens"].sum() + table["left_out_tokens"].sum() == counted
+
+
+FLAT = {OPUS: dict.fromkeys(("input", "cache_read", "cache_write_5m", "cache_write_1h"), 3.0)}
+
+
+@settings(max_examples=12, deadline=None, phases=NOT_SHRUNK)
+@given(hit=st.floats(0, 1), fresh=count, read=count, short=count, long=count)
+def test_a_hit_rate_never_changes_the_total_of_input(hit, fresh, read, short, long):
+    """Where every kind of input costs $3, any hit rate costs the same: no token is lost and none is made."""
+    tokens = {"cache_write_ephemeral_5m": short, "cache_write_ephemeral_1h": long}
+    frame = [event(1, input=fresh + 1, cache_read=read, **tokens)]
+    row = asked(frame, cache_hit=hit, prices=FLAT)
+    assert row["what_if_list_cost"] == pytest.approx(3 * (fresh + 1 + read + short + long) / M)
