@@ -172,7 +172,7 @@ def test_more_hours_than_bars_can_show_are_one_shape_that_is_as_high():
     ax = tu.plots.cost_over_time(frame_of(hours), "product_name", every="1h")
     assert not ax.patches
     assert ax.collections[0].get_datalim(ax.transData).y1 == 21
-    assert legend(ax) == ["a"]
+    assert ax.get_legend() is None  # one series: its name is in the line under the title
 
 
 def instants(*starts):
@@ -469,12 +469,17 @@ def test_a_bridge_by_value_shows_who_moved_most_and_the_rest():
     assert widths(ax)[:3] == [500, 300, -200]
 
 
-def test_an_axis_that_does_not_begin_at_nothing_says_so():
-    ax = tu.plots.bridge(change_of(("opus", 30000.0, 31000.0, 1000.0, None, None, None, None)))
-    left = ax.get_xlim()[0]
-    assert left > 0
-    assert ax.get_xlabel() == rf"cost, USD (axis begins at \${left:,.0f})"
-    assert tu.plots.bridge(CHANGE).get_xlim()[0] == 0
+def test_the_bars_of_a_bridge_begin_at_zero_and_its_totals_are_marks():
+    """$30,000 became $31,000 by $1,500 more and $500 less: 3 % of it is not to look like a tenth."""
+    ax = tu.plots.bridge(change_of(("opus", 30000.0, 31000.0, 1500.0, -500.0, None, None, None)))
+    assert [bar.get_x() for bar in ax.patches] == [0, 0]
+    assert widths(ax) == [1500, -500]
+    marks = [line.get_xdata()[0] for line in ax.lines if len(set(line.get_ydata())) == 2 and line.get_linewidth() > 2]
+    assert marks == [0, 1000]
+    assert ax.get_xlim()[0] < -500
+    assert ax.get_xlabel() == "change since 1 Sep 2026, USD"
+    said = [text.get_text() for text in ax.texts]
+    assert {r"+\$1,500", r"-\$500.00", r"\$30,000", r"\$31,000"} <= set(said)
 
 
 def test_a_table_that_is_no_change_is_refused(october):
@@ -576,6 +581,19 @@ def test_a_model_has_one_colour_in_every_chart(october):
         assert {colour_of(ax, name) for ax in (bars, prices, against)} == {colour}
         handle = stack.get_legend().legend_handles[legend(stack).index(name)]
         assert mpl.colors.to_hex(handle.get_facecolor()) == colour
+
+
+def test_bars_beside_their_names_have_one_colour(october):
+    for chart in (tu.plots.cost_bars, tu.plots.price_per_million, tu.plots.billed_against_list):
+        ax = chart(october, "model_id", currency="USD")
+        drawn = {colour_of(ax, name) for name in names(ax)} - {"#afb8c1", "#6e7781"}  # all other, and nobody's
+        assert drawn == {"#0072b2"}, chart
+
+
+def test_one_series_alone_needs_no_legend():
+    ax = tu.plots.cost_over_time(frame_of([row(10, **product("a"))]), "product_name")
+    assert ax.get_legend() is None
+    assert "all of it a" in " ".join(notes(ax) if isinstance(notes(ax), list) else [notes(ax)])
 
 
 def test_more_names_than_colours_differ_by_pattern():

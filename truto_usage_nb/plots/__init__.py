@@ -3,8 +3,9 @@
 Any frame that the cost tables take goes in. Without `ax` a figure is made, and its Axes come back: one, or a list with
 one for each currency, because amounts in two currencies are never drawn on one scale. `currency=` picks one, which is
 also the way to draw a frame of several currencies on an `ax` of one's own. Titles say what is shown, the line under
-them what it comes to and what was left out; axes say the unit. A value has one colour in every chart of a session:
-see `Palette`. `save(axes, path)` writes the same bytes every time.
+them what it comes to and what was left out; axes say the unit. Where colours tell values apart, a value has one in
+every chart of a session (see `Palette`); bars that stand beside their names have one colour. `save(axes, path)` writes
+the same bytes every time.
 """
 
 from truto_usage_nb.plots.bars import allocation, billed_against_list, checks, cost_bars, seats

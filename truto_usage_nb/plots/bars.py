@@ -26,6 +26,7 @@ from truto_usage_nb.plots.figures import (
     asked,
     asked_again,
     bar_height,
+    beside_names,
     by_rank,
     check_top,
     chosen,
@@ -72,7 +73,8 @@ def cost_bars(
 ) -> Charts:
     """Draw cost as ranked bars, the `top` largest values and all others as one, with the share of the whole.
 
-    The bars add up to what the line under the title says. Shares are left out where refunds make the whole 0 or less.
+    The bars add up to what the line under the title says. They are of one colour, since their names stand beside them;
+    with `palette` each takes its own. Shares are left out where refunds make the whole 0 or less.
     `measure` and `choices` are those of `cost_per`. Gives the Axes, or a list with one for each currency.
 
     Raises InputError for several currencies on one `ax`, and what `cost_per` raises.
@@ -100,7 +102,7 @@ def bars_of(
     """Draw the bars of a cost table that stands ready."""
     table = with_names(table.filter(pl.col("cost").is_not_null()), by)
     shown = picked(table, currency, ax)
-    looks = dict(chosen(palette).looks(by_rank(table, "cost", top, shown), by))
+    looks = beside_names(palette, by_rank(table, "cost", top, shown), by)
     bars = _Ranked(table, by, top, measure, looks)
     return panels(shown, bars.draw, bars.height, ax, "no cost is stated")
 
@@ -169,8 +171,8 @@ def billed_against_list(
     """Draw what was billed in front of the list price: before discounts, and with usage that a plan covers.
 
     The `top` values by list price, each with what lies between. A vendor that states no discount counts at
-    list = billed, as the cost rule has it. `choices` are those of `cost_per`. Gives the Axes, or a list with one for
-    each currency.
+    list = billed, as the cost rule has it. Bars have one colour, or those of `palette`. `choices` are those of
+    `cost_per`. Gives the Axes, or a list with one for each currency.
 
     >>> import truto_usage_nb as tu
     >>> usage = tu.sandbox().load_usage("cursor", period="2026-10-05")
@@ -184,7 +186,7 @@ def billed_against_list(
     table = sums[0].join(sums[1], on=[NAME, "currency"], how="full", coalesce=True, nulls_equal=True)
     table = table.with_columns(pl.col("billed", "list").fill_null(0.0)).sort(NAME, "currency")
     shown = picked(table, currency, ax)
-    looks = dict(chosen(palette).looks(by_rank(table, "list", top, shown), by))
+    looks = beside_names(palette, by_rank(table, "list", top, shown), by)
     chart = _Against(table, by, top, looks)
     return panels(shown, chart.draw, chart.height, ax, "no cost is stated")
 
@@ -331,7 +333,8 @@ class _Payers:
         grid(ax, "x")
         ax.set_xlabel(f"cost after credits and tax, {currency_name(currency)}")
         money_ticks(ax.xaxis, currency)
-        legend_below(ax, list(handles.values()), list(handles))
+        if len(handles) > 1:
+            legend_below(ax, list(handles.values()), list(handles))
         missed = float(rows.filter(pl.col("target") == _UNALLOCATED)["cost"].sum())
         reached = f", {percent(1 - missed / total)} of it allocated" if 0 <= missed <= total and total > 0 else ""
         headline(ax, "Who pays", [f"{amount(total, currency)} after credits and tax{reached}"])

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = [
+    "BLUE",
     "GREY",
     "INK",
     "NAME",
@@ -37,10 +39,12 @@ __all__ = [
     "Charts",
     "Look",
     "Palette",
+    "a_figure_each",
     "add_to_title",
     "asked",
     "asked_again",
     "bar_height",
+    "beside_names",
     "by_rank",
     "check_top",
     "chosen",
@@ -66,6 +70,8 @@ GREY, PALE = "#8C959F", "#D0D7DE"
 
 _COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442")
 """Okabe and Ito's, which people who do not tell red from green can tell apart; black is left to the text."""
+BLUE = _COLOURS[0]
+"""What stands for a value where its name stands beside it."""
 _HATCHES = ("", "///", "...", "xx")
 
 
@@ -122,6 +128,13 @@ def chosen(palette: Palette | None) -> Palette:
     if palette is not None and not isinstance(palette, Palette):
         raise InputError(f"palette={shown(palette)} is no palette; give a tu.plots.Palette, or leave it out.")
     return _of_the_process if palette is None else palette
+
+
+def beside_names(palette: Palette | None, names: Iterable[str], by: str | Sequence[str] | None) -> dict[str, Look]:
+    """Give the looks of bars that stand beside their names: one colour, unless a palette was given."""
+    if palette is None:
+        return {name: Look(BLUE) for name in names} | _FIXED
+    return dict(chosen(palette).looks(names, by))
 
 
 def colours(names: Iterable[str], by: str | Sequence[str] | None = "model_id") -> dict[str, str]:
@@ -232,7 +245,21 @@ def panels(
     if ax is not None:
         draw(ax, currencies[0]) if currencies else said_instead(ax, empty)
         return ax
-    heights = [height(each) for each in currencies] or [1.6]
+    held = _apart.get()
+    if held is not None:
+        for each in currencies:
+            held[each] = _drawn([each], draw, [height(each)])[0]
+            _say_currency(held[each], each) if len(currencies) > 1 else None
+        return list(held.values())
+    made = _drawn(currencies, draw, [height(each) for each in currencies], empty)
+    for axes, currency in zip(made, currencies if len(made) > 1 else (), strict=False):
+        _say_currency(axes, currency)
+    return made if len(made) > 1 else made[0]
+
+
+def _drawn(currencies: Sequence[str], draw: Draw, heights: Sequence[float], empty: str = "") -> list[Axes]:
+    """Draw panels below each other on a figure of their own."""
+    heights = heights or [1.6]
     figure = _figure(heights)
     with _styled():
         made = _axes(figure, heights)
@@ -240,9 +267,24 @@ def panels(
             said_instead(made[0], empty)
         for axes, currency in zip(made, currencies, strict=False):
             draw(axes, currency)
-            if len(made) > 1:
-                _say_currency(axes, currency)
-    return made if len(made) > 1 else made[0]
+    return made
+
+
+_apart: ContextVar[dict[str, Any] | None] = ContextVar("apart", default=None)
+
+
+@contextmanager
+def a_figure_each() -> Iterator[dict[str, Any]]:
+    """Draw what several currencies share no scale for on a figure each, and give their Axes by currency.
+
+    A page can then break between them.
+    """
+    held: dict[str, Any] = {}
+    token = _apart.set(held)
+    try:
+        yield held
+    finally:
+        _apart.reset(token)
 
 
 def _check_ax(ax: object) -> None:

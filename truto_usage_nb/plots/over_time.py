@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -22,9 +21,10 @@ from truto_usage_nb.format import percent
 from truto_usage_nb.native import enter, require
 from truto_usage_nb.outside import shown
 from truto_usage_nb.plots.figures import (
+    BLUE,
     GREY,
+    INK,
     NAME,
-    SOFT,
     Charts,
     Look,
     Palette,
@@ -204,7 +204,7 @@ class _Stack:
         self._stack(ax, dated, buckets, series)
         self._axes(ax, buckets, currency)
         title = f"Cost {_NAMES[self.every]}" + (f" by {dimension(self.by)}" if self.by is not None else "")
-        headline(ax, title, self._lines(rows, dated, currency), width=112)
+        headline(ax, title, self._lines(rows, dated, series, currency), width=112)
         return None
 
     def _buckets(self) -> list[datetime]:
@@ -226,7 +226,7 @@ class _Stack:
             drawn.append(draw(ax, places, heights, floor, _Drawn(self.looks[name], _DAYS[self.every])))
             up = [a + max(0.0, b) for a, b in zip(up, heights, strict=True)]
             down = [a + min(0.0, b) for a, b in zip(down, heights, strict=True)]
-        if self.by is not None:
+        if len(series) > 1:
             legend_below(ax, drawn, [label(name) for name in series])
 
     def _axes(self, ax: Axes, buckets: Sequence[datetime], currency: str) -> None:
@@ -244,13 +244,14 @@ class _Stack:
         grid(ax, "y")
         money_ticks(ax.yaxis, currency)
 
-    def _lines(self, rows: pl.DataFrame, dated: pl.DataFrame, currency: str) -> list[str]:
+    def _lines(self, rows: pl.DataFrame, dated: pl.DataFrame, series: Sequence[str], currency: str) -> list[str]:
         total, spread = float(dated["cost"].sum()), float(dated["spread_cost"].sum())
         undated = float(rows["cost"].sum()) - total
         first, last = dated[_BUCKET].min(), dated[_BUCKET].max()
         begun = [bucket(each, self.every) for each in dict.fromkeys([first, last])]  # type: ignore[arg-type]
         span = ("weeks of " if self.every == "1w" else "") + " to ".join(begun)
-        lines = [f"{amount(total, currency)} {MEASURE_WORDS[self.measure]}, {span}"]
+        alone = f", all of it {label(series[0])}" if self.by is not None and len(series) == 1 else ""
+        lines = [f"{amount(total, currency)} {MEASURE_WORDS[self.measure]}, {span}{alone}"]
         if abs(spread) > 0.005:
             share = f" ({percent(spread / total)})" if 0 < spread <= total else ""
             lines[0] += f"; {amount(spread, currency)}{share} is stated for longer than {_NAMES[self.every]} and spread"
@@ -431,7 +432,6 @@ def _month_lines(row: Mapping[str, Any], until: date, end: date | None, currency
     return [so_far, f"{amount(row['projected'], currency)} expected by {day(end)}; four times in five {low} to {high}"]
 
 
-_MORE, _LESS, _LEVEL = "#D55E00", "#0072B2", SOFT
 _EFFECTS = {
     "volume": "volume: more or less used", "rate": "rate: prices", "mix": "mix: dearer or cheaper kinds", "new": "new",
     "gone": "gone",
@@ -455,8 +455,9 @@ def bridge(
     `steps="effects"`: a step each for volume, rate, mix, what is new and what is gone. `steps="values"`: a step for
     each of the `top` values that moved the most, and one for all others. The steps always add up: what the effects
     leave unexplained stands as a step of its own. `names` are what the two sides are called, their days when left out.
-    The axis begins above 0 where the steps would otherwise be too small to see, and says so. Gives the Axes, or a list
-    with one for each currency.
+    Each step is a bar from zero, so that one twice as long is twice as much; the two totals are marks on the same
+    scale, the first where nothing has changed and the last where the steps lead. Gives the Axes, or a list with one for
+    each currency.
 
     Raises FrameError for a table that `cost_change` did not make, InputError for several currencies on one `ax`.
     """
@@ -515,45 +516,31 @@ class _Bridge:
         moves = self._moves(rows)
         first, last = self.names or (_side(rows, "before"), _side(rows, "after"))
         places = named_rows(ax, [first, *(name for name, _ in moves), last])
-        edge = self._steps(ax, places, before, moves, currency)
-        self._levels(ax, places, (before, after), edge, currency)
+        for place, (_, move) in zip(places[1:], moves, strict=False):
+            ax.barh(place, move, height=0.66, color=BLUE)
+            self._say(ax, place, move, f"{'+' if move > 0 else ''}{amount(move, currency)}")
+        for place, at, total in ((places[0], 0.0, before), (places[-1], after - before, after)):
+            ax.plot([at, at], [place - 0.36, place + 0.36], color=INK, linewidth=2.2, solid_capstyle="butt")
+            self._say(ax, place, at, amount(total, currency), weight="bold")
+        self._axes(ax, [after - before, *(move for _, move in moves)], currency, first)
         by = f" by {dimension(self.by)}" if self.by and self.steps == "values" else ""
         headline(ax, f"What changed the cost{by}", [_change_line(before, after, currency)])
         return None
 
     @staticmethod
-    def _steps(
-        ax: Axes, places: Sequence[float], before: float, moves: Sequence[tuple[str, float]], currency: str
-    ) -> float:
-        """Draw the steps; give where the axis begins."""
-        level, levels = before, [before]
-        for place, (_, move) in zip(places[1:], moves, strict=False):
-            ax.barh(place, move, left=level, height=0.66, color=_MORE if move > 0 else _LESS)
-            ax.plot([level, level], [place + 1.33, place - 0.33], color=GREY, linewidth=0.8)
-            sign = "+" if move > 0 else ""
-            ax.annotate(
-                literal(f"{sign}{amount(move, currency)}"), (max(level, level + move), place), (4, 0),
-                textcoords="offset points", va="center", fontsize=9,
-            )  # fmt: skip
-            level += move
-            levels.append(level)
-        ax.plot([level, level], [places[-1] + 1.33, places[-1] - 0.33], color=GREY, linewidth=0.8)
-        return _edge(levels)
+    def _say(ax: Axes, place: float, at: float, words: str, *, weight: str = "normal") -> None:
+        ax.annotate(
+            literal(words), (max(at, 0.0), place), (5, 0), textcoords="offset points", va="center", fontsize=9,
+            fontweight=weight,
+        )  # fmt: skip
 
     @staticmethod
-    def _levels(ax: Axes, places: Sequence[float], levels: tuple[float, float], edge: float, currency: str) -> None:
-        for place, cost in zip((places[0], places[-1]), levels, strict=True):
-            ax.barh(place, cost - edge, left=edge, height=0.66, color=_LEVEL)
-            ax.annotate(
-                literal(amount(cost, currency)), (max(cost, edge), place), (4, 0), textcoords="offset points",
-                va="center", fontsize=9, fontweight="bold",
-            )  # fmt: skip
-        low, high = ax.get_xlim()
-        right = max(high, *levels)
-        left = edge if edge > 0 else min(0.0, low)
-        ax.set_xlim(left, right + 0.16 * (right - left or 1.0))
-        begins = f" (axis begins at {amount(edge, currency)})" if edge > 0 else ""
-        ax.set_xlabel(literal(f"cost, {currency_name(currency)}{begins}"))
+    def _axes(ax: Axes, moves: Sequence[float], currency: str, first: str) -> None:
+        low, high = min(0.0, *moves), max(0.0, *moves)
+        room = high - low or 1.0
+        ax.set_xlim(low - 0.04 * room, high + 0.2 * room)
+        ax.axvline(0, color=GREY, linewidth=0.8)
+        ax.set_xlabel(literal(f"change since {first.removeprefix('from ')}, {currency_name(currency)}"))
         grid(ax, "x")
         money_ticks(ax.xaxis, currency)
 
@@ -571,16 +558,6 @@ def _side(rows: pl.DataFrame, which: str) -> str:
 
 def _total(rows: pl.DataFrame, column: str) -> float:
     return float(rows[column].fill_null(0.0).sum())
-
-
-def _edge(levels: Sequence[float]) -> float:
-    """Begin the axis at a round number where all levels lie in its upper part, else at 0."""
-    low, high = min(levels), max(levels)
-    if low <= 0 or high - low > 0.35 * high:
-        return 0.0
-    room = max(high - low, 0.02 * high)
-    unit = 10.0 ** math.floor(math.log10(room))
-    return max(0.0, math.floor((low - room) / unit) * unit)
 
 
 def _change_line(before: float, after: float, currency: str) -> str:

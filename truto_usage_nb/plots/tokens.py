@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -22,9 +22,9 @@ from truto_usage_nb.plots.figures import (
     Palette,
     asked,
     bar_height,
+    beside_names,
     by_rank,
     check_top,
-    chosen,
     grid,
     headline,
     legend_below,
@@ -132,16 +132,16 @@ def cache_savings(
     check_top(top)
     table = with_names(asked(savings_table, frame, by, **choices), by)
     priced = table.filter(pl.col("cost_without_cache").fill_null(0.0) > 0)
-    looks = chosen(palette)
+    names = [str(name) if by is not None else "all input" for name in priced.head(top)[NAME]]
+    looks = beside_names(palette, names, by)
     height = bar_height(min(top, priced.height)) + 0.15
     return one_panel(lambda axes: _draw_savings(axes, priced.head(top), table, by, looks), height, ax)
 
 
-def _draw_savings(ax: Axes, shown: pl.DataFrame, table: pl.DataFrame, by: By, palette: Palette) -> None:
+def _draw_savings(ax: Axes, shown: pl.DataFrame, table: pl.DataFrame, by: By, looks: Mapping[str, Look]) -> None:
     if shown.is_empty():
         return said_instead(ax, "no tokens have a list price")
     names = [str(name) if by is not None else "all input" for name in shown[NAME]]
-    looks = palette.looks(names, by)
     places = named_rows(ax, names)
     rows = zip(places, names, shown["cost_without_cache"], shown["cost_with_cache"], strict=True)
     for place, name, without, with_ in rows:
@@ -205,7 +205,7 @@ def price_per_million(
     if kind:
         priced = priced.filter(pl.col("kind").is_not_null())
     shown = picked(priced, currency, ax)
-    looks = dict(chosen(palette).looks(by_rank(priced, "cost", top, shown), by))
+    looks = beside_names(palette, by_rank(priced, "cost", top, shown), by)
     chart = _Prices(priced, by, kind, top, looks, "" if kind else _unpriced(table), shown[:1])
     empty = "no kind of token has a price of its own" if kind else "no tokens have a price"
     return panels(shown, chart.draw, chart.height, ax, empty)
