@@ -11,7 +11,7 @@ LAB    ?=
 PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile
 export PYTHONNOUSERSITE = 1
 
-.PHONY: help report test drills lab lint dist clean
+.PHONY: help report test drills lab lint docs dist clean
 .DEFAULT_GOAL := help
 
 help:
@@ -20,6 +20,7 @@ help:
 	@echo 'make drills   their second part: kills at every step, very many worlds, Dask and Spark'
 	@echo 'make lab      JupyterLab on the first notebook'
 	@echo 'make lint     format, lint, types and layers'
+	@echo 'make docs     the documentation site, in build/docs/'
 	@echo 'make dist     what is released: source distribution and wheel, in dist/'
 
 $(READY): pyproject.toml
@@ -51,6 +52,15 @@ lint: $(READY)
 	$(BIN)/mypy
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports --no-cache --no-logo
+
+$(VENV)/.docs: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[docs]'
+	@touch $@
+
+docs: $(VENV)/.docs
+	$(BIN)/python -m sphinx -q -W --keep-going -d build/doctrees docs build/docs
+	$(BIN)/python -m docs.site.checking build/docs
+	@echo "$(CURDIR)/build/docs/index.html"
 
 dist: $(READY)
 	$(BIN)/python -m hatchling build --clean

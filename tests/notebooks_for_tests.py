@@ -1,31 +1,16 @@
-"""The notebooks of `notebooks/`, run as a reader runs them: top to bottom, in a fresh kernel that knows no token."""
+"""The notebooks of `notebooks/`: what they hold, and what they show once `docs.site.running` has run them."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-import nbclient
 import nbformat
-
-FOLDER = Path(__file__).resolve().parent.parent / "notebooks"
-SECONDS = 300
-
-
-def notebooks() -> list[Path]:
-    return sorted(FOLDER.glob("*.ipynb"))
 
 
 def read(path: Path) -> Any:
     """Give a notebook as it is kept."""
     return nbformat.read(path, as_version=4)
-
-
-def executed(path: Path, folder: Path) -> Any:
-    """Run every cell in `folder` and give the notebook with its outputs; a failing cell raises with its source."""
-    notebook = read(path)
-    place = {"metadata": {"path": str(folder)}}
-    return nbclient.NotebookClient(notebook, timeout=SECONDS, kernel_name="python3", resources=place).execute()
 
 
 def code(notebook: Any) -> list[str]:

@@ -1,26 +1,23 @@
 """Every notebook is kept without outputs, says what it shows and needs, starts on the sandbox, runs, and cleans up."""
 
-import functools
 import re
-import tempfile
-from pathlib import Path
+import shutil
 
 import pytest
 
-from tests.notebooks_for_tests import code, executed, notebooks, read, shown
+from docs.site import running
+from docs.site.running import notebooks, outcome
+from tests.notebooks_for_tests import code, read, shown
 
 pytestmark = pytest.mark.kernel
 
 each = pytest.mark.parametrize("path", notebooks(), ids=lambda path: path.stem)
 
 
-@functools.cache
 def ran(path):
-    """Run a notebook in a folder of its own, twice where it writes; give what each run shows and what is left there."""
-    with tempfile.TemporaryDirectory() as folder:
-        texts = [shown(executed(path, folder)) for _ in range(2 if "scan_usage" in path.read_text("utf-8") else 1)]
-        left = [found.name for found in Path(folder).rglob("*")]
-    return [re.sub(r"ipykernel_\d+", "ipykernel", text) for text in texts], left
+    """Give what each run of a notebook shows, and what is left there; `make docs` may have run it, on this library."""
+    runs, left = outcome(path)
+    return [re.sub(r"ipykernel_\d+", "ipykernel", shown(run)) for run in runs], left
 
 
 def test_there_are_notebooks():
@@ -56,3 +53,19 @@ def test_a_notebook_that_keeps_usage_on_disk_says_the_same_when_it_runs_again():
     first, second = ran(path)[0]
     assert "pages of another wait for the rest" in first
     assert second == first
+
+
+def test_an_outcome_is_that_of_this_notebook_and_this_library_alone(tmp_path):
+    """Whatever could make a notebook show something else makes it run again: a cell, a file of the library."""
+    path = tmp_path / "one.ipynb"
+    shutil.copy(notebooks()[0], path)
+    before = running.key(path)
+    path.write_text(path.read_text("utf-8").replace("2026-10", "2026-09"), encoding="utf-8")
+    assert running.key(path) != before
+    library = tmp_path / "library"
+    library.mkdir()
+    worlds = set()
+    for text in ("one = 1\n", "one = 2\n", "one = 1\n"):
+        (library / "costs.py").write_text(text, encoding="utf-8")
+        worlds.add(running.world.__wrapped__(library))
+    assert len(worlds) == 2

@@ -1,0 +1,84 @@
+"""Bring to the site what is written elsewhere: tutorials as they ran, the reference, and the repository's own pages."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+from docs.site import face, running
+from docs.site.tables import TABLES
+
+DOCS = running.ROOT / "docs"
+TUTORIALS = DOCS / "tutorials"
+API = DOCS / "reference" / "api"
+_ELSEWHERE = {
+    "README.md": "/index.md",
+    "CHANGELOG.md": "/project/changelog.md",
+    "CONTRIBUTING.md": "/project/contributing.md",
+    "SECURITY.md": "/project/security.md",
+}
+"""Where the site has the pages that lie at the repository's root."""
+
+
+def tutorial(path: Path) -> None:
+    """Write a notebook with what it showed, in a form that a page can hold."""
+    runs, left = running.outcome(path)
+    if left:
+        raise RuntimeError(f"{path.name} leaves behind {left}.")
+    for cell in runs[0].cells:
+        if cell.cell_type == "code":
+            cell.outputs = [shown for output in cell.outputs if (shown := still(output)) is not None]
+    write(TUTORIALS / path.name, nbformat.writes(runs[0]))
+
+
+def still(output: Any) -> Any:
+    """Give an output as a page without scripts shows it: no progress that has passed, no widget, no kernel's path."""
+    if output.output_type == "stream":
+        output.text = re.sub(r"^\S*ipykernel_\d+\S*: (UsageWarning: .*\n)(?:  .*\n)?", r"\1", output.text, flags=re.M)
+        return output
+    data = output.get("data", {})
+    if data.pop("application/vnd.jupyter.widget-view+json", None) is not None and "text/html" not in data:
+        return None
+    return output
+
+
+def reference() -> None:
+    """Write the pages of the public face, and take away those of rooms that are no more."""
+    pages = face.pages()
+    for room, text in pages.items():
+        write(API / f"{room}.md", text)
+    for old in set(API.glob("*.md")) - {API / f"{room}.md" for room in pages}:
+        old.unlink()
+
+
+def write(path: Path, text: str) -> None:
+    """Write a page where it differs: what is as it was is not read again."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists() or path.read_text("utf-8") != text:
+        path.write_text(text, encoding="utf-8")
+
+
+def page(name: str, text: str) -> str:
+    """Fill in the tables and files that a page stands for; let links and names of the face lead to the site's own."""
+    text = re.sub(r"^% file: (\S+)$", _file, text, flags=re.MULTILINE)
+    text = re.sub(r"^% table: (\w+)$", lambda found: TABLES[found[1]](), text, flags=re.MULTILINE)
+    text = re.sub(r"\]\((?:\.\./)*([A-Z]+\.md)(#[^)]*)?\)", _here, text)
+    text = re.sub(r"\]\((?:\.\./)+notebooks/(\w+\.ipynb)\)", r"](/tutorials/\1)", text)
+    return text if name.startswith(("reference/api/", "tutorials/0")) else face.linked(text)
+
+
+def _file(found: re.Match[str]) -> str:
+    return (running.ROOT / found[1]).read_text("utf-8")
+
+
+def _here(found: re.Match[str]) -> str:
+    return f"]({_ELSEWHERE[found[1]]}{found[2] or ''})" if found[1] in _ELSEWHERE else found[0]
+
+
+def foreign() -> str:
+    """Give a pattern of what annotations may name that is no public name of this library."""
+    known = "|".join(re.escape(f"truto_usage_nb.{name}") for name in sorted(face.public()))
+    return f"(?!(?:{known})$).*"
