@@ -333,12 +333,12 @@ def test_leaving_ends_the_renderer_and_its_kernel_whatever_they_are_at(snapshot,
 
 
 @kernel
-def test_a_load_that_fails_leaves_no_process_behind():
+def test_a_load_that_fails_leaves_no_process_behind(tmp_path):
     """Its processes were told to end, and had ended, before the error came out."""
     held = []
 
     def fail():
-        with worker(warm=True) as rendering:
+        with worker(tmp_path, warm=True) as rendering:
             held.append(rendering._process)
             raise ZeroDivisionError
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from truto_usage_nb.checks import a_flag
-from truto_usage_nb.errors import InputError
+from truto_usage_nb.errors import InputError, tell
 from truto_usage_nb.reports.notebook import Notebook, find, list_reports
 from truto_usage_nb.reports.notebook import as_parameters as plain
 from truto_usage_nb.reports.steps import ShowStep, Step, steps_shown
@@ -90,7 +92,7 @@ def make_report(
 ) -> bool:
     """Render a report as `render_report` says, and give whether something is known to be missing of its figures."""
     from truto_usage_nb.reports.parts.book import check_labels
-    from truto_usage_nb.reports.worker import worker
+    from truto_usage_nb.reports.worker import Order, worker
 
     notebook = find(name_or_path)
     printer = _browser(pdf)
@@ -101,8 +103,8 @@ def make_report(
     source.check()
     source = source.seen_from()
     own = _own(notebook, source.period)
-    with tempfile.TemporaryDirectory(prefix="truto-report-") as scratch:
-        given = plain(parameters, Path(scratch))
+    with _folder() as scratch:
+        given = plain(parameters, scratch)
         if notebook.shipped and given.get("labels"):
             check_labels(given["labels"], given.get("label", "team"))
         if notebook.shipped and given.get("rules"):
@@ -113,18 +115,43 @@ def make_report(
             from truto_usage_nb.allocation.check import read_checks
 
             read_checks(given["checks"])
-        with worker(warm=notebook.shipped) as rendering, steps_shown(progress) as show:  # it gets ready meanwhile
-            made = plain(source.brought(notebook, given), Path(scratch))
-            snapshot, is_partial = source.file(notebook, made, Path(scratch), show)
+        with (  # the process gets ready while this one loads
+            worker(scratch, warm=notebook.shipped, kernel_name=notebook.kernel_name) as rendering,
+            steps_shown(progress) as show,
+        ):
+            made = plain(source.brought(notebook, given), scratch)
+            snapshot, is_partial = source.file(notebook, made, scratch, show)
             own["snapshot"] = str(snapshot.resolve())
             straight = not is_stream(Path(to))  # a pipe or /dev/stdout of this process is not one of that which renders
-            page = Path(to) if straight else Path(scratch) / "page.html"
-            rendering.render(notebook, {**made, **own}, page, show)
+            page = Path(to) if straight else scratch / "page.html"
+            done = rendering.render(Order(notebook, {**made, **own}, page, _named(source.period)), show)
             if pdf is not None:
                 _printed(printer, page, Path(pdf), show)
             if not straight:
                 write_file(to, lambda stream: stream.write(page.read_bytes()))
-    return is_partial
+    for text in done.said():
+        tell(text)
+    return is_partial or bool(done.failed)
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    """Give a folder of this report's own, which nobody else may enter: its tables, its kernel's sockets."""
+    scratch = tempfile.mkdtemp(prefix="truto-report-")
+    try:
+        yield Path(scratch)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)  # the process that renders may have been faster
+
+
+def _named(period: Any) -> str:
+    """Give the period as the page's title has it."""
+    if period is None:
+        return ""
+    from truto_usage_nb.planning import Period
+    from truto_usage_nb.reports.parts.markup import days_name
+
+    return days_name(Period.parse(period))
 
 
 def _printed(printer: str, page: Path, pdf: Path, show: ShowStep) -> None:

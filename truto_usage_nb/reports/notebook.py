@@ -41,13 +41,14 @@ class Notebook:
 
     `before`: how many periods before the reported one are loaded too. `users`: whether Claude is asked by user as well:
     always, never, or when the parameter that it names is given. `parameters` are the names that its cell tagged
-    `parameters` assigns.
+    `parameters` assigns. `kernel_name` is that of the kernel which runs it.
     """
 
     path: Path
     before: int
     users: bool | str
     parameters: tuple[str, ...]
+    kernel_name: str = "python3"
 
     @property
     def name(self) -> str:

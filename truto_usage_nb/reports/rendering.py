@@ -1,7 +1,8 @@
 """The other side of `worker`: the process that executes a notebook in a kernel, and writes its page.
 
 It is told one order on its standard input and answers on its standard output, pickled both; the end of its input is
-the order to stop. The kernel knows no token, and the page is the same bytes for the same cells.
+the order to stop, whatever ended it: then the kernel ends, and the folder of this report is taken away. The kernel
+knows no token, and the page is the same bytes for the same cells.
 """
 
 from __future__ import annotations
@@ -10,19 +11,24 @@ import asyncio
 import itertools
 import os
 import re
+import shutil
 import sys
 import traceback
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
+from truto_usage_nb import errors
 from truto_usage_nb.errors import UsageError
+from truto_usage_nb.outside import one_line, shortened
 from truto_usage_nb.reports.notebook import Notebook, library
+from truto_usage_nb.reports.page import finished, styled_like_ours, without_outside
 from truto_usage_nb.reports.steps import ShowStep, Step
-from truto_usage_nb.reports.worker import packed, quiet_environment, unpacked
+from truto_usage_nb.reports.worker import Done, FailedPart, Order, packed, quiet_environment, unpacked
 from truto_usage_nb.writing import write_file
 
 __all__ = ["main"]
@@ -35,12 +41,16 @@ second."""
 
 
 def main() -> None:
-    """Start a kernel, wait for the order, render, and end."""
+    """Start a kernel, wait for the order, render, and end once nobody needs the report's folder any more."""
+    _, scratch, kernel_name, warm = sys.argv[1:]
     say = _line_of_its_own()
     for name in _LEFT_OUT:
         sys.modules.setdefault(name, None)  # type: ignore[arg-type]
+    over = Event()
     with suppress(asyncio.CancelledError):
-        asyncio.run(_serve(say, warm="warm" in sys.argv))
+        asyncio.run(_serve(say, over, _Kernel(Path(scratch), kernel_name, warm == "warm")))
+    over.wait()
+    shutil.rmtree(scratch, ignore_errors=True)  # whoever waited may have been killed
     os._exit(0)  # everything is said and closed; taking hundreds of modules apart would be waited for
 
 
@@ -56,32 +66,38 @@ def _line_of_its_own() -> Say:
     return say
 
 
-async def _serve(say: Say, *, warm: bool) -> None:
+async def _serve(say: Say, over: Event, kernel: _Kernel) -> None:
     loop, work = asyncio.get_running_loop(), asyncio.current_task()
-    order: asyncio.Future[Any] = loop.create_future()
-    Thread(target=_listen, args=(loop, order, work), daemon=True).start()
+    order: asyncio.Future[Order] = loop.create_future()
+    Thread(target=_listen, args=(loop, order, work, over), daemon=True).start()
     try:
-        async with _kernel(warm=warm) as client:
+        async with kernel.started() as client:
             _prepare()
-            notebook, parameters, to = await order
-            done = await _execute(_with_parameters(notebook, parameters), lambda step: say("step", step), client)
-            say("step", Step("write", 0, 1, to.name))
-            writing = asyncio.create_task(asyncio.to_thread(_to_html, done, to, notebook.path.parent))
+            told = await order
+            cells = _with_parameters(told.notebook, told.parameters)
+            done = await _execute(cells, told.notebook, lambda step: say("step", step), client)
+            say("step", Step("write", 0, 1, told.to.name))
+            writing = asyncio.create_task(asyncio.to_thread(_to_html, done, told))
         say("done", await writing)  # written while the kernel ended
     except Exception as problem:  # noqa: BLE001  (whatever it is, it is raised where somebody waits)
         say("failed", _sendable(problem))
 
 
-def _listen(loop: asyncio.AbstractEventLoop, order: asyncio.Future[Any], work: asyncio.Task[Any]) -> None:
+def _listen(
+    loop: asyncio.AbstractEventLoop, order: asyncio.Future[Order], work: asyncio.Task[Any], over: Event
+) -> None:
     """Wait for the order; the end of the line ends the work, whenever it comes.
 
     The bytes are read past Python's own buffer: whoever waits there at the end of a process holds it up.
     """
-    with suppress(RuntimeError):  # the loop is over already
-        with suppress(EOFError):
-            loop.call_soon_threadsafe(order.set_result, unpacked(partial(os.read, 0)))
-            unpacked(partial(os.read, 0))
-        loop.call_soon_threadsafe(work.cancel)
+    try:
+        with suppress(RuntimeError):  # the loop is over already
+            with suppress(EOFError):
+                loop.call_soon_threadsafe(order.set_result, unpacked(partial(os.read, 0)))
+                unpacked(partial(os.read, 0))
+            loop.call_soon_threadsafe(work.cancel)
+    finally:
+        over.set()
 
 
 def _sendable(problem: Exception) -> Exception:
@@ -97,6 +113,47 @@ _SECONDS_A_CELL = 600
 _WARM = "exec('from truto_usage_nb.reports.parts.markup import warm; warm()', {})"
 """In a namespace of its own: a notebook sees no name that it did not make."""
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_LONGEST_SOCKET = 100
+"""The bytes that the path of a socket may have, with some to spare: 108 on Linux, 104 elsewhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Kernel:
+    """Hold which kernel runs the cells, and the folder that this report has for itself.
+
+    `warm` has it import what a report's parts need, so that it does when the figures come.
+    """
+
+    scratch: Path
+    name: str
+    warm: bool
+
+    @asynccontextmanager
+    async def started(self) -> AsyncIterator[Any]:
+        """Start it, and give the client that executes notebooks in it, once it answers."""
+        library("ipykernel")
+        manager = library("jupyter_client").AsyncKernelManager(
+            kernel_name=self.name, connection_file=str(self.scratch / "kernel.json"), **self._transport()
+        )
+        environment = quiet_environment()
+        arguments = ["--log-level=CRITICAL"]  # a kernel that is told to end has nothing to add
+        if self.warm:  # of ours, which needs nothing of the reader's: neither a module that lies about, nor a history
+            environment["IPYTHONDIR"] = str(self.scratch / "ipython")
+            arguments += [f"--IPKernelApp.exec_lines={_WARM}", "--InteractiveShellApp.ignore_cwd=True"]
+            arguments += ["--HistoryManager.enabled=False"]
+        await manager.start_kernel(env=environment, extra_arguments=arguments)
+        try:
+            yield await _answering(manager)
+        finally:
+            if manager.has_kernel:
+                await manager.shutdown_kernel(now=True)
+
+    def _transport(self) -> dict[str, str]:
+        """Reach it through files rather than ports, where a path to them is short enough; ports have a key."""
+        sockets = str(self.scratch / "kernel")
+        if os.name != "posix" or len(os.fsencode(sockets)) > _LONGEST_SOCKET:
+            return {}
+        return {"transport": "ipc", "ip": sockets}
 
 
 def _with_parameters(notebook: Notebook, parameters: dict[str, Any]) -> Any:
@@ -105,28 +162,29 @@ def _with_parameters(notebook: Notebook, parameters: dict[str, Any]) -> Any:
     made = papermill.iorw.load_notebook_node(str(notebook.path))
     if parameters:
         made = papermill.parameterize.parameterize_notebook(made, parameters, kernel_name="python3", language="python")
+    heading = ""
     for number, cell in enumerate(made.cells):
         cell["id"] = f"cell-{number}"  # an injected cell has a random one, which would show in the page
+        if cell.cell_type == "markdown":
+            heading = (_HEADINGS.findall(cell.source) or [heading])[-1]
+        cell.metadata["heading"] = heading
+    if notebook.shipped:
+        for cell in _parts(made)[1:]:  # all but that which opens the figures, without which there is none
+            cell.metadata["tags"] = [*cell.metadata.get("tags", []), "raises-exception"]
     return made
 
 
-@asynccontextmanager
-async def _kernel(*, warm: bool) -> AsyncIterator[Any]:
-    """Start a kernel and give the client that executes notebooks in it, once it answers.
+_HEADINGS = re.compile(r"^#+ +(.+)$", re.MULTILINE)
 
-    `warm` has it import what a report's parts need, so that it does when the figures come.
-    """
-    library("ipykernel")
-    transport = {"transport": "ipc"} if os.name == "posix" else {}  # reached through files, not ports
-    manager = library("jupyter_client").AsyncKernelManager(kernel_name="python3", **transport)
-    arguments = ["--log-level=CRITICAL"]  # a kernel that is told to end has nothing to add
-    arguments += [f"--IPKernelApp.exec_lines={_WARM}"] if warm else []
-    await manager.start_kernel(env=quiet_environment(), extra_arguments=arguments)
-    try:
-        yield await _answering(manager)
-    finally:
-        if manager.has_kernel:
-            await manager.shutdown_kernel(now=True)
+
+def _parts(notebook: Any) -> list[Any]:
+    """Give the cells of code that are the reader's: neither defaults nor what was told of them."""
+    return [cell for cell in notebook.cells if cell.cell_type == "code" and not _is_of_parameters(cell)]
+
+
+def _is_of_parameters(cell: Any) -> bool:
+    """Say whether a cell holds defaults, which this page was not made with, or paths of this machine."""
+    return bool({"parameters", "injected-parameters"} & set(cell.metadata.get("tags", [])))
 
 
 async def _answering(manager: Any) -> Any:
@@ -145,29 +203,47 @@ async def _answering(manager: Any) -> Any:
     return client
 
 
-async def _execute(notebook: Any, show: ShowStep, client: Any) -> Any:
-    """Run every cell in a kernel; a failing cell is a `UsageError` that shows its source and its error."""
+async def _execute(cells: Any, notebook: Notebook, show: ShowStep, client: Any) -> Any:
+    """Run every cell in a kernel. A failing one is a `UsageError`, unless its tags let the others stand."""
     nbclient = library("nbclient")
-    client.nb, client.on_cell_start = notebook, _telling(notebook, show)
+    client.nb, client.on_cell_start = cells, _telling(cells, show)
     try:
         return await client.async_execute(cleanup_kc=False)  # whoever started the kernel ends it
     except nbclient.exceptions.CellExecutionError as problem:
-        told = _COLOUR.sub("", str(problem))
-        raise UsageError(f"a cell of the report failed: {problem.ename}: {problem.evalue}\n{told}") from None
-    except nbclient.exceptions.CellTimeoutError as problem:
-        raise UsageError(f"a cell of the report took longer than {_SECONDS_A_CELL} seconds\n{problem}") from None
+        raise _of_cell(cells, notebook, problem.traceback) from None
+    except nbclient.exceptions.CellTimeoutError:
+        raise UsageError(f"a cell of the report took longer than {_SECONDS_A_CELL} seconds") from None
     except nbclient.exceptions.DeadKernelError:
         raise UsageError("the report's kernel died, perhaps of too little memory; ask for a shorter period") from None
 
 
-def _telling(notebook: Any, show: ShowStep) -> Callable[..., None]:
+def _of_cell(cells: Any, notebook: Notebook, traceback_: str) -> UsageError:
+    """Make one sentence of a cell that failed; what else is known of it is for whoever looks for the fault."""
+    failed = next(cell for cell in cells.cells if any(out.output_type == "error" for out in cell.get("outputs", [])))
+    error = next(out for out in failed.outputs if out.output_type == "error")
+    details = {"source": failed.source, "traceback": _COLOUR.sub("", "\n".join(error.traceback) or traceback_)}
+    if notebook.shipped:
+        return UsageError(f"the report {notebook.name} could not be made: {_sentence(error)}", details=details)
+    before = [cell for cell in cells.cells if "injected-parameters" not in cell.metadata.get("tags", [])]
+    place = before.index(failed) + 1 if failed in before else "of parameters"
+    line = _AT_FAULT.search(details["traceback"])
+    at = shortened((line[1] if line else failed.source.strip().split("\n")[0]).strip(), 300)
+    return UsageError(f"cell {place} of {notebook.path.name} failed: {_sentence(error)}, at: {at}", details=details)
+
+
+_AT_FAULT = re.compile(r"^-+> +\d+ (.*)$", re.MULTILINE)
+
+
+def _sentence(error: Any) -> str:
+    """Give an error's own sentence; one that is not of this library says little without its name."""
+    said = shortened(one_line(_COLOUR.sub("", str(error.evalue))), 1_000)
+    ours = isinstance(getattr(errors, error.ename, None), type)
+    return said if ours and said else f"{error.ename}: {said}".removesuffix(": ")
+
+
+def _telling(cells: Any, show: ShowStep) -> Callable[..., None]:
     """Tell the heading above each cell as the cell starts."""
-    labels, heading = [], ""
-    for cell in notebook.cells:
-        if cell.cell_type == "markdown":
-            found = re.findall(r"^#+ +(.+)$", cell.source, flags=re.MULTILINE)
-            heading = found[-1] if found else heading
-        labels.append(heading)
+    labels = [cell.metadata["heading"] for cell in cells.cells]
 
     def tell(*, cell_index: int, **_: Any) -> None:
         with suppress(IndexError):
@@ -177,10 +253,6 @@ def _telling(notebook: Any, show: ShowStep) -> Callable[..., None]:
 
 
 _HERE = Path(__file__).parent
-_HEADING = re.compile(r"<h2(?: id=\"[^\"]*\")?>(.*?)</h2>", re.DOTALL)
-_TITLE = re.compile(r"^# +(.+)$", re.MULTILINE)
-_CONTENTS = "<!-- contents -->"
-_TAGS = re.compile(r"<[^>]+>")
 
 
 def _prepare() -> None:
@@ -188,17 +260,34 @@ def _prepare() -> None:
     _exporter().from_notebook_node(library("nbformat").v4.new_notebook())
 
 
-def _to_html(notebook: Any, path: Path, folder: Path) -> Path:
-    """Write the page; it appears whole or not at all. Pictures that its text names are looked for in `folder`."""
+def _to_html(cells: Any, told: Order) -> Done:
+    """Write the page; it appears whole or not at all. Pictures that its text names are looked for beside it."""
     exporter = _exporter()
     numbers = itertools.count()
     exporter.environment.globals["uuid4"] = lambda: f"id-{next(numbers)}"
     css = (_HERE / "template" / "page.css").read_text(encoding="utf-8")
-    title = _title(notebook)
-    resources = {"metadata": {"path": str(folder), "name": title}, "page_css": css, "page_title": title}
-    page, _ = exporter.from_notebook_node(_steady(notebook), resources=resources)
-    content = _with_contents(page).encode()
-    return write_file(path, lambda file: file.write(content))
+    failed, left_out = _failed(cells), list[str]()
+    about = {"path": str(told.notebook.path.parent), "name": told.notebook.name}
+    resources = {"metadata": about, "page_css": css, "shipped": told.notebook.shipped}
+    page, _ = exporter.from_notebook_node(_steady(cells, left_out), resources=resources)
+    name = str(cells.metadata.get("title") or told.notebook.name)
+    page = finished(page, name=name, period=told.period, failed=[each.said for each in failed])
+    content = page.encode(errors="replace")
+    write_file(told.to, lambda file: file.write(content))
+    return Done(tuple(failed), tuple(left_out))
+
+
+def _failed(cells: Any) -> list[FailedPart]:
+    """Give what failed and was let stand, and write in its place one sentence instead of what the kernel says."""
+    found: list[FailedPart] = []
+    for cell in _parts(cells):
+        for error in (each for each in cell.get("outputs", []) if each.output_type == "error"):
+            sentence = _sentence(error).rstrip(".")
+            found.append(
+                FailedPart(cell.metadata["heading"], sentence, _COLOUR.sub("", "\n".join(error.get("traceback", []))))
+            )
+            error.evalue = f"This part could not be made: {sentence}."
+    return found
 
 
 @cache
@@ -219,31 +308,7 @@ def _exporter() -> Any:
     )
 
 
-def _title(notebook: Any) -> str:
-    for cell in notebook.cells:
-        if cell.cell_type == "markdown" and (found := _TITLE.search(cell.source)):
-            return found[1].strip()
-    return str(notebook.metadata.get("title", "Report"))
-
-
-def _with_contents(page: str) -> str:
-    """Name the second-level headings, and list them where the template left room for it."""
-    links: list[str] = []
-
-    def named(found: re.Match[str]) -> str:
-        plain = _TAGS.sub("", found[1]).strip()
-        name = f"{len(links) + 1}-{re.sub(r'[^a-z0-9]+', '-', plain.lower()).strip('-')}"
-        links.append(f'<li><a href="#{name}">{plain}</a></li>')
-        return f'<h2 id="{name}">{found[1]}</h2>'
-
-    page = _HEADING.sub(named, page)
-    listed = f'<nav class="contents" aria-label="Contents"><ol>{"".join(links)}</ol></nav>' if links else ""
-    return page.replace(_CONTENTS, listed, 1)
-
-
 _WIDGET = "application/vnd.jupyter.widget-view+json"
-_PARAMETER_CELLS = {"parameters", "injected-parameters"}
-"""Cells that hold defaults, which this page was not made with, and paths of this machine."""
 _PLACES = (
     (
         "ipykernel_",
@@ -258,27 +323,40 @@ _RANDOM_IDS = (
 )
 
 
-def _steady(notebook: Any) -> Any:
-    """Give the notebook without what differs, and without widgets, which a page without scripts cannot show."""
+def _steady(cells: Any, left_out: list[str]) -> Any:
+    """Give the notebook without what differs, without what would come from outside, and without widgets, which a page
+    without scripts cannot show."""
     for name in ("papermill", "execution", "widgets"):
-        notebook.metadata.pop(name, None)
-    notebook.metadata.get("language_info", {}).pop("version", None)
-    notebook.cells = [cell for cell in notebook.cells if not _PARAMETER_CELLS & set(cell.metadata.get("tags", []))]
+        cells.metadata.pop(name, None)
+    cells.metadata.get("language_info", {}).pop("version", None)
     names: dict[str, str] = {}
-    for cell in notebook.cells:
+    place = 0
+    for cell in cells.cells:
+        place += "injected-parameters" not in cell.metadata.get("tags", [])
         for name in ("execution", "papermill"):
             cell.metadata.pop(name, None)
         if "outputs" in cell:
-            cell.outputs = [_output(out, names) for out in cell.outputs if _WIDGET not in out.get("data", {})]
-    return notebook
+            lacking: list[str] = []
+            cell.outputs = [_output(out, names, lacking.append) for out in cell.outputs if _is_shown(out)]
+            left_out += [f"cell {place} shows {what}" for what in lacking]
+    cells.cells = [cell for cell in cells.cells if not _is_of_parameters(cell)]
+    return cells
 
 
-def _output(output: Any, names: dict[str, str]) -> Any:
+def _is_shown(output: Any) -> bool:
+    """Say whether a page has something to show of an output: no widget, and no part that has nothing to say."""
+    data = output.get("data", {})
+    return _WIDGET not in data and data.get("text/html", "shown").strip() != ""
+
+
+def _output(output: Any, names: dict[str, str], leave_out: Callable[[str], None]) -> Any:
     if "text" in output:
         output.text = _placed(output.text)
     for kind, value in output.get("data", {}).items():
         if kind.startswith("text/") and isinstance(value, str):
-            output.data[kind] = _with_ids(_placed(value), names)
+            text = _with_ids(_placed(value), names)
+            is_markup = kind in ("text/html", "text/markdown")
+            output.data[kind] = without_outside(styled_like_ours(text), leave_out) if is_markup else text
     return output
 
 

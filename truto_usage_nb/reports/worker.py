@@ -20,7 +20,7 @@ from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Thread
-from typing import IO, Any, cast
+from typing import IO, Any, NamedTuple, cast
 
 from truto_usage_nb.errors import MissingExtraError, UsageError
 from truto_usage_nb.reports.notebook import Notebook, check_libraries
@@ -28,7 +28,9 @@ from truto_usage_nb.reports.steps import ShowStep
 from truto_usage_nb.secret import Secret, masked
 from truto_usage_nb.writing import telling, write_file
 
-__all__ = ["Worker", "browser", "packed", "quiet_environment", "to_pdf", "unpacked", "worker"]
+__all__ = [
+    "Done", "FailedPart", "Order", "Worker", "browser", "packed", "quiet_environment", "to_pdf", "unpacked", "worker",
+]  # fmt: skip
 
 _SECONDS_TO_END = 10
 _TURN_SECONDS = 0.2
@@ -38,19 +40,66 @@ _START = "import sys; sys.path.append(sys.argv[1]); from truto_usage_nb.reports.
 _HOME = str(Path(__file__).parents[2])
 
 
+class Order(NamedTuple):
+    """Say what is to be rendered: a notebook with parameters, to where; `period` is named in the page's title."""
+
+    notebook: Notebook
+    parameters: dict[str, Any]
+    to: Path
+    period: str
+
+
+class FailedPart(NamedTuple):
+    """Say of a part that it failed: the heading above it, the error's own sentence, and what the kernel said."""
+
+    heading: str
+    sentence: str
+    traceback: str
+
+    @property
+    def said(self) -> str:
+        under = f" under “{self.heading}”" if self.heading else ""
+        return f"A part{under} could not be made: {self.sentence}."
+
+
+class Done(NamedTuple):
+    """Say of a page that is written which parts failed, and what was left out since it would come from outside."""
+
+    failed: tuple[FailedPart, ...] = ()
+    left_out: tuple[str, ...] = ()
+
+    def said(self) -> list[str]:
+        left_out = [
+            f"{each}; a report holds nothing from outside, so the page says so instead" for each in self.left_out
+        ]
+        return left_out + [each.said for each in self.failed]
+
+
 @contextmanager
-def worker(*, warm: bool) -> Iterator[Worker]:
-    """Start the process; leaving ends it and its kernel, whatever they are at. `warm` is for reports of ours."""
+def worker(scratch: Path, *, warm: bool, kernel_name: str = "python3") -> Iterator[Worker]:
+    """Start the process; leaving ends it and its kernel, whatever they are at.
+
+    `scratch` is the report's own folder, which it takes away where this process no longer can. `warm` is for reports of
+    ours.
+    """
     check_libraries()
-    command = [sys.executable, "-P", "-c", _START, _HOME, *(["warm"] if warm else [])]
+    command = [sys.executable, "-P", "-c", _START, _HOME, str(scratch), kernel_name, "warm" if warm else ""]
     process = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=quiet_environment(), **_apart()
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=quiet_environment(), cwd=_here(scratch), **_apart()
     )
     held = Worker(process)
     try:
         yield held
     finally:
         held.end()
+
+
+def _here(otherwise: Path) -> Path | None:
+    """Give the folder to run in: this process's own, unless it was taken away."""
+    try:
+        return None if os.path.isdir(os.getcwd()) else otherwise
+    except OSError:
+        return otherwise
 
 
 def _apart() -> dict[str, Any]:
@@ -70,15 +119,15 @@ class Worker:
         self._listening = Thread(target=self._listen, daemon=True)
         self._listening.start()
 
-    def render(self, notebook: Notebook, parameters: dict[str, Any], to: Path, show: ShowStep) -> Path:
+    def render(self, order: Order, show: ShowStep) -> Done:
         """Execute a notebook with parameters, write its page, and show how far it is; raises what went wrong there."""
         with suppress(OSError):  # who is gone has said why
-            self._orders.write(packed((notebook, parameters, to.absolute())))
+            self._orders.write(packed(order._replace(to=order.to.absolute())))
             self._orders.flush()
         while (said := self._next()) is not None:
             kind, value = said
             if kind == "done":
-                return to
+                return cast(Done, value)
             if kind == "failed":
                 raise value
             show(value)
@@ -142,6 +191,7 @@ _SECONDS_TO_PRINT = 120
 _FLAGS = (
     "--headless", "--disable-gpu", "--no-first-run", "--disable-quic", "--disable-sync", "--disable-extensions",
     "--disable-background-networking", "--disable-component-update", "--no-pdf-header-footer",
+    "--generate-pdf-document-outline",
 )  # fmt: skip
 
 
