@@ -14,7 +14,7 @@ import polars as pl
 
 from truto_usage_nb.allocation.placing import Piece, parted_by_days, pieces_of, place, units
 from truto_usage_nb.allocation.rules import RuleBook, days_of, read_rules
-from truto_usage_nb.allocation.sharing import Ledger, Line, Purchase, amount_of
+from truto_usage_nb.allocation.sharing import Ledger, Line, Purchase, Unused, amount_of
 from truto_usage_nb.allocation.tables import rounded, suggestions, tables, told_of_rest
 from truto_usage_nb.checks import a_flag, a_mapping, one_of
 from truto_usage_nb.clock import month_start
@@ -26,8 +26,9 @@ from truto_usage_nb.format import decimals
 from truto_usage_nb.format import money as written
 from truto_usage_nb.native import Native, collect, enter, require
 from truto_usage_nb.outside import shown
-from truto_usage_nb.questions.people import roster_lines, seat_price
-from truto_usage_nb.questions.tables import read_amounts, read_currencies, read_table
+from truto_usage_nb.questions.committed import unused_of
+from truto_usage_nb.questions.people import months_of_use, roster_lines, seat_price
+from truto_usage_nb.questions.tables import folded, read_amounts, read_currencies, read_table
 
 __all__ = ["Allocated", "allocate", "allocated", "allocation_change", "check_allocation", "suggest_rules"]
 
@@ -57,6 +58,7 @@ def allocate(
     seats: Any = None,
     seat_prices: SeatPrices = None,
     purchases: Any = None,
+    commitments: Any = None,
     every: str | None = None,
     explain: bool = False,
     exchange_rates: Rates | None = None,
@@ -70,7 +72,10 @@ def allocate(
     the rules. `seats` is a table of seats (`integration`, `email`) that cost `seat_prices` a month, such as
     {"cursor": (40, "USD")}; `purchases` a table (`integrated_account_id`, `amount`, `currency`, and `start_date`,
     `end_date` where it is for more than the frame's month): what records state as committed is paid by them, and is
-    taken off.
+    taken off. `commitments` is a table as the helper of that name takes it: what was paid for and not used is handed
+    out as the rules' section `commitments` says (shared among those who use the rest, or apart), as seats that nobody
+    used in a month are by the section `seats` (their team's, or apart). What the bill states as committed only moves;
+    what no record states is added to `purchased_cost`.
 
     Comes back as the kind that came in, a row per target and currency: `target` (null for what no rule reached),
     `currency`, `direct_cost` (placed by rules, after credits and tax), `shared_cost` (taken from pools; negative where
@@ -97,8 +102,9 @@ def allocate(
     a_flag("explain", explain)
     _check_every(every)
     made = allocated(
-        usage, rules, roster=roster, seats=seats, seat_prices=seat_prices, purchases=purchases, choices=choices
-    )
+        usage, rules, roster=roster, seats=seats, seat_prices=seat_prices, purchases=purchases, commitments=commitments,
+        choices=choices,
+    )  # fmt: skip
     if made.told:
         tell(f"{'; '.join(made.told)}.")
     table = made.table(explain=explain, monthly=every is not None)
@@ -118,6 +124,7 @@ def allocated(
     seats: Any = None,
     seat_prices: SeatPrices = None,
     purchases: Any = None,
+    commitments: Any = None,
     choices: Mapping[str, Any] = MappingProxyType({}),
 ) -> Allocated:
     """Make an allocation; what is to be told is only collected."""
@@ -130,9 +137,11 @@ def allocated(
     ledger = Ledger(place(pieces, book, monthly=True), monthly=True)
     months = sorted({piece.start.replace(day=1) for piece in pieces if piece.start is not None})
     if seats is not None or seat_prices is not None:
-        ledger.seats(place(list(_seats(seats, seat_prices, months, native, book)), book, monthly=True))
+        _seat(ledger, list(_seats(seats, seat_prices, months, native, book)), native, book)
     if purchases is not None:
         _purchase(ledger, purchases, months, native=native, book=book, choices=choices)
+    if commitments is not None:
+        _commit(ledger, commitments, purchases, native=native, book=book, choices=choices)
     ledger.splits(book)
     return Allocated(
         native,
@@ -159,7 +168,9 @@ def _seats(given: Any, prices: SeatPrices, months: list[date], native: Native, b
     if given is None or not a_mapping("seat_prices", prices, "{'cursor': (40, 'USD')}"):
         raise InputError("seats= and seat_prices= belong together: give who holds a seat, and what one costs a month.")
     assert prices is not None
-    listed = roster_lines(read_table(given, "The table of seats"))
+    listed = roster_lines(read_table(given, "The table of seats")).with_columns(folded("email").alias("email"))
+    again = pl.struct("integration", "email").is_first_distinct()
+    listed = listed.filter(pl.col("email").is_null() | again)  # a seat of nobody is one each time, a person's is one
     priced = {name: seat_price(f"seat_prices[{shown(name)}]", price) for name, price in prices.items()}
     known = sorted(set(listed["integration"].drop_nulls()))
     for name in priced:
@@ -180,6 +191,57 @@ def _seats(given: Any, prices: SeatPrices, months: list[date], native: Native, b
         for month in months:
             piece = Piece(stated, currency, month, units(amount), Fraction(0))
             yield from parted_by_days(piece, (month_start(month, 1) - month).days, days, monthly=False)
+
+
+def _seat(ledger: Ledger, pieces: list[Piece], native: Native, book: RuleBook) -> None:
+    """Hand out the seats: those that somebody used by the rules, idle ones as the book says."""
+    used, named = months_of_use(native)
+    parts: dict[bool, list[Piece]] = {False: [], True: []}
+    unknown = set()
+    for piece in pieces:
+        assert piece.start is not None
+        integration, month = piece.stated["integration"], piece.start.replace(day=1)
+        is_known = (integration, month) in named
+        unknown |= set() if is_known else {f"{integration} in {month:%Y-%m}"}
+        parts[is_known and (integration, piece.stated["user_email"], month) not in used].append(piece)
+    ledger.seats(place(parts[False], book, monthly=True), word="seats")
+    apart = book.idle_seats
+    ledger.seats(place(parts[True], book, monthly=True), word="idle seats", to=apart.to if apart else None)
+    if apart is not None and unknown:
+        ledger.told.append(
+            f"no record of {', '.join(sorted(unknown))} names anybody, so none of its seats is taken for idle"
+        )
+
+
+def _commit(
+    ledger: Ledger, given: Any, purchases: Any, *, native: Native, book: RuleBook, choices: Mapping[str, Any]
+) -> None:
+    """Hand out what was committed to and not used."""
+    found, told = unused_of(native, given, choices)
+    if purchases is not None:
+        bought = set(read_table(purchases, _WHAT).need("integrated_account_id").texts()["integrated_account_id"])
+        twice = sorted({one.account for one in found if not one.on_the_bill} & bought)
+        if twice:
+            raise InputError(
+                f"purchases= and commitments= both hold {', '.join(twice)}, and what was not used of it would count "
+                "twice; keep it in one of them."
+            )
+    ledger.told.extend(told)
+    accounts = collect(native.frame.select("integrated_account_id", "integration").unique())
+    of = dict(accounts.drop_nulls("integrated_account_id").iter_rows())
+
+    def alone(purchase: Purchase, product: str | None) -> str | None:
+        """Who would pay for a record that states the account and the product."""
+        stated = {"integrated_account_id": purchase.account, "integration": of[purchase.account], "product_id": product}
+        piece = Piece(stated, purchase.currency, purchase.month, purchase.money, Fraction(0))
+        return place([piece], book, monthly=True).placed[0].target
+
+    apart = book.unused_commitments
+    unused = [
+        Unused(one.account, one.product, one.product_ids, one.currency, one.month, units(one.cost), one.on_the_bill)
+        for one in found
+    ]
+    ledger.unused(unused, apart.to if apart is not None else None, alone)
 
 
 def _purchase(
@@ -266,20 +328,24 @@ def _drawn(native: Native, accounts: list[str], book: RuleBook, choices: Mapping
     return [piece for piece in pieces if piece.money]
 
 
+_TABLES = ("roster", "seats", "seat_prices", "purchases", "commitments")
+
+
 def check_allocation(usage: Any, rules: Any, **given: Any) -> Any:
     """Hold an allocation against the bill: a row a currency, each part of the sum a column, in whole cents.
 
     Takes what `allocate` takes. `allocated` is what the targets, and what no rule reached, come to; `payable` what the
     cost tables say of the frame, `seats` and `purchases` what was given, `committed_billed` what of these the records
     bill already. `difference` = allocated - (payable + seats + purchases - committed_billed), which is 0;
-    `unallocated` is the part that no rule reached.
+    `unallocated` is the part that no rule reached. `purchases` hold what was committed to and not used, as far as no
+    record states it.
 
     >>> import truto_usage_nb as tu
     >>> usage = tu.sandbox().load_usage("confluent", period="2026-10-05")
     >>> tu.check_allocation(usage, [{"to": "platform", "match": {"account": "confluent"}}])["difference"].to_list()
     [0.0]
     """
-    named = {name: given.pop(name, None) for name in ("roster", "seats", "seat_prices", "purchases")}
+    named = {name: given.pop(name, None) for name in _TABLES}
     check_choices(given, "payable")
     made = allocated(usage, rules, **named, choices=given)
     table = made.table().filter(pl.col("currency").is_not_null())
@@ -317,7 +383,7 @@ def suggest_rules(usage: Any, rules: Any, **given: Any) -> Any:
     >>> print(tu.suggest_rules(usage, [{"to": "mobile", "match": {"account": "cursor"}}])["rule"][0])
     - {to: "", match: {account: confluent, workspace: env-e6xcxe}}
     """
-    named = {name: given.pop(name, None) for name in ("roster", "seats", "seat_prices", "purchases")}
+    named = {name: given.pop(name, None) for name in _TABLES}
     made = allocated(usage, rules, **named, choices=given)
     return made.native.leave(suggestions(made.rest))
 

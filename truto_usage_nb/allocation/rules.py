@@ -132,6 +132,13 @@ class Split:
 
 
 @dataclass(frozen=True, slots=True)
+class Apart:
+    """Say where goes what was paid for and not used: a target of its own, or none, and it stays with the rest."""
+
+    to: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class RuleBook:
     """Hold the rules in their order, the splits in theirs, and the SHA-256 of the file they came from.
 
@@ -142,6 +149,10 @@ class RuleBook:
     rules: tuple[Rule, ...]
     splits: tuple[Split, ...] = ()
     sha256: str = ""
+    idle_seats: Apart | None = None
+    """Where seats go that nobody used; None where the file does not say, and they are their team's."""
+    unused_commitments: Apart | None = None
+    """Where goes what was committed to and not used; None where those have it who use the rest."""
 
     @property
     def columns(self) -> list[str]:
@@ -234,14 +245,15 @@ def _digest(book: RuleBook) -> str:
         for rule in book.rules
     ]  # fmt: skip
     splits = [[each.pool, each.by, each.among, sorted(each.shares.items()), each.fallback] for each in book.splits]
-    text = json.dumps([rules, splits], default=str, ensure_ascii=False)
+    apart = [each and [each.to] for each in (book.idle_seats, book.unused_commitments)]
+    text = json.dumps([rules, splits, *(apart if any(apart) else [])], default=str, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _of_mapping(given: Any, what: str, folder: Path) -> RuleBook:
     if not isinstance(given, Mapping):
         raise InputError(f"{what} holds no mapping; begin it with 'version: 1' and 'rules:'.")
-    _known(given, ("version", "rules", "splits"), what)
+    _known(given, ("version", "rules", "splits", "seats", "commitments"), what)
     if _text(given.get("version")) != "1":
         raise InputError(f"{what} has the version {shown(given.get('version'))}; write 'version: 1'.")
     rules = [
@@ -255,7 +267,30 @@ def _of_mapping(given: Any, what: str, folder: Path) -> RuleBook:
         _split(each, f"split {number}", what)
         for number, each in enumerate(_list(given.get("splits"), f"{what}: splits"), 1)
     ]
-    return RuleBook(what, tuple(rules), tuple(splits))
+    return RuleBook(
+        what,
+        tuple(rules),
+        tuple(splits),
+        idle_seats=_apart(given, "seats", "idle", ("team", "apart"), what),
+        unused_commitments=_apart(given, "commitments", "unused", ("shared", "apart"), what),
+    )
+
+
+def _apart(given: Mapping[str, Any], section: str, word: str, ways: tuple[str, str], what: str) -> Apart | None:
+    """Read where goes what nobody used: with the rest of it, or apart, to a target of its own."""
+    if given.get(section) in (None, ""):
+        return None
+    where, held = f"{what}: {section}", given[section]
+    if not isinstance(held, Mapping):
+        raise InputError(f"{where} is {shown(held)}, no mapping; write it like {{{word}: {ways[1]}}}.")
+    _known(held, (word, "to"), where)
+    way, to = _text(held.get(word)), _text(held.get("to"))
+    if way not in ways:
+        near = did_you_mean(way, ways)
+        raise InputError(f"{where}: {word}={shown(way)} is no way.{near} Ways: {', '.join(ways)}.")
+    if way == ways[0] and to is not None:
+        raise InputError(f"{where}: to: {to} needs {word}: {ways[1]}; with {way} it stays with the rest.")
+    return Apart(None if way == ways[0] else to or f"{word}-{section}")
 
 
 def _rule(given: Any, name: str, what: str, folder: Path) -> Iterator[Rule]:
@@ -472,6 +507,7 @@ def _refuse_overlap(what: str, one: Rule, other: Rule) -> None:
 
 def _check_splits(book: RuleBook) -> None:
     assigned = {rule.to for rule in book.rules if rule.to}
+    assigned |= {each.to for each in (book.idle_seats, book.unused_commitments) if each is not None and each.to}
     received: set[str] = set()
     pools: list[str] = []
     for split in book.splits:

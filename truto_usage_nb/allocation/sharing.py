@@ -7,7 +7,7 @@ October is split by October's weights.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from fractions import Fraction
@@ -17,7 +17,7 @@ from truto_usage_nb.allocation.placing import UNIT, Piece, Placed, Placement, sh
 from truto_usage_nb.allocation.rules import RuleBook, Split
 from truto_usage_nb.format import money as written
 
-__all__ = ["Block", "Ledger", "Line", "Purchase", "amount_of"]
+__all__ = ["Block", "Ledger", "Line", "Purchase", "Unused", "amount_of"]
 
 
 class Block(NamedTuple):
@@ -63,6 +63,23 @@ class Purchase:
     currency: str
     month: date | None
     money: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unused:
+    """What of a commitment was paid for in a month and not used; `product` is how the table names it."""
+
+    account: str
+    product: str
+    product_ids: frozenset[str | None]
+    currency: str
+    month: date
+    money: int
+    on_the_bill: bool
+
+    @property
+    def product_id(self) -> str | None:
+        return next(iter(self.product_ids)) if len(self.product_ids) == 1 else None
 
 
 def amount_of(units_: int) -> float:
@@ -118,14 +135,44 @@ class Ledger:
                 of[line.target] = of.get(line.target, 0) + money
         return found
 
-    def seats(self, placement: Placement) -> None:
-        """Put seats, placed like records, into the purchased cost."""
+    def seats(self, placement: Placement, *, word: str, to: str | None = None) -> None:
+        """Put seats, placed like records, into the purchased cost; with `to` all of them at this target."""
         for placed in placement.placed:
             line = _line(placed)
             line.purchased = line.seats = line.direct or 0
             line.direct, line.people, line.positive = None, set(), {}
-            line.rule = line.rule and f"{line.rule}, seats"
+            line.rule = line.rule and f"{line.rule}, {word}"
+            if to is not None:
+                line.rule, line.what, line.target = word, "used by nobody in the month", to
             self.lines.append(line)
+
+    def unused(
+        self, found: Iterable[Unused], to: str | None, alone: Callable[[Purchase, str | None], str | None]
+    ) -> None:
+        """Hand out what was committed to and not used: to a target of its own, or to those who use the rest.
+
+        What is on the bill is among the records already, and only moves; what is not is added as a purchase.
+        """
+        positive = self._positive()
+        for each in found:
+            block, money = Block(each.month, each.currency), each.money
+            weights: dict[str | None, int] = defaultdict(int)
+            for product in each.product_ids:
+                for target, held in positive[block].get((each.account, product), {}).items():
+                    weights[target] += max(held, 0)
+            weights = {target: weight for target, weight in weights.items() if weight}
+            name = f"commitment of {each.account}: {each.product}"
+            if each.on_the_bill:
+                if to is not None and weights:
+                    for target, part in _parts(-money, weights):
+                        self.lines.append(Line(name, "paid for and not used, taken off", target, block, part))
+                    self.lines.append(Line(name, "paid for and not used", to, block, money))
+                continue
+            bought = Purchase(each.account, each.currency, each.month, money)
+            weights = {to: 1} if to is not None else weights or {alone(bought, each.product_id): 1}
+            for target, part in _parts(money, weights):
+                what = "paid for and not used, in no record"
+                self.lines.append(Line(name, what, target, block, purchased=part, purchases=part))
 
     def commitments(self, placement: Placement) -> dict[tuple[Block, str], dict[str | None, int]]:
         """Take off what a purchase has paid for already; gives it by block, account and target."""
@@ -152,9 +199,7 @@ class Ledger:
             block = Block(each.month, each.currency)
             weights = dict(committed.get((block, each.account)) or _service(positive[block], each.account, None))
             weights = weights or {alone(each): 1}
-            targets = sorted(weights, key=_by_name)
-            parts = shared(each.money, [weights[target] for target in targets])
-            for target, part in zip(targets, parts, strict=True):
+            for target, part in _parts(each.money, weights):
                 name, what = f"purchase of {each.account}", "by what draws on it"
                 self.lines.append(Line(name, what, target, block, purchased=part, purchases=part))
 
@@ -209,6 +254,12 @@ class Ledger:
             row.tokens += line.tokens
             row.people |= line.people
         return rows
+
+
+def _parts(money: int, weights: Mapping[str | None, int]) -> Iterator[tuple[str | None, int]]:
+    """Split an amount among targets in proportion."""
+    targets = sorted(weights, key=_by_name)
+    return zip(targets, shared(money, [weights[target] for target in targets]), strict=True)
 
 
 def _line(placed: Placed) -> Line:

@@ -38,7 +38,7 @@ from truto_usage_nb.questions.tables import (
 )
 from truto_usage_nb.result import UsageResult
 
-__all__ = ["commitment_curve", "commitments"]
+__all__ = ["UnusedPart", "commitment_curve", "commitments", "unused_of"]
 
 _WHAT = "The table of commitments"
 _NEEDED = ("account", "product", "quantity", "unit", "price", "start", "end", "currency", "basis")
@@ -160,6 +160,44 @@ def commitment_curve(frame: Any, table: Any, *, decimal: DecimalMark | None = No
     return native.leave(pl.DataFrame(rows, schema=_CURVE, orient="row"))
 
 
+@dataclass(frozen=True, slots=True)
+class UnusedPart:
+    """What of a row of the table was paid for in a month and not used, and the products that it holds."""
+
+    account: str
+    product: str
+    product_ids: frozenset[str | None]
+    currency: str
+    month: date
+    cost: float
+    on_the_bill: bool
+
+
+def unused_of(frame: Any, table: Any, choices: Mapping[str, Any]) -> tuple[list[UnusedPart], list[str]]:
+    """Give what was committed to and not used, month by month, and say of what that is not known.
+
+    Credits are unused when their term ends, and not before.
+    """
+    _, terms, seen = _entered(frame, table, None, choices)
+    found, told = [], []
+    for term in terms:
+        ids = frozenset(names[0] for names in seen.of(term).records)
+        named = term.product or "credits"
+        for values in _rows(term, seen, by_day=False):
+            row = dict(zip(_COLUMNS, values, strict=True))
+            cost = row["unused_cost"]
+            if term.basis == "prepaid":
+                is_last = seen.held(term)[1] == term.end and _after(row["month"]) >= term.end
+                is_whole = seen.spans[term.account][0].date() <= term.start
+                cost = (row["left"] if is_whole else None) if is_last else 0.0
+            if cost is None:
+                told.append(f"how much of {named} of {term.account} was used in {row['month']:%Y-%m} is not known")
+            elif cost > 0:
+                part = (term.account, named, ids, term.currency, row["month"], cost, row["on_the_bill"])
+                found.append(UnusedPart(*part))
+    return found, told
+
+
 # what is committed to -------------------------------------------------------------------------------------------------
 
 
@@ -278,7 +316,7 @@ class _Seen:
 def _entered(frame: Any, table: Any, decimal: DecimalMark | None, choices: Any) -> tuple[Native, list[_Term], _Seen]:
     check_decimal(decimal)
     check_choices(choices, "billed")
-    native, result = opened(frame)
+    native, result = (frame, None) if isinstance(frame, Native) else opened(frame)
     require(native, (_ACCOUNT, *_NAMES, "start_date", "end_date"), "commitments", also=("usage_quantity", *_PARTS))
     terms = _terms(read_table(table, _WHAT), decimal)
     seen = _seen(native, choices, result, by_day=any(term.basis == "prepaid" for term in terms))
@@ -334,7 +372,7 @@ def _seen(native: Native, choices: Any, result: UsageResult | None, *, by_day: b
             use.records.add(tuple(names))
             if stated:
                 use.on_bill.add(begin.date().replace(day=1))
-            if quantity:
+            if quantity is not None:
                 bare, per_hour = _bare(unit)
                 use.spans[start, max(end or start, start + _HOUR), bare] += quantity / per_hour
                 if until - begin > _DAY:
@@ -403,11 +441,11 @@ def _records(native: Native, choices: Any) -> pl.DataFrame:
         pl.lit(None, pl.String if name == "usage_unit" else pl.Float64).alias(name) for name in none
     )
     keys = [_ACCOUNT, *_NAMES, "__start", "__end", "usage_unit"]
-    known = pl.col("usage_quantity", *_PARTS).cast(pl.Float64).fill_null(0.0)
+    known = pl.col(*_PARTS).cast(pl.Float64).fill_null(0.0)
     held = held.with_columns(stated=pl.col(_PARTS[0]).is_not_null())
     sums = held.filter(pl.col(_ACCOUNT).is_not_null() & pl.col("__start").is_not_null()).with_columns(known)
     return sums.group_by(keys, maintain_order=True).agg(
-        pl.col("usage_quantity").sum(),
+        pl.when(pl.col("usage_quantity").count() > 0).then(pl.col("usage_quantity").cast(pl.Float64).sum()),
         committed=pl.col(_PARTS[0]).sum(),
         parts=pl.sum_horizontal(*_PARTS).sum(),
         stated=pl.col("stated").any(),

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from datetime import date
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -33,6 +34,7 @@ __all__ = [
     "PERSON",
     "WHO",
     "mails_of",
+    "months_of_use",
     "newest_mails",
     "roster_lines",
     "seat_price",
@@ -264,8 +266,8 @@ def seats(frame: Any, roster: Any = None, price: _Price = None) -> Any:
     return native.leave(_judged(table.filter(_is_shown()), last, price))
 
 
-def _records(native: Native) -> tuple[pl.DataFrame, list[str]]:
-    """By what names somebody: the last day, how many are of use and until when, the last moment; also what is told."""
+def _moments(native: Native) -> Any:
+    """The records with whose they are, the first and last day that each covers, and whether it is of use."""
     needed = (
         "integrated_account_id",
         "integration",
@@ -280,18 +282,41 @@ def _records(native: Native) -> tuple[pl.DataFrame, list[str]]:
     longer = (nw.col("__end") > nw.col("__start")).fill_null(False)
     moments = moments.with_columns(
         # the last day that a record covers: use within a week's record may be of any of its days
-        __day=nw.when(longer).then(nw.col("__end") - 1).otherwise(nw.col("__start")) // DAY
+        __day=nw.when(longer).then(nw.col("__end") - 1).otherwise(nw.col("__start")) // DAY,
+        __first=nw.col("__start") // DAY,
     )
     counts = [nw.col(c).fill_null(0) > 0 for c in _USED if c in native.columns]
     used = nw.any_horizontal(*counts, nw.col("charges_count").fill_null(0) > 0, ignore_nulls=False)
-    named = moments.with_columns(
+    return moments.with_columns(
         **who_columns(),
         __used=nw.when(used).then(nw.col("__day")),
         __uses=nw.when(used).then(nw.lit(1)).otherwise(nw.lit(0)),
     )
-    rows = collect(named.group_by(*WHO).agg(nw.col("__day", "__used", "__start").max(), nw.col("__uses").sum()))
+
+
+def _records(native: Native) -> tuple[pl.DataFrame, list[str]]:
+    """By what names somebody: the last day, how many are of use and until when, the last moment; also what is told."""
+    rows = collect(
+        _moments(native).group_by(*WHO).agg(nw.col("__day", "__used", "__start").max(), nw.col("__uses").sum())
+    )
     rows, told = with_people(rows)
     return rows.rename({INTEGRATION: "integration"}), told
+
+
+def months_of_use(native: Native) -> tuple[set[tuple[str, str, date]], set[tuple[str, date]]]:
+    """Give who used what in which month, by every e-mail of whoever it is, and of which months anybody is known.
+
+    A record that is longer than a day may be of use on any of its days. A month without a record that names anybody
+    says nothing of who used it.
+    """
+    moments = _moments(native)
+    counts = moments.group_by(*WHO, "__first", "__day").agg(nw.col("__start").max(), nw.col("__uses").sum())
+    rows = with_people(collect(counts))[0].drop_nulls(PERSON).filter(pl.col("__uses") > 0)
+    mails = pl.concat([mails_of(rows), rows.select(PERSON, pl.coalesce(MAIL, ID).str.to_lowercase().alias(MAIL))])
+    months = pl.date_ranges(_date("__first").dt.month_start(), _date("__day"), "1mo")
+    held = rows.select(INTEGRATION, PERSON, month=months).explode("month").unique().drop_nulls("month")
+    used = held.join(mails.unique().drop_nulls(), on=PERSON).select(INTEGRATION, MAIL, "month")
+    return set(used.iter_rows()), set(held.select(INTEGRATION, "month").iter_rows())
 
 
 def _seen(rows: pl.DataFrame) -> pl.DataFrame:
