@@ -1,14 +1,16 @@
 """The form without a browser: every control is a view of one state, and each thing that can happen to it."""
 
+import re
 import subprocess
 import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import ipywidgets as w
 import pytest
 
 import truto_usage_nb as tu
-from truto_usage_nb.errors import InputError, InvalidRequestError, PeriodError, QueryError
+from truto_usage_nb.errors import InputError, InvalidRequestError, PartialLoadError, PeriodError, QueryError, UsageError
 from truto_usage_nb.forms import FormState
 from truto_usage_nb.forms.controls import ParameterField as Field
 from truto_usage_nb.forms.state import presets
@@ -29,6 +31,33 @@ def form(client):
     made.wait()
     yield made
     made.close()
+
+
+def every(widget):
+    """Give a widget and all that it holds."""
+    return [widget, *(one for child in getattr(widget, "children", ()) for one in every(child))]
+
+
+def controls(form):
+    kinds = (w.Button, w.Checkbox, w.Combobox, w.DatePicker, w.Dropdown, w.Text, w.Textarea)
+    return [each for each in every(form) if isinstance(each, kinds)]
+
+
+def holders(form, control):
+    return [each for each in every(form) if control in every(each)]
+
+
+def is_shown(form, control):
+    return all(each.layout.display != "none" for each in holders(form, control))
+
+
+def folded(form, control):
+    return any("tu-folded" in each._dom_classes for each in holders(form, control))
+
+
+def said(form):
+    """Give the markup of all that the form says, in order."""
+    return "\n".join(each.value for each in every(form) if isinstance(each, w.HTML))
 
 
 # What is wrong is said beside its field, and waits nowhere else.
@@ -160,7 +189,9 @@ def test_a_period_takes_the_place_of_dates(form):
     form.period.preset.value = "Last month"
     assert form.state == FormState(("cursor",), UsageQuery(), "2026-10")
     assert form.fields["start_date"].control.disabled
-    assert "The period says it" in form.fields["start_date"].note.value
+    assert not is_shown(form, form.fields["start_date"].control)
+    form.period.preset.value = ""
+    assert is_shown(form, form.fields["start_date"].control)
 
 
 def test_what_a_load_is_told_besides_needs_a_period_and_someone_who_honours_it(form):
@@ -223,18 +254,96 @@ def test_a_parameter_that_comes_tomorrow_makes_its_own_field(kind, allowed, type
     assert field.control.value == typed
 
 
-def test_what_the_chosen_integrations_ignore_is_grey_with_the_reason(form):
+def test_what_the_chosen_integrations_ignore_is_taken_away_and_said_once(form):
+    """Of the thirteen that are asked, Cursor honours `limit` alone; Claude not the two that are Codex's."""
     grey = {name for name, field in form.fields.items() if field.control.disabled}
     assert grey == {name for name, each in PARAMETERS.items() if "cursor" not in each.integrations} | {
         "start_date", "end_date", "date", "cursor", "page",
     }  # fmt: skip
-    assert "Cursor ignores it." in form.fields["report_type"].note.value
+    assert {name for name, field in form.fields.items() if not is_shown(form, field.control)} == grey
+    assert said(form).count("ignore") == 1
+    assert "Cursor ignores 12 of these 13: report type, product ids, " in said(form)
     form.accounts.boxes["claude-console"].value = True
     assert form.state.accounts == ("cursor", "claude-console")
     assert not form.fields["report_type"].control.disabled
-    assert "Cursor ignores it." in form.fields["report_type"].note.value
+    assert is_shown(form, form.fields["report_type"].control)
+    assert "<summary>Cursor ignores 12 of these 13, Claude 2</summary>" in said(form)
+    assert "Claude ignores 2 of these 13: user id, api key id." in said(form)
     form.accounts.boxes["cursor"].value = False
-    assert "ignores" not in form.fields["report_type"].note.value
+    assert "Cursor" not in "".join(each for each in said(form).splitlines() if "ignore" in each)
+
+
+def test_what_is_set_is_said_outside_and_stays_in_sight_even_where_it_is_ignored(form):
+    form.query = UsageQuery(integrated_account_id="cursor", report_type="cost", limit=3, page_size=7)
+    assert "Set: report type, limit." in said(form)
+    assert "Set: page size." in said(form)
+    assert form.fields["report_type"].control.disabled
+    assert is_shown(form, form.fields["report_type"].control)
+    form.choosing.on_error.value = "warn"
+    form.row.backend.value = "pandas"
+    assert "Set: on error, frame." in said(form)
+    form.fields["limit"].control.value = "many"
+    assert said(form).count("limit=&#x27;many&#x27; is not allowed") == 3  # beside it, on its fold, in the code's place
+    assert said(form).count('role="alert"') == 1  # and called out once
+
+
+def test_accounts_a_period_and_run_stand_first_and_the_rest_opens_by_a_line_that_keys_reach(form):
+    first = [each for each in controls(form) if not folded(form, each) and is_shown(form, each)]
+    assert [each.description for each in first if each not in form.accounts.boxes.values()] == [
+        "other accounts", "period", "in words", "from", "until (excluded)", "Run", "Cancel",
+    ]  # fmt: skip
+    form.period.preset.value = "Last month"
+    assert not is_shown(form, form.period.start)
+    lines = [each.value for each in every(form) if isinstance(each, w.HTML) and "tu-fold" in each._dom_classes]
+    assert [re.findall(r"<details><summary>([\w ]+) <span", each) for each in lines] == [
+        ["What to ask"], ["How to load"], ["Advanced"], ["The same as a report"]
+    ]  # fmt: skip
+
+
+def test_every_control_has_a_name_of_its_own_and_no_kind_hides_its_state(form):
+    names = [each.description for each in controls(form)]
+    assert all(names)
+    assert len(set(names)) == len(names)
+    assert not [each for each in every(form) if isinstance(each, (w.ToggleButtons, w.Accordion))]
+
+
+def test_what_is_drawn_again_is_drawn_in_its_place(form):
+    """A tick that is made anew under the keyboard loses its focus."""
+    drawn = form.accounts._groups.children
+    form.accounts.boxes["codex"].value = True
+    form.state = replace(form.state, accounts=("datadog",))
+    form.accounts.offer(form.accounts.choices)
+    assert form.accounts._groups.children == drawn
+    form.accounts.filter.value = "datadog"
+    assert len(form.accounts._groups.children) < len(drawn)
+    form.accounts.filter.value = ""
+    assert form.accounts._groups.children == drawn
+
+
+def test_each_click_is_answered(form):
+    """The page says "asked" at once; the kernel's answer takes it away, so each click needs one."""
+
+    def answers():
+        return int(re.findall(r'data-answer="(\d+)"', form.row.waiting.widget.value)[0])
+
+    seen = [answers()]
+    form.accounts.boxes["codex"].value = True
+    seen.append(answers())
+    form.period.preset.value = "Last month"
+    seen.append(answers())
+    form.choosing.users.value = True
+    seen.append(answers())
+    form.row.backend.value = "pandas"
+    seen.append(answers())
+    form.row.run.click()
+    seen.append(answers())
+    form.row.run.click()  # a second time, while it loads
+    seen.append(answers())
+    assert not form.row.run.disabled
+    form.row.cancel.click()
+    seen.append(answers())
+    form.wait()
+    assert seen == sorted(set(seen))
 
 
 def test_accounts_are_named_and_grouped_and_others_can_be_typed(form):
@@ -246,6 +355,26 @@ def test_accounts_are_named_and_grouped_and_others_can_be_typed(form):
     assert form.state.accounts == ("cursor", "62f44730", "another")
     form.accounts.typed.value = "cursor"
     assert "twice" in form.problems["accounts"]
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "shown"),
+    [
+        ("tidewheel", "cursor", "tidewheel (cursor)"),
+        ("tide\u202e)rosruc( wheel", "evil", "tide?)rosruc( wheel (evil)"),  # it would read as (cursor)
+        ("a\u2069\u202eb", "x", "a??b (x)"),
+        ("\u05e9\u05dc\u05d5\u05dd", "1", "\u2068\u05e9\u05dc\u05d5\u05dd\u2069 (1)"),
+        ("\u05e9\u2069", "1", "\u2068\u05e9?\u2069 (1)"),  # none closes what we opened
+        ("cur\u200bsor", "cur\u202esor", "cur?sor (cur?sor)"),
+        ("a\u202e", "a\u202e", "a?"),
+    ],
+)
+def test_no_name_turns_or_hides_the_id_beside_it(name, key, shown):
+    from truto_usage_nb.forms.lookups import _choice
+
+    row = {"id": key, "name": name, "integration": "cursor", "label": "Cursor", "status": "active"}
+    assert _choice(row).text == shown
+    assert _choice(row).value == key
 
 
 def test_many_accounts_are_narrowed_by_a_filter():
@@ -300,6 +429,54 @@ def test_cancel_ends_the_requests_and_keeps_nothing():
     assert form.result is None
     assert "Cancelled after 0 pages" in form.row.shown.value
     assert not form.row.run.disabled
+
+
+# What did load is there, whatever else failed.
+
+
+@pytest.mark.parametrize("on_error", ["raise", "warn"])
+def test_what_did_load_is_shown_and_used_beside_the_gap(client, on_error):
+    form = tu.QueryForm(client, accounts=["cursor", "no-such-account"], period=DAY, on_error=on_error)
+    form.run()
+    form.wait()
+    assert form.frame.height == form.result.polars.height == 369
+    assert isinstance(form.error, PartialLoadError) == (on_error == "raise")
+    assert "<b>Incomplete: no-such-account did not load, or not wholly." in form.row.shown.value
+    assert form.row.shown.value.index("Incomplete") < form.row.shown.value.index("369 records")
+    assert "UsageQuery(" not in form.row.shown.value
+    assert "Cost by model" in form.pages.costs.value
+    assert ("on_error='warn'" in form.code) == (on_error == "warn")
+
+
+@pytest.mark.parametrize("on_error", ["raise", "warn"])
+def test_one_account_of_which_a_part_failed_is_shown_too(on_error):
+    """Claude is asked twice, for usage and for cost; the first answer is a refusal."""
+    client = tu.sandbox(faults=[Fault("422", request=0)])
+    form = tu.QueryForm(client, accounts=["claude-console"], period=DAY, on_error=on_error)
+    form.run()
+    form.wait()
+    assert form.frame.height > 0
+    assert len(form.result.gaps) == 1
+    assert "<b>Incomplete: claude-console did not load, or not wholly." in form.row.shown.value
+    assert isinstance(form.error, InvalidRequestError) == (on_error == "raise")
+
+
+def test_where_nothing_loads_there_is_no_result(client):
+    form = tu.QueryForm(client, accounts=["no-such-account", "no-such-either"], period=DAY, on_error="warn")
+    with pytest.raises(UsageError):
+        form.load()
+    assert form.result is None
+    with pytest.raises(InputError, match="nothing is loaded yet"):
+        form.frame  # noqa: B018
+
+
+def test_records_that_cannot_be_looked_at_are_there_all_the_same(form, monkeypatch):
+    def broken(frame):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("truto_usage_nb.forms.query_form.preview", broken)
+    assert form.load().height == 369
+    assert "No look at it: ZeroDivisionError" in form.pages.costs.value
 
 
 def test_what_the_service_refuses_is_a_sentence_with_its_message_and_the_traceback_folded(client):
@@ -381,3 +558,25 @@ def test_without_ipywidgets_the_form_says_so_in_a_line_and_still_loads():
     assert told.startswith("ipywidgets is not installed")
     assert "usage = tu.load_usage('cursor', period='2026-09-14', client=client)" in told
     assert told.splitlines()[-1] == "369 UsageQuery(integrated_account_id='cursor')"
+
+
+def test_without_ipywidgets_what_did_load_stays_too_and_the_explorer_knows_its_call():
+    code = (
+        "import sys; sys.modules['ipywidgets'] = None\n"
+        "import truto_usage_nb as tu\n"
+        f"form = tu.QueryForm(tu.sandbox(), accounts=['cursor', 'no-such-account'], period={DAY!r})\n"
+        "try: form.load()\n"
+        "except tu.errors.PartialLoadError as error: print(form.error is error, form.result.polars.height)\n"
+        "explorer = tu.CostExplorer(form.frame, by='surface', every='1d')\n"
+        "print(explorer.table.columns[:2]); print(explorer.code)\n"
+        "try: tu.CostExplorer(form.frame, evry='1d')\n"
+        "except tu.errors.InputError as error: print(error)"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert told.splitlines() == [
+        "True 369",
+        "['period_start', 'surface']",
+        "table = tu.cost_per(usage, by=['surface'], every='1d')",
+        "tu.plots.cost_over_time(usage, ['surface'], every='1d', top=10)",
+        "CostExplorer has no 'evry'. Did you mean 'every'? Known: by, name, every, measure, top",
+    ]

@@ -1,5 +1,6 @@
 """The cost explorer without a browser: table, chart and code follow every choice."""
 
+import re
 import warnings
 from datetime import date, timedelta
 
@@ -71,6 +72,22 @@ def test_table_chart_and_code_follow_the_clicks(explorer):
     assert "are not shown." in shown
     assert 'aria-label="cost over time by integration, surface, USD"' in explorer.chart.value
     assert "tu.plots.cost_over_time(" in explorer.kept.value
+
+
+def test_two_charts_on_a_page_share_no_id(explorer):
+    def ids(markup):
+        return re.findall(r' id="([^"]+)"', markup)
+
+    explorer.wait()
+    first = explorer.chart.value
+    explorer.measure = "list"
+    explorer.wait()
+    assert ids(first)
+    assert len(set(ids(first))) == len(ids(first))
+    assert not set(ids(first)) & set(ids(explorer.chart.value))
+    used = {*re.findall(r'href="#([^"]+)"', first), *re.findall(r"url\(#([^)]+)\)", first)}
+    assert used
+    assert used <= set(ids(first))
 
 
 def test_traits_set_from_code_are_shown(explorer):

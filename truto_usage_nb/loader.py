@@ -42,6 +42,7 @@ from truto_usage_nb.jobs import (
     check_overhang,
     cut_to,
     dateless_told,
+    first_errors,
     gaps,
     identity,
     labelled_queries,
@@ -196,6 +197,7 @@ def _result(
         period=span,
         told=(*told, *joined.told, *(PARTIAL.format(name) for name in partial), *missing),
         gaps=tuple(missing),
+        errors=first_errors(outcomes),
         notes=joined.notes,
     )
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import unicodedata
 from typing import Any
 
-__all__ = ["cut", "one_line", "plain", "shortened", "shown"]
+__all__ = ["cut", "isolated", "one_line", "plain", "shortened", "shown"]
 
+_RIGHT_TO_LEFT = {"R", "AL", "AN"}
 _CONTROLS = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 _OURS = "\n\t"
 
@@ -18,6 +19,17 @@ def plain(text: str) -> str:
     'a?[31mred\n'
     """
     return text if text.isprintable() else "".join(_letter(each) for each in text)
+
+
+def isolated(text: str) -> str:
+    r"""Give a name fit to stand beside others in a line: written from right to left, it turns nothing around it.
+
+    >>> isolated("tidewheel"), isolated("\u05e9\u05dc\u05d5\u05dd") == "\u2068\u05e9\u05dc\u05d5\u05dd\u2069"
+    ('tidewheel', True)
+    """
+    safe = plain(text)
+    turns = any(unicodedata.bidirectional(each) in _RIGHT_TO_LEFT for each in safe)
+    return f"\u2068{safe}\u2069" if turns else safe
 
 
 def one_line(text: str) -> str:

@@ -5,12 +5,14 @@ The code is a cell that runs as it is. No token is ever part of it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC
 from typing import Any
 
+from truto_usage_nb.checks import is_one_of
 from truto_usage_nb.client import Client
-from truto_usage_nb.errors import InputError
+from truto_usage_nb.costs.choices import MEASURES
+from truto_usage_nb.errors import InputError, did_you_mean
 from truto_usage_nb.format import escape
 from truto_usage_nb.forms.state import FormState, period_words, presets
 from truto_usage_nb.outside import shown
@@ -18,7 +20,21 @@ from truto_usage_nb.planning import DATED, Period
 from truto_usage_nb.query import UsageQuery
 from truto_usage_nb.values import as_code
 
-__all__ = ["Asking", "call", "fallback_html", "first_state", "load_code", "name_of", "without_widgets"]
+__all__ = [
+    "BUCKETS",
+    "Asking",
+    "call",
+    "check_cut",
+    "cut_code",
+    "cut_options",
+    "fallback_html",
+    "fallback_text",
+    "first_state",
+    "in_marimo",
+    "load_code",
+    "name_of",
+    "without_widgets",
+]
 
 _WIDTH = 100
 _IMPORT = "import truto_usage_nb as tu"
@@ -164,14 +180,66 @@ class Asking:
         return self.state
 
 
+BUCKETS = {"all of it": "", "hour": "1h", "day": "1d", "week": "1w", "month": "1mo", "quarter": "1q", "year": "1y"}
+
+
+def check_cut(name: str, chosen: Mapping[str, Any]) -> None:
+    """Refuse what means nothing to an explorer, naming what is allowed."""
+    if not isinstance(name, str) or not name.isidentifier():
+        said = shown(name)
+        raise InputError(f"name={said} is not a name; give the variable that holds the frame, such as name='usage'")
+    allowed = {"every": tuple(BUCKETS.values()), "measure": MEASURES, "top": tuple(range(1, 101))}
+    for trait, value in chosen.items():
+        if trait not in allowed:
+            near = did_you_mean(trait, allowed)
+            raise InputError(f"CostExplorer has no {shown(trait)}.{near} Known: by, name, every, measure, top")
+        if not is_one_of(value, allowed[trait]):
+            words = "1 to 100" if trait == "top" else ", ".join(map(repr, allowed[trait]))
+            near = did_you_mean(value, map(str, allowed[trait]))
+            raise InputError(f"{trait}={shown(value)} is not allowed.{near} Allowed: {words}")
+
+
+def cut_options(every: str, measure: str) -> dict[str, Any]:
+    """Give the arguments of a cost table that say something.
+
+    >>> cut_options("", "list"), cut_options("1d", "billed")
+    ({'measure': 'list'}, {'every': '1d'})
+    """
+    bucket = {"every": every} if every else {}
+    return bucket if measure == "billed" else {**bucket, "measure": measure}
+
+
+def cut_code(name: str, by: Sequence[str], every: str, measure: str, top: int) -> str:
+    """Give the cell that makes an explorer's table and chart of the frame called `name`."""
+    table = call("tu.cost_per", [name_of(name)], {"by": by, **cut_options(every, measure)})
+    if not by and not every:
+        return f"table = {table}"
+    function = "tu.plots.cost_over_time" if every else "tu.plots.cost_bars"
+    bucket = {"every": every} if every else {}
+    ranked = {} if measure == "billed" else {"measure": measure}
+    return f"table = {table}\n{call(function, [name_of(name), by], {**bucket, 'top': top, **ranked})}"
+
+
+_NO_WIDGETS = "This front end shows no widgets"
+
+
 def without_widgets(bundle: Any, code: str) -> Any:
     """Add to what a widget shows a line and the code, for a front end that shows no widgets."""
-    line = "This front end shows no widgets"
-    bundle["text/html"] = fallback_html(line, code)
-    bundle["text/plain"] = f"{line}. The same as code:\n\n{code}"
+    bundle["text/html"] = fallback_html(_NO_WIDGETS, code)
+    bundle["text/plain"] = fallback_text(_NO_WIDGETS, code)
     return bundle
+
+
+def in_marimo(code: str) -> tuple[str, str]:
+    """Give what marimo shows, which asks for widgets of its own: the line and the code, no empty tab beside."""
+    return "text/html", fallback_html(_NO_WIDGETS, code)
 
 
 def fallback_html(line: str, code: str) -> str:
     """Write what stands where a widget cannot: a line that says so, and the code that does the same."""
     return f"<p>{escape(line)}. The same as code:</p><pre>{escape(code)}</pre>"
+
+
+def fallback_text(line: str, code: str) -> str:
+    """Write the same as text."""
+    return f"{line}. The same as code:\n\n{code}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -11,12 +11,14 @@ import ipywidgets as w
 
 from truto_usage_nb.errors import InputError
 from truto_usage_nb.format import escape
-from truto_usage_nb.forms.look import markup, note_html
+from truto_usage_nb.forms.look import Fold, markup, note_html
 from truto_usage_nb.forms.state import (
     FormState,
     PeriodWords,
-    Standing,
+    acts,
     and_,
+    ignored,
+    label,
     last_word,
     period_words,
     presets,
@@ -28,25 +30,30 @@ from truto_usage_nb.forms.state import (
 from truto_usage_nb.integrations import INTEGRATIONS
 from truto_usage_nb.jobs.making import ON_ERROR
 from truto_usage_nb.jobs.period_cut import OVERHANGS
-from truto_usage_nb.planning import Period
+from truto_usage_nb.planning import DATED, Period
 from truto_usage_nb.query import Parameter
 
-__all__ = ["Choice", "Choosing", "ParameterField", "PeriodPicker", "Picker", "is_advanced"]
+__all__ = ["Choice", "Choosing", "ParameterField", "Parameters", "PeriodPicker", "Picker", "parted"]
 
-_ADVANCED = {"remote_query", "cursor", "page", "page_size", "start_date", "end_date", "date"}
+_ADVANCED = {"remote_query", "cursor", "page", "page_size"}
+_DATES = {"start_date", "end_date", "date"}
 _NOT_SENT = "(not sent)"
 _HINTS = {"texts": "one or several, with commas between", "number": "a whole number", "object": '{"name": "value"}',
           "moment": "2026-10-01 or 2026-10-01T00:00:00Z", "day": "2026-10-01"}  # fmt: skip
 
 
-def is_advanced(parameter: Parameter) -> bool:
-    """Say whether a parameter lives in the closed section: the service's own envelope, and what a period replaces."""
-    return parameter.name.startswith("truto_") or parameter.name in _ADVANCED
+def parted(fields: Iterable[ParameterField]) -> tuple[list[ParameterField], list[ParameterField], list[ParameterField]]:
+    """Part fields into what to ask, the service's own envelope, and the dates of which a period takes the place."""
+    held = list(fields)
+    dates = [each for each in held if each.parameter.name in _DATES]
+    advanced = [each for each in held if each.parameter.name.startswith("truto_") or each.parameter.name in _ADVANCED]
+    return [each for each in held if each not in dates and each not in advanced], advanced, dates
 
 
-def _label(name: str) -> str:
-    """Give a name as a person reads it; the API's own word, without its underscores."""
-    return name.removeprefix("truto_").replace("_", " ")
+def _grid(boxes: Sequence[Any]) -> Any:
+    """Set boxes side by side where there is room for two."""
+    columns = "repeat(auto-fit, minmax(min(100%, 400px), 1fr))"
+    return w.GridBox(boxes, layout={"grid_template_columns": columns, "grid_gap": "2px 28px"})
 
 
 class ParameterField:
@@ -73,14 +80,12 @@ class ParameterField:
     def show(self, value: Any) -> None:
         self.control.value = write_field(self.parameter.kind, value)
 
-    def say(self, problem: str | None, standing: Standing) -> None:
-        """Grey the control where it cannot act, and say under it what is wrong, else why, else what it is."""
-        self.control.disabled = not standing.acts and problem is None
+    def say(self, problem: str | None, *, can_act: bool) -> None:
+        """Say what is wrong with it, else what it is; take it away where it cannot act and says nothing."""
+        self.control.disabled = not can_act and problem is None
         (self.box.add_class if self.control.disabled else self.box.remove_class)("tu-grey")
-        if problem is not None:
-            self.note.value = note_html(problem, wrong=True)
-        else:
-            self.note.value = note_html(self.parameter.help, standing.reason)
+        self.box.layout.display = "none" if self.control.disabled and self.control.value == "" else ""
+        self.note.value = note_html(problem, wrong=True) if problem is not None else note_html(self.parameter.help)
 
     def offer(self, values: Iterable[str], known: str = "") -> None:
         """Offer values to pick from; anything else can still be typed. `known` says more of them on hovering."""
@@ -102,7 +107,7 @@ class ParameterField:
 
 def _control(parameter: Parameter) -> Any:
     common = {
-        "description": _label(parameter.name),
+        "description": label(parameter.name),
         "tooltip": f"{parameter.name}: {parameter.help}",
         "style": {"description_width": "140px"},
         "layout": {"width": "auto"},
@@ -115,6 +120,43 @@ def _control(parameter: Parameter) -> Any:
     if parameter.kind == "object":
         return w.Textarea(rows=2, **common)
     return (w.Combobox if parameter.kind in ("text", "texts") else w.Text)(**common)
+
+
+class Parameters:
+    """Hold parameters side by side, and over them once what of them means nothing, and for whom."""
+
+    def __init__(self, fields: Sequence[ParameterField]) -> None:
+        self.fields = fields
+        self.ignored = markup("", "tu-ignored")
+        self.widget = w.VBox([self.ignored, _grid([each.box for each in fields])])
+
+    def say(self, problems: Mapping[str, str], integrations: Sequence[str | None], *, has_period: bool) -> None:
+        """Say beside each field what is wrong with it, and take away what cannot act."""
+        asked = [each.parameter for each in self.fields if not (has_period and each.parameter.name in DATED)]
+        self.ignored.value = _ignored_html(ignored(asked, integrations), len(asked))
+        for each in self.fields:
+            can_act = acts(each.parameter, integrations, has_period=has_period)
+            each.say(problems.get(each.parameter.name), can_act=can_act)
+
+    def held(self, problems: Mapping[str, str]) -> tuple[str, bool]:
+        """Say in a line what is wrong, else what is set, so that nothing acts unseen; and whether it is wrong."""
+        wrong = [problems[each.parameter.name] for each in self.fields if each.parameter.name in problems]
+        held = [label(each.parameter.name) for each in self.fields if each.control.value != ""]
+        return "; ".join(wrong) or (f"Set: {', '.join(held)}." if held else ""), bool(wrong)
+
+
+def _ignored_html(deaf: Mapping[str, Sequence[str]], count: int) -> str:
+    """Write one line on what is ignored; where vendors differ, it unfolds to the names."""
+    said = {
+        who: f"{who} ignore{'' if ' and ' in who else 's'} {len(labels)} of these {count}"
+        for who, labels in deaf.items()
+    }
+    lines = [note_html(f"{said[who]}: {', '.join(labels)}.") for who, labels in deaf.items()]
+    if len(lines) < 2:
+        return "".join(lines)
+    first, *rest = deaf
+    line = ", ".join([said[first], *(f"{who} {len(deaf[who])}" for who in rest)])
+    return f'<details class="tu-note"><summary>{escape(line)}</summary>{"".join(lines)}</details>'
 
 
 _SHOWN = 60
@@ -142,6 +184,9 @@ class Picker:
         self.note = markup()
         self.boxes: dict[str, w.Checkbox] = {}
         self._groups = w.HBox(layout={"flex_flow": "row wrap", "grid_gap": "6px 34px"})
+        self._columns: dict[str, w.VBox] = {}
+        self._more = markup()
+        self._drawn: dict[str, list[Choice]] = {}
         self.widget = w.VBox([self.filter, self._groups, self.typed, self.note])
         self._choices: tuple[Choice, ...] = ()
         self._picked: tuple[str, ...] = ()
@@ -186,18 +231,28 @@ class Picker:
         found = [one for one in self._choices if wanted in f"{one.text} {one.value} {one.group}".lower()]
         shown = [one for one in found if one.value in self._picked]
         shown += [one for one in found if one.value not in self._picked][: max(0, _SHOWN - len(shown))]
-        groups: dict[str, list[w.Checkbox]] = {}
+        groups: dict[str, list[Choice]] = {}
         for one in (each for each in found if each in shown):
-            groups.setdefault(one.group, []).append(self._box(one))
-        columns = [w.VBox([markup(f"<h4>{escape(name)}</h4>"), *boxes]) for name, boxes in groups.items()]
-        if len(shown) < len(found):
-            columns.append(markup(note_html(f"{len(found) - len(shown):,} more: narrow them with the filter")))
-        self._groups.children = columns
+            groups.setdefault(one.group, []).append(one)
+        boxes = {name: [self._box(one) for one in ones] for name, ones in groups.items()}
+        more = len(found) - len(shown)
+        self._more.value = note_html(f"{more:,} more: narrow them with the filter" if more else "")
+        if groups == self._drawn:
+            return  # drawn anew, it would lose the keyboard's place
+        self._drawn = groups
+        self._groups.children = [*(self._column(name, boxes[name]) for name in groups), self._more]
+
+    def _column(self, name: str, boxes: list[w.Checkbox]) -> w.VBox:
+        """Give the column of a group, the same one every time."""
+        made = self._columns.setdefault(name, w.VBox([markup(f"<h4>{escape(name)}</h4>")]))
+        if made.children[1:] != tuple(boxes):
+            made.children = [made.children[0], *boxes]
+        return made
 
     def _box(self, one: Choice) -> w.Checkbox:
         """Give the tick of a choice, the same one every time, so that the keyboard's focus stays."""
         if one.value not in self.boxes:
-            made = w.Checkbox(description=one.text, tooltip=one.value, indent=False, layout={"width": "auto"})
+            made = w.Checkbox(description=one.text, indent=False, layout={"width": "auto"})
             made.observe(lambda change, value=one.value: self._tick(value, change["new"]), "value")
             self.boxes[one.value] = made
         box = self.boxes[one.value]
@@ -246,8 +301,8 @@ class PeriodPicker:
         self.start = w.DatePicker(description="from", style=style, layout={"width": "300px"})
         self.end = w.DatePicker(description="until (excluded)", style=style, layout={"width": "300px"})
         self.note = markup("", "tu-period")
-        days = w.HBox([self.start, self.end], layout={"flex_flow": "row wrap"})
-        self.widget = w.VBox([self.preset, self.words, days, self.note])
+        self._days = w.HBox([self.start, self.end], layout={"flex_flow": "row wrap"})
+        self.widget = w.VBox([self.preset, self.words, self._days, self.note])
         self.widget.add_class("tu-field")
         self._changed = changed
         self._showing = False
@@ -284,10 +339,11 @@ class PeriodPicker:
         """Say in full which period that is, or what is wrong with it."""
         for each in (self.words, self.start, self.end):
             each.disabled = not self.is_chosen
+        self._days.layout.display = "" if self.preset.value == _CUSTOM else "none"
         if problem is not None:
             self.note.value = note_html(problem, wrong=True)
         elif not self.is_chosen:
-            self.note.value = note_html("Dates are those of the advanced section, and go over as they are.")
+            self.note.value = note_html("The dates go over as they are.")
         else:
             period = Period.parse(read_period(self.words.value, self._now()))
             days = (period.end - period.start) / timedelta(days=1)
@@ -340,31 +396,30 @@ _OVERHANG_HELP = (
 )
 _USERS_HELP = "Ask by person, where a vendor has views of its own for that."
 _ON_ERROR_HELP = (
-    "Where an account fails: an error that holds the others (raise), or the others with the gap stated (warn)."
+    "Where an account fails, the others are shown here with the gap stated. The code ends in an error that holds them "
+    "(raise), or goes on with them (warn)."
 )
-_NEEDS_A_PERIOD = "It needs a period."
+_FRAME_HELP = "What form.frame and the code give: a polars DataFrame, or a pandas one, Arrow-backed."
 
 
 class Choosing:
-    """Hold `overhang`, `users` and `on_error`."""
+    """Hold `overhang`, `users` and `on_error`, and with them the kind of frame; `said` is what stands in the way."""
 
-    def __init__(self, changed: Callable[[], None]) -> None:
-        common = {"style": {"description_width": "140px"}, "layout": {"width": "auto"}}
+    def __init__(self, backend: w.Dropdown, changed: Callable[[], None]) -> None:
         words = [("(not said)", ""), *((each, each) for each in OVERHANGS)]
-        self.overhang = w.Dropdown(options=words, description="overhang", tooltip=_OVERHANG_HELP, **common)
-        self.users = w.Dropdown(
-            options=[("no", False), ("yes", True)], description="users", tooltip=_USERS_HELP, **common
-        )
-        self.on_error = w.Dropdown(options=ON_ERROR, description="on error", tooltip=_ON_ERROR_HELP, **common)
-        self._notes = {
-            self.overhang: markup(), self.users: markup(), self.on_error: markup(note_html(_ON_ERROR_HELP)),
-        }  # fmt: skip
-        boxes = [w.VBox([control, note]) for control, note in self._notes.items()]
+        self.overhang = _choosing("overhang", words, _OVERHANG_HELP)
+        self.users = _choosing("users", [("no", False), ("yes", True)], _USERS_HELP)
+        self.on_error = _choosing("on error", ON_ERROR, _ON_ERROR_HELP)
+        self._why = markup()
+        told = ((self.on_error, _ON_ERROR_HELP), (backend, _FRAME_HELP), (self.overhang, _OVERHANG_HELP),
+                (self.users, _USERS_HELP))  # fmt: skip
+        boxes = [w.VBox([control, markup(note_html(text))]) for control, text in told]
         for box in boxes:
             box.add_class("tu-field")
-        columns = "repeat(auto-fit, minmax(min(100%, 400px), 1fr))"
-        self.widget = w.GridBox(boxes, layout={"grid_template_columns": columns, "grid_gap": "2px 28px"})
-        for control in self._notes:
+        self.fold = Fold(
+            "How to load", "failing accounts, kind of frame, longer records, people", [self._why, _grid(boxes)]
+        )
+        for control in (self.overhang, self.users, self.on_error):
             control.observe(lambda _: changed(), "value")
 
     def read(self) -> dict[str, object]:
@@ -379,17 +434,25 @@ class Choosing:
         """Take back what only a period gives a meaning."""
         self.overhang.value, self.users.value = "", False
 
-    def say(self, integrations: Sequence[str | None], *, has_period: bool) -> None:
-        """Grey what cannot act, and say why."""
+    def say(self, state: FormState, integrations: Sequence[str | None], *, has_period: bool) -> None:
+        """Grey what cannot act, and say why in one line; and outside what is not as usual."""
         deaf = [INTEGRATIONS[each].label for each in dict.fromkeys(filter(None, integrations)) if _has_no_views(each)]
-        reason = f"{and_(deaf)} {'has' if len(deaf) == 1 else 'have'} none." if deaf else ""
-        by_user = Standing(not deaf or any(not _has_no_views(each) for each in integrations), reason)
-        self._say(self.overhang, _OVERHANG_HELP, Standing(has_period, "" if has_period else _NEEDS_A_PERIOD))
-        self._say(self.users, _USERS_HELP, by_user if has_period else Standing(False, _NEEDS_A_PERIOD))
+        by_user = not deaf or any(not _has_no_views(each) for each in integrations)
+        self.overhang.disabled, self.users.disabled = not has_period, not (has_period and by_user)
+        if not has_period:
+            self._why.value = note_html("Overhang and users need a period.")
+        else:
+            has = "has" if len(deaf) == 1 else "have"
+            self._why.value = note_html(f"{and_(deaf)} {has} no views by person (users)." if deaf else "")
+        said = {"on error": state.on_error != "raise", "frame": state.backend != "polars",
+                "overhang": state.overhang is not None, "users": state.users}  # fmt: skip
+        held = [name for name, is_said in said.items() if is_said]
+        self.fold.say(f"Set: {', '.join(held)}." if held else "")
 
-    def _say(self, control: w.Dropdown, text: str, stands: Standing) -> None:
-        control.disabled = not stands.acts
-        self._notes[control].value = note_html(text, stands.reason)
+
+def _choosing(name: str, options: Any, told: str) -> w.Dropdown:
+    style, layout = {"description_width": "140px"}, {"width": "auto"}
+    return w.Dropdown(options=options, description=name, tooltip=told, style=style, layout=layout)
 
 
 def _has_no_views(integration: str | None) -> bool:

@@ -12,21 +12,29 @@ import polars as pl
 import traitlets as t
 
 from truto_usage_nb import bridge
-from truto_usage_nb.checks import is_one_of
 from truto_usage_nb.costs import closing_line, cost_per
 from truto_usage_nb.costs.choices import MEASURES, by_columns
 from truto_usage_nb.errors import InputError, UsageError, did_you_mean, hearing
-from truto_usage_nb.forms.code import call, name_of, without_widgets
+from truto_usage_nb.forms.code import BUCKETS, check_cut, cut_code, cut_options, in_marimo, without_widgets
 from truto_usage_nb.forms.controls import Choice, Picker
-from truto_usage_nb.forms.look import STYLE, code_html, failure_html, heading, listing, markup, note_html, traceback_of
-from truto_usage_nb.forms.preview import bars, cost_rows, over_time
+from truto_usage_nb.forms.look import (
+    STYLE,
+    Waiting,
+    code_html,
+    failure_html,
+    heading,
+    listing,
+    markup,
+    note_html,
+    traceback_of,
+)
+from truto_usage_nb.forms.preview import bars, cost_rows, over_time, ready_to_draw
 from truto_usage_nb.native import Native, collect, enter
-from truto_usage_nb.outside import shown
+from truto_usage_nb.outside import isolated, shown
 from truto_usage_nb.schema import field
 
 __all__ = ["CostExplorer"]
 
-_EVERY = {"all of it": "", "hour": "1h", "day": "1d", "week": "1w", "month": "1mo", "quarter": "1q", "year": "1y"}
 _NO_DIMENSIONS = {"id", "query_id", "charges_currency", "usage_unit"}
 _FIRST = ("integration", "integrated_account_id", "product_name", "model_id", "surface", "user_email")
 
@@ -61,7 +69,7 @@ class CostExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets publishes no typ
     """
 
     by = t.Any(())
-    every = t.Enum(tuple(_EVERY.values()), "")
+    every = t.Enum(tuple(BUCKETS.values()), "")
     measure = t.Enum(MEASURES, "billed")
     top = t.Int(10, min=1)
     _arranging = True
@@ -69,26 +77,28 @@ class CostExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets publishes no typ
     def __init__(
         self, frame: Any, by: str | Sequence[str] | None = None, *, name: str = "usage", **chosen: Any
     ) -> None:
-        _check(name, chosen)
+        check_cut(name, chosen)
         self.frame, self.name = frame, name
         self._running: bridge.Running[None] | None = None
         self._native, self._answer = enter(frame), _NOTHING
         self._columns = _dimensions(self._native)
         self.dimensions = Picker("other columns", self._picked, filter_from=40)
         style = {"description_width": "140px"}
-        self.bucket = w.Dropdown(options=list(_EVERY.items()), description="a line for each", style=style)
+        self.bucket = w.Dropdown(options=list(BUCKETS.items()), description="a line for each", style=style)
         self.measured = w.Dropdown(options=MEASURES, description="measure", style=style)
         self.most = w.BoundedIntText(10, min=1, max=100, description="largest", style=style, layout={"width": "220px"})
+        self.waiting = Waiting()
         self.shown, self.chart, self.kept = markup("", "tu-costs"), markup("", "tu-picture"), markup("", "tu-code")
         super().__init__(self._arranged())
         self.add_class("tu-form")
-        self.dimensions.offer([Choice(each, each, _group(each)) for each in self._columns])
+        self.dimensions.offer([Choice(each, isolated(each), _group(each)) for each in self._columns])
         for trait, control in (("every", self.bucket), ("measure", self.measured), ("top", self.most)):
             t.link((self, trait), (control, "value"))
         self.by = self._columns[:1] if by is None else by
         for trait, value in chosen.items():
             setattr(self, trait, value)
         self._arranging = False
+        ready_to_draw()
         self._follow({})
 
     @property
@@ -99,19 +109,11 @@ class CostExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets publishes no typ
     @property
     def code(self) -> str:
         """Give the cell that makes the table and the chart."""
-        table = call("tu.cost_per", [name_of(self.name)], {"by": self.by, **self._options})
-        if not self.by and not self.every:
-            return f"table = {table}"
-        every = {"every": self.every} if self.every else {}
-        measure = {} if self.measure == "billed" else {"measure": self.measure}
-        function = "tu.plots.cost_over_time" if self.every else "tu.plots.cost_bars"
-        chart = call(function, [name_of(self.name), self.by], {**every, "top": self.top, **measure})
-        return f"table = {table}\n{chart}"
+        return cut_code(self.name, self.by, self.every, self.measure, self.top)
 
     @property
     def _options(self) -> dict[str, Any]:
-        every = {"every": self.every} if self.every else {}
-        return every if self.measure == "billed" else {**every, "measure": self.measure}
+        return cut_options(self.every, self.measure)
 
     def wait(self) -> None:
         """Wait until table and chart have followed."""
@@ -136,6 +138,7 @@ class CostExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets publishes no typ
             self.by = self.dimensions.picked
         except InputError as problem:
             self.dimensions.say(problem.message, wrong=True)
+            self.waiting.over()
 
     @t.observe("by", "every", "measure", "top")
     def _follow(self, _: Mapping[str, Any]) -> None:
@@ -149,6 +152,7 @@ class CostExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets publishes no typ
         if self._running is not None:
             self._running.cancel()
         self._running = bridge.start(self._draw())
+        self.waiting.over()
 
     async def _draw(self) -> None:
         try:
@@ -193,32 +197,19 @@ class CostExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets publishes no typ
         row = w.HBox([self.bucket, self.measured, self.most], layout={"flex_flow": "row wrap"})
         beside = w.HBox([self.shown, self.chart], layout={"flex_flow": "row wrap", "grid_gap": "4px 28px"})
         return [
-            markup(STYLE), heading("Cost by"), self.dimensions.widget, row, heading("What it comes to"), beside,
-            heading("Code to keep"), self.kept,
+            markup(STYLE), heading("Cost by"), self.dimensions.widget, row, self.waiting.widget,
+            heading("What it comes to"), beside, heading("Code to keep"), self.kept,
         ]  # fmt: skip
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
         """Give the widget, and for a front end that shows none a line and the code."""
         return without_widgets(super()._repr_mimebundle_(**options), self.code)
 
+    def _mime_(self) -> tuple[str, str]:
+        return in_marimo(self.code)
+
     def __repr__(self) -> str:
         return f"CostExplorer(by={list(self.by)!r}, every={self.every!r}, measure={self.measure!r}, top={self.top})"
-
-
-def _check(name: str, chosen: Mapping[str, Any]) -> None:
-    """Refuse what means nothing, naming what is allowed."""
-    if not isinstance(name, str) or not name.isidentifier():
-        said = shown(name)
-        raise InputError(f"name={said} is not a name; give the variable that holds the frame, such as name='usage'")
-    allowed = {"every": tuple(_EVERY.values()), "measure": MEASURES, "top": tuple(range(1, 101))}
-    for trait, value in chosen.items():
-        if trait not in allowed:
-            near = did_you_mean(trait, allowed)
-            raise InputError(f"CostExplorer has no {shown(trait)}.{near} Known: by, name, every, measure, top")
-        if not is_one_of(value, allowed[trait]):
-            words = "1 to 100" if trait == "top" else ", ".join(map(repr, allowed[trait]))
-            near = did_you_mean(value, map(str, allowed[trait]))
-            raise InputError(f"{trait}={shown(value)} is not allowed.{near} Allowed: {words}")
 
 
 def _group(column: str) -> str:

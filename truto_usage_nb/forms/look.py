@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import ipywidgets as w
 
 from truto_usage_nb.format import escape
+from truto_usage_nb.outside import plain
 
 __all__ = [
     "STYLE",
+    "Fold",
+    "Waiting",
     "code_html",
     "failure_html",
     "heading",
@@ -22,15 +25,39 @@ __all__ = [
     "traceback_of",
 ]
 
-_KEYS = (
-    "if(!document.tuKeys){document.tuKeys=true;document.addEventListener('focusin',e=>{const t=e.target;"
-    "if(t.closest('.tu-form')&&!t.matches(':read-write'))t.setAttribute('data-lm-suppress-shortcuts','true')})}"
-)
-"""JupyterLab reads keys pressed on a tick, a list or a button as commands of its own: x would cut the cell, Enter never
-press the button. It leaves alone what carries this attribute; where one types it does so anyway."""
+_HOOK = """
+if (!document.tuForms) {
+  document.tuForms = true;
+  const at = (each, what) => each.closest && each.closest(what);
+  const within = (each, what, act) => each && each.querySelectorAll(what).forEach(act);
+  document.addEventListener('focusin', event => {
+    const now = document.tuLast = event.target, form = at(now, '.tu-form');
+    if (form && !now.matches(':read-write')) now.setAttribute('data-lm-suppress-shortcuts', 'true');
+    within(form, '.tu-status > .widget-html-content', each => each.setAttribute('aria-live', 'polite'));
+  });
+  const asked = each => within(at(each, '.tu-form'), '.tu-wait', line => { line.textContent = line.dataset.words });
+  document.addEventListener('click', event => {
+    const button = at(event.target, '.tu-form button.tu-run, .tu-form button.tu-cancel');
+    if (button && !button.disabled) asked(button);
+  });
+  document.addEventListener('change', event => {
+    if (event.target.matches('.tu-form select, .tu-form input[type=checkbox]')) asked(event.target);
+  });
+  new MutationObserver(all => all.forEach(({target}) => {
+    if (target.disabled && target === document.tuLast && target.matches('.tu-form button.tu-cancel'))
+      within(at(target, '.tu-form'), 'button.tu-run', run => run.focus());
+  })).observe(document, {subtree: true, attributes: true, attributeFilter: ['disabled']});
+}"""
+"""What only the page can do, once for all forms on it; nothing from outside is ever part of it.
+
+- JupyterLab reads keys pressed on a tick, a list or a button as commands of its own: x would cut the cell, Enter never
+  press the button. It leaves alone what carries this attribute; where one types it does so anyway.
+- A kernel that runs another cell answers when it is done with that: until then a line says that it was asked.
+- A button that is pressed and then greyed would lose the keyboard's place: Cancel gives it to Run.
+"""
 
 STYLE = (
-    f'<style onload="{escape(_KEYS)}">'
+    f'<style onload="{escape(_HOOK)}">'
     + """
 .tu-form { --tu-ink: var(--jp-ui-font-color1, #1a1a1a); --tu-quiet: var(--jp-ui-font-color2, #5f5f5f);
   --tu-paper: var(--jp-layout-color1, #fff); --tu-shade: var(--jp-layout-color2, #f3f3f3);
@@ -38,7 +65,8 @@ STYLE = (
   --tu-accent: var(--jp-brand-color1, #0b6bcb);
   --tu-wrong: var(--jp-error-color1, #c62828); --tu-warn: var(--jp-warn-color1, #b35c00);
   color: var(--tu-ink); background: var(--tu-paper); border: 1px solid var(--tu-line); border-radius: 8px;
-  padding: 4px 18px 16px; max-width: 1080px; overflow: visible; }
+  padding: 4px 18px 16px; width: 100%; max-width: 1080px; box-sizing: border-box; overflow: visible;
+  container: tu-form / inline-size; }
 .tu-form .widget-html, .tu-form .widget-html-content { line-height: 1.45; overflow: visible; height: auto;
   min-height: 0; min-width: 0; margin-top: 0; margin-bottom: 0; }
 .tu-form .widget-html-content { width: 100%; }
@@ -50,8 +78,16 @@ STYLE = (
 .tu-note.tu-wrong::before { content: "\\26A0\\00A0"; }
 .tu-field { min-width: 0; }
 .tu-field .tu-note { padding-left: 148px; }
-.tu-reason { color: var(--tu-ink); }
 .tu-grey .widget-label { color: var(--tu-quiet); }
+.tu-wait { font-size: 12px; color: var(--tu-quiet); min-height: 18px; }
+.tu-wait:not(:empty) { animation: tu-late 0s .05s both; }
+@keyframes tu-late { from { visibility: hidden; } }
+.tu-form:has(.tu-wait:not(:empty)) button.tu-run, .tu-form button:active:enabled { filter: brightness(.88); }
+.tu-fold summary { font-weight: 600; padding: 6px 0; }
+.tu-fold .tu-what { font-weight: 400; color: var(--tu-quiet); }
+.tu-folded { display: none; border-left: 1px solid var(--tu-rule); padding: 4px 0 6px 14px; margin: 0 0 8px 4px; }
+.tu-fold:has(details[open]) + .tu-folded { display: flex; }
+@supports not selector(:has(a)) { .tu-folded { display: flex; } }
 .tu-told { border-left: 3px solid var(--tu-warn); padding: 2px 0 2px 10px; margin: 4px 0; font-size: 13px; }
 .tu-failed { border-left: 3px solid var(--tu-wrong); padding: 4px 0 4px 10px; margin: 6px 0; }
 .tu-failed pre { max-height: 260px; overflow: auto; background: var(--tu-shade); color: var(--tu-ink); padding: 8px;
@@ -78,8 +114,7 @@ STYLE = (
 .tu-copying button { position: absolute; right: 8px; top: 8px; border: 1px solid var(--tu-line); border-radius: 4px;
   background: var(--tu-paper); color: var(--tu-ink); padding: 3px 12px; cursor: pointer; font-size: 12px; }
 .tu-form progress { width: 260px; height: 10px; accent-color: var(--tu-accent); vertical-align: middle; }
-.tu-form button:focus-visible, .tu-form input:focus-visible, .tu-form select:focus-visible,
-.tu-form textarea:focus-visible, .tu-form summary:focus-visible { outline: 2px solid var(--tu-accent);
+.tu-form :is(button, input, select, textarea, summary, [tabindex]):focus-visible { outline: 2px solid var(--tu-accent);
   outline-offset: 1px; }
 .tu-form summary { cursor: pointer; }
 .tu-form .widget-checkbox { width: auto; margin: 0; }
@@ -87,9 +122,16 @@ STYLE = (
 .tu-form input:disabled, .tu-form select:disabled { opacity: .55; cursor: not-allowed; }
 .tu-form select { appearance: auto; background-image: none; padding-right: 4px; }
 [data-jp-theme-light="false"] .tu-form { color-scheme: dark; }
-.tu-form .jupyter-widget-Collapse-header { color: var(--tu-ink); background: var(--tu-shade); font-weight: 600;
-  border: none; }
-.tu-form .jupyter-widget-Collapse { border: 1px solid var(--tu-rule); border-radius: 4px; }
+@container tu-form (max-width: 600px) {
+  .tu-form .widget-inline-hbox:has(> .widget-label):not(.widget-html, .widget-checkbox) { flex-direction: column;
+    align-items: stretch; height: auto; width: 100% !important; }
+  .tu-form .widget-inline-hbox:not(.widget-html, .widget-checkbox) > .widget-label { width: auto !important;
+    text-align: left; }
+  .tu-form .widget-inline-hbox:not(.widget-html) > :is(input:not([type=checkbox]), select, textarea) { flex: none;
+    width: 100%; box-sizing: border-box; }
+  .tu-field .tu-note { padding-left: 0; }
+  .tu-costs, .tu-picture { flex-basis: 100%; }
+}
 </style>"""
 )
 
@@ -110,18 +152,17 @@ def markup(html: str = "", *classes: str) -> w.HTML:
     return made
 
 
-def note_html(text: str, reason: str = "", *, wrong: bool = False) -> str:
-    """Write the line under a field: its help and why it does not act, or what is wrong with it."""
-    if not text and not reason:
+def note_html(text: str, *, wrong: bool = False, quiet: bool = False) -> str:
+    """Write the line under a field: its help, or what is wrong with it; `quiet` where that is called out elsewhere."""
+    if not text:
         return ""
-    role = ' role="alert"' if wrong else ""
-    why = f' <span class="tu-reason">{escape(reason)}</span>' if reason else ""
-    return f'<div class="tu-note{" tu-wrong" if wrong else ""}"{role}>{escape(text)}{why}</div>'
+    role = ' role="alert"' if wrong and not quiet else ""
+    return f'<div class="tu-note{" tu-wrong" if wrong else ""}"{role}>{escape(plain(text))}</div>'
 
 
 def listing(texts: Iterable[str]) -> str:
     """Write what the reader of the figures must know, a line each."""
-    return "".join(f'<div class="tu-told">{escape(text)}</div>' for text in texts)
+    return "".join(f'<div class="tu-told">{escape(plain(text))}</div>' for text in texts)
 
 
 def traceback_of(problem: BaseException) -> str:
@@ -132,7 +173,7 @@ def traceback_of(problem: BaseException) -> str:
 def failure_html(sentence: str, traceback: str) -> str:
     """Write an error as a sentence; its traceback unfolds on demand."""
     return (
-        f'<div class="tu-failed" role="alert"><div class="tu-sentence">{escape(sentence)}</div>'
+        f'<div class="tu-failed" role="alert"><div class="tu-sentence">{escape(plain(sentence))}</div>'
         f"<details><summary>Traceback</summary><pre>{escape(traceback)}</pre></details></div>"
     )
 
@@ -163,3 +204,39 @@ def code_html(code: str, label: str) -> str:
 
 def heading(text: str) -> Any:
     return markup(f"<h3>{text}</h3>")
+
+
+class Fold:
+    """Hold widgets under a line that opens them.
+
+    The page itself opens it: keys and screen readers know it, and no kernel is asked. `said` stands under the line,
+    whether it is open or not.
+    """
+
+    def __init__(self, title: str, what: str, children: Sequence[Any]) -> None:
+        line = f'<summary>{escape(title)} <span class="tu-what">{escape(what)}</span></summary>'
+        self.said, self.box = markup(), w.VBox(children)
+        self.box.add_class("tu-folded")
+        self.widget = w.VBox([markup(f"<details>{line}</details>", "tu-fold"), self.box, self.said])
+
+    def say(self, text: str, *, wrong: bool = False) -> None:
+        self.said.value = note_html(text, wrong=wrong, quiet=True)
+
+
+class Waiting:
+    """Hold the line that says, as soon as one clicks, that the kernel was asked; its answer takes it away again."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self.widget = markup("", "tu-answer")
+        self.over()
+
+    def over(self) -> None:
+        """The kernel has answered."""
+        self._count += 1
+        self.widget.value = (
+            f'<div class="tu-wait" role="status" data-words="{_ASKED}" data-answer="{self._count}"></div>'
+        )
+
+
+_ASKED = "Asked; the kernel answers when it is free."

@@ -17,6 +17,7 @@ from truto_usage_nb.errors import UsageError
 from truto_usage_nb.forms.controls import Choice
 from truto_usage_nb.forms.state import examples
 from truto_usage_nb.integrations import INTEGRATIONS
+from truto_usage_nb.outside import isolated, plain
 from truto_usage_nb.query import PARAMETERS, Parameter
 from truto_usage_nb.schema import field
 
@@ -111,7 +112,7 @@ class Lookups:
         names = self.offers.product_names
         if not names:
             return ""
-        shown = [f"{name} ({key})" for key, name in list(names.items())[:_SHOWN_PRODUCTS]]
+        shown = [f"{isolated(name)} ({plain(key)})" for key, name in list(names.items())[:_SHOWN_PRODUCTS]]
         more = f" and {len(names) - len(shown):,} more" if len(names) > len(shown) else ""
         return f"Known: {', '.join(shown)}{more}."
 
@@ -131,7 +132,7 @@ class Lookups:
         try:
             table = await self.client.alist_accounts()
         except Exception as problem:  # noqa: BLE001  it is shown, where a thread would lose it
-            self._told = f"The accounts could not be listed ({problem}); write their ids."
+            self._told = f"The accounts could not be listed ({plain(str(problem))}); write their ids."
         else:
             self._told = ""
             rows = table.rows(named=True)
@@ -149,10 +150,11 @@ class Lookups:
 
 
 def _choice(row: dict[str, Any]) -> Choice:
+    """Give an account as a person reads it: no name, however written, turns the id beside it."""
     known = INTEGRATIONS.get(row["integration"] or "")
-    group = known.label if known is not None else f"{row['label'] or 'Other'} (not covered)"
-    name = row["name"] if row["name"] == row["id"] else f"{row['name']} ({row['id']})"
-    state = "" if row["status"] in (None, "active") else f", {row['status']}"
+    group = known.label if known is not None else f"{isolated(row['label'] or 'Other')} (not covered)"
+    name = plain(row["id"]) if row["name"] == row["id"] else f"{isolated(row['name'])} ({plain(row['id'])})"
+    state = "" if row["status"] in (None, "active") else f", {isolated(row['status'])}"
     return Choice(row["id"], name + state, group)
 
 

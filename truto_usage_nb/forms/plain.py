@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from truto_usage_nb.client import Client
-from truto_usage_nb.forms.code import Asking, fallback_html, first_state
+from truto_usage_nb.costs import cost_per
+from truto_usage_nb.costs.choices import by_columns
+from truto_usage_nb.errors import PartialLoadError
+from truto_usage_nb.forms.code import (
+    Asking,
+    check_cut,
+    cut_code,
+    cut_options,
+    fallback_html,
+    fallback_text,
+    first_state,
+)
 
 __all__ = ["PlainExplorer", "PlainForm"]
 
@@ -18,23 +30,29 @@ class _Plain:
     code: str
 
     def __repr__(self) -> str:
-        return f"{_NO_WIDGETS}. The same as code:\n\n{self.code}"
+        return fallback_text(_NO_WIDGETS, self.code)
 
     def _repr_html_(self) -> str:
         return fallback_html(_NO_WIDGETS, self.code)
 
 
 class PlainForm(_Plain, Asking):
-    """Hold a query as the form would: `state`, `query`, `code`, `to_report()`, and `load()`."""
+    """Hold a query as the form would: `state`, `query`, `code`, `to_report()`, `load()`, `result` and `error`."""
 
     def __init__(self, client: Client | None = None, **defaults: Any) -> None:
         self.client = client if client is not None else Client()
         self.state = first_state(self.client, defaults)
         self.result: Any = None
+        self.error: PartialLoadError | None = None
 
     def load(self) -> Any:
-        """Load what the state asks for, and give the frame."""
-        self.result = self.client.fetch_usage(self.state.what, **self.state.options)
+        """Load what the state asks for, and give the frame; where only some failed, `result` has the others."""
+        self.result = self.error = None
+        try:
+            self.result = self.client.fetch_usage(self.state.what, **self.state.options)
+        except PartialLoadError as problem:
+            self.result, self.error = problem.result, problem
+            raise
         return self.result.frame
 
     @property
@@ -44,9 +62,24 @@ class PlainForm(_Plain, Asking):
 
 
 class PlainExplorer(_Plain):
-    """Say that there is nothing to click, and which call to begin with."""
+    """Hold what the explorer would be told: `table` is the cost table as chosen, `code` the cell that makes it."""
 
-    code = "tu.cost_per(frame, by=['model_id'], every='1d')"
+    def __init__(
+        self, frame: Any, by: str | Sequence[str] | None = None, *, name: str = "usage", **chosen: Any
+    ) -> None:
+        check_cut(name, chosen)
+        self.frame, self.name = frame, name
+        self.by = tuple(by_columns("model_id" if by is None else by))
+        self.every, self.measure, self.top = (
+            chosen.get(each, usual) for each, usual in (("every", ""), ("measure", "billed"), ("top", 10))
+        )
 
-    def __init__(self, frame: Any, **_: Any) -> None:
-        self.frame = frame
+    @property
+    def table(self) -> Any:
+        """The cost table as chosen, of the frame's own kind."""
+        return cost_per(self.frame, list(self.by), **cut_options(self.every, self.measure))
+
+    @property
+    def code(self) -> str:  # type: ignore[override]  # it follows what is chosen
+        """Give the cell that makes the table and the chart."""
+        return cut_code(self.name, self.by, self.every, self.measure, self.top)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
+from uuid import uuid4
 
 import polars as pl
 
@@ -18,9 +19,10 @@ from truto_usage_nb.costs import closing_line, cost_per_model
 from truto_usage_nb.errors import UsageError, hearing
 from truto_usage_nb.format import escape, money, number
 from truto_usage_nb.forms.look import listing, note_html, table_html
+from truto_usage_nb.outside import plain
 from truto_usage_nb.plots.figures import INK, RULE, SOFT
 
-__all__ = ["Preview", "bars", "cost_rows", "over_time", "preview"]
+__all__ = ["Preview", "bars", "cost_rows", "over_time", "preview", "ready_to_draw"]
 
 _ROWS, _COLUMNS, _LINES = 5, 10, 10
 _MOST_LINES, _MOST_TIMED = 100, 400
@@ -91,7 +93,7 @@ def _cell(value: Any) -> str:
         return value.isoformat()
     if isinstance(value, float):
         return f"{value:,.6g}"
-    return number(value) if isinstance(value, int) else str(value)
+    return number(value) if isinstance(value, int) else plain(str(value))
 
 
 _WHEN = "period_start"
@@ -184,6 +186,11 @@ def _sums_between(table: pl.DataFrame, shown: pl.DataFrame) -> str:
     )
 
 
+def ready_to_draw() -> None:
+    """Import what draws here and now: two threads that import matplotlib at a time may find half of it."""
+    import matplotlib.figure  # noqa: F401
+
+
 _WIDTH = 7.2  # inches
 _THEME = {
     "#000000": "var(--tu-ink)", INK: "var(--tu-ink)", SOFT: "var(--tu-quiet)", RULE: "var(--tu-line)",
@@ -191,6 +198,7 @@ _THEME = {
 }  # fmt: skip
 _THEME_OF = {key.lower(): value for key, value in _THEME.items()}
 _COLOUR = re.compile("|".join(map(re.escape, _THEME_OF)), re.IGNORECASE)
+_ID = re.compile(r'((?<= )id="|href="#|url\(#)')
 _SHEET = re.compile(r"<defs>\s*<style.*?</style>\s*</defs>", re.DOTALL)
 
 
@@ -264,5 +272,6 @@ def _svg(axes: Any, name: str) -> str:
     text = held.getvalue()
     text = _SHEET.sub("", text[text.index("<svg") :])  # its style sheet would reach beyond the picture
     text = _COLOUR.sub(lambda found: _THEME_OF[found[0].lower()], text)
+    text = _ID.sub(rf"\g<1>{uuid4().hex[:8]}-", text)  # charts of one page would share them
     named = f'<svg role="img" aria-label="{escape(name)}"'
     return f'<div class="tu-chart">{text.replace("<svg", named, 1)}</div>'

@@ -16,16 +16,29 @@ from truto_usage_nb import bridge
 from truto_usage_nb.client import Client
 from truto_usage_nb.errors import InputError, PartialLoadError, UsageError, hearing
 from truto_usage_nb.format import escape
-from truto_usage_nb.forms.code import Asking, first_state, without_widgets
-from truto_usage_nb.forms.controls import Choosing, ParameterField, PeriodPicker, Picker, is_advanced
-from truto_usage_nb.forms.look import STYLE, code_html, failure_html, heading, listing, markup, note_html, traceback_of
+from truto_usage_nb.forms.code import Asking, first_state, in_marimo, without_widgets
+from truto_usage_nb.forms.controls import Choosing, ParameterField, Parameters, PeriodPicker, Picker, parted
+from truto_usage_nb.forms.look import (
+    STYLE,
+    Fold,
+    Waiting,
+    code_html,
+    failure_html,
+    heading,
+    listing,
+    markup,
+    note_html,
+    traceback_of,
+)
 from truto_usage_nb.forms.lookups import Lookups
-from truto_usage_nb.forms.preview import Preview, preview
-from truto_usage_nb.forms.state import BACKENDS, Checked, FormState, checked_fields, standing
+from truto_usage_nb.forms.preview import Preview, preview, ready_to_draw
+from truto_usage_nb.forms.state import BACKENDS, Checked, FormState, and_, checked_fields
 from truto_usage_nb.jobs.progress import Progress
+from truto_usage_nb.outside import isolated
 from truto_usage_nb.planning import DATED
 from truto_usage_nb.query import PARAMETERS
 from truto_usage_nb.result import UsageResult
+from truto_usage_nb.unanswered import failures
 
 __all__ = ["QueryForm"]
 
@@ -38,8 +51,8 @@ class QueryForm(Asking, w.VBox):  # type: ignore[misc]  # ipywidgets publishes n
     Traits, to set and to observe:
 
     - `state`: the `FormState` that the form shows; a field that is wrong is in `problems` and not in the state.
-    - `result`: the `UsageResult` of the last run, None before it; `error`: what ended it instead, or took some accounts
-      out of it.
+    - `result`: the `UsageResult` of the last run, None before it; `error`: what ended it instead, or, with
+      `on_error="raise"`, took a part out of it. What did load is in `result` either way, and `frame` gives it.
 
     `query`, `code`, `to_report()` and `frame` follow from these. `run()` starts a load and returns at once, `cancel()`
     ends it, `wait()` waits, `load()` does all of it and gives the frame. Raises `InputError` where the form is wrong.
@@ -72,16 +85,19 @@ class QueryForm(Asking, w.VBox):  # type: ignore[misc]  # ipywidgets publishes n
         }
         self.accounts = Picker("other accounts", self._edited)
         self.period = PeriodPicker(self.client.now, self._edited)
-        self.choosing = Choosing(self._edited)
         self.row = _RunRow()
+        self.choosing = Choosing(self.row.backend, self._edited)
         self.pages = _Pages()
-        plain = [each for each in self.fields.values() if not is_advanced(each.parameter)]
-        rest = [each for each in self.fields.values() if is_advanced(each.parameter)]
-        when = w.VBox([self.period.widget, self.choosing.widget])
-        super().__init__(_arrange(self.accounts, when, fields=plain, advanced=rest, row=self.row, pages=self.pages))
+        asking, advanced, dates = map(Parameters, parted(self.fields.values()))
+        self._dates = dates
+        self._folds = {
+            Fold("What to ask", _ASK, [asking.widget]): asking,
+            Fold("Advanced", _ADVANCED, [advanced.widget]): advanced,
+        }
+        super().__init__(self._arranged())
         self.add_class("tu-form")
         self.row.run.on_click(lambda _: self._press())
-        self.row.cancel.on_click(lambda _: self.cancel())
+        self.row.cancel.on_click(lambda _: self._press_cancel())
         self.row.backend.observe(lambda _: self._edited(), "value")
         self._lookups = Lookups(self.client, self._arrived)
         self.state = state
@@ -112,6 +128,7 @@ class QueryForm(Asking, w.VBox):  # type: ignore[misc]  # ipywidgets publishes n
         self.result = self.error = None
         self.pages.clear()
         self.row.began()
+        ready_to_draw()
         self._running = bridge.start(self._load(state), self._ended)
 
     def cancel(self) -> None:
@@ -143,27 +160,38 @@ class QueryForm(Asking, w.VBox):  # type: ignore[misc]  # ipywidgets publishes n
         try:
             with hearing():  # the form shows what is told
                 result, lost = await self._fetched(state)
-            self.row.preparing()
-            seen = await asyncio.to_thread(preview, result.polars)
-            self._lookups.offers.learn(result.polars, PARAMETERS.values())
         except Exception as problem:  # noqa: BLE001  it is shown and kept, where a thread would lose it
             self.error = problem
             self.row.failed(problem)
-        else:
-            with self._lock:
-                self._loaded, self.result, self.error = state, result, lost
-                self.row.done(result)
-                self.pages.show(seen)
-                self._refresh()
-
-    async def _fetched(self, state: FormState) -> tuple[UsageResult, PartialLoadError | None]:
-        """Load what the form says; where only some accounts failed, give the others, whose gaps say it."""
+            return
+        self.row.preparing()
         try:
-            return await self.client.afetch_usage(state.what, progress=self.row.show, **state.options), None
+            seen = await asyncio.to_thread(preview, result.polars)
+            self._lookups.offers.learn(result.polars, PARAMETERS.values())
+        except Exception as problem:  # noqa: BLE001  the records are there all the same
+            seen = Preview(
+                "", failure_html(f"No look at it: {type(problem).__name__}: {problem}", traceback_of(problem)), ""
+            )
+        with self._lock:
+            self._loaded, self.result, self.error = state, result, lost
+            self.row.done(result)
+            self.pages.show(seen)
+            self._refresh()
+
+    async def _fetched(self, state: FormState) -> tuple[UsageResult, UsageError | None]:
+        """Load what the form says; where only a part failed, give the rest, whose gaps say it, and what ended it.
+
+        One account is asked to the end, so that the gaps name all that is missing, and not what failed first.
+        """
+        single = len(state.accounts) < 2
+        options = {**state.options, "on_error": "warn"} if single else state.options
+        try:
+            result = await self.client.afetch_usage(state.what, progress=self.row.show, **options)
         except PartialLoadError as problem:
             if problem.result is None:
                 raise
             return problem.result, problem
+        return result, next(iter(result.errors.values()), None) if state.on_error == "raise" else None
 
     def _ended(self, cancelled: bool) -> None:
         if cancelled:
@@ -173,6 +201,11 @@ class QueryForm(Asking, w.VBox):  # type: ignore[misc]  # ipywidgets publishes n
     def _press(self) -> None:
         if not self.is_running and not self._problems:
             self.run()
+        self.row.waiting.over()
+
+    def _press_cancel(self) -> None:
+        self.cancel()
+        self.row.waiting.over()
 
     def _arrived(self) -> None:
         """Show what a lookup brought."""
@@ -206,6 +239,7 @@ class QueryForm(Asking, w.VBox):  # type: ignore[misc]  # ipywidgets publishes n
             if not self._showing:
                 self._take_dates_out()
                 self._refresh()
+                self.row.waiting.over()
 
     def _take_dates_out(self) -> None:
         """Empty the parameters that a period takes the place of, or else what only a period gives a meaning."""
@@ -246,21 +280,39 @@ class QueryForm(Asking, w.VBox):  # type: ignore[misc]  # ipywidgets publishes n
         for name, field in self.fields.items():
             known = self._lookups.known_products() if name == "product_ids" else ""
             field.offer(self._lookups.offers.of(field.parameter), known)
-            field.say(checked.problems.get(name), standing(field.parameter, integrations, has_period=has_period))
+        for each in (self._dates, *self._folds.values()):
+            each.say(checked.problems, integrations, has_period=has_period)
+        for fold, each in self._folds.items():
+            text, is_wrong = each.held(checked.problems)
+            fold.say(text, wrong=is_wrong)
         wrong = checked.problems.get("accounts")
         self.accounts.say(wrong or self._lookups.note(self.accounts.picked), wrong=wrong is not None)
         self.period.say(checked.problems.get("period"))
-        self.choosing.say(integrations, has_period=has_period)
-        self.row.allow(run=not checked.problems and not self.is_running, cancel=self.is_running)
+        self.choosing.say(self.state, integrations, has_period=has_period)
+        self.row.allow(run=not checked.problems, cancel=self.is_running)
         stale = self.result is not None and self._loaded is not None and not _same_load(self._loaded, self.state)
         self.pages.say(list(checked.problems.values()), stale=stale)
         if not checked.problems:
             self.pages.keep(self.code, self.to_report())
 
+    def _arranged(self) -> list[Any]:
+        """Give the children, in order: accounts, period and Run; what else there is opens between them."""
+        asking, advanced = (each.widget for each in self._folds)
+        return [
+            markup(STYLE), heading("Accounts"), self.accounts.widget,
+            heading("Period"), self.period.widget, self._dates.widget,
+            asking, self.choosing.fold.widget, advanced, self.row.widget, self.pages.widget,
+        ]  # fmt: skip
+
     def _repr_mimebundle_(self, **options: Any) -> Any:
         """Give the widget, and for a front end that shows none a line and the code."""
-        code = self.code if not self._problems else "; ".join(self._problems.values())
-        return without_widgets(super()._repr_mimebundle_(**options), code)
+        return without_widgets(super()._repr_mimebundle_(**options), self._code_or_why())
+
+    def _mime_(self) -> tuple[str, str]:
+        return in_marimo(self._code_or_why())
+
+    def _code_or_why(self) -> str:
+        return self.code if not self._problems else "; ".join(self._problems.values())
 
     def __repr__(self) -> str:
         return f"QueryForm({self.state!r})"
@@ -270,7 +322,8 @@ def _same_load(one: FormState, other: FormState) -> bool:
     return replace(one, backend=other.backend) == other
 
 
-_ADVANCED = "Advanced: formats, the provider’s own parameters, excluded fields, cursor and page, dates as they are"
+_ASK = "report type, models, people, surfaces, groups, limit"
+_ADVANCED = "formats, the provider’s own parameters, excluded fields, cursor and page"
 
 
 class _Pages:
@@ -279,8 +332,9 @@ class _Pages:
     def __init__(self) -> None:
         self.head, self.costs, self.chart = markup("", "tu-head"), markup("", "tu-costs"), markup("", "tu-picture")
         self.told, self.code, self.report = markup("", "tu-attention"), markup("", "tu-code"), markup("", "tu-report")
+        as_report = Fold("The same as a report", "one page to hand on", [self.report])
         beside = w.HBox([self.costs, self.chart], layout={"flex_flow": "row wrap", "grid_gap": "4px 28px"})
-        self.widget = w.VBox([self.told, self.head, beside, heading("Code to keep"), self.code, self.report])
+        self.widget = w.VBox([self.told, beside, self.head, heading("Code to keep"), self.code, as_report.widget])
 
     def clear(self) -> None:
         self.head.value = self.costs.value = self.chart.value = ""
@@ -293,35 +347,12 @@ class _Pages:
         old = ["What is shown below was loaded before the last change; press Run."]
         self.told.value = listing(old if stale and not problems else [])
         if problems:
-            self.code.value = note_html("The code waits for the form: " + "; ".join(problems), wrong=True)
+            self.code.value = note_html("The code waits for the form: " + "; ".join(problems), wrong=True, quiet=True)
             self.report.value = ""
 
     def keep(self, code: str, report: str) -> None:
         self.code.value = code_html(code, "code that loads the same frame")
-        inner = code_html(report, "code that renders a report")
-        self.report.value = f"<details><summary>The same as a report</summary>{inner}</details>"
-
-
-def _arrange(
-    accounts: Picker,
-    period: Any,
-    *,
-    fields: Sequence[ParameterField],
-    advanced: Sequence[ParameterField],
-    row: _RunRow,
-    pages: _Pages,
-) -> list[Any]:
-    """Give the children of the form, in order."""
-    closed = w.Accordion([_grid(advanced)], titles=(_ADVANCED,), selected_index=None)
-    return [
-        markup(STYLE), heading("Accounts"), accounts.widget, heading("Period"), period,
-        heading("What to ask"), _grid(fields), closed, row.widget, pages.widget,
-    ]  # fmt: skip
-
-
-def _grid(fields: Sequence[ParameterField]) -> Any:
-    columns = "repeat(auto-fit, minmax(min(100%, 400px), 1fr))"
-    return w.GridBox([each.box for each in fields], layout={"grid_template_columns": columns, "grid_gap": "2px 28px"})
+        self.report.value = code_html(report, "code that renders a report")
 
 
 _EVERY_SECONDS = 0.1  # a front end is told ten times a second at most
@@ -330,7 +361,8 @@ _EVERY_SECONDS = 0.1  # a front end is told ten times a second at most
 class _RunRow:
     """Hold the buttons `run` and `cancel`, the choice of `backend`, and what is `shown` of a load.
 
-    `shown` is safe to set from any thread.
+    `shown` is safe to set from any thread. Run stays as it is while a load is under way, so that the keyboard keeps its
+    place; pressed again, it does nothing.
     """
 
     def __init__(self) -> None:
@@ -340,16 +372,15 @@ class _RunRow:
         self.cancel = w.Button(
             description="Cancel", disabled=True, tooltip="stop the load and its requests", icon="stop"
         )
-        self.backend = w.ToggleButtons(
-            options=BACKENDS, tooltips=["a polars DataFrame", "a pandas DataFrame, Arrow-backed"],
-            style={"button_width": "72px"}, layout={"width": "auto"},
+        self.backend = w.Dropdown(
+            options=BACKENDS, description="frame", tooltip="a polars DataFrame, or a pandas one, Arrow-backed",
+            style={"description_width": "140px"}, layout={"width": "auto"},
         )  # fmt: skip
+        self.waiting = Waiting()
         self.shown = markup("", "tu-status")
         self.run.add_class("tu-run")
         self.cancel.add_class("tu-cancel")
-        self.backend.add_class("tu-backend")
-        frame = markup('<span id="tu-frame-kind" class="tu-note">frame</span>')
-        row = w.HBox([self.run, self.cancel, frame, self.backend], layout={"flex_flow": "row wrap", "grid_gap": "8px"})
+        row = w.HBox([self.run, self.cancel, self.waiting.widget], layout={"flex_flow": "row wrap", "grid_gap": "8px"})
         row.layout.align_items = "center"
         self.widget = w.VBox([row, self.shown], layout={"margin": "12px 0 0"})
         self._last = Progress(0, 0, 0, 0, "")
@@ -360,7 +391,7 @@ class _RunRow:
 
     def began(self) -> None:
         self._last, self._next = Progress(0, 0, 0, 0, ""), 0.0
-        self.allow(run=False, cancel=True)
+        self.allow(run=True, cancel=True)
         self.shown.value = _bar(self._last)
 
     def show(self, progress: Progress) -> None:
@@ -386,16 +417,28 @@ class _RunRow:
     def done(self, result: UsageResult) -> None:
         pages = "page" if result.pages == 1 else "pages"
         head = f"<b>{result.polars.height:,} records</b> in {result.pages:,} {pages}"
+        told = listing(each for each in result.told if each not in result.gaps)
         notes = "".join(note_html(text) for text in result.notes)
-        self.shown.value = f'<div role="status" class="tu-done">{head}</div>{listing(result.told)}{notes}'
+        self.shown.value = f'{_gaps_html(result)}<div role="status" class="tu-done">{head}</div>{told}{notes}'
+
+
+def _gaps_html(result: UsageResult) -> str:
+    """Say what did not load, before anything that did: each account once, with the reason."""
+    if not result.gaps:
+        return ""
+    failed, others = failures(result.queries, result.gaps)
+    names = dict.fromkeys(isolated(str(each.query.integrated_account_id or "the token’s account")) for each in failed)
+    who = f"{and_(list(names))} did" if names else "a part did"
+    reasons = dict.fromkeys([*(each.reason for each in failed), *others])
+    said = f"Incomplete: {who} not load, or not wholly. What is shown is without it."
+    return f'<div class="tu-failed tu-gap" role="alert"><b>{escape(said)}</b>{listing(reasons)}</div>'
 
 
 def _bar(now: Progress) -> str:
     done = f"{now.done:,} of {now.total:,} queries" if now.total else "asking"
     value = f' max="{now.total}" value="{now.done}"' if now.total else ""
     counts = f"{now.pages:,} pages · {now.records:,} records"
-    at = f" · {escape(now.label)}" if now.label else ""
+    at = f" · {escape(isolated(now.label))}" if now.label else ""
     return (
-        f'<progress aria-label="load"{value}></progress> '
-        f'<span class="tu-progress" role="status" title="{done}">{counts}{at}</span>'
+        f'<progress aria-label="load"{value}></progress> <span class="tu-progress" title="{done}">{counts}{at}</span>'
     )

@@ -28,16 +28,17 @@ __all__ = [
     "Checked",
     "FormState",
     "PeriodWords",
-    "Standing",
+    "acts",
     "and_",
     "checked_fields",
     "examples",
+    "ignored",
+    "label",
     "last_word",
     "period_words",
     "presets",
     "read_field",
     "read_period",
-    "standing",
     "write_field",
     "write_period",
 ]
@@ -379,30 +380,38 @@ def _judged(name: str, read: Callable[[], Any]) -> Any:
     return getattr(UsageQuery(**{name: read()}), name)
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """Say whether a parameter can act as things stand, and if not, or not everywhere, why."""
+def acts(parameter: Parameter, integrations: Sequence[str | None], *, has_period: bool) -> bool:
+    """Say whether a parameter can act: a period leaves it room, and a chosen account's integration honours it.
 
-    acts: bool
-    reason: str = ""
-
-
-def standing(parameter: Parameter, integrations: Sequence[str | None], *, has_period: bool) -> Standing:
-    """Say what the chosen accounts' integrations make of a parameter; None is one that nobody knows.
-
-    >>> from truto_usage_nb.query import PARAMETERS
-    >>> standing(PARAMETERS["granularity"], ["cursor", "datadog"], has_period=True)
-    Standing(acts=False, reason='Cursor and Datadog ignore it.')
+    None is an integration that nobody knows.
     """
     if has_period and parameter.name in DATED:
-        return Standing(False, "The period says it; choose “no period” to write it yourself.")
-    known = dict.fromkeys(name for name in integrations if name is not None)
-    deaf = [name for name in known if name not in parameter.integrations]
-    if not deaf:
-        return Standing(True)
-    names = and_([INTEGRATIONS[name].label if name in INTEGRATIONS else name for name in deaf])
-    acts = len(deaf) < len(known) or None in integrations
-    return Standing(acts, f"{names} {'ignores' if len(deaf) == 1 else 'ignore'} it.")
+        return False
+    return not integrations or any(each is None or each in parameter.integrations for each in integrations)
+
+
+def ignored(parameters: Sequence[Parameter], integrations: Sequence[str | None]) -> dict[str, tuple[str, ...]]:
+    """Give, by who ignores them, the labels of the parameters that a chosen account's integration ignores.
+
+    >>> from truto_usage_nb.query import PARAMETERS
+    >>> ignored([PARAMETERS["granularity"], PARAMETERS["limit"]], ["cursor", "datadog", "claude"])
+    {'Cursor and Datadog': ('granularity',)}
+    """
+    deaf: dict[tuple[str, ...], list[str]] = {}
+    for name in dict.fromkeys(each for each in integrations if each is not None):
+        labels = tuple(label(each.name) for each in parameters if name not in each.integrations)
+        if labels:
+            deaf.setdefault(labels, []).append(INTEGRATIONS[name].label if name in INTEGRATIONS else name)
+    return {and_(names): labels for labels, names in deaf.items()}
+
+
+def label(name: str) -> str:
+    """Give a parameter's name as a person reads it: the API's own word, without its underscores.
+
+    >>> label("truto_key_by")
+    'key by'
+    """
+    return name.removeprefix("truto_").replace("_", " ")
 
 
 def and_(names: Sequence[str]) -> str:

@@ -233,12 +233,18 @@ def gaps(outcomes: Sequence[Ended]) -> list[str]:
     return [gap_of(each.job.label, each.job.query, each.error) for each in outcomes if each.error is not None]
 
 
-def raise_unless_told(outcomes: Sequence[Ended], result: Any, on_error: str) -> None:
-    """Raise what went wrong, unless the caller wants the rest with its gaps stated."""
+def first_errors(outcomes: Sequence[Ended]) -> dict[str, UsageError]:
+    """Give the first error of each label that has one."""
     errors: dict[str, UsageError] = {}
     for each in outcomes:
         if each.error is not None:
             errors.setdefault(each.job.label, each.error)
+    return errors
+
+
+def raise_unless_told(outcomes: Sequence[Ended], result: Any, on_error: str) -> None:
+    """Raise what went wrong, unless the caller wants the rest with its gaps stated."""
+    errors = first_errors(outcomes)
     labels = dict.fromkeys(each.job.label for each in outcomes)
     if not errors or (on_error == "warn" and any(each.error is None for each in outcomes)):
         return

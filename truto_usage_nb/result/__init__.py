@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from truto_usage_nb.checks import a_path
-from truto_usage_nb.errors import WriteError
+from truto_usage_nb.errors import UsageError, WriteError
 from truto_usage_nb.forks import refuse_if_cut_off
 from truto_usage_nb.planning import Period
 from truto_usage_nb.query import UsageQuery
@@ -32,7 +32,8 @@ class UsageResult:
     be missing (`gaps` says what failed); `debug` holds the service's debug objects; `rate_limit` the last rate limit
     seen by account; `period` what was planned; `settled_until` up to when each account's figures are final, as the
     vendor states it; `told` what the user was warned of; `notes` what else is worth knowing; `integrations` what stands
-    behind each account, as far as it was looked up or said.
+    behind each account, as far as it was looked up or said; `errors` what ended the accounts behind the gaps, the first
+    of each, where it was loaded just now (a snapshot keeps the gaps alone).
     """
 
     polars: pl.DataFrame
@@ -49,6 +50,7 @@ class UsageResult:
     notes: tuple[str, ...] = ()
     gaps: tuple[str, ...] = ()
     integrations: Mapping[str, str] = field(default_factory=dict)
+    errors: Mapping[str, UsageError] = field(default_factory=dict)
 
     @property
     def frame(self) -> Any:
