@@ -69,7 +69,7 @@ def test_the_day_of_the_fetch_is_no_gap_and_the_one_before_is():
     assert not [each for each in parts.trust.doubts(held) if "gap" in each.what]
     lacking = book_of([r for r in RECORDS if r["start_date"] not in ("2026-11-10", "2026-11-11")])
     (gap,) = [each for each in parts.trust.doubts(lacking) if "gap" in each.what]
-    assert (gap.what, gap.amount) == ("k has a gap", 12)
+    assert (gap.what, gap.amount) == ("k (Confluent) has a gap", 12)
     assert gap.how == "1 day without a record (2026-11-10), at the account's mean of the days held"
 
 
@@ -79,7 +79,8 @@ def test_a_month_that_runs_says_so_far_in_its_head_its_tables_and_its_charts():
     assert "loaded on 2026-11-11, so far" in parts.head(book).markup
     assert "Metered so far" in parts.bill(book).markup
     bridge = parts.bridge(book).markup
-    assert 'alt="From 1 to 10 October 2026 to 1 to 10 November 2026 so far: what moved the cost"' in bridge
+    alt = "From 1 to 10 October 2026 to 1 to 10 November 2026 so far: what moved the cost, USD: $120.00 after "
+    assert f'alt="{alt}' in bridge
     assert ">$100.00<" in bridge
     assert ">$120.00<" in bridge
     assert "$382" not in bridge

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import date
 from html import escape
 
-__all__ = ["decimals", "escape", "money", "number", "percent", "spans_named"]
+__all__ = ["amount_at", "decimals", "escape", "money", "number", "percent", "spans_named"]
 
 _DUST = 5e-11
 """What ten decimals write as nothing: left over from adding floats."""
@@ -41,6 +41,23 @@ def money(amount: float | None, currency: str | None, *, digits: int | None = No
     text = f"{abs(amount):,.{digits}f}"
     sign = "-" if amount < 0 and text.strip("0.,") else ""
     return f"{sign}{_SYMBOLS[currency]}{text}" if currency in _SYMBOLS else f"{sign}{currency or 'XXX'} {text}"
+
+
+def amount_at(amount: float, currency: str | None, digits: int | None) -> str:
+    """Write an amount to stand beside others of `digits` decimals, which None leaves to `money`; no currency is none.
+
+    What is too small for them, and is not nothing, is said to be less than the least of them.
+
+    >>> amount_at(863.98, "USD", 0), amount_at(0.21, "USD", 0), amount_at(-0.21, "USD", 0), amount_at(0.0, "USD", 0)
+    ('$864', '<$1', '-<$1', '$0')
+    >>> amount_at(684.35, None, 2), amount_at(3.0, "CHF", 0)
+    ('684.35', 'CHF 3')
+    """
+    least = 10.0**-digits if digits is not None else 0.0
+    if _DUST < abs(amount) < least / 2:
+        return f"{'-' if amount < 0 else ''}<{amount_at(least, currency, digits)}"
+    written = money(amount, currency, digits=digits)
+    return written.replace("XXX ", "") if currency is None else written
 
 
 def _digits(size: float, currency: str | None) -> int:

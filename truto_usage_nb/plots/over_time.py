@@ -521,17 +521,18 @@ class _Bridge:
             self._say(ax, place, move, f"{'+' if move > 0 else ''}{amount(move, currency)}")
         for place, at, total in ((places[0], 0.0, before), (places[-1], after - before, after)):
             ax.plot([at, at], [place - 0.36, place + 0.36], color=INK, linewidth=2.2, solid_capstyle="butt")
-            self._say(ax, place, at, amount(total, currency), weight="bold")
+            self._say(ax, place, at, amount(total, currency), total=True)
         self._axes(ax, [after - before, *(move for _, move in moves)], currency, first)
         by = f" by {dimension(self.by)}" if self.by and self.steps == "values" else ""
         headline(ax, f"What changed the cost{by}", [_change_line(before, after, currency)])
         return None
 
     @staticmethod
-    def _say(ax: Axes, place: float, at: float, words: str, *, weight: str = "normal") -> None:
+    def _say(ax: Axes, place: float, at: float, words: str, *, total: bool = False) -> None:
+        """Write beside a mark what it is, and beside a bar what it comes to, on the right of zero."""
         ax.annotate(
-            literal(words), (max(at, 0.0), place), (5, 0), textcoords="offset points", va="center", fontsize=9,
-            fontweight=weight,
+            literal(words), (at if total else max(at, 0.0), place), (5, 0), textcoords="offset points", va="center",
+            fontsize=9, fontweight="bold" if total else "normal",
         )  # fmt: skip
 
     @staticmethod

@@ -156,7 +156,8 @@ class Integration:
     writes it. `user_ids` are the kinds of ids of which one person has one each, as patterns by name; none is one kind.
     `resource` is what a record's resource is: a `conversation` is too many, and too short, to hand money out by.
 
-    For FOCUS its `service`; `beyond` is what an invoice of it may hold that no record tells.
+    For FOCUS its `service`; `beyond` is what an invoice of it may hold that no record tells. `surfaces` are the API's
+    words for them with what people call each, where a record's product does not name it.
     """
 
     name: str
@@ -188,6 +189,7 @@ class Integration:
     money_of_others: tuple[str, str] | None = None
     user_ids: tuple[tuple[str, str], ...] = ()
     resource: Literal["api_key", "cluster", "conversation"] = "api_key"
+    surfaces: tuple[tuple[str, str], ...] = ()
 
     def supports(self, parameter: str) -> bool:
         """Say whether a parameter acts there."""

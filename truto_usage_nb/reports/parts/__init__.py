@@ -34,7 +34,7 @@ from truto_usage_nb.reports.parts.spending import (
     time_chart,
     unusual,
 )
-from truto_usage_nb.reports.parts.summary import answer, foot, head, reproduce, sentences
+from truto_usage_nb.reports.parts.summary import answer, foot, head, reproduce, rule, sentences
 from truto_usage_nb.reports.parts.trust import (
     coverage,
     doubts,
@@ -80,6 +80,7 @@ __all__ = [
     "reproduce",
     "restated",
     "restatements",
+    "rule",
     "seat_chart",
     "seat_list",
     "seat_summary",

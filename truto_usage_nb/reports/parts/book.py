@@ -20,17 +20,19 @@ from truto_usage_nb.costs import Coverage, cost_per, estimate_costs
 from truto_usage_nb.costs.coverage import coverage_of
 from truto_usage_nb.costs.currencies import UNSTATED
 from truto_usage_nb.errors import InputError, UsageWarning, did_you_mean, hearing
+from truto_usage_nb.format import decimals
 from truto_usage_nb.native import Native
 from truto_usage_nb.outside import shown
 from truto_usage_nb.planning import Period
 from truto_usage_nb.query import UsageQuery
 from truto_usage_nb.questions import with_models
+from truto_usage_nb.questions.changes import changed
 from truto_usage_nb.questions.invoicing import invoice_lines
 from truto_usage_nb.questions.pacing import budget_lines
 from truto_usage_nb.questions.people import roster_lines, seat_price
 from truto_usage_nb.questions.tables import DecimalMark, Table, amount_given, check_decimal, header_named, read_table
 from truto_usage_nb.reports.loading import BY_USER, Failed, failed_in, failures_in, other_gaps, period_before
-from truto_usage_nb.reports.parts.markup import days_name, span_name
+from truto_usage_nb.reports.parts.markup import WHOLE, days_name, in_its_currency, span_name
 from truto_usage_nb.reports.parts.records import Comparison, Records, compare, is_running
 from truto_usage_nb.result import UsageResult, read_result
 from truto_usage_nb.unanswered import SilentView, heard, unanswered, unexplained
@@ -132,6 +134,14 @@ class Book:
         return f"There is nothing to compare yet: no whole day of {name} is there."
 
     @cached_property
+    def change(self) -> pl.DataFrame | None:
+        """What moved the cost by vendor, as `cost_change` gives it; None where there is nothing to compare."""
+        both, held = self.asked.both_without(self.one_sided), self.comparison
+        if both is None or held is None or self.plain.is_empty() or _frame(both).is_empty():
+            return None
+        return self.hear(lambda: changed(both, "integration", held.sides), of=self.reach)
+
+    @cached_property
     def coverage(self) -> Coverage:
         """What the period's records cover."""
         result = replace(self.result, period=self.period, queries=self._queries)
@@ -212,10 +222,23 @@ class Book:
 
     @cached_property
     def currencies(self) -> list[str]:
-        """The currencies of the bill: that of the most records first, one that nobody stated last."""
-        stated = self.bill.filter(pl.col("cost").is_not_null()).group_by("currency").len()
-        order = [pl.col("currency") == UNSTATED, pl.col("len"), pl.col("currency")]
-        return stated.sort(order, descending=[False, True, False])["currency"].to_list()
+        """The currencies of the bill: that of the largest amount first, one that nobody stated last.
+
+        Amounts are held against each other in the smallest unit of each, so that yen are not taken for dollars.
+        """
+        sums = self.totals
+        return sorted(sums, key=lambda one: (one == UNSTATED, -abs(sums[one]) * 10.0 ** decimals(one), one))
+
+    @cached_property
+    def totals(self) -> dict[str, float]:
+        """What the bill comes to in each currency."""
+        stated = self.bill.filter(pl.col("cost").is_not_null()).group_by("currency").agg(pl.col("cost").sum())
+        return dict(stated.sort("currency").iter_rows())
+
+    def money(self, amount: float, currency: str) -> str:
+        """Write an amount as the bill has its currency: in whole units where the whole bill comes to 1,000 or more."""
+        whole = abs(self.totals.get(currency, 0.0)) >= WHOLE and abs(amount) >= 1
+        return in_its_currency(amount, currency, 0 if whole else None)
 
     @cached_property
     def allocation(self) -> Allocated | None:

@@ -6,7 +6,7 @@ Each table adds up to the bill, and what is shown back comes with a CSV to take 
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from html import escape
 
 import polars as pl
@@ -16,7 +16,8 @@ from truto_usage_nb.allocation.chargeback import UNALLOCATED
 from truto_usage_nb.allocation.check import BREACHED, UNJUDGED, Finding, findings
 from truto_usage_nb.allocation.tables import suggestions
 from truto_usage_nb.costs.currencies import UNSTATED
-from truto_usage_nb.format import money, percent
+from truto_usage_nb.format import percent
+from truto_usage_nb.integrations import INTEGRATIONS
 from truto_usage_nb.native import enter
 from truto_usage_nb.planning import Period
 from truto_usage_nb.questions import pace as paced
@@ -27,10 +28,13 @@ from truto_usage_nb.reports.parts.book import Book
 from truto_usage_nb.reports.parts.markup import (
     NOBODY,
     PINNED,
+    UNLABELLED,
     Html,
     TableColumn,
     days_name,
+    effect,
     figure,
+    identity,
     joined,
     label_of,
     millions,
@@ -44,7 +48,7 @@ from truto_usage_nb.reports.parts.markup import (
     table,
     text,
 )
-from truto_usage_nb.reports.parts.spending import drawn
+from truto_usage_nb.reports.parts.spending import described, drawn
 from truto_usage_nb.reports.parts.trust import silent_names, uncompared_told
 from truto_usage_nb.spreadsheets import csv_text
 from truto_usage_nb.unanswered import SilentView
@@ -69,11 +73,17 @@ _LEFT_OUT = "What is stated for longer than a day, such as Datadog's month, is n
 
 def where(book: Book, by: str, title: str, *, top: int = 12) -> Html:
     """Show the cost by one dimension of the bill, with its share; what has no value there is not attributed, vendor by
-    vendor, and stands last."""
+    vendor, and stands last.
+
+    Names are what people call a thing, with the API's own word or id in the last column.
+    """
     if by == "integration":
         lines = book.by(by).filter(pl.col("cost").is_not_null()).with_columns(integration=_vendor())
         return shares_table(book, with_shares(lines), by, title, top=top)
     named = book.by(by, bill=book.bill.filter(pl.col(by).is_not_null())).filter(pl.col("cost").is_not_null())
+    known = _KNOWN_NAMES[by](book) if by in _KNOWN_NAMES else {}
+    if known:
+        named = named.with_columns(pl.col(by).alias(_WORD), pl.col(by).replace(known))
     rest = book.by("integration", bill=book.bill.filter(pl.col(by).is_null())).filter(pl.col("cost").is_not_null())
     nobody = rest.select(
         pl.format(f"{NOBODY} {{}}", _vendor()).alias(by), pl.exclude("integration"), pl.lit(value=True).alias(PINNED)
@@ -81,6 +91,57 @@ def where(book: Book, by: str, title: str, *, top: int = 12) -> Html:
     lines = pl.concat([named.with_columns(pl.lit(value=False).alias(PINNED)), nobody], how="diagonal_relaxed")
     ranked = lines.sort([book.place(), PINNED], maintain_order=True)
     return shares_table(book, with_shares(ranked), by, title, top=top)
+
+
+_WORD = "the word of the API"
+
+
+def _surfaces(book: Book) -> dict[str, str]:
+    """What people call each surface: as a record's product does, else as the vendor's facts do, else its own words."""
+    there = book.bill["surface"].drop_nulls().unique().to_list()
+    products = book.bill.filter(pl.col("surface") == pl.col("product_id")).select("surface", "product_name")
+    said = dict(each for known in INTEGRATIONS.values() for each in known.surfaces)
+    said |= dict(products.drop_nulls().unique().sort(pl.all()).iter_rows())
+    return {word: said.get(word, _plainly(word)) for word in there}
+
+
+def _plainly(word: str) -> str:
+    """Write a word of an API as people write.
+
+    >>> _plainly("office_agent")
+    'Office agent'
+    """
+    return word[:1].upper() + word[1:].replace("_", " ") if word.islower() else word
+
+
+def _places(book: Book) -> dict[str, str]:
+    """What people call each workspace that has an id alone: what the vendor calls such a place, and what is in it."""
+    ids = ["integration", "resources_workspace_id"]
+    nameless = book.bill.filter(
+        pl.col("resources_workspace_name").is_null() & pl.col("resources_workspace_id").is_not_null()
+    )
+    found = {}
+    for integration, place in nameless.select(ids).unique(maintain_order=True).iter_rows():
+        known = INTEGRATIONS.get(integration or "")
+        kind = known.service.sub_account.lower() if known is not None else "workspace"
+        found[place] = f"{label_of(integration)} {kind}{_contents(book, nameless, place)}"
+    return found
+
+
+def _contents(book: Book, bill: pl.DataFrame, place: str) -> str:
+    """Say what a place is known by: its clusters and the like by name, or the model that most of its money is for."""
+    inside = book.plain.filter((pl.col("resources_workspace_id") == place) & pl.col("resources_name").is_not_null())
+    names = inside.group_by("resources_name").len().sort(["len", "resources_name"], descending=[True, False])
+    if names.height:
+        some, more = names["resources_name"].head(_IN_A_PLACE).to_list(), names.height - _IN_A_PLACE
+        return f" with {joined([*some, *([f'{more} more'] if more > 0 else [])])}"
+    models = bill.filter((pl.col("resources_workspace_id") == place) & pl.col("model_family").is_not_null())
+    costs = models.group_by("model_family").agg(pl.col("cost").sum()).sort(["cost", "model_family"], descending=True)
+    return f", mostly {costs['model_family'][0]}" if costs.height else ""
+
+
+_IN_A_PLACE = 2
+_KNOWN_NAMES: dict[str, Callable[[Book], dict[str, str]]] = {"surface": _surfaces, "workspace": _places}
 
 
 def _vendor() -> pl.Expr:
@@ -96,7 +157,12 @@ def with_shares(lines: pl.DataFrame) -> pl.DataFrame:
 def shares_table(book: Book, lines: pl.DataFrame, by: str, title: str, *, top: int = 12) -> Html:
     """Show cost and share by a column of names."""
     columns = {by: text(title), "cost": spend("Cost so far" if book.running else "Cost"), "share": part("Share")}
-    return table(lines, columns, order=book.currencies, name=f"where-{by}", totals=("cost", "share"), top=top)
+    if _WORD in lines.columns:
+        columns[_WORD] = identity("In the API")
+    return table(
+        lines, columns, order=book.currencies, name=f"where-{by}", title=f"By {title[:1].lower()}{title[1:]}",
+        totals=("cost", "share"), top=top,
+    )  # fmt: skip
 
 
 def unit_prices(book: Book, *, top: int = 15) -> Html:
@@ -178,7 +244,7 @@ def _products(bill: pl.DataFrame, book: Book, integrations: Sequence[str]) -> pl
     return book.by(["integration", "product_name"], bill=mine).filter(pl.col("cost").is_not_null())
 
 
-_LAST = (NOBODY, "(unlabelled)")
+_LAST = (NOBODY, UNLABELLED)
 
 
 def label_lines(book: Book, label: str) -> pl.DataFrame:
@@ -252,20 +318,31 @@ def by_person(book: Book, *, top: int | None = None) -> Html:
     """Show the cost by person, with a file of all, and of each team its own."""
     lines = person_lines(book)
     label = _first_label(book) if book.labels is not None else None
-    columns = {"user_email": text("Person"), **({label: text(label.capitalize())} if label else {})}
+    names = _names_of_people(book)
+    shown_lines = lines.with_columns(
+        pl.col("user_email").replace(names).alias("person"),
+        pl.when(pl.col("user_email").is_in(list(names))).then("user_email").alias("mail"),
+    )
+    columns = {"person": text("Person"), **({label: text(label.capitalize())} if label else {})}
+    columns |= {"cost": spend("Cost so far" if book.running else "Cost"), "share": part("Share")}
+    columns |= {"mail": identity("E-mail")} if names else {}
     shown = table(
-        lines,
-        {**columns, "cost": spend("Cost so far" if book.running else "Cost")},
-        order=book.currencies,
-        name="people",
-        totals=("cost",),
-        top=top,
+        shown_lines, columns, order=book.currencies, name="people", title="By person", totals=("cost", "share"), top=top
     )
     shown = shown + csv_link(book, lines.drop(PINNED), "people")
     if label is None:
         return shown
     links = [_link(book, part.drop(PINNED), f"{label}-{part[label][0]}") for part in lines.partition_by(label)]
     return shown + Html(f'<p class="download">Each {escape(label)} by itself: {" · ".join(sorted(links))}</p>')
+
+
+def _names_of_people(book: Book) -> dict[str, str]:
+    """The name of each person whose records, or the reader's table, say one, by e-mail."""
+    named = book.now.select(
+        pl.col("user_email").str.strip_chars().str.to_lowercase(), pl.col("user_name").str.strip_chars()
+    )
+    said = dict(named.drop_nulls().unique().sort(pl.all()).iter_rows()) if "user_name" in book.now.columns else {}
+    return {mail: name for mail, name in said.items() if name and name != mail}
 
 
 def csv_link(book: Book, lines: pl.DataFrame, what: str) -> Html:
@@ -334,8 +411,8 @@ def allocation(book: Book, *, heading: bool = False) -> Html:
         return Html("") if heading else note("No rules were given (rules=), so nothing is handed out.")
     lines = allocation_lines(book)
     columns: dict[str, TableColumn] = {
-        "target": text("Who pays"), "direct_cost": spend("By a rule"), "shared_cost": spend("From pools"),
-        "purchased_cost": spend("Seats, purchases"), "cost": spend("Cost so far" if book.running else "Cost"),
+        "target": text("Who pays"), "direct_cost": effect("By a rule"), "shared_cost": effect("From pools"),
+        "purchased_cost": effect("Seats, purchases"), "cost": spend("Cost so far" if book.running else "Cost"),
         "share": part("Share"), "tokens": millions("Tokens, millions"),
     }  # fmt: skip
     if book.team_budgets:
@@ -348,7 +425,10 @@ def allocation(book: Book, *, heading: bool = False) -> Html:
     stated = made.table().filter(pl.col("currency") != UNSTATED)
     chart = drawn(book, plots.allocation, stated, budgets=marks, of=lines, caption=f"Who pays, {book.name}")
     totals = (*_MONEY, "share", "tokens", "budget", "projected")
-    shown = table(lines, columns, order=book.currencies, name="allocation", totals=totals, below=_told_of_rules(book))
+    shown = table(
+        lines, columns, order=book.currencies, name="allocation", totals=totals, drop=("shared_cost", "purchased_cost"),
+        below=_told_of_rules(book),
+    )  # fmt: skip
     saved = csv_link(book, lines.drop(PINNED, "grows"), "allocation")
     title = Html("<h2>Who pays</h2>") if heading else Html("")
     return title + chart + shown + saved
@@ -380,22 +460,25 @@ def team_sections(book: Book) -> Html:
 def _section(book: Book, place: int, lines: pl.DataFrame) -> Html:
     """One team's lines; a column in which nothing stands is left out."""
     parts = {
-        "direct_cost": spend("By a rule"), "shared_cost": spend("From pools"),
-        "purchased_cost": spend("Seats, purchases"), "tokens": millions("Tokens, millions"),
+        "direct_cost": effect("By a rule"), "shared_cost": effect("From pools"),
+        "purchased_cost": effect("Seats, purchases"), "tokens": millions("Tokens, millions"),
     }  # fmt: skip
     held = {name: column for name, column in parts.items() if (lines[name] != 0).any()}
     columns = {"what": text("What"), **held, "cost": spend("Cost")}
     named = lines.with_columns(what=pl.format("{} ({})", "reason", "rule"))
     sums = lines.group_by("currency", maintain_order=True).agg(pl.col("cost").sum())
     spent = " and ".join(_spent(book, lines["target"][0], *row) for row in sums.iter_rows())
-    shown = table(named, columns, order=book.currencies, name=f"team-{place}", totals=(*_MONEY, "tokens"), top=_MOST)
+    shown = table(
+        named, columns, order=book.currencies, name=f"team-{place}", totals=(*_MONEY, "tokens"), top=_MOST,
+        title=f"What {lines['target'][0]} pays, and by which rule",
+    )  # fmt: skip
     return Html(f"<h3>{escape(lines['target'][0])}</h3><p>{escape(spent)}</p>") + shown
 
 
 def _spent(book: Book, team: str, currency: str, cost: float) -> str:
     budget = book.team_budgets.get((team, currency))
-    against = f" of a budget of {money(budget, currency)} ({percent(cost / budget)})" if budget and cost >= 0 else ""
-    return f"{money(cost, currency)}{against}"
+    share = f" of a budget of {book.money(budget, currency)} ({percent(cost / budget)})" if budget and cost >= 0 else ""
+    return f"{book.money(cost, currency)}{share}"
 
 
 def checks(book: Book) -> Html:
@@ -411,7 +494,8 @@ def checks(book: Book) -> Html:
     order = pl.col("status").replace_strict({BREACHED: 0, UNJUDGED: 1}, default=2, return_dtype=pl.Int64)
     lines = found.sort(order, maintain_order=True).with_columns(what=pl.format("{} {}", "check", "name"))
     columns = {"status": text("State"), "what": text("What"), "message": text("How it stands")}
-    chart = figure(plots.checks(found), f"What was agreed on, {book.name}")
+    drawing = plots.checks(found)
+    chart = figure(drawing, f"What was agreed on, {book.name}: {described(drawing)}")
     shown = table(lines.drop("currency"), columns, name="checks", below=[f"As {asked.what} has it."])
     return Html("<h2>What was agreed on</h2>") + chart + shown
 

@@ -1,21 +1,22 @@
 """Markup that a notebook shows as it is: notes, figures, tables a person reads, and how names and days are written.
 
-Everything that came from outside is escaped before it gets here. Tables are made by great-tables: money in its
-currency, currencies in blocks, never added.
+Everything that came from outside is escaped, and a name that is written from right to left, or says it is, turns no
+letter beside it. In tables money has one precision; currencies stand in blocks and are never added.
 """
 
 from __future__ import annotations
 
 import gc
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import date, timedelta
 from html import escape
 from typing import Any, NamedTuple
 
 import polars as pl
 
-from truto_usage_nb.format import money, number, percent
+from truto_usage_nb.costs.currencies import UNSTATED
+from truto_usage_nb.format import amount_at, decimals, money, number, percent
 from truto_usage_nb.integrations import INTEGRATIONS
 from truto_usage_nb.native import collect, enter
 from truto_usage_nb.planning import Period
@@ -24,14 +25,23 @@ from truto_usage_nb.prices import unit_prices
 __all__ = [
     "NOBODY",
     "PINNED",
+    "UNLABELLED",
+    "WHOLE",
     "Html",
     "TableColumn",
     "a_day",
+    "as_written",
     "count",
     "days_name",
     "dollars",
+    "effect",
     "figure",
     "fold",
+    "folded",
+    "identity",
+    "in_its_currency",
+    "in_words",
+    "isolated",
     "joined",
     "label_of",
     "millions",
@@ -44,6 +54,7 @@ __all__ = [
     "share",
     "span_name",
     "spend",
+    "stretches",
     "table",
     "text",
     "warm",
@@ -72,8 +83,11 @@ class Html:
 
 def pairs(rows: Mapping[str, str]) -> Html:
     """Show names and values in two columns."""
-    body = "".join(f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in rows.items())
-    return Html(f'<table class="pairs"><tbody>{body}</tbody></table>')
+    body = "".join(
+        f'<tr><th scope="row">{escape(name)}</th><td>{isolated(value)}</td></tr>' for name, value in rows.items()
+    )
+    caption = f'<caption class="unseen">{escape(", ".join(rows))}</caption>'
+    return Html(f'<table class="pairs">{caption}<tbody>{body}</tbody></table>')
 
 
 def note(text: str) -> Html:
@@ -90,6 +104,36 @@ def fold(summary: str, lines: Iterable[str]) -> Html:
     """Fold lines of code under a summary."""
     body = "".join(f"<code>{escape(line)}</code>" for line in lines)
     return Html(f'<details class="fold"><summary>{escape(summary)}</summary>{body}</details>')
+
+
+def folded(summary: str, inside: Html) -> Html:
+    """Fold what is fine, or was said, under a summary."""
+    return Html(f'<details class="fold"><summary>{escape(summary)}</summary>{inside.markup}</details>')
+
+
+_TURNS = re.compile(
+    "[\u0590-\u08ff\u200f\u202a-\u202e\u2066-\u2069\ufb1d-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]"
+)
+"""Letters that are written from right to left, and what turns the direction of others."""
+_ISOLATES = str.maketrans("", "", "\u2066\u2067\u2068\u2069")
+
+
+def isolated(text: str) -> str:
+    r"""Escape a text that stands for itself, such as a cell's: one that turns the direction of writing turns no other.
+
+    >>> isolated("a<b"), isolated("exe.\u202egpj")
+    ('a&lt;b', '<bdi>exe.\u202egpj</bdi>')
+    """
+    return f"<bdi>{escape(text)}</bdi>" if _TURNS.search(text) else escape(text)
+
+
+def in_words(name: str) -> str:
+    r"""Give a name as it may stand in a sentence of ours: one that turns the direction of writing is isolated.
+
+    >>> in_words("codex"), in_words("exe.\u202egpj")
+    ('codex', '\u2068exe.\u202egpj\u2069')
+    """
+    return f"\u2068{name.translate(_ISOLATES)}\u2069" if _TURNS.search(name) else name
 
 
 def figure(drawn: Any, caption: str) -> Html:
@@ -136,6 +180,17 @@ def _figure_of(drawn: Any) -> Any:
         return drawn
     first = drawn.flat[0] if hasattr(drawn, "flat") else drawn[0] if isinstance(drawn, list | tuple) else drawn
     return first.get_figure(root=True)
+
+
+def in_its_currency(amount: float, currency: str, digits: int | None = None) -> str:
+    """Write an amount for a sentence.
+
+    >>> in_its_currency(684.35, "XXX"), in_its_currency(12.0, "CHF")
+    ('684.35, currency not stated', 'CHF 12.00')
+    """
+    if currency != UNSTATED:
+        return money(amount, currency, digits=digits)
+    return f"{amount_at(amount, None, digits)}, {_CURRENCY[UNSTATED]}"
 
 
 def joined(names: Iterable[str]) -> str:
@@ -198,17 +253,37 @@ def span_name(span: Period) -> str:
     return f"{span.start:%Y-%m-%d}" if last.date() == span.start.date() else f"{span.start:%Y-%m-%d} to {last:%Y-%m-%d}"
 
 
-def _day_name(moment: datetime, *, month: bool = True, year: bool = True) -> str:
+_STRETCH = re.compile(r"(\d{4}-\d\d-\d\d)(?:\.\.(\d{4}-\d\d-\d\d))?")
+
+
+def stretches(days: str) -> str:
+    """Write the days of a coverage as people do.
+
+    >>> stretches("2026-10-13..2026-10-14, 2026-10-20")
+    '13 to 14 October 2026, 20 October 2026'
+    """
+
+    def named(found: re.Match[str]) -> str:
+        first, last = (date.fromisoformat(each) for each in (found[1], found[2] or found[1]))
+        if first == last:
+            return _day_name(first)
+        alike = (first.year == last.year, first.month == last.month)
+        return f"{_day_name(first, month=not all(alike), year=not alike[0])} to {_day_name(last)}"
+
+    return _STRETCH.sub(named, days)
+
+
+def _day_name(moment: date, *, month: bool = True, year: bool = True) -> str:
     return f"{moment.day}" + (f" {moment:%B}" if month or year else "") + (f" {moment:%Y}" if year else "")
 
 
-NOBODY = "(not attributed)"
+NOBODY, UNLABELLED = "(not attributed)", "(unlabelled)"
+"""Whose money it is that a vendor does not tell by this; who is not in the reader's table of labels."""
 PINNED = "pinned"
-_STYLE = re.compile(r"<style>.*?</style>\s*", re.DOTALL)
-_DIV = re.compile(r'^<div id="[^"]*" style="[^"]*">', re.MULTILINE)
-_LEFT = ("text", "day")
-_ADDS_UP = ("money", "count", "millions", "part")
-_CURRENCY = {None: "no money stated", "XXX": "currency not stated (XXX)"}
+_LEFT = ("text", "day", "id")
+_ADDS_UP = ("money", "effect", "count", "millions", "part")
+_SPEND = ("money", "effect")
+_CURRENCY = {None: "no amount stated", UNSTATED: "currency not stated"}
 
 
 class TableColumn(NamedTuple):
@@ -223,9 +298,24 @@ def text(label: str) -> TableColumn:
     return TableColumn(label)
 
 
+def identity(label: str) -> TableColumn:
+    """An id, or the API's own word: small, for whoever looks it up there; what has none stays empty."""
+    return TableColumn(label, "id")
+
+
 def spend(label: str) -> TableColumn:
     """Money in the line's own currency."""
     return TableColumn(label, "money")
+
+
+def effect(label: str) -> TableColumn:
+    """Money that is a part of what another column says: nothing is a dash, as in the books."""
+    return TableColumn(label, "effect")
+
+
+def as_written(label: str) -> TableColumn:
+    """Amounts of several currencies, written already."""
+    return TableColumn(label, "stated")
 
 
 def dollars(label: str) -> TableColumn:
@@ -282,38 +372,41 @@ def table(
     totals: Sequence[str] = (),
     top: int | None = None,
     below: Sequence[str] = (),
+    drop: Sequence[str] = (),
 ) -> Html:
     """Show a frame's `columns`, a block a currency where there are several, with a total of `totals` under each block.
 
-    `order` says which currency comes first; `top` keeps that many lines of each block and adds the others up in one;
-    `name` identifies the table in the page.
+    Money has one precision in a block: whole units where the largest amount is 1,000 or more. `order` says which
+    currency comes first; `top` keeps that many lines of each block and adds the others up in one; of `drop` those
+    columns are left out in which nothing stands; `name` identifies the table in the page, `title` heads it.
     """
-    from great_tables import GT, loc, style
-
+    columns = {key: column for key, column in columns.items() if key not in drop or _says_something(frame, key)}
     shown, kinds = _lines(_in_order(frame, order), columns, totals, top)
-    blocks = "currency" in shown.columns and shown["currency"].n_unique() > 1
-    body = shown.select(
-        *([pl.Series("block", [_CURRENCY.get(c, c) for c in shown["currency"]])] if blocks else []),
-        *(_written(shown, key, column) for key, column in columns.items()),
+    blocks = list(_blocks(shown, kinds))
+    currencies = [currency for currency, _, _ in blocks]
+    headed = "currency" in shown.columns and (len(blocks) > 1 or currencies == [UNSTATED])
+    heads = "".join(
+        f'<th scope="col" class="{_side(column)}">{escape(column.label)}</th>' for column in columns.values()
     )
-    made = GT(body, id=_id(name), groupname_col="block" if blocks else None)
-    made = made.cols_label({key: column.label for key, column in columns.items()})
-    made = made.cols_align("left", [key for key, column in columns.items() if column.kind in _LEFT])
-    made = made.cols_align("right", [key for key, column in columns.items() if column.kind not in _LEFT])
-    dates = [key for key, column in columns.items() if column.kind == "day"]
-    if dates:
-        made = made.tab_style(style.css("white-space: nowrap"), loc.body(columns=dates))
-    if title is not None:
-        made = made.tab_header(title=title)
-    sums = [i for i, kind in enumerate(kinds) if kind == "total"]
-    if sums:
-        made = made.tab_style(style.text(weight="bold"), loc.body(rows=sums))
-    return Html(_bare(made.as_raw_html())) + notes(below)
+    bodies = "".join(
+        _body(block, columns, some, len(columns) if headed else 0, currency) for currency, block, some in blocks
+    )
+    listed = ", ".join(column.label for column in columns.values())
+    caption = (
+        f"<caption>{isolated(title)}</caption>" if title else f'<caption class="unseen">{escape(listed)}</caption>'
+    )
+    head = f"<thead><tr>{heads}</tr></thead>"
+    return Html(f'<table class="figures" id="{_id(name)}">{caption}{head}{bodies}</table>') + notes(below)
 
 
-def _bare(markup: str) -> str:
-    """Leave the style to the page: great-tables brings 10 kB of its own for each table."""
-    return _DIV.sub("<div>", _STYLE.sub("", markup), count=1)
+def _says_something(frame: pl.DataFrame, key: str) -> bool:
+    if key not in frame.columns:
+        return False
+    stated = frame[key].drop_nulls()
+    return bool((stated.abs() >= _NOTHING).any() if stated.dtype.is_numeric() else (stated != "").any())
+
+
+_NOTHING = 5e-10
 
 
 def _in_order(frame: pl.DataFrame, order: Sequence[str]) -> pl.DataFrame:
@@ -328,7 +421,7 @@ def _in_order(frame: pl.DataFrame, order: Sequence[str]) -> pl.DataFrame:
 def _lines(
     frame: pl.DataFrame, columns: Mapping[str, TableColumn], totals: Sequence[str], top: int | None
 ) -> tuple[pl.DataFrame, list[str]]:
-    """Give the lines to show, block by block, and which of them are totals.
+    """Give the lines to show, block by block, and which of them are totals, or members of a group above them.
 
     Lines marked `PINNED` stand last and are never among the others that are added up.
     """
@@ -341,16 +434,37 @@ def _lines(
         ranked = block.filter(~pl.col(PINNED)) if PINNED in block.columns else block
         kept = ranked if top is None or ranked.height <= top + 1 else ranked.head(top)
         rest = ranked.slice(kept.height)
-        parts += [kept, *([_sum(rest, columns, f"{rest.height:,} others")] if rest.height else []), pinned]
-        kinds += ["line"] * (kept.height + min(1, rest.height) + pinned.height)
+        grouped, how = _grouped(pinned, columns)
+        parts += [kept, *([_sum(rest, columns, f"{rest.height:,} others")] if rest.height else []), *grouped]
+        kinds += ["line"] * (kept.height + min(1, rest.height)) + how
         if totals and block.height > 1 and _adds_up(block, totals):
             parts.append(_sum(block, {key: columns[key] for key in columns if key in totals}, "total", columns))
             kinds.append("total")
     return (pl.concat(parts, how="diagonal_relaxed") if parts else frame), kinds
 
 
+def _grouped(pinned: pl.DataFrame, columns: Mapping[str, TableColumn]) -> tuple[list[pl.DataFrame], list[str]]:
+    """Put what is nobody's vendor by vendor under one line that adds it up."""
+    first = next(iter(columns))
+    if not pinned.height or pinned.schema.get(first) != pl.String:
+        return [pinned], ["line"] * pinned.height
+    parts, kinds = list[pl.DataFrame](), list[str]()
+    of = pl.col(first).str.starts_with
+    for word in (NOBODY, UNLABELLED):
+        members = pinned.filter(of(f"{word} "))
+        if members.height > 1:
+            members = members.with_columns(pl.col(first).str.strip_prefix(f"{word} "))
+            parts += [_sum(members, columns, word), members]
+            kinds += ["line", *["member"] * members.height]
+        else:
+            parts.append(members)
+            kinds += ["line"] * members.height
+    rest = pinned.filter(~of(f"{NOBODY} ") & ~of(f"{UNLABELLED} "))
+    return [*parts, rest], [*kinds, *["line"] * rest.height]
+
+
 def _adds_up(block: pl.DataFrame, totals: Sequence[str]) -> bool:
-    return any(block[name].null_count() < block.height for name in totals)
+    return any(name in block.columns and block[name].null_count() < block.height for name in totals)
 
 
 def _sum(
@@ -365,39 +479,91 @@ def _sum(
     return block.select(*keys, *known).with_columns(said)
 
 
-def _written(frame: pl.DataFrame, key: str, column: TableColumn) -> pl.Series:
-    currencies = frame["currency"].to_list() if "currency" in frame.columns else [None] * frame.height
-    if key not in frame.columns:
-        return pl.Series(key, ["–"] * frame.height, dtype=pl.String)
-    cells = zip(frame[key].to_list(), currencies, strict=True)
-    return pl.Series(key, [_cell(value, currency, column.kind) for value, currency in cells], dtype=pl.String)
+def _blocks(shown: pl.DataFrame, kinds: Sequence[str]) -> Iterator[tuple[str | None, pl.DataFrame, Sequence[str]]]:
+    if "currency" not in shown.columns or not shown.height:
+        yield None, shown, kinds
+        return
+    begun = 0
+    for block in shown.partition_by("currency", maintain_order=True):
+        yield block["currency"][0], block, kinds[begun : begun + block.height]
+        begun += block.height
 
 
-def _cell(value: Any, currency: str | None, kind: str) -> str:
+def _body(
+    block: pl.DataFrame, columns: Mapping[str, TableColumn], kinds: Sequence[str], heading: int, currency: str | None
+) -> str:
+    """Write the lines of one currency; with `heading`, the number of columns, its name stands above them."""
+    above = (
+        f'<tr class="block"><th scope="rowgroup" colspan="{heading}">{escape(_CURRENCY.get(currency, currency) or "")}'
+        "</th></tr>" if heading else ""
+    )  # fmt: skip
+    held = [key for key in columns if key in block.columns]
+    digits = _precision(currency, [block[key] for key in held if columns[key].kind in _SPEND])
+    usd = _precision("USD", [block[key] for key in held if columns[key].kind == "dollars"])
+    prices = [abs(value) for key in held if columns[key].kind == "price" for value in block[key].drop_nulls()]
+    how = _Precision(currency, digits, usd, 2 if max(prices, default=0.0) >= 10 else 4)
+    lines = []
+    for row, kind in zip(block.iter_rows(named=True), kinds, strict=True):
+        cells = "".join(
+            f'<td class="{_side(column)}">{_cell(row.get(key), column.kind, how)}</td>'
+            for key, column in columns.items()
+        )
+        lines.append(f'<tr class="{kind}">{cells}</tr>' if kind != "line" else f"<tr>{cells}</tr>")
+    return f"<tbody>{above}{''.join(lines)}</tbody>"
+
+
+def _side(column: TableColumn) -> str:
+    return {"text": "words", "id": "words id", "day": "day", "stated": "stated"}.get(column.kind, "number")
+
+
+class _Precision(NamedTuple):
+    """Hold a block's currency, and the decimals of its money, its US dollars and its prices."""
+
+    currency: str | None
+    money: int | None
+    dollars: int | None
+    price: int
+
+
+WHOLE = 1000
+"""From here on an amount is written without cents, and so is whatever is compared with it."""
+
+
+def _precision(currency: str | None, amounts: Sequence[pl.Series]) -> int | None:
+    """Give the decimals that amounts beside each other are written with; None where all are smaller than a cent."""
+    largest = max((abs(value) for each in amounts for value in each.drop_nulls()), default=0.0)
+    if largest >= WHOLE:
+        return 0
+    return None if 0 < largest < 0.01 else decimals(currency)
+
+
+def _cell(value: Any, kind: str, how: _Precision) -> str:
     if value is None:
-        return NOBODY if kind == "text" else "–"
+        return {"text": NOBODY, "id": ""}.get(kind, "–")
     if isinstance(value, float):
         value = round(value, 9)  # what lies beyond comes of adding in another order, and must not show
-    if kind == "money":
-        return money(value, currency)
-    if kind == "price":
-        return money(value, currency, digits=4 if abs(value) < 10 else 2)
-    return _WRITERS[kind](value)
+    if kind in _LEFT:
+        return isolated(str(value))
+    if kind in _WRITERS:
+        return escape(_WRITERS[kind](value))
+    if kind == "effect" and value == 0:
+        return "–"
+    currency = "USD" if kind == "dollars" else None if how.currency == UNSTATED else how.currency
+    digits = {"dollars": how.dollars, "price": how.price}.get(kind, how.money)
+    return escape(amount_at(value, currency, digits))
 
 
 def _in_millions(value: float) -> str:
     size = abs(value) / 1e6
-    return "0" if not value else "<0.1" if size < 0.1 else f"{value / 1e6:,.{0 if size >= 10 else 1}f}"
+    return "–" if not value else "<0.1" if size < 0.1 else f"{value / 1e6:,.{0 if size >= 10 else 1}f}"
 
 
 _WRITERS: dict[str, Callable[[Any], str]] = {
-    "text": str,
     "share": percent,
     "part": percent,
-    "dollars": lambda value: money(value, "USD"),
-    "day": str,
     "millions": _in_millions,
     "count": number,
+    "stated": str,
 }
 
 

@@ -14,8 +14,10 @@ from truto_usage_nb.reports.parts.markup import (
     Html,
     TableColumn,
     a_day,
+    as_written,
     count,
     figure,
+    in_its_currency,
     joined,
     label_of,
     millions,
@@ -25,6 +27,7 @@ from truto_usage_nb.reports.parts.markup import (
     table,
     text,
 )
+from truto_usage_nb.reports.parts.spending import described
 from truto_usage_nb.reports.parts.trust import silent_names
 
 __all__ = ["commitments", "idle_seats", "seat_chart", "seat_list", "seat_summary"]
@@ -60,7 +63,10 @@ def commitments(book: Book) -> Html:
     columns: dict[str, TableColumn] = {"vendor": text("Vendor"), **{name: _SUMS[name] for name in have}}
     columns["included_tokens"] = millions("Covered tokens, millions")
     below = ("What a plan or commitment cost to buy is in no usage API; what was drawn from it is shown here.",)
-    return table(lines.sort("currency", "integration"), columns, order=book.currencies, name="commitments", below=below)
+    return table(
+        lines.sort("currency", "integration"), columns, order=book.currencies, name="commitments", below=below,
+        title="Plans and commitments", drop=(*have, "included_tokens"),
+    )  # fmt: skip
 
 
 def seat_list(book: Book) -> pl.DataFrame:
@@ -96,9 +102,11 @@ def seat_summary(book: Book) -> Html:
     cost = pl.when(pl.col("idle_cost").is_not_null().any()).then(pl.col("idle_cost").sum()).alias("idle_cost")
     lines = found.group_by("vendor", maintain_order=True).agg(*counts, cost, pl.col("currency").drop_nulls().first())
     columns = {"vendor": text("Vendor"), **{kind: count(words) for kind, words in kinds.items()}}
-    return table(
-        lines, columns | {"idle_cost": spend("Unused, a month")}, order=book.currencies, name="seats", below=_told(book)
-    )
+    columns["idle_cost"] = as_written("Unused, a month")
+    unused = zip(lines["idle_cost"], lines["currency"], strict=True)
+    words = [None if cost is None or of is None else in_its_currency(cost, of) for cost, of in unused]
+    lines = lines.drop("currency").with_columns(pl.Series("idle_cost", words, dtype=pl.String))
+    return table(lines, columns, name="seats", title="Seats", drop=(UNKNOWN,), below=_told(book))
 
 
 def _told(book: Book) -> list[str]:
@@ -132,4 +140,5 @@ def seat_chart(book: Book) -> Html:
     listed = _roster(book) is not None
     caption = f"{'Seats' if listed else 'People seen'} by vendor and status"
     people = seat_list(book).with_columns(integration="vendor")
-    return figure(book.hear(lambda: plots.seats(people, roster=listed)), caption)
+    drawing = book.hear(lambda: plots.seats(people, roster=listed))
+    return figure(drawing, f"{caption}: {described(drawing)}")

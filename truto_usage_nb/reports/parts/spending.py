@@ -6,6 +6,7 @@ adds up; what is estimated at list prices stands apart from the bill.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, cast
 
@@ -16,14 +17,13 @@ from truto_usage_nb.costs import cache_savings, estimate_costs
 from truto_usage_nb.costs.currencies import UNSTATED
 from truto_usage_nb.costs.lines import as_frame
 from truto_usage_nb.errors import FrameError
-from truto_usage_nb.format import money, percent
+from truto_usage_nb.format import percent
 from truto_usage_nb.integrations import INTEGRATIONS
 from truto_usage_nb.native import Native
 from truto_usage_nb.planning import Period
-from truto_usage_nb.plots.figures import add_to_title
+from truto_usage_nb.plots.figures import a_figure_each, add_to_title
 from truto_usage_nb.questions import check_prices, reconcile
 from truto_usage_nb.questions import pace as paced
-from truto_usage_nb.questions.changes import changed
 from truto_usage_nb.questions.oddities import judged
 from truto_usage_nb.reports.loading import period_before
 from truto_usage_nb.reports.parts.book import Book
@@ -31,9 +31,13 @@ from truto_usage_nb.reports.parts.markup import (
     Html,
     TableColumn,
     a_day,
+    as_written,
     days_name,
     dollars,
+    effect,
     figure,
+    in_its_currency,
+    joined,
     label_of,
     millions,
     note,
@@ -44,13 +48,14 @@ from truto_usage_nb.reports.parts.markup import (
     table,
     text,
 )
-from truto_usage_nb.reports.parts.trust import uncompared_told
+from truto_usage_nb.reports.parts.trust import uncompared_told, who
 
 __all__ = [
     "bars_chart",
     "bill",
     "bill_table",
     "bridge",
+    "described",
     "drawn",
     "estimates",
     "list_and_billed",
@@ -91,47 +96,121 @@ def _invoices(book: Book) -> pl.DataFrame:
 
 
 def bill(book: Book) -> Html:
-    """Show the bill."""
-    lines = bill_table(book).with_columns(vendor=pl.col("integration").map_elements(label_of, pl.String))
+    """Show the bill, and of each vendor whose invoice says another amount what may explain it."""
+    made = bill_table(book)
+    lines = made.with_columns(vendor=pl.col("integration").map_elements(label_of, pl.String))
     columns = {
         "vendor": text("Vendor"),
         "metered": spend("Metered so far" if book.running else "Metered"),
-        "credits": spend("Credits and tax"),
-        "expected": spend("After credits"),
+        "credits": effect("Credits and tax"),
+        "expected": spend("After credits and tax"),
     }
     if book.invoices is not None:
-        columns |= {
-            "invoice": spend("Invoice"),
-            "difference": spend("Difference"),
-            "cannot_know": text("May explain it"),
-        }
+        columns |= {"invoice": spend("Invoice"), "difference": spend("Invoice above it")}
     totals = tuple(name for name in columns if name in _AMOUNTS)
+    above = note("What the vendors metered: no total here is an invoice. Rounded to read; sums are of exact amounts.")
     none = "No invoice was given (invoices=), so there is none to compare with."
-    below = [*([] if book.invoices is not None else [none]), *book.not_in_it]
-    return table(lines, columns, order=book.currencies, name="bill", totals=totals, below=below)
+    below = [*([] if book.invoices is not None else [none]), *_explained(book, made), *book.not_in_it]
+    return above + table(lines, columns, order=book.currencies, name="bill", totals=totals, below=below)
 
 
-def drawn(book: Book, chart: Any, *arguments: Any, caption: str, of: pl.DataFrame, **options: Any) -> Html:
-    """Draw with one of `tu.plots`, a panel for each currency of the lines `of`; without a line nothing is drawn.
+def _explained(book: Book, made: pl.DataFrame) -> list[str]:
+    """Say of each invoice that differs what no usage API tells of the vendor, once a vendor."""
+    told: dict[str, list[str]] = {}
+    reasons = {}
+    for row in made.filter(pl.col("difference").abs() >= _HALF_A_CENT).iter_rows(named=True):
+        more = "more" if row["difference"] > 0 else "less"
+        amount = f"{book.money(abs(row['difference']), row['currency'])} {more}"
+        told.setdefault(row["integration"], []).append(amount)
+        reasons[row["integration"]] = row["cannot_know"]
+    return [
+        f"{label_of(name)}'s invoice is {joined(amounts)} than that. May explain it: {reasons[name]}."
+        for name, amounts in told.items()
+    ]
 
-    Amounts without a currency are told, not drawn: they would take as much room as the bill.
+
+def drawn(
+    book: Book,
+    chart: Any,
+    *arguments: Any,
+    caption: str,
+    of: pl.DataFrame,
+    finding: Callable[[str], str] | None = None,
+    **options: Any,
+) -> Html:
+    """Draw with one of `tu.plots`, a picture for each currency of the lines `of`; without a line nothing is drawn.
+
+    Amounts without a currency are told, not drawn: they would take as much room as the bill. The picture's description
+    says what is to be seen in it: what `finding` says of a currency, else what stands beside its bars.
     """
     there = set(of["currency"].drop_nulls())
     left = note("Amounts whose currency nobody stated are in the tables and not drawn.")
     shown = Html("")
     if not there <= {UNSTATED}:
-        made = book.hear(lambda: chart(*arguments, **options))
-        if book.running:
-            add_to_title(made, "so far")
-        shown = figure(made, caption)
+        with a_figure_each() as made:
+            book.hear(lambda: chart(*arguments, **options))
+        places = {one: place for place, one in enumerate(book.currencies)}
+        for currency in sorted(made, key=lambda one: (places.get(one, len(places)), one)):
+            if book.running:
+                add_to_title(made[currency], "so far")
+            said = finding(currency) if finding is not None else described(made[currency])
+            shown = shown + figure(made[currency], f"{caption}, {currency}: {said}")
     return shown + left if UNSTATED in there else shown
+
+
+_DESCRIBED = 6
+
+
+def described(ax: Any) -> str:
+    """Say in words what a chart shows: the line under its title, and what stands beside each of its bars."""
+    under = [each.get_text() for each in ax.texts if getattr(each, "xycoords", "") == "axes fraction"]
+    beside = [each for each in ax.texts if hasattr(each, "xy") and getattr(each, "xycoords", "") == "data"]
+    rows = []
+    for place, name in zip(ax.get_yticks(), (each.get_text() for each in ax.get_yticklabels()), strict=True):
+        words = [each.get_text() for each in beside if name and abs(each.xy[1] - place) < _HALF_A_ROW]
+        rows += [f"{name} {' '.join(words)}"] if words else []
+    more = [f"and {len(rows) - _DESCRIBED} more"] if len(rows) > _DESCRIBED else []
+    said = "; ".join(each.replace("\n", "; ") for each in (*under, *rows[:_DESCRIBED], *more))
+    return " ".join(said.replace("\\$", "$").split()) + "."
+
+
+_HALF_A_ROW = 0.3
 
 
 def time_chart(book: Book, by: str, caption: str, *, every: str = "1d") -> Html:
     """Draw the cost of each day by one dimension."""
     frame, column = _vendors(book.asked.lines, by)
     stated = _stated(book.bill)
-    return drawn(book, plots.cost_over_time, frame, column, every=every, of=stated, caption=_titled(book, caption))
+    return drawn(
+        book, plots.cost_over_time, frame, column, every=every, of=stated, caption=_titled(book, caption),
+        finding=lambda currency: _of_days(book, stated.filter(pl.col("currency") == currency), by),
+    )  # fmt: skip
+
+
+def _of_days(book: Book, bill: pl.DataFrame, by: str) -> str:
+    """Say between what the days cost, when most, and whose the largest part is."""
+    days = bill.drop_nulls("period_start").group_by(pl.col("period_start").dt.date().alias("day"))
+    sums = days.agg(pl.col("cost", "spread_cost").sum()).sort("day")
+    if not sums.height:
+        return "no cost has a date."
+    currency, total = bill["currency"][0], float(bill["cost"].sum())
+    low, high = (book.money(float(cost), currency) for cost in (sums["cost"].min(), sums["cost"].max()))  # type: ignore[arg-type]
+    most = sums.sort("cost", "day", descending=[True, False])["day"][0]
+    several = f"between {low} and {high} a day, highest on {_on(most)}"
+    said = [several if sums.height > 1 else f"{high} on {_on(most)}"]
+    parts = bill.filter(pl.col(by).is_not_null()).group_by(by).agg(pl.col("cost").sum()).sort("cost", by)
+    if parts.height > 1 and total > 0:
+        name, cost = parts.row(-1)
+        whose = label_of(name) if by == "integration" else str(name)
+        said.append(f"the largest part is {whose}'s, {percent(cost / total)}")
+    spread = float(sums["spread_cost"].sum())
+    if abs(spread) >= _HALF_A_CENT:
+        said.append(f"{book.money(spread, currency)} is stated for longer than a day and spread evenly")
+    return f"{'; '.join(said)}."
+
+
+def _on(day: date) -> str:
+    return f"{day.day} {day:%B %Y}"
 
 
 def bars_chart(book: Book, by: str, caption: str, *, top: int = 10) -> Html:
@@ -174,11 +253,13 @@ def _titled(book: Book, caption: str) -> str:
 
 
 _EFFECTS = {"volume": "Volume", "rate": "Rate", "mix": "Mix", "new": "New", "gone": "Gone"}
-_EXPLAINED = (
-    "Volume: more or fewer tokens at the old average price, and all of the change of money that bought no tokens. "
-    "Rate: the same tokens at new prices. Mix: a shift between models, accounts and kinds of tokens. New and gone: "
-    "a vendor without cost on the other side."
-)
+_EXPLAINED = {
+    "volume": "Volume: more or fewer tokens at the old average price, and all of the change of money that bought none.",
+    "rate": "Rate: the same tokens at new prices.",
+    "mix": "Mix: a shift between models, accounts and kinds of tokens.",
+    "new": "New: a vendor without cost before.",
+    "gone": "Gone: a vendor without cost since.",
+}
 
 _DAYS_ALONE = (
     "Only days are compared that every account holds. What is stated for longer than a day, such as Datadog's month, "
@@ -186,7 +267,7 @@ _DAYS_ALONE = (
 )
 
 
-def bridge(book: Book, by: str = "integration") -> Html:
+def bridge(book: Book) -> Html:
     """Show the change from the period before, taken apart so that it adds up; say why where there is none.
 
     A month that runs is held against the same days of the month before, without what is stated for longer than a day.
@@ -197,26 +278,29 @@ def bridge(book: Book, by: str = "integration") -> Html:
     left_out = notes(uncompared_told(book))
     if both.original.is_empty() or book.plain.is_empty() or (book.before is not None and book.before.is_empty()):
         return note("No account has records of both periods, so there is nothing to compare.") + left_out
-    if held is None:
+    if held is None or book.change is None:
         return note(book.nothing_before) + left_out
-    change = book.hear(lambda: changed(both, by, held.sides), of=book.reach)
     more = " so far" if held.so_far else ""
     names = (days_name(held.before), f"{days_name(held.now)}{more}")
     caption = f"From {names[0]} to {names[1]}: what moved the cost"
-    shown = change.filter(pl.col("currency").is_not_null())
+    shown = book.change.filter(pl.col("currency").is_not_null())
     stated = shown.filter(pl.col("currency") != UNSTATED)
     chart = drawn(book, plots.bridge, stated, names=names, of=shown, caption=caption)
     below = note(_DAYS_ALONE) if held.so_far else Html("")
-    return chart + _table(book, shown, by, names) + below + left_out
+    return chart + _table(book, shown, "integration", names) + below + left_out
 
 
 def _table(book: Book, change: pl.DataFrame, by: str, names: tuple[str, str]) -> Html:
     lines = change.with_columns(_EXACT, vendor=pl.col(by).map_elements(label_of, pl.String))
     lines = lines.filter(pl.col("before").is_not_null() | pl.col("after").is_not_null())
     columns = {"vendor": text("Vendor"), "before": spend(names[0])}
-    columns |= {name: spend(label) for name, label in _EFFECTS.items()}
+    moved = [name for name in _EFFECTS if (lines[name].fill_null(0.0) != 0).any()]
+    columns |= {name: effect(_EFFECTS[name]) for name in moved}
     columns |= {"after": spend(names[1]), "change": spend("Change")}
-    return table(lines, columns, order=book.currencies, name="bridge", totals=tuple(columns)[1:], below=(_EXPLAINED,))
+    return table(
+        lines, columns, order=book.currencies, name="bridge", totals=tuple(columns)[1:],
+        below=(" ".join(_EXPLAINED[name] for name in moved),),
+    )  # fmt: skip
 
 
 _NO_CHANGE = 0.005
@@ -295,9 +379,12 @@ def unusual(book: Book, by: str = "integrated_account_id", *, top: int = 12) -> 
     days = named.sort(["currency", pl.col("excess").abs(), "day", by], descending=[False, True, False, False])
     if not days.height:
         return notes(["No day of this period cost far more or less than such days of its account usually do.", *left])
+    if by == "integrated_account_id":
+        names = {each: who(book, each) for each in days[by].unique()}
+        days = days.with_columns(pl.Series(by, [names[each] for each in days[by]], dtype=pl.String))
     columns = {
-        "when": text("Day (UTC)"), by: text("Account"), "cost": spend("Cost"), "usual_low": spend("Usually from"),
-        "usual_high": spend("to"), "excess": spend("Beyond it"),
+        "when": text("Day (UTC)"), by: text("Account"), "cost": spend("Cost"), "usual_low": spend("Usual at least"),
+        "usual_high": spend("Usual at most"), "excess": spend("More or less than that"),
     }  # fmt: skip
     rule = (
         "A working day is held against the other working days of four weeks before and after, a weekend day against "
@@ -320,14 +407,14 @@ def estimates(book: Book) -> Html:
         made.filter(pl.col("estimated_cost").is_not_null())
         .with_columns(
             vendor=pl.col("integration").map_elements(label_of, pl.String),
-            billed=pl.struct("cost", "other_cost", "currency").map_elements(_billed, pl.String),
+            billed=pl.struct("cost", "other_cost", "currency").map_elements(lambda row: _billed(book, row), pl.String),
         )
         .sort("estimated_cost", descending=True)
     )
     if not lines.height:
         return note("No tokens here have a list price, so there is nothing to estimate.")
     columns = {
-        "vendor": text("Vendor"), "billed": text("Billed for tokens"), "estimated_cost": dollars("Estimate"),
+        "vendor": text("Vendor"), "billed": as_written("Billed for tokens"), "estimated_cost": dollars("Estimate"),
         "estimated_tokens": millions("Of tokens, millions"), "unknown_tokens": millions("Without list price, millions"),
     }  # fmt: skip
     source = f"Our estimate, never part of the bill: tokens times list price of their day, {made['price_source'][0]}."
@@ -335,11 +422,11 @@ def estimates(book: Book) -> Html:
     return Html(f'<div class="estimate">{shown.markup}</div>')
 
 
-def _billed(row: dict[str, object]) -> str:
+def _billed(book: Book, row: dict[str, object]) -> str:
     cost, other, currency = row["cost"], row["other_cost"], row["currency"]
     if not isinstance(cost, float):
         return "nothing stated"
-    return money(cost - (other if isinstance(other, float) else 0.0), str(currency))
+    return book.money(cost - (other if isinstance(other, float) else 0.0), str(currency))
 
 
 def cache_line(book: Book) -> str:
@@ -347,7 +434,8 @@ def cache_line(book: Book) -> str:
     rows = book.hear(lambda: cache_savings(book.asked.plain))
     known = rows.filter(pl.col("cost_without_cache") > 0).select("cache_savings", "cost_without_cache", "currency")
     parts = [
-        f"caching saved {money(saved, currency)} of {money(without, currency)} ({percent(saved / without)})"
+        f"caching saved {in_its_currency(saved, currency)} of {in_its_currency(without, currency)} "
+        f"({percent(saved / without)})"
         for saved, without, currency in known.iter_rows()
     ]
     return f"At list prices {' and '.join(parts)}." if parts else "No cached tokens have a list price."

@@ -1,26 +1,43 @@
-"""The head strip, the answer in three sentences, and the provenance foot.
+"""The title with its state, the answer in three sentences, and the provenance foot.
 
 The foot holds everything one needs to make the page again, and all that may differ between two loads.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from html import escape
 from importlib.metadata import version
 
 import polars as pl
 
 from truto_usage_nb.costs.coverage import days_over
-from truto_usage_nb.format import money, percent
+from truto_usage_nb.costs.currencies import UNSTATED
+from truto_usage_nb.costs.rule import RuleCard, cost_rule
+from truto_usage_nb.format import percent
 from truto_usage_nb.reports.loading import period_before
 from truto_usage_nb.reports.parts.book import Book
-from truto_usage_nb.reports.parts.markup import Html, days_name, fold, joined, label_of, notes, pairs, plural, span_name
+from truto_usage_nb.reports.parts.markup import (
+    Html,
+    days_name,
+    fold,
+    folded,
+    in_words,
+    isolated,
+    joined,
+    label_of,
+    note,
+    notes,
+    pairs,
+    plural,
+    span_name,
+)
 from truto_usage_nb.reports.parts.records import Comparison, of_longer
 from truto_usage_nb.reports.parts.trust import (
     compared,
     doubts,
     final_on,
+    gathered,
     nothing_came,
     open_vendors,
     silent_names,
@@ -28,30 +45,53 @@ from truto_usage_nb.reports.parts.trust import (
     uncompared_told,
 )
 
-__all__ = ["answer", "foot", "head", "reproduce", "sentences"]
+__all__ = ["answer", "foot", "head", "reproduce", "rule", "sentences"]
 
 
-def head(book: Book) -> Html:
-    """Say period, accounts and state, and which snapshot the figures are from.
+def head(book: Book, title: str = "what {} cost") -> Html:
+    """Say what is reported on, of which period, and how far the figures may be trusted; `title` has `{}` for whom.
 
     The state is FINAL, PROVISIONAL until a day, INCOMPLETE where somebody asked failed or delivered nothing, or NO
     RECORD.
     """
-    accounts = book.now["integrated_account_id"].drop_nulls().unique(maintain_order=True).to_list()
-    facts = {
-        "Period": f"{book.period.start:%Y-%m-%d} to {book.period.end:%Y-%m-%d}, end excluded, UTC{_loaded(book)}",
-        plural(len(accounts), "account"): ", ".join(accounts) or "none has a record",
-        "Records": f"{book.now.height:,}",
-        "Snapshot": book.hash[:16],
-    }
-    cells = "".join(f"<dl><dt>{escape(name)}</dt><dd>{escape(value)}</dd></dl>" for name, value in facts.items())
-    name = escape(book.name) + (": no record came" if nothing_came(book) else "")
-    below = _partial(book) + _silent(book)
-    return Html(f'<p class="lead">{name} {_badge(book)}</p>\n<div class="strip">{cells}</div>{below}')
+    name = days_name(book.period) + (" so far" if book.running else "")
+    none = ": no record came" if nothing_came(book) else ""
+    accounts = _accounts(book)
+    loaded = f"loaded on {book.result.fetched_at:%Y-%m-%d}{', so far' if book.running else ''}"
+    vendors = _vendors(book)
+    of = f" of {joined(vendors)}" if vendors else ""
+    facts = f"{plural(len(accounts), 'account')}{of}; {loaded}"
+    still = "; ".join(states(book))
+    open_ = note(f"May still change: {still}.").markup if still else ""
+    return Html(
+        f"<h1>{isolated(f'{name}: {title.format(_subject(book))}')}</h1>"
+        f'<p class="lead">{_badge(book)} {escape(facts)}{none}</p>{open_}{_partial(book)}{_silent(book)}'
+    )
 
 
-def _loaded(book: Book) -> str:
-    return f"; loaded on {book.result.fetched_at:%Y-%m-%d}, so far" if book.running else ""
+def _accounts(book: Book) -> list[str]:
+    """The accounts that were asked about, or have a record."""
+    held = book.now["integrated_account_id"].drop_nulls().unique(maintain_order=True).to_list()
+    asked = (query.integrated_account_id for query in book.result.queries)
+    return list(dict.fromkeys([*held, *(str(each) for each in asked if each is not None)]))
+
+
+def _vendors(book: Book) -> list[str]:
+    held = {*book.now["integration"].drop_nulls(), *(each.integration for each in book.silent if each.integration)}
+    held |= {side for side in book.result.integrations.values() if side}
+    return sorted(label_of(name) for name in held)
+
+
+def _subject(book: Book) -> str:
+    """Name whom the report is of: one or two vendors by their names, of one account alone the account."""
+    vendors, accounts = _vendors(book), _accounts(book)
+    if not vendors or len(vendors) > _NAMED:
+        return "the AI and data platforms"
+    return f"{joined(vendors)} ({in_words(accounts[0])})" if len(accounts) == 1 else joined(vendors)
+
+
+_NAMED = 2
+"""So many vendors have room in a title."""
 
 
 def state_line(book: Book) -> str:
@@ -70,26 +110,31 @@ def state_line(book: Book) -> str:
 
 def _badge(book: Book) -> str:
     line = state_line(book)
-    kind = "final" if line == "FINAL" else "provisional"
-    still = "; ".join(states(book))
-    rest = f' <span class="note">{escape("may still change: " + still)}</span>' if still else ""
-    return f'<span class="state {kind}">{escape(line)}</span>{rest}'
+    kind = "act" if line in ("INCOMPLETE", "NO RECORD") else "final" if line == "FINAL" else "provisional"
+    return f'<span class="state {kind}">{escape(line)}</span>'
 
 
 def _partial(book: Book) -> str:
-    if not book.lacking:
-        return ""
-    lines = "".join(f"<li>{escape(each)}</li>" for each in book.lacking)
     text = "Some of what was asked for did not arrive: these figures are a lower bound."
-    return f'<div class="aside"><p><strong>{text}</strong></p><ul>{lines}</ul></div>'
+    return _listed(text, book.lacking)
 
 
 def _silent(book: Book) -> str:
-    if not book.silent:
-        return ""
-    names = "".join(f"<li>{escape(each)}</li>" for each in silent_names(book.silent))
     text = "Asked, and no record came: the figures lack them, and nobody says whether there was none or an outage."
-    return f'<div class="aside"><p><strong>{text}</strong></p><ul>{names}</ul></div>'
+    return _listed(text, silent_names(book.silent))
+
+
+_FEW = 5
+
+
+def _listed(text: str, names: Sequence[str]) -> str:
+    """Say what the reader must see to; the first few names, and all of many under a fold."""
+    if not names:
+        return ""
+    few, rest = (names, []) if len(names) <= _FEW + 1 else (names[:_FEW], names[_FEW:])
+    lines, more = ("".join(f"<li>{escape(each)}</li>" for each in some) for some in (few, rest))
+    others = folded(f"and {plural(len(rest), 'other')}", Html(f"<ul>{more}</ul>")).markup if rest else ""
+    return f'<div class="aside act"><p><strong>{text}</strong></p><ul>{lines}</ul>{others}</div>'
 
 
 def answer(book: Book) -> Html:
@@ -111,16 +156,19 @@ def _cost(book: Book) -> str:
     totals = _totals(book, book.bill)
     if not totals:
         return f"{book.name}: no record states a cost.{without}"
-    whole = joined(_amount(amount, currency) for currency, amount in totals.items())
+    stated = [book.money(amount, currency) for currency, amount in totals.items() if currency != UNSTATED]
+    nameless = [book.money(amount, currency) for currency, amount in totals.items() if currency == UNSTATED]
+    whole = f"{joined(stated)}, before credits and tax"
+    whole = f"{whole}, and {nameless[0]}" if stated and nameless else whole if stated else nameless[0]
     currency, amount = next(iter(totals.items()))
     vendors = book.by("integration").filter((pl.col("currency") == currency) & (pl.col("cost") > 0))
     parts = [
-        f"{label_of(name)} {money(cost, currency)} ({percent(cost / amount)})"
+        f"{label_of(name)} {book.money(cost, currency)} ({percent(cost / amount)})"
         for name, cost in vendors.select("integration", "cost").head(3).iter_rows()
     ]
     largest = f"; the largest are {joined(parts)}" if len(parts) > 1 and amount > 0 else ""
     least = "at least " if lost else ""
-    return f"{book.name} cost {least}{whole}, before credits and tax{largest}.{without}"
+    return f"{book.name} cost {least}{whole}{largest}.{without}"
 
 
 def _totals(book: Book, bill: pl.DataFrame) -> dict[str, float]:
@@ -128,10 +176,6 @@ def _totals(book: Book, bill: pl.DataFrame) -> dict[str, float]:
     stated = bill.filter(pl.col("cost").is_not_null()).group_by("currency").agg(pl.col("cost").sum()).sort("currency")
     sums = dict(stated.iter_rows())
     return {one: sums[one] for one in dict.fromkeys((*book.currencies, *sums)) if one in sums}
-
-
-def _amount(amount: float, currency: str) -> str:
-    return f"{amount:,.0f} in a currency nobody stated" if currency == "XXX" else money(amount, currency)
 
 
 def _change(book: Book) -> str:
@@ -145,7 +189,7 @@ def _change(book: Book) -> str:
         return f"Nothing can be compared with {name}. {apart}" if apart else book.nothing_before
     bills = compared(book, held.cut(before, earlier=True)), compared(book, held.cut(book.bill))
     was, now = (_totals(book, bill) for bill in bills)
-    parts = [_compared(was.get(one), now.get(one), one) for one in dict.fromkeys((*now, *was)) if one != "XXX"]
+    parts = [_compared(book, was.get(one), now.get(one), one) for one in dict.fromkeys((*now, *was)) if one != UNSTATED]
     name = f"{days_name(held.before)}{_which(held)}"
     if not parts:
         silent = apart or nothing_came(book)
@@ -170,19 +214,19 @@ def _left_out(book: Book, held: Comparison, before: pl.DataFrame) -> str:
             for bill in (book.bill, before)]  # fmt: skip
     whole = span_name(period_before(book.period))
     parts = [
-        f"{label_of(key[0])}, {_amount(sums[0].get(key, 0.0), key[1])} so far and "
-        f"{_amount(sums[1].get(key, 0.0), key[1])} in all of {whole}"
+        f"{label_of(key[0])}, {book.money(sums[0].get(key, 0.0), key[1])} so far and "
+        f"{book.money(sums[1].get(key, 0.0), key[1])} in all of {whole}"
         for key in dict.fromkeys((*sums[0], *sums[1]))
     ]
     return f" Left out is what is stated for longer than a day: {joined(parts)}." if parts else ""
 
 
-def _compared(was: float | None, now: float | None, currency: str) -> str:
+def _compared(book: Book, was: float | None, now: float | None, currency: str) -> str:
     if was is None or now is None:
-        return f"{money(now or was, currency)} {'new' if was is None else 'gone'}"
+        return f"{book.money(now or was or 0.0, currency)} {'new' if was is None else 'gone'}"
     change = now - was
     share = f" ({percent(abs(change) / abs(was))})" if was else ""
-    return f"{money(abs(change), currency)} {'more' if change >= 0 else 'less'}{share}"
+    return f"{book.money(abs(change), currency)} {'more' if change >= 0 else 'less'}{share}"
 
 
 def _mover(book: Book, before: pl.DataFrame, now: pl.DataFrame) -> str:
@@ -199,7 +243,31 @@ def _mover(book: Book, before: pl.DataFrame, now: pl.DataFrame) -> str:
     row = moved.row(0, named=True)
     sign = "up" if row["change"] > 0 else "down"
     gap = _gap(book, row["integration"]) if sign == "down" else ""
-    return f" {label_of(row['integration'])} moved most: {sign} {money(abs(row['change']), currency)}{gap}."
+    moved_by = book.money(abs(row["change"]), str(currency))
+    return f" {label_of(row['integration'])} moved most: {sign} {moved_by}{gap}.{_why(book, currency)}"
+
+
+_WHY = {"volume": "for volume", "rate": "for prices", "mix": "for the mix of models", "new": "new", "gone": "gone"}
+
+
+def _why(book: Book, currency: str | None) -> str:
+    """Say what the change is made of, where it is of more than volume."""
+    if book.change is None:
+        return ""
+    sums = book.change.filter(pl.col("currency") == currency).select(pl.col(*_WHY).fill_null(0.0).sum())
+    moves = {name: float(sums[name][0]) for name in _WHY}
+    if not any(abs(moves[name]) >= _HALF for name in ("rate", "mix")):
+        return ""
+    parts = [
+        f"{book.money(abs(move), str(currency))} {'more' if move > 0 else 'less'} {_WHY[name]}"
+        for name, move in sorted(moves.items(), key=lambda each: -abs(each[1]))
+        if abs(move) >= _HALF
+    ]
+    return f" The whole change is {joined(parts)}."
+
+
+_HALF = 0.5
+"""Less than half a unit is not worth a word in a sentence."""
 
 
 def _gap(book: Book, integration: str) -> str:
@@ -223,19 +291,19 @@ def _gap(book: Book, integration: str) -> str:
 
 
 def _doubt(book: Book) -> str:
-    found = doubts(book)
+    found = gathered(book, doubts(book))
     if not found:
         return "Nothing is known that could still change these figures."
     largest = found[0]
     if largest.amount is None or largest.currency is None:
         return f"{largest.what}: {largest.how}."
-    amount = _amount(abs(largest.amount), largest.currency)
+    amount = book.money(abs(largest.amount), largest.currency)
     unknown = [each.what for each in found if each.amount is None]
     more = f" Beside it no money can be put on this: {'; '.join(unknown)}." if unknown else ""
     return f"The largest uncertainty is {amount}: {largest.what} ({largest.how}).{more}"
 
 
-_PACKAGES = ("truto-usage-nb", "polars", "narwhals", "matplotlib", "great-tables", "genai-prices")
+_PACKAGES = ("truto-usage-nb", "polars", "narwhals", "matplotlib", "genai-prices")
 
 
 def foot(book: Book) -> Html:
@@ -245,6 +313,9 @@ def foot(book: Book) -> Html:
     result = book.result
     settled = "; ".join(f"{name} until {moment:%Y-%m-%d}" for name, moment in sorted(result.settled_until.items()))
     rows = {
+        "period": f"{book.period.start:%Y-%m-%d} to {book.period.end:%Y-%m-%d}, end excluded, UTC",
+        "accounts": ", ".join(_accounts(book)) or "none",
+        "records": f"{book.now.height:,}",
         "snapshot": f"sha256 {book.hash}",
         "holds": f"{plural(result.polars.height, 'record')} in {plural(result.pages, 'page')}, {result.period}",
         "fetched": f"{result.fetched_at:%Y-%m-%d %H:%M} UTC",
@@ -273,6 +344,12 @@ def _each_once(told: Iterable[str]) -> list[str]:
     """Leave out what another text says too, word for word, and goes on."""
     said = {text.rstrip("."): text for text in told}
     return [text for core, text in said.items() if not any(core in other for other in said if other != core)]
+
+
+def rule() -> RuleCard:
+    """Show the cost rule, folded: it is the same in every report."""
+    card = cost_rule()
+    return RuleCard(f'<details class="fold"><summary>How a cost is counted</summary>\n\n{card}\n\n</details>')
 
 
 def reproduce(book: Book, name: str) -> Html:

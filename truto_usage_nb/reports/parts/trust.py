@@ -6,7 +6,7 @@ with the money it concerns.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from html import escape
 from typing import NamedTuple
@@ -16,23 +16,30 @@ import polars as pl
 from truto_usage_nb.costs import Coverage
 from truto_usage_nb.costs.coverage import days_over
 from truto_usage_nb.errors import InputError
-from truto_usage_nb.format import money
 from truto_usage_nb.integrations import INTEGRATIONS
 from truto_usage_nb.planning import Period
 from truto_usage_nb.reports.loading import failed_in, period_before
 from truto_usage_nb.reports.parts.book import Book
 from truto_usage_nb.reports.parts.markup import (
     Html,
+    TableColumn,
     a_day,
+    as_written,
     count,
+    folded,
+    identity,
+    in_its_currency,
+    in_words,
     joined,
     label_of,
     millions,
     note,
+    notes,
     plural,
     share,
     span_name,
     spend,
+    stretches,
     table,
     text,
 )
@@ -44,6 +51,8 @@ __all__ = [
     "coverage",
     "doubts",
     "final_on",
+    "gathered",
+    "known_vendors",
     "not_in_these_figures",
     "nothing_came",
     "open_vendors",
@@ -53,6 +62,7 @@ __all__ = [
     "states",
     "uncertainty",
     "uncompared_told",
+    "who",
 ]
 
 _DAY = timedelta(days=1)
@@ -149,14 +159,14 @@ def _failed_told(book: Book, before: pl.DataFrame) -> list[str]:
     stated = [
         f"{joined(amounts)} of {span_name(span)}"
         for bill, (_, span) in zip((before, book.bill), sides, strict=True)
-        if (amounts := _amounts(bill.filter(mine)))
+        if (amounts := _amounts(book, bill.filter(mine)))
     ]
     return [*told, f"Not compared for that: {joined(stated)}."] if stated else told
 
 
-def _amounts(bill: pl.DataFrame) -> list[str]:
+def _amounts(book: Book, bill: pl.DataFrame) -> list[str]:
     sums = bill.filter(pl.col("cost").is_not_null()).group_by("currency").agg(pl.col("cost").sum()).sort("currency")
-    return [money(amount, currency) for currency, amount in sums.iter_rows()]
+    return [book.money(amount, currency) for currency, amount in sums.iter_rows()]
 
 
 def _told_of(book: Book, silent: Sequence[SilentView], there: Period, other: Period, bill: pl.DataFrame) -> str:
@@ -166,7 +176,7 @@ def _told_of(book: Book, silent: Sequence[SilentView], there: Period, other: Per
     names = silent_names(views)
     shown = names if len(names) <= _NAMED else [*names[: _NAMED - 1], f"{len(names) - _NAMED + 1} others"]
     mine = bill.filter(pl.col("integrated_account_id").is_in([view.account for view in views]))
-    amounts = _amounts(mine)
+    amounts = _amounts(book, mine)
     rest = f"{joined(amounts)} of {span_name(other)}" if amounts else f"what {span_name(other)} has"
     verb = "are" if len(amounts) > 1 else "is"
     return f"No record came for {span_name(there)} of {joined(shown)}: {rest} {verb} not compared."
@@ -176,43 +186,88 @@ _KEY = ("integrated_account_id", "integration", "report_type")
 
 
 def not_in_these_figures(book: Book) -> Html:
-    """Say before any chart what no figure below can hold."""
-    held = [name for name in book.now["integration"].drop_nulls().unique().sort() if name in INTEGRATIONS]
-    beyond = {name: escape(INTEGRATIONS[name].beyond) for name in held}
-    lines = "".join(f"<li><strong>{escape(label_of(name))}</strong>: {text}</li>" for name, text in beyond.items())
-    lines += "".join(f"<li>{escape(each)}</li>" for each in book.not_in_it)
-    general = "What an invoice may hold that no usage API tells, and so no figure below:"
-    end = "Tax counts where a record states it. No total below is an invoice: it is what was metered."
-    return Html(f'<div class="aside"><p>{general}</p><ul>{lines}</ul><p>{end}</p></div>')
+    """Say what no figure can hold: who failed, and what an invoice may hold that no usage API tells.
+
+    What was said beside the invoice, vendor by vendor, is folded here.
+    """
+    lost = "".join(f"<li>{escape(each)}</li>" for each in book.not_in_it)
+    failed = f'<div class="aside act"><ul>{lost}</ul></div>' if lost else ""
+    beyond = {label_of(name): INTEGRATIONS[name].beyond for name in known_vendors(book)}
+    lines = "".join(f"<li><strong>{escape(name)}</strong>: {escape(text)}</li>" for name, text in beyond.items())
+    listed = Html(f"<ul>{lines}</ul>")
+    general = "What an invoice may hold that no usage API tells, and so no figure here"
+    end = "Tax counts where a record states it. No total here is an invoice: it is what was metered."
+    said = folded(general, listed) if book.invoices is not None else Html(f"<p>{general}:</p>") + listed
+    return Html(f'{failed}<div class="aside">{said.markup}<p>{end}</p></div>')
+
+
+def known_vendors(book: Book) -> list[str]:
+    """The integrations with a record of the period."""
+    return [name for name in book.now["integration"].drop_nulls().unique().sort() if name in INTEGRATIONS]
 
 
 def coverage(book: Book) -> Html:
-    """Show days held and missing, money, and the share of priced tokens of each account and report type."""
+    """Show days held and missing, money, and the share of priced tokens of each account and report type.
+
+    What lacks a day, a record or a price stands first; what is fine is folded.
+    """
     held = book.coverage
     accounts = held.accounts.with_columns(
-        cost=pl.Series([_money(held.money, row) for row in held.accounts.select(_KEY).iter_rows()], dtype=pl.String),
-        report_type=pl.col("report_type").fill_null("–"),
-        missing_days=pl.col("missing_days").fill_null("none"),
-    ).sort(pl.col("records") > 0, maintain_order=True)
+        cost=pl.Series(
+            [_money(book, held.money, row) for row in held.accounts.select(_KEY).iter_rows()], dtype=pl.String
+        ),
+        vendor=pl.col("integration").map_elements(label_of, pl.String),
+        missing_days=pl.col("missing_days").map_elements(stretches, pl.String).fill_null("none"),
+    )
+    lost = [str(each.account) for each in book.failed]
+    lacking = (
+        (pl.col("days_missing").fill_null(0) > 0)
+        | (pl.col("records") == 0)
+        | (pl.col("priced_share") < _ALL_PRICED)
+        | pl.col("integrated_account_id").is_in(lost)
+    ).fill_null(value=False)
+    short, fine = accounts.filter(lacking).sort(pl.col("records") > 0, maintain_order=True), accounts.filter(~lacking)
+    below = [text for text in held.notes if text not in book.result.gaps] + book.lacking
+    whole = "Every account has records of every day, and a price for its tokens." if not short.height else ""
+    shown = note(whole) if whole else _covered(short, "What is missing, account by account", "coverage")
+    rest = folded(_fine(fine.height, accounts.height), _covered(fine, None, "covered")) if fine.height else Html("")
+    return shown + rest + notes(below)
+
+
+_ALL_PRICED = 0.995
+
+
+def _fine(fine: int, of: int) -> str:
+    most = f"{fine} of {of}" if fine < of else f"all {fine}"
+    return (
+        f"Nothing is missing of {most} accounts and report types"
+        if of > 1
+        else "Days, records and money of the account"
+    )
+
+
+def _covered(accounts: pl.DataFrame, title: str | None, name: str) -> Html:
     columns = {
-        "integrated_account_id": text("Account"),
-        "report_type": text("Report type"),
+        "vendor": text("Vendor"),
+        "report_type": TableColumn("Report type", "id"),
+        "missing_days": text("Days missing"),
+        "days_held": count("Days held"),
         "records": count("Records"),
-        "days_held": count("Days"),
-        "missing_days": text("Missing"),
-        "cost": text("Cost stated"),
+        "cost": as_written("Cost stated"),
         "tokens": millions("Tokens, millions"),
         "priced_share": share("With a price"),
         "settled_until": a_day("Final until"),
+        "integrated_account_id": identity("Account"),
     }
-    below = [text for text in held.notes if text not in book.result.gaps] + book.lacking
-    return table(accounts, columns, order=book.currencies, name="coverage", below=below)
+    return table(accounts, columns, name=name, title=title, drop=("report_type",))
 
 
-def _money(stated: pl.DataFrame, key: tuple[str | None, ...]) -> str:
+def _money(book: Book, stated: pl.DataFrame, key: tuple[str | None, ...]) -> str:
     same = pl.all_horizontal(*(pl.col(name).eq_missing(pl.lit(value)) for name, value in zip(_KEY, key, strict=True)))
     return (
-        ", ".join(money(cost, currency) for currency, cost in stated.filter(same).select("currency", "cost").rows())
+        " and ".join(
+            book.money(cost, currency) for currency, cost in stated.filter(same).select("currency", "cost").rows()
+        )
         or "–"
     )
 
@@ -220,29 +275,42 @@ def _money(stated: pl.DataFrame, key: tuple[str | None, ...]) -> str:
 class Doubt(NamedTuple):
     """One doubt: what it is about, how much money it concerns in its currency, and how that was reckoned.
 
-    Amount and currency are None where nobody can say how much it is.
+    Amount and currency are None where nobody can say how much it is. Those of one `kind` say the same of another
+    account each, `account`.
     """
 
     what: str
     amount: float | None
     currency: str | None
     how: str
+    kind: str = ""
+    account: str = ""
 
 
 def doubts(book: Book) -> list[Doubt]:
     """Give every doubt, the largest of each currency first, never weighed across two; last what has no amount."""
     held = book.coverage
     found = [
-        *_failed(book), *_silent(book), *_open(book), *_missing(book, held), *_unpriced(book), *_positive_credits(held),
-        *_nameless(book),
+        *_failed(book), *_silent(book), *_open(book), *_missing(book, held), *_unpriced(book),
+        *_positive_credits(book, held), *_nameless(book),
     ]  # fmt: skip
+    return sorted(found, key=_place_of(book))
+
+
+def _place_of(book: Book) -> Callable[[Doubt], tuple[int, str, float, str]]:
     places: dict[str | None, int] = {currency: place for place, currency in enumerate(book.currencies)}
     places[None] = len(places) + 1
 
     def place(each: Doubt) -> tuple[int, str, float, str]:
         return places.get(each.currency, len(places) - 1), each.currency or "", -abs(each.amount or 0.0), each.what
 
-    return sorted(found, key=place)
+    return place
+
+
+def who(book: Book, account: str | None) -> str:
+    """Name an account with its vendor, as it may stand in a sentence."""
+    sides = book.now.filter(pl.col("integrated_account_id").eq_missing(pl.lit(account)))["integration"].drop_nulls()
+    return in_words(SilentView(account, sides[0] if sides.len() else None, None).label)
 
 
 def _failed(book: Book) -> Iterator[Doubt]:
@@ -269,9 +337,12 @@ def _silent(book: Book) -> Iterator[Doubt]:
         sums = [] if mine is None or _bills(book.bill, account) else _sums(mine)
         for currency, amount in sums:
             how = f"at what it billed in {span_name(period_before(book.period))}; nobody says whether there was none"
-            yield Doubt(f"no record came of {what}", amount, currency, how)
+            yield Doubt(f"no record came of {what}", amount, currency, how, "delivered no record", what)
         if not sums:
-            yield Doubt(f"no record came of {what}", None, None, "how much money that is, if any, nobody can say")
+            yield Doubt(f"no record came of {what}", None, None, _NOBODY_KNOWS, "delivered no record", what)
+
+
+_NOBODY_KNOWS = "how much money that is, if any, nobody can say"
 
 
 def _bills(bill: pl.DataFrame, account: str | None) -> bool:
@@ -295,8 +366,17 @@ def _missing(book: Book, held: Coverage) -> Iterator[Doubt]:
         if not days:
             continue
         for currency, amount in _sums(book.bill.filter(pl.col("integrated_account_id") == account)):
-            how = f"{plural(days, 'day')} without a record ({missing}), at the account's mean of the days held"
-            yield Doubt(f"{account} has a gap", amount / days_held * days, currency, how)
+            stretch = str(missing).replace("..", " to ")
+            how = f"{plural(days, 'day')} without a record ({stretch}), at the account's mean of the days held"
+            name = who(book, account)
+            yield Doubt(
+                f"{name} has a gap",
+                amount / days_held * days,
+                currency,
+                how,
+                f"have no record of {stretches(str(missing))}",
+                name,
+            )
 
 
 def _unpriced(book: Book) -> Iterator[Doubt]:
@@ -306,15 +386,19 @@ def _unpriced(book: Book) -> Iterator[Doubt]:
         account = row["integrated_account_id"]
         if account in unpriced:
             how = f"{unpriced[account]:,} tokens that no bill states, at list price ({row['price_source']})"
-            yield Doubt(f"{account} has tokens without a price", row["estimated_cost"], row["estimate_currency"], how)
+            name, kind = who(book, account), "have tokens without a price"
+            yield Doubt(
+                f"{name} has tokens without a price", row["estimated_cost"], row["estimate_currency"], how, kind, name
+            )
 
 
-def _positive_credits(held: Coverage) -> Iterator[Doubt]:
+def _positive_credits(book: Book, held: Coverage) -> Iterator[Doubt]:
     """A credit stated as a positive number: read as a reduction, though it may take an earlier one back."""
     flagged = held.flags.filter((pl.col("cost_flag") == "credit_sign") & (pl.col("cost") != 0))
     for account, currency, credit in flagged.select("integrated_account_id", "currency", "cost").iter_rows():
         how = "a positive credit was read as a reduction; if it takes back an earlier one, so much more is payable"
-        yield Doubt(f"{account} states a credit of unclear sign", 2 * abs(credit), currency, how)
+        name, kind = who(book, account), "state a credit of unclear sign"
+        yield Doubt(f"{name} states a credit of unclear sign", 2 * abs(credit), currency, how, kind, name)
 
 
 def _nameless(book: Book) -> Iterator[Doubt]:
@@ -327,19 +411,48 @@ def _sums(bill: pl.DataFrame) -> list[tuple[str, float]]:
     return [(currency, amount) for currency, amount in stated.sort("currency").iter_rows() if amount]
 
 
+_ALIKE = 4
+"""So many accounts of which the same is said become one line."""
+
+
+def gathered(book: Book, found: Sequence[Doubt]) -> list[Doubt]:
+    """Put doubts of which the same is to be said of many accounts into one each, the largest of each currency first."""
+    alike: dict[tuple[str, str | None], list[Doubt]] = {}
+    for each in found:
+        alike.setdefault((each.kind or each.what, each.currency), []).append(each)
+    made = [each for some in alike.values() for each in (some if len(some) < _ALIKE else [_one_of(book, some)])]
+    return sorted(made, key=_place_of(book))
+
+
+def _one_of(book: Book, some: Sequence[Doubt]) -> Doubt:
+    first, amounts = some[0], [each.amount for each in some if each.amount is not None]
+    what = f"{len(some)} accounts {first.kind}"
+    if first.currency is None or not amounts:
+        return Doubt(what, None, None, first.how)
+    most = max(some, key=lambda each: abs(each.amount or 0.0))
+    largest = f"the largest is {most.account}, {book.money(abs(most.amount or 0.0), first.currency)}: {most.how}"
+    return Doubt(what, sum(amounts), first.currency, largest)
+
+
 def uncertainty(book: Book) -> Html:
-    """Show every doubt with its money, the largest first."""
+    """Show every doubt with its money, the largest first; of many accounts alike one line, and each in a fold."""
     found = doubts(book)
     if not found:
         return note("Nothing is known that could change these figures.")
+    few = gathered(book, found)
+    shown = _doubts_table(book, few, "doubts")
+    return shown if len(few) == len(found) else shown + folded("Account by account", _doubts_table(book, found, "each"))
+
+
+def _doubts_table(book: Book, found: Sequence[Doubt], name: str) -> Html:
     kinds = {"what": pl.String, "amount": pl.Float64, "currency": pl.String, "how": pl.String}
-    frame = pl.DataFrame(found, schema=kinds, orient="row")
+    frame = pl.DataFrame([each[:4] for each in found], schema=kinds, orient="row")
     columns = {
         "what": text("What is uncertain"),
         "amount": spend("Money concerned"),
         "how": text("How it was reckoned"),
     }
-    return table(frame, columns, order=book.currencies, name="doubts")
+    return table(frame, columns, order=book.currencies, name=name)
 
 
 def restated(book: Book) -> Html:
@@ -366,11 +479,11 @@ def restated(book: Book) -> Html:
 
 def _restatement(period: str, currency: str, reported: float, now: float) -> str:
     if abs(now - reported) < 0.005:
-        return f"{period} was reported as {money(reported, currency)}, and still is."
+        return f"{period} was reported as {in_its_currency(reported, currency)}, and still is."
     digits = None if abs(now - reported) >= 1 else 2
     return (
-        f"{period} was reported as {money(reported, currency, digits=digits)}; "
-        f"it is now {money(now, currency, digits=digits)}."
+        f"{period} was reported as {in_its_currency(reported, currency, digits)}; "
+        f"it is now {in_its_currency(now, currency, digits)}."
     )
 
 

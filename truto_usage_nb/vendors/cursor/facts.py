@@ -36,6 +36,7 @@ FACTS = Integration(
     own_keys=True,
     user_ids=(("number", r"\d+"), ("user", r"user_.*")),
     resource="conversation",
+    surfaces=(("ide", "Cursor editor"), ("headless", "Cursor without an editor")),
     service=FocusService("Cursor", "Cursor", "Developer Tools", "Development Environments"),
     beyond="seats, tax; invoices run from the day of the month the team signed up, not the 1st",
 )
