@@ -35,7 +35,6 @@ Path({page!r}).write_text(HTMLExporter().from_notebook_node(notebook)[0])
 
 IMPORTS = """\
 import genai_prices
-import great_tables
 import matplotlib.pyplot as plt
 import truto_usage_nb as tu
 from truto_usage_nb import plots, questions
