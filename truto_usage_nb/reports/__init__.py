@@ -91,7 +91,6 @@ def make_report(
     progress: bool | ShowStep | None = None,
 ) -> bool:
     """Render a report as `render_report` says, and give whether something is known to be missing of its figures."""
-    from truto_usage_nb.reports.parts.book import check_labels
     from truto_usage_nb.reports.worker import Order, worker
 
     notebook = find(name_or_path)
@@ -103,23 +102,18 @@ def make_report(
     source.check()
     source = source.seen_from()
     own = _own(notebook, source.period)
+    for number, what in notebook.outside:
+        tell(f"cell {number} of {notebook.path.name} seems to show {what}: {_LEFT_OUT}")
     with _folder() as scratch:
         given = plain(parameters, scratch)
-        if notebook.shipped and given.get("labels"):
-            check_labels(given["labels"], given.get("label", "team"))
-        if notebook.shipped and given.get("rules"):
-            from truto_usage_nb.allocation import read_rules
-
-            read_rules(given["rules"], documented=True)
-        if notebook.shipped and given.get("checks"):
-            from truto_usage_nb.allocation.check import read_checks
-
-            read_checks(given["checks"])
+        _check_given(notebook, given)
         with (  # the process gets ready while this one loads
             worker(scratch, warm=notebook.shipped, kernel_name=notebook.kernel_name) as rendering,
             steps_shown(progress) as show,
         ):
             made = plain(source.brought(notebook, given), scratch)
+            if made != given:
+                _check_given(notebook, made)
             snapshot, is_partial = source.file(notebook, made, scratch, show)
             own["snapshot"] = str(snapshot.resolve())
             straight = not is_stream(Path(to))  # a pipe or /dev/stdout of this process is not one of that which renders
@@ -129,9 +123,35 @@ def make_report(
                 _printed(printer, page, Path(pdf), show)
             if not straight:
                 write_file(to, lambda stream: stream.write(page.read_bytes()))
-    for text in done.said():
-        tell(text)
+    for number, what in done.left_out:
+        if number not in dict(notebook.outside):
+            tell(f"cell {number} of {notebook.path.name} shows {what}: {_LEFT_OUT}")
+    for part in done.failed:
+        tell(part.said)
     return is_partial or bool(done.failed)
+
+
+_LEFT_OUT = "a page holds nothing from outside and runs no script, and says so in its place"
+
+
+def _check_given(notebook: Notebook, given: Mapping[str, Any]) -> None:
+    """Refuse tables and rules that a cell of ours would refuse: nobody should wait for that."""
+    if not notebook.shipped:
+        return
+    from truto_usage_nb.allocation import read_rules
+    from truto_usage_nb.reports.parts.book import check_given
+
+    if given.get("rules"):
+        read_rules(given["rules"], documented=True)
+    check_given(given)
+    if given.get("earlier"):
+        from truto_usage_nb.result.snapshot import check_snapshot
+
+        if not Path(given["earlier"]).is_file():
+            raise InputError(
+                f"earlier={given['earlier']}: there is no such snapshot; UsageResult.save(path) writes one"
+            )
+        check_snapshot(Path(given["earlier"]))
 
 
 @contextmanager

@@ -9,7 +9,8 @@ import asyncio
 import itertools
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
@@ -118,6 +119,7 @@ def _concerns(query: UsageQuery, span: Period) -> bool:
 
 
 _T = TypeVar("_T")
+_Load = Callable[[], Coroutine[Any, Any, _T]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,9 +196,12 @@ def load(
 async def _loaded(
     ask: _Asking, chosen: list[str], spans: list[Period], *, users: bool
 ) -> tuple[list[UsageResult], list[Any]]:
-    earlier = [_if_there(ask.of(chosen, one)) for one in spans[1:]]
-    asked, found = await asyncio.gather(_reported(ask, chosen, spans[0], users=users), _all(earlier))
-    return asked, found
+    earlier = asyncio.ensure_future(_all([partial(_if_there, partial(ask.of, chosen, one)) for one in spans[1:]]))
+    try:
+        asked = await _reported(ask, chosen, spans[0], users=users)
+        return asked, await earlier
+    finally:
+        earlier.cancel()  # of a period that nobody asked for nothing more is loaded once the report is lost
 
 
 async def _reported(ask: _Asking, chosen: list[str], span: Period, *, users: bool) -> list[UsageResult]:
@@ -205,14 +210,15 @@ async def _reported(ask: _Asking, chosen: list[str], span: Period, *, users: boo
     return [first] if by_user is None else [first, by_user]
 
 
-async def _all(loads: list[Any]) -> list[Any]:
-    return list(await asyncio.gather(*loads))
+async def _all(loads: list[_Load[_T]]) -> list[_T]:
+    """Run loads side by side. Each begins here and not before: whoever is cancelled first leaves none unawaited."""
+    return list(await asyncio.gather(*(load() for load in loads)))
 
 
-async def _if_there(load: Coroutine[Any, Any, _T]) -> _T | UsageError:
+async def _if_there(load: _Load[_T]) -> _T | UsageError:
     """A period that nobody asked for takes no report down: its error is given instead."""
     try:
-        return await load
+        return await load()
     except UsageError as problem:
         return problem
 
@@ -308,12 +314,12 @@ def _twins(client: Client, table: pl.DataFrame, span: Period, on_error: str) -> 
     day = Period(span.start, min(span.end, span.start + timedelta(days=1)))
     by_month = integrations_that(lambda each: each.window.grain == "whole months")
     accounts = [row for row in table.iter_rows(named=True) if row["integration"] not in by_month]
-    looks: list[Coroutine[Any, Any, Any]] = [
-        client.afetch_usage(row["id"], period=day, progress=False, overhang="include") for row in accounts
+    looks: list[_Load[Any]] = [
+        partial(client.afetch_usage, row["id"], period=day, progress=False, overhang="include") for row in accounts
     ]
     seen: dict[tuple[Any, ...], str] = {}
     twins: dict[str, str] = {}
-    found = run(_all([_if_there(each) for each in looks] if on_error == "warn" else looks))
+    found = run(_all([partial(_if_there, each) for each in looks] if on_error == "warn" else looks))
     for row, result in zip(accounts, found, strict=True):
         records = frozenset() if isinstance(result, UsageError) else _records(result.polars)
         key = (row["integration"], records)
@@ -343,14 +349,42 @@ class Source:
     on_error: Literal["raise", "warn"] = "raise"
 
     def seen_from(self) -> Source:
-        """Give the same with a period such as "last-month" seen from the clock of whoever is asked."""
-        if not isinstance(self.period, str):
+        """Give the same with a period such as "last-month" seen from the clock of whoever is asked.
+
+        Refuses one that has not begun there, and one that a snapshot does not hold.
+        """
+        if self.snapshot is not None:
+            return self._in_snapshot(Path(self.snapshot))
+        now = self._now()
+        span = Period.parse(self.period, now=now)
+        if span.start >= now:
+            from truto_usage_nb.reports.parts.markup import days_name
+
+            raise PeriodError(
+                f"{days_name(span)} has not begun: where the figures come from it is {now:%Y-%m-%d} (UTC); "
+                "give a period that has begun, such as 'last-month'"
+            )
+        return replace(self, period=span)
+
+    def _in_snapshot(self, path: Path) -> Source:
+        from truto_usage_nb.result.snapshot import check_snapshot
+
+        held = check_snapshot(path)
+        if self.period is None:
             return self
+        span = Period.parse(self.period)
+        if held is not None and (span.start < held.start or span.end > held.end):
+            raise InputError(f"the snapshot {path} holds {held}, which does not cover the period {span}; load it anew")
+        return replace(self, period=span)
+
+    def _now(self) -> datetime:
+        if self.client is not None:
+            return self.client.now()
         if self.sandbox:
             from truto_usage_nb.sandbox.face import make_sandbox
 
-            return replace(self, period=Period.parse(self.period, now=make_sandbox().now()))
-        return replace(self, period=Period.parse(self.period, now=self.client.now() if self.client else None))
+            return make_sandbox().now()
+        return datetime.now(UTC)
 
     def brought(self, notebook: Notebook, given: Mapping[str, Any]) -> dict[str, Any]:
         """Give the parameters with those of the demo company that `sandbox=True` brings along: its directory, its seats
@@ -417,9 +451,6 @@ class Source:
                     )
             if not _is_file(a_path("snapshot", self.snapshot)):
                 raise InputError(f"there is no snapshot {self.snapshot}; UsageResult.save(path) writes one")
-            from truto_usage_nb.result.snapshot import check_snapshot
-
-            check_snapshot(Path(self.snapshot))
         elif self.period is None:
             raise InputError("a report needs a period, such as period='2026-10', or snapshot= with a saved file")
         elif self.client is not None and self.sandbox:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -13,16 +14,20 @@ from numbers import Integral, Real
 from pathlib import Path
 from types import NoneType
 from typing import Any, Literal
+from urllib.parse import unquote
 
 from truto_usage_nb.checks import a_path
 from truto_usage_nb.errors import InputError, MissingExtraError, did_you_mean
-from truto_usage_nb.outside import shown
+from truto_usage_nb.outside import shortened, shown
 from truto_usage_nb.recall import CountSaid, recalled
+from truto_usage_nb.reports.page import without_outside
 from truto_usage_nb.writing import write_file
 
 __all__ = ["Notebook", "as_parameters", "check_libraries", "find", "library", "list_reports"]
 
 _SHIPPED = Path(__file__).parent / "notebooks"
+_OURS = "python3"
+"""The kernel that ipykernel brings: the Python which runs this."""
 
 
 def list_reports() -> list[str]:
@@ -41,14 +46,16 @@ class Notebook:
 
     `before`: how many periods before the reported one are loaded too. `users`: whether Claude is asked by user as well:
     always, never, or when the parameter that it names is given. `parameters` are the names that its cell tagged
-    `parameters` assigns. `kernel_name` is that of the kernel which runs it.
+    `parameters` assigns. `kernel_name` is that of the kernel which runs it. `outside` says of a cell by its number what
+    its code seems to show that lies outside.
     """
 
     path: Path
     before: int
     users: bool | str
     parameters: tuple[str, ...]
-    kernel_name: str = "python3"
+    kernel_name: str = _OURS
+    outside: tuple[tuple[int, str], ...] = ()
 
     @property
     def name(self) -> str:
@@ -98,6 +105,7 @@ class _Asked:
 @dataclass(frozen=True, slots=True)
 class _Kernelspec:
     language: str = "python"
+    name: str = _OURS
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +158,91 @@ def _read(path: Path) -> Notebook:
             raise InputError(f"{path} is a notebook in {language}, and reports run Python")
     sources = ["".join(cell.source) for cell in written.cells if "parameters" in cell.metadata.tags]
     known = dict.fromkeys(name for source in sources for name in _assigned(source, path))
-    return Notebook(path, about.truto_usage_nb.before, about.truto_usage_nb.users, tuple(known))
+    asked = (about.truto_usage_nb.before, about.truto_usage_nb.users, tuple(known))
+    if path.parent == _SHIPPED:
+        return Notebook(path, *asked)
+    for number, cell in enumerate(written.cells, 1):
+        if cell.cell_type == "markdown":
+            _refuse_outside("".join(cell.source), path, number)
+    return Notebook(path, *asked, _installed(about.kernelspec.name, path), tuple(_seeming(written)))
+
+
+def _installed(name: str, path: Path) -> str:
+    """Give a kernel's name; one that is not installed here is refused, and never replaced by another."""
+    if name in ("", _OURS):
+        return _OURS
+    try:
+        from jupyter_client.kernelspec import KernelSpecManager
+    except ImportError as problem:
+        raise _missing("jupyter_client", str(problem)) from None
+    manager = KernelSpecManager()
+    known = sorted(manager.find_kernel_specs())
+    if name.lower() not in known:
+        raise InputError(
+            f"{path} is to run in the kernel {shown(name)}, which is not installed.{did_you_mean(name, known)} "
+            f"Installed: {', '.join(known)}; choose one of them in Jupyter and save the notebook"
+        )
+    language = str(manager.get_kernel_spec(name.lower()).language)
+    if not language.lower().startswith("python"):
+        raise InputError(f"{path} is to run in the kernel {shown(name)} of {language}, and reports run Python")
+    return name.lower()
+
+
+_CODE = re.compile(r"^ {0,3}(```+|~~~+).*?(?:^ {0,3}\1[^\n]*$|\Z)|<!--.*?-->|(`+)[^`].*?\2", re.DOTALL | re.MULTILINE)
+_PICTURE = re.compile(r"!\[[^\]]*\]\(\s*<?([^)\s>]+)")
+_NAMED_PICTURE = re.compile(r"!\[([^\]]*)\](?:\[([^\]]*)\])?(?!\()")
+_ADDRESS_OF = re.compile(r"^ {0,3}\[([^\]]+)\]:\s*<?([^\s>]+)", re.MULTILINE)
+_SCHEME = re.compile(r"(?:[a-z][a-z0-9+.-]*:)?//|[a-z][a-z0-9+.-]+:", re.IGNORECASE)
+_WITHIN = ("data:", "attachment:")
+
+
+def _refuse_outside(text: str, path: Path, number: int) -> None:
+    """Refuse a text that shows what lies outside the notebook: a report asks nobody for it, and nobody would see it."""
+    text = _CODE.sub("", text)
+    named = {name.lower(): address for name, address in _ADDRESS_OF.findall(text)}
+    pictures = _PICTURE.findall(text)
+    pictures += [named.get((of or name).lower(), "") for name, of in _NAMED_PICTURE.findall(text)]
+    where = f"cell {number} of {path.name}"
+    remedy = "put it into the notebook, as an attachment or a data: address, or leave it out"
+    for address in pictures:
+        if not address or address.lower().startswith(_WITHIN):
+            continue
+        if _SCHEME.match(address):
+            told = f"{where} shows the picture {shown(address)}, and a report holds nothing from outside"
+            raise InputError(f"{told}; {remedy}")
+        if not _beside(path, address):
+            raise InputError(
+                f"{where} shows the picture {shown(address)}, and there is no such file beside it; {remedy}"
+            )
+    found: list[str] = []
+    without_outside(text, found.append, is_here=lambda address: _beside(path, address))
+    if found:
+        raise InputError(
+            f"{where} shows {found[0]}, and a report holds nothing from outside and runs no script; {remedy}"
+        )
+
+
+def _beside(path: Path, address: str) -> bool:
+    try:
+        return not _SCHEME.match(address) and (path.parent / unquote(address)).is_file()
+    except (OSError, ValueError):
+        return False
+
+
+_SHOWING = re.compile(
+    r"""\b(?:Image|IFrame|SVG|Audio|Video)\(\s*(?:\w+\s*=\s*)?["']((?:https?:)?//[^"']+)["'](?![^)]*embed\s*=\s*True)"""
+)
+
+
+def _seeming(written: _Written) -> Iterator[tuple[int, str]]:
+    """Say what the code seems to show from outside: for certain one knows it when it has run."""
+    for number, cell in enumerate(written.cells, 1):
+        if cell.cell_type != "code":
+            continue
+        source = "".join(cell.source)
+        found = [f"what is at {shortened(address, 200)}" for address in _SHOWING.findall(source)]
+        without_outside(source, found.append)
+        yield from ((number, what) for what in dict.fromkeys(found))
 
 
 def _assigned(source: str, path: Path) -> Iterator[str]:

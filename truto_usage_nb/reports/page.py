@@ -188,7 +188,10 @@ def _is_amounts(said: list[str]) -> bool:
 
 def _cell(found: re.Match[str], *, is_amount: bool, in_head: bool) -> str:
     name, given, said = found.groups()
-    names = [*(["kind"] if in_head and name.lower() == "td" else []), *(["amount"] if is_amount else [])]
+    names = [
+        *(["kind"] if in_head and name.lower() == "td" and said.strip() else []),
+        *(["amount"] if is_amount else []),
+    ]
     styled = f' class="{" ".join(names)}"' if names and "class=" not in given else ""
     return f"<{name}{given}{styled}>{said}</{name}>"
 
@@ -212,32 +215,50 @@ _ADDRESS = re.compile(
     r"""(?<![\w-])(?:src|data|href|poster|srcset|xlink:href)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>]+))""", re.I
 )
 _IN_STYLE = re.compile(r"""(?:@import\s+(?:url\()?|url\()\s*["']?((?:https?:)?//[^"')\s;]+)""", re.IGNORECASE)
+_MARKDOWN_PICTURE = re.compile(r"!\[[^\]]*\]\(\s*<?((?:https?:)?//[^)\s>]+)[^)]*\)", re.IGNORECASE)
 _CALLED = {"img": "a picture", "image": "a picture", "input": "a picture", "link": "a style", "source": "a recording",
            "video": "a recording", "audio": "a recording", "track": "a recording"}  # fmt: skip
 _OWN = ("data:", "#", "attachment:")
 
 
-def without_outside(markup: str, tell: Callable[[str], None]) -> str:
-    """Put a line in the place of what would have come from outside, or have run; `tell` hears what it is."""
-    if "<" not in markup:
-        return markup
+def without_outside(
+    markup: str,
+    tell: Callable[[str], None],
+    *,
+    markdown: bool = False,
+    is_here: Callable[[str], bool] = lambda _: False,
+) -> str:
+    """Put a line in the place of what would have come from outside, or have run; `tell` hears what it is.
+
+    `is_here` says of an address that is none of the network's whether what it names will be put into the page.
+    """
+
+    def instead(what: str) -> str:
+        tell(what)
+        said = escape(f"Not shown: {what}. A report holds nothing from outside and runs no script.")
+        return f'\n\n<p class="blocked">{said}</p>\n\n' if markdown else f'<span class="blocked">{said}</span>'
 
     def script(found: re.Match[str]) -> str:
         if re.search(r"type=[\"']?(?:application/(?:\S*\+)?json|text/(?!javascript))", found["given"]):
             return ""
-        return _instead(f"a script{_of(_address(found['given']))}", tell)
+        return instead(f"a script{_of(_address(found['given']))}")
 
     def element(found: re.Match[str]) -> str:
         name, address = found["name"].lower(), _address(found["given"])
         if name in ("img", "image", "input", "video", "audio", "source", "track", "link", "base"):
-            if not address or address.startswith(_OWN):
+            if not address or address.lower().startswith(_OWN) or is_here(address):
                 return found[0]
-            return _instead(f"{_CALLED.get(name, 'a base')}{_of(address)}", tell)
-        return _instead(f"another page{_of(address)}", tell)
+            return instead(f"{_CALLED.get(name, 'a base')}{_of(address)}")
+        return instead(f"another page{_of(address)}")
 
-    markup = _ELEMENT.sub(element, _SCRIPT.sub(script, markup))
+    def picture(found: re.Match[str]) -> str:
+        return instead(f"a picture{_of(found[1])}")
+
+    markup = _ELEMENT.sub(element, _SCRIPT.sub(script, markup)) if "<" in markup else markup
+    if markdown:
+        markup = _MARKDOWN_PICTURE.sub(picture, markup)
     for address in dict.fromkeys(_IN_STYLE.findall(markup)):
-        markup = _instead(f"a style or picture{_of(address)}", tell) + markup.replace(address, "data:,")
+        markup = instead(f"a style or picture{_of(address)}") + markup.replace(address, "data:,")
     return markup
 
 
@@ -248,9 +269,3 @@ def _address(given: str) -> str:
 
 def _of(address: str) -> str:
     return f" from {address if len(address) <= 200 else address[:200] + '…'}" if address else ""
-
-
-def _instead(what: str, tell: Callable[[str], None]) -> str:
-    tell(what)
-    said = f"Not shown: {what}. A report holds nothing from outside and runs no script."
-    return f'<span class="blocked">{escape(said)}</span>'

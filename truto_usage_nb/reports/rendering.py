@@ -12,6 +12,7 @@ import itertools
 import os
 import re
 import shutil
+import subprocess
 import sys
 import traceback
 from collections.abc import AsyncIterator, Callable
@@ -28,7 +29,7 @@ from truto_usage_nb.outside import one_line, shortened
 from truto_usage_nb.reports.notebook import Notebook, library
 from truto_usage_nb.reports.page import finished, styled_like_ours, without_outside
 from truto_usage_nb.reports.steps import ShowStep, Step
-from truto_usage_nb.reports.worker import Done, FailedPart, Order, packed, quiet_environment, unpacked
+from truto_usage_nb.reports.worker import Done, FailedPart, Order, ended, packed, quiet_environment, unpacked
 from truto_usage_nb.writing import write_file
 
 __all__ = ["main"]
@@ -141,8 +142,9 @@ class _Kernel:
             environment["IPYTHONDIR"] = str(self.scratch / "ipython")
             arguments += [f"--IPKernelApp.exec_lines={_WARM}", "--InteractiveShellApp.ignore_cwd=True"]
             arguments += ["--HistoryManager.enabled=False"]
-        await manager.start_kernel(env=environment, extra_arguments=arguments)
+        silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}  # cells' prints come through the kernel
         try:
+            await manager.start_kernel(env=environment, extra_arguments=arguments, **silent)
             yield await _answering(manager)
         finally:
             if manager.has_kernel:
@@ -266,7 +268,7 @@ def _to_html(cells: Any, told: Order) -> Done:
     numbers = itertools.count()
     exporter.environment.globals["uuid4"] = lambda: f"id-{next(numbers)}"
     css = (_HERE / "template" / "page.css").read_text(encoding="utf-8")
-    failed, left_out = _failed(cells), list[str]()
+    failed, left_out = _failed(cells), list[tuple[int, str]]()
     about = {"path": str(told.notebook.path.parent), "name": told.notebook.name}
     resources = {"metadata": about, "page_css": css, "shipped": told.notebook.shipped}
     page, _ = exporter.from_notebook_node(_steady(cells, left_out), resources=resources)
@@ -282,11 +284,11 @@ def _failed(cells: Any) -> list[FailedPart]:
     found: list[FailedPart] = []
     for cell in _parts(cells):
         for error in (each for each in cell.get("outputs", []) if each.output_type == "error"):
-            sentence = _sentence(error).rstrip(".")
+            sentence = _sentence(error)
             found.append(
                 FailedPart(cell.metadata["heading"], sentence, _COLOUR.sub("", "\n".join(error.get("traceback", []))))
             )
-            error.evalue = f"This part could not be made: {sentence}."
+            error.evalue = f"This part could not be made: {ended(sentence)}"
     return found
 
 
@@ -323,7 +325,7 @@ _RANDOM_IDS = (
 )
 
 
-def _steady(cells: Any, left_out: list[str]) -> Any:
+def _steady(cells: Any, left_out: list[tuple[int, str]]) -> Any:
     """Give the notebook without what differs, without what would come from outside, and without widgets, which a page
     without scripts cannot show."""
     for name in ("papermill", "execution", "widgets"):
@@ -338,7 +340,7 @@ def _steady(cells: Any, left_out: list[str]) -> Any:
         if "outputs" in cell:
             lacking: list[str] = []
             cell.outputs = [_output(out, names, lacking.append) for out in cell.outputs if _is_shown(out)]
-            left_out += [f"cell {place} shows {what}" for what in lacking]
+            left_out += [(place, what) for what in dict.fromkeys(lacking)]
     cells.cells = [cell for cell in cells.cells if not _is_of_parameters(cell)]
     return cells
 
@@ -356,7 +358,9 @@ def _output(output: Any, names: dict[str, str], leave_out: Callable[[str], None]
         if kind.startswith("text/") and isinstance(value, str):
             text = _with_ids(_placed(value), names)
             is_markup = kind in ("text/html", "text/markdown")
-            output.data[kind] = without_outside(styled_like_ours(text), leave_out) if is_markup else text
+            if is_markup:
+                text = without_outside(styled_like_ours(text), leave_out, markdown=kind == "text/markdown")
+            output.data[kind] = text
     return output
 
 

@@ -29,7 +29,8 @@ from truto_usage_nb.secret import Secret, masked
 from truto_usage_nb.writing import telling, write_file
 
 __all__ = [
-    "Done", "FailedPart", "Order", "Worker", "browser", "packed", "quiet_environment", "to_pdf", "unpacked", "worker",
+    "Done", "FailedPart", "Order", "Worker", "browser", "ended", "packed", "quiet_environment", "to_pdf", "unpacked",
+    "worker",
 ]  # fmt: skip
 
 _SECONDS_TO_END = 10
@@ -59,20 +60,19 @@ class FailedPart(NamedTuple):
     @property
     def said(self) -> str:
         under = f" under “{self.heading}”" if self.heading else ""
-        return f"A part{under} could not be made: {self.sentence}."
+        return f"A part{under} could not be made: {ended(self.sentence)}"
+
+
+def ended(sentence: str) -> str:
+    """Give a sentence with its full stop."""
+    return sentence if sentence.endswith((".", "?", "!")) else f"{sentence}."
 
 
 class Done(NamedTuple):
-    """Say of a page that is written which parts failed, and what was left out since it would come from outside."""
+    """Say of a page that is written which parts failed, and of which cell what was left out since it lies outside."""
 
     failed: tuple[FailedPart, ...] = ()
-    left_out: tuple[str, ...] = ()
-
-    def said(self) -> list[str]:
-        left_out = [
-            f"{each}; a report holds nothing from outside, so the page says so instead" for each in self.left_out
-        ]
-        return left_out + [each.said for each in self.failed]
+    left_out: tuple[tuple[int, str], ...] = ()
 
 
 @contextmanager

@@ -102,9 +102,13 @@ def is_parquet(path: Path) -> bool:
         return path.suffix.lower() == ".parquet" or file.read(len(_MAGIC)) == _MAGIC
 
 
-def check_snapshot(path: Path) -> None:
-    """Refuse a file that is no snapshot, or says of itself what cannot be read; its records are not looked at."""
-    _arguments(path, _provenance(path, _content(path)))
+def check_snapshot(path: Path) -> Period | None:
+    """Refuse a file that is no snapshot, or says of itself what cannot be read, and give the period that it holds.
+
+    Its records are not looked at.
+    """
+    period: Period | None = _arguments(path, _provenance(path, _content(path)))["period"]
+    return period
 
 
 def read_snapshot(path: Path) -> dict[str, Any]:

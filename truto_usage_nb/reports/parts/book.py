@@ -37,7 +37,7 @@ from truto_usage_nb.reports.parts.records import Comparison, Records, compare, i
 from truto_usage_nb.result import UsageResult, read_result
 from truto_usage_nb.unanswered import SilentView, heard, unanswered, unexplained
 
-__all__ = ["Book", "check_labels", "open_book"]
+__all__ = ["Book", "check_given", "open_book"]
 
 _T = TypeVar("_T")
 
@@ -344,28 +344,26 @@ def open_book(
 
     held, hash_ = read_hashed(Path(snapshot))
     result = UsageResult(**held)
+    given = {
+        "labels": labels, "invoices": invoices, "roster": roster, "seat_prices": seat_prices, "budget": budget,
+        "rules": rules, "purchases": purchases, "team_budgets": team_budgets, "checks": checks,
+    }  # fmt: skip
     return Book(
         result=result,
         period=_reported(result, period),
         hash=hash_,
-        labels=_labels(labels),
-        invoices=_file("invoices", invoices, _INVOICE, lambda table: invoice_lines(table, decimal)),
-        roster=_file("roster", roster, ("integration", "email"), roster_lines),
-        seat_prices={n: seat_price(f"seat_prices[{n!r}]", price) for n, price in (seat_prices or {}).items()} or None,
-        budget=_budget(budget, decimal),
         earlier=read_result(earlier) if earlier else None,
-        rules=read_rules(rules) if rules else None,
-        purchases=_file("purchases", purchases, ("integrated_account_id", "amount", "currency"), lambda of: of.frame),
-        team_budgets=_team_budgets(team_budgets, decimal),
-        checks=read_checks(checks) if checks else None,
+        **{name: _READ[name](value, decimal) for name, value in given.items()},
     )
 
 
-def check_labels(labels: str | Path, label: str) -> None:
-    """Refuse a table of labels that a cell would refuse, before the notebook runs and anything is loaded for it."""
-    read = _labels(labels)
-    if read is not None:
-        _label_named(read, label)
+def check_given(given: Mapping[str, Any]) -> None:
+    """Refuse what a cell would refuse, before the notebook runs and anything is loaded for it."""
+    decimal = given.get("decimal")
+    check_decimal(decimal)
+    read = {name: _READ[name](value, decimal) for name, value in given.items() if name in _READ}
+    if read.get("labels") is not None:
+        _label_named(read["labels"], given.get("label", "team"))
 
 
 def _labels(labels: str | Path | None) -> pl.DataFrame | None:
@@ -447,3 +445,24 @@ def _budget(budget: Any, decimal: DecimalMark | None) -> Any:
             raise InputError(f"{table.what} has the column {others[0]!r}; a report's budget is by currency alone")
         return {key[-1]: amount for key, amount in budget_lines(table, decimal).items()}
     return amount_given("budget", budget, decimal)
+
+
+def _seat_prices(given: Any) -> dict[str, tuple[float, str]] | None:
+    if given and not isinstance(given, Mapping):
+        raise InputError(f"seat_prices={shown(given)} is no mapping; write it like {{'cursor': (40, 'USD')}}")
+    return {name: seat_price(f"seat_prices[{name!r}]", price) for name, price in (given or {}).items()} or None
+
+
+_PURCHASE = ("integrated_account_id", "amount", "currency")
+_READ: dict[str, Callable[[Any, DecimalMark | None], Any]] = {
+    "labels": lambda given, _: _labels(given),
+    "invoices": lambda given, decimal: _file("invoices", given, _INVOICE, lambda table: invoice_lines(table, decimal)),
+    "roster": lambda given, _: _file("roster", given, ("integration", "email"), roster_lines),
+    "seat_prices": lambda given, _: _seat_prices(given),
+    "budget": _budget,
+    "rules": lambda given, _: read_rules(given) if given else None,
+    "purchases": lambda given, _: _file("purchases", given, _PURCHASE, lambda table: table.frame),
+    "team_budgets": _team_budgets,
+    "checks": lambda given, _: read_checks(given) if given else None,
+}
+"""How what the reader brings is read: by the cell that opens the figures, and before that, to refuse it at once."""
