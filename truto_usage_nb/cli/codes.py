@@ -3,7 +3,7 @@
 0    done
 1    it failed, and will again
 2    what was asked cannot be asked; nothing was sent
-3    done, but something is known to be missing (`--on-error warn`, or a provider's partial answer)
+3    done, but something is known to be missing (`--on-error warn`, a provider's partial answer, a part that failed)
 75   it failed for now; the same command may succeed later
 130  interrupted
 141  nobody reads the output any more

@@ -179,14 +179,14 @@ def run_report(arguments: argparse.Namespace) -> int:
         on_error=arguments.on_error,
     )
     parameters = _report_parameters(arguments.parameters)
-    is_partial = make_report(
-        arguments.name, path, source, parameters, pdf=pdf, progress=False if arguments.quiet else None
-    )
-    if is_partial:
+    made = make_report(arguments.name, path, source, parameters, pdf=pdf, progress=False if arguments.quiet else None)
+    if made.is_partial:
         tell(f"{path} lacks some of what was asked for, and its first lines say what")
+    for part in made.failed if arguments.debug else ():
+        sys.stderr.write(f"{plain(part.traceback)}\n")
     if not arguments.quiet:
         write_stdout("".join(f"{each}\n" for each in (path, pdf) if each is not None and not is_stream(each)))
-    return INCOMPLETE if is_partial else DONE
+    return INCOMPLETE if made.is_partial else DONE
 
 
 _OPTIONS_OF_A_REPORT = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+import traceback
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -12,8 +13,11 @@ from typing import Any
 from truto_usage_nb.cli.codes import DONE, FAILED, FOR_NOW, REFUSED
 from truto_usage_nb.errors import InputError, PartialLoadError, UsageError, UsageWarning
 from truto_usage_nb.outside import cut, plain
+from truto_usage_nb.secret import masked
 
-__all__ = ["code_of", "running", "spoken"]
+__all__ = ["DEBUG", "code_of", "running", "show_trace", "spoken"]
+
+DEBUG = "--debug"
 
 _MOST_CHARACTERS = 20_000
 _SAID_IN_PYTHON = {
@@ -44,6 +48,8 @@ def running(given: Sequence[str]) -> int:
         if isinstance(problem.__cause__, BrokenPipeError):
             raise problem.__cause__ from None
         _say(spoken(problem))
+        if DEBUG in given:
+            show_trace(problem)
         return code_of(problem)
     except BrokenPipeError:
         raise
@@ -72,6 +78,12 @@ def spoken(problem: object) -> str:
     for python, shell in _SAID_IN_PYTHON.items():
         text = re.sub(python, shell, text)
     return text
+
+
+def show_trace(problem: UsageError) -> None:
+    """Show where an error came from, and what the kernel said of a notebook's cell."""
+    there = problem.details.get("traceback", "") if isinstance(problem.details, dict) else ""
+    _say(masked("".join([*traceback.format_exception(problem), str(there)])))
 
 
 @contextmanager

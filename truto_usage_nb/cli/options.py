@@ -155,6 +155,7 @@ def _command(made: Any, name: str, text: str, about: str, run: Any, *, takes: st
     one.add_argument("--direct", nargs="?", const="", metavar="FILE", help="ask the vendors themselves, with the keys "
                      "that FILE (TOML) or the environment names")  # fmt: skip
     one.add_argument("-q", "--quiet", action="store_true", help="no progress and no summary; errors and notes remain")
+    one.add_argument("--debug", action="store_true", help="under an error's sentence, show where it came from")
     return one
 
 

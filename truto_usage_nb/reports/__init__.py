@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from truto_usage_nb.checks import a_flag
 from truto_usage_nb.errors import InputError, tell
@@ -19,6 +19,7 @@ from truto_usage_nb.writing import check_target, is_stream, write_file
 if TYPE_CHECKING:
     from truto_usage_nb.client import Client
     from truto_usage_nb.reports.loading import Source
+    from truto_usage_nb.reports.worker import FailedPart
 
 __all__ = ["list_reports", "make_report", "render_report"]
 
@@ -89,8 +90,8 @@ def make_report(
     *,
     pdf: str | Path | None = None,
     progress: bool | ShowStep | None = None,
-) -> bool:
-    """Render a report as `render_report` says, and give whether something is known to be missing of its figures."""
+) -> Made:
+    """Render a report as `render_report` says, and give what is known to be missing of it."""
     from truto_usage_nb.reports.worker import Order, worker
 
     notebook = find(name_or_path)
@@ -128,7 +129,14 @@ def make_report(
             tell(f"cell {number} of {notebook.path.name} shows {what}: {_LEFT_OUT}")
     for part in done.failed:
         tell(part.said)
-    return is_partial or bool(done.failed)
+    return Made(is_partial or bool(done.failed), done.failed)
+
+
+class Made(NamedTuple):
+    """Say of a report whether something is known to be missing of it, and which of its parts failed."""
+
+    is_partial: bool
+    failed: tuple[FailedPart, ...] = ()
 
 
 _LEFT_OUT = "a page holds nothing from outside and runs no script, and says so in its place"
