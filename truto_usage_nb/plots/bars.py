@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -46,6 +46,7 @@ from truto_usage_nb.plots.wording import (
     MEASURE_WORDS,
     OTHER,
     amount,
+    amounts,
     currency_name,
     dimension,
     label,
@@ -139,13 +140,14 @@ class _Ranked:
 
     def _bars(self, ax: Axes, shown: Sequence[tuple[str, str, float]], currency: str) -> None:
         total = sum(cost for _, _, cost in shown)
+        written = amounts((cost for _, _, cost in shown), currency)
         places = named_rows(ax, [name for name, _, _ in shown])
         for place, (_, key, cost) in zip(places, shown, strict=True):
             drawn = ax.barh(
                 place, cost, height=0.72, color=self.looks[key].colour, hatch=self.looks[key].hatch, edgecolor="white"
             )
             share = f"  {percent(cost / total)}" if total > 0 and cost >= 0 else ""
-            ax.bar_label(drawn, [literal(f"{amount(cost, currency)}{share}")], padding=4, fontsize=9)
+            ax.bar_label(drawn, [literal(f"{written(cost)}{share}")], padding=4, fontsize=9)
         ax.axvline(0, color=GREY, linewidth=0.8)
         ax.margins(x=0.2)
         if all(cost >= 0 for _, _, cost in shown):
@@ -216,16 +218,17 @@ class _Against:
         shown = shown.sort(["list", NAME], descending=[True, False])
         names = [str(name) for name in shown[NAME]]
         places = named_rows(ax, names if self.by is not None else ["all cost"])
+        written = amounts([*shown["billed"], *shown["list"]], currency)
         for place, name, billed, list_ in zip(places, names, shown["billed"], shown["list"], strict=True):
             look = self.looks[name]
             ax.barh(place, list_, height=0.72, color=PALE, edgecolor="white")
             ax.barh(place, billed, height=0.72, color=look.colour, hatch=look.hatch, edgecolor="white")
             ax.annotate(
-                literal(_between(billed, list_, currency)), (max(billed, list_, 0.0), place), (4, 0),
+                literal(_between(billed, list_, written)), (max(billed, list_, 0.0), place), (4, 0),
                 textcoords="offset points", va="center", fontsize=9,
             )  # fmt: skip
-        amounts = [*shown["billed"], *shown["list"]]
-        ax.set_xlim(min(0.0, *amounts), (max(0.0, *amounts) or 1.0) * 1.42)
+        low, high = min(0.0, *shown["billed"], *shown["list"]), max(0.0, *shown["billed"], *shown["list"])
+        ax.set_xlim(low, (high or 1.0) * 1.42)
         ax.axvline(0, color=GREY, linewidth=0.8)
         grid(ax, "x")
         ax.set_xlabel(f"cost, {currency_name(currency)}")
@@ -242,12 +245,12 @@ def _against_line(rows: pl.DataFrame, shown: int, currency: str) -> str:
     return f"{amount(billed, currency)} billed of {amount(list_, currency)} at list price (grey){lower}{left}"
 
 
-def _between(billed: float, list_: float, currency: str) -> str:
+def _between(billed: float, list_: float, written: Callable[[float], str]) -> str:
     if abs(list_ - billed) < _CENT:
-        return f"{amount(billed, currency)}, at list"
+        return f"{written(billed)}, at list"
     if list_ < billed or list_ <= 0:
-        return f"{amount(billed, currency)} for {amount(list_, currency)}"
-    return f"{amount(billed, currency)} of {amount(list_, currency)}, {percent((list_ - billed) / list_)} below"
+        return f"{written(billed)} for {written(list_)}"
+    return f"{written(billed)} of {written(list_)}, {percent((list_ - billed) / list_)} below"
 
 
 _UNALLOCATED = "(unallocated)"
@@ -322,9 +325,10 @@ class _Payers:
         places = named_rows(ax, rows["target"].to_list())
         handles: dict[str, Any] = {}
         total = float(rows["cost"].sum())
+        written = amounts(rows["cost"], currency)
         for place, row in zip(places, rows.iter_rows(named=True), strict=True):
             self._bar(ax, place, row, handles)
-            marked = self._said(ax, place, row, total, currency)
+            marked = self._said(ax, place, row, total, written)
             handles |= {"budget": marked} if marked is not None else {}
         ax.axvline(0, color=GREY, linewidth=0.8)
         ax.margins(x=0.22)
@@ -359,18 +363,20 @@ class _Payers:
             else:
                 handles.setdefault(words, drawn)
 
-    def _said(self, ax: Axes, place: float, row: Mapping[str, Any], total: float, currency: str) -> Any:
+    def _said(
+        self, ax: Axes, place: float, row: Mapping[str, Any], total: float, written: Callable[[float], str]
+    ) -> Any:
         """Write what a bar comes to, and mark its budget; gives the mark."""
         cost = float(row["cost"])
-        said = f"{amount(cost, currency)}"
+        said = written(cost)
         said += f"  {percent(cost / total)}" if total > 0 and cost >= 0 else ""
         if row["shared_cost"] < 0:
-            said = f"{amount(cost, currency)}  ({amount(-float(row['shared_cost']), currency)} handed out)"
+            said = f"{written(cost)}  ({written(-float(row['shared_cost']))} handed out)"
         at = max(cost, 0.0)
         budget, marked = self.budgets.get(row["target"]), None
         if budget is not None:
             (marked,) = ax.plot([budget, budget], [place - 0.42, place + 0.42], color=INK, linewidth=1.6)
-            said += f"  of {amount(budget, currency)}"
+            said += f"  of {written(budget)}"
             at = max(at, budget)
         ax.annotate(literal(said), (at, place), (4, 0), textcoords="offset points", va="center", fontsize=9)
         return marked

@@ -49,6 +49,7 @@ from truto_usage_nb.plots.wording import (
     MEASURE_WORDS,
     OTHER,
     amount,
+    amounts,
     bucket,
     currency_name,
     day,
@@ -516,12 +517,13 @@ class _Bridge:
         moves = self._moves(rows)
         first, last = self.names or (_side(rows, "before"), _side(rows, "after"))
         places = named_rows(ax, [first, *(name for name, _ in moves), last])
+        written = amounts((before, after, *(move for _, move in moves)), currency)
         for place, (_, move) in zip(places[1:], moves, strict=False):
             ax.barh(place, move, height=0.66, color=BLUE)
-            self._say(ax, place, move, f"{'+' if move > 0 else ''}{amount(move, currency)}")
+            self._say(ax, place, move, f"{'+' if move > 0 else ''}{written(move)}")
         for place, at, total in ((places[0], 0.0, before), (places[-1], after - before, after)):
             ax.plot([at, at], [place - 0.36, place + 0.36], color=INK, linewidth=2.2, solid_capstyle="butt")
-            self._say(ax, place, at, amount(total, currency), total=True)
+            self._say(ax, place, at, written(total), total=True)
         self._axes(ax, [after - before, *(move for _, move in moves)], currency, first)
         by = f" by {dimension(self.by)}" if self.by and self.steps == "values" else ""
         headline(ax, f"What changed the cost{by}", [_change_line(before, after, currency)])

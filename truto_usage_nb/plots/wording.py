@@ -5,19 +5,20 @@ from __future__ import annotations
 import math
 import textwrap
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
 from truto_usage_nb.costs.currencies import UNSTATED
-from truto_usage_nb.format import money
+from truto_usage_nb.format import amount_at, decimals, money
 
 __all__ = [
     "MEASURE_WORDS",
     "NO_MODEL",
     "OTHER",
     "amount",
+    "amounts",
     "bucket",
     "compact",
     "currency_name",
@@ -90,6 +91,21 @@ def amount(value: float | None, currency: str) -> str:
     ('684.35', '€684.35')
     """
     return money(value, currency).replace(f"{UNSTATED} ", "")
+
+
+def amounts(values: Iterable[float], currency: str) -> Callable[[float], str]:
+    """Give what writes amounts that stand beside each other: in whole units where the largest is 1,000 or more.
+
+    >>> written = amounts([2233.4, 801.3, 0.2], "EUR")
+    >>> [written(each) for each in (2233.4, 801.3, 0.2, 0.0)]
+    ['€2,233', '€801', '<€1', '€0']
+    """
+    largest = max((abs(each) for each in values), default=0.0)
+    digits = 0 if largest >= _WHOLE else decimals(currency) if largest >= _SMALL else None
+    return lambda value: amount_at(value, None if currency == UNSTATED else currency, digits)
+
+
+_WHOLE, _SMALL = 1000, 0.01
 
 
 def currency_name(currency: str) -> str:

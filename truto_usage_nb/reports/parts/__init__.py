@@ -6,6 +6,7 @@ Every part takes the book and gives markup that a notebook shows; what came from
 from truto_usage_nb.reports.parts.book import Book, open_book
 from truto_usage_nb.reports.parts.breakdown import (
     allocation,
+    allocation_answer,
     allocation_lines,
     by_label,
     by_person,
@@ -13,13 +14,21 @@ from truto_usage_nb.reports.parts.breakdown import (
     checks,
     label_lines,
     person_lines,
+    showback_answer,
     team_sections,
     unallocated,
     unit_prices,
     where,
 )
 from truto_usage_nb.reports.parts.markup import Html, figure, note, notes, table
-from truto_usage_nb.reports.parts.prepaid import commitments, idle_seats, seat_chart, seat_list, seat_summary
+from truto_usage_nb.reports.parts.prepaid import (
+    commitments,
+    idle_seats,
+    seat_chart,
+    seat_list,
+    seat_summary,
+    seats_answer,
+)
 from truto_usage_nb.reports.parts.spending import (
     bars_chart,
     bill,
@@ -31,6 +40,7 @@ from truto_usage_nb.reports.parts.spending import (
     pace,
     price_chart,
     price_check,
+    prices_answer,
     time_chart,
     unusual,
 )
@@ -48,6 +58,7 @@ __all__ = [
     "Book",
     "Html",
     "allocation",
+    "allocation_answer",
     "allocation_lines",
     "answer",
     "bars_chart",
@@ -77,6 +88,7 @@ __all__ = [
     "person_lines",
     "price_chart",
     "price_check",
+    "prices_answer",
     "reproduce",
     "restated",
     "restatements",
@@ -84,7 +96,9 @@ __all__ = [
     "seat_chart",
     "seat_list",
     "seat_summary",
+    "seats_answer",
     "sentences",
+    "showback_answer",
     "table",
     "team_sections",
     "time_chart",

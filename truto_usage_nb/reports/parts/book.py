@@ -116,7 +116,7 @@ class Book:
     @property
     def name(self) -> str:
         """The period as people say it, "so far" where it runs."""
-        return f"{span_name(self.period)} so far" if self.running else span_name(self.period)
+        return f"{days_name(self.period)} so far" if self.running else days_name(self.period)
 
     @cached_property
     def comparison(self) -> Comparison | None:

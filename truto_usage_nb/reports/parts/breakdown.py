@@ -31,10 +31,12 @@ from truto_usage_nb.reports.parts.markup import (
     UNLABELLED,
     Html,
     TableColumn,
+    answered,
     days_name,
     effect,
     figure,
     identity,
+    in_words,
     joined,
     label_of,
     millions,
@@ -49,12 +51,14 @@ from truto_usage_nb.reports.parts.markup import (
     text,
 )
 from truto_usage_nb.reports.parts.spending import described, drawn
+from truto_usage_nb.reports.parts.summary import cost_sentence, doubt_sentence
 from truto_usage_nb.reports.parts.trust import silent_names, uncompared_told
 from truto_usage_nb.spreadsheets import csv_text
 from truto_usage_nb.unanswered import SilentView
 
 __all__ = [
     "allocation",
+    "allocation_answer",
     "allocation_lines",
     "by_label",
     "by_person",
@@ -62,6 +66,7 @@ __all__ = [
     "checks",
     "label_lines",
     "person_lines",
+    "showback_answer",
     "team_sections",
     "unallocated",
     "unit_prices",
@@ -154,15 +159,15 @@ def with_shares(lines: pl.DataFrame) -> pl.DataFrame:
     return lines.with_columns(share=pl.when(whole != 0).then(pl.col("cost") / whole))
 
 
-def shares_table(book: Book, lines: pl.DataFrame, by: str, title: str, *, top: int = 12) -> Html:
-    """Show cost and share by a column of names."""
+def shares_table(book: Book, lines: pl.DataFrame, by: str, title: str, *, top: int = 12, headed: bool = True) -> Html:
+    """Show cost and share by a column of names; one that stands under a heading of its own needs no other."""
     columns = {by: text(title), "cost": spend("Cost so far" if book.running else "Cost"), "share": part("Share")}
     if _WORD in lines.columns:
         columns[_WORD] = identity("In the API")
+    heading = f"By {title[:1].lower()}{title[1:]}" if headed else None
     return table(
-        lines, columns, order=book.currencies, name=f"where-{by}", title=f"By {title[:1].lower()}{title[1:]}",
-        totals=("cost", "share"), top=top,
-    )  # fmt: skip
+        lines, columns, order=book.currencies, name=f"where-{by}", title=heading, totals=("cost", "share"), top=top
+    )
 
 
 def unit_prices(book: Book, *, top: int = 15) -> Html:
@@ -310,7 +315,7 @@ def by_label(book: Book, label: str = "team", *, top: int = 20, csv: bool = Fals
         return note(f"No table of people was given (labels=, with email and {label}), so nothing is told by {label}.")
     label = book.label_named(label)
     lines = label_lines(book, label)
-    shown = shares_table(book, lines, label, label.capitalize(), top=top)
+    shown = shares_table(book, lines, label, label.capitalize(), top=top, headed=not csv)
     return shown + csv_link(book, lines.drop(PINNED), label) if csv else shown
 
 
@@ -326,9 +331,7 @@ def by_person(book: Book, *, top: int | None = None) -> Html:
     columns = {"person": text("Person"), **({label: text(label.capitalize())} if label else {})}
     columns |= {"cost": spend("Cost so far" if book.running else "Cost"), "share": part("Share")}
     columns |= {"mail": identity("E-mail")} if names else {}
-    shown = table(
-        shown_lines, columns, order=book.currencies, name="people", title="By person", totals=("cost", "share"), top=top
-    )
+    shown = table(shown_lines, columns, order=book.currencies, name="people", totals=("cost", "share"), top=top)
     shown = shown + csv_link(book, lines.drop(PINNED), "people")
     if label is None:
         return shown
@@ -359,6 +362,32 @@ def _link(book: Book, lines: pl.DataFrame, what: str) -> str:
         f'<a download="showback-{escape(name)}-{book.period.start:%Y-%m-%d}.csv" '
         f'href="data:text/csv;charset=utf-8;base64,{data}">{escape(what)}.csv</a>'
     )
+
+
+def showback_answer(book: Book, label: str = "team") -> Html:
+    """Say what it cost, how much is told by label or person and whose the largest part is, and what is uncertain."""
+    lines = person_lines(book) if book.labels is None else label_lines(book, label)
+    name, noun = ("user_email", "person") if book.labels is None else (book.label_named(label), label)
+    return answered([cost_sentence(book), _told_by(book, lines, name, noun), doubt_sentence(book)])
+
+
+def _told_by(book: Book, lines: pl.DataFrame, name: str, noun: str) -> str:
+    lines = lines.filter(pl.col("currency").is_in(book.currencies[:1]))
+    whole = float(lines["cost"].sum())
+    if whole <= 0:
+        return ""
+    currency = book.currencies[0]
+    own = lines.filter(~pl.col(PINNED))
+    told = float(own["cost"].sum())
+    largest = [f"{in_words(who)} {book.money(cost, currency)}" for who, cost in own.select(name, "cost").head(3).rows()]
+    rest = [
+        f"{book.money(cost, currency)} ({percent(cost / whole)}) {words}"
+        for mark, words in ((NOBODY, "the vendors do not tell by person"), (UNLABELLED, "is of people without one"))
+        if (cost := float(lines.filter(pl.col(PINNED) & pl.col(name).str.starts_with(mark))["cost"].sum()))
+    ]
+    first = f"{book.money(told, currency)} of it ({percent(told / whole)}) is told by {noun}"
+    first += f"; the largest are {joined(largest)}" if len(largest) > 1 else ""
+    return f"{first}. {joined(rest)}.".replace(". .", ".")
 
 
 FOUND = Finding._fields
@@ -432,6 +461,40 @@ def allocation(book: Book, *, heading: bool = False) -> Html:
     saved = csv_link(book, lines.drop(PINNED, "grows"), "allocation")
     title = Html("<h2>Who pays</h2>") if heading else Html("")
     return title + chart + shown + saved
+
+
+def allocation_answer(book: Book) -> Html:
+    """Say what was handed out, who pays most and who more than a budget, and what no rule reached."""
+    if book.rules is None:
+        return answered([cost_sentence(book), doubt_sentence(book)])
+    lines = allocation_lines(book)
+    return answered([*(_paid(book, lines, currency) for currency in book.currencies[:1]), _over(book, lines),
+                     doubt_sentence(book)])  # fmt: skip
+
+
+def _paid(book: Book, lines: pl.DataFrame, currency: str) -> str:
+    mine = lines.filter(pl.col("currency") == currency)
+    whole, missed = float(mine["cost"].sum()), float(mine.filter(pl.col(PINNED))["cost"].sum())
+    most = mine.filter(~pl.col(PINNED) & (pl.col("cost") > 0)).sort("cost", descending=True).head(3)
+    parts = [f"{in_words(who)} {book.money(cost, currency)}" for who, cost in most.select("target", "cost").rows()]
+    pays = f": {joined(parts)} pay the most" if len(parts) > 1 else ""
+    rest = f" {book.money(missed, currency)} no rule reached." if abs(missed) >= _CENT else " Every cost was reached."
+    return f"{book.name} comes to {book.money(whole, currency)} after credits and tax, seats and purchases{pays}.{rest}"
+
+
+_CENT = 0.005
+
+
+def _over(book: Book, lines: pl.DataFrame) -> str:
+    """Name the teams that pay more than their budget."""
+    over = lines.filter(pl.col("used") > 1).sort("used", descending=True)
+    parts = [
+        f"{in_words(row['target'])} at {book.money(row['cost'], row['currency'])} of "
+        f"{book.money(row['budget'], row['currency'])}"
+        for row in over.head(3).iter_rows(named=True)
+    ]
+    more = f", and {over.height - len(parts)} more" if over.height > len(parts) else ""
+    return f"Over budget: {joined(parts)}{more}." if parts else ""
 
 
 def _told_of_rules(book: Book) -> list[str]:

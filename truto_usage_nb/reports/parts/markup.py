@@ -30,6 +30,7 @@ __all__ = [
     "Html",
     "TableColumn",
     "a_day",
+    "answered",
     "as_written",
     "count",
     "days_name",
@@ -88,6 +89,12 @@ def pairs(rows: Mapping[str, str]) -> Html:
     )
     caption = f'<caption class="unseen">{escape(", ".join(rows))}</caption>'
     return Html(f'<table class="pairs">{caption}<tbody>{body}</tbody></table>')
+
+
+def answered(sentences: Iterable[str]) -> Html:
+    """Show what a page says first, a paragraph a sentence; a number is not torn from its sign."""
+    body = "".join(f"<p>{escape(each).replace(' %', '&nbsp;%')}</p>" for each in sentences if each)
+    return Html(f'<div class="answer">{body}</div>')
 
 
 def note(text: str) -> Html:

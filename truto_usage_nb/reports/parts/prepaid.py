@@ -14,6 +14,7 @@ from truto_usage_nb.reports.parts.markup import (
     Html,
     TableColumn,
     a_day,
+    answered,
     as_written,
     count,
     figure,
@@ -23,6 +24,7 @@ from truto_usage_nb.reports.parts.markup import (
     millions,
     note,
     notes,
+    plural,
     spend,
     table,
     text,
@@ -30,7 +32,7 @@ from truto_usage_nb.reports.parts.markup import (
 from truto_usage_nb.reports.parts.spending import described
 from truto_usage_nb.reports.parts.trust import silent_names
 
-__all__ = ["commitments", "idle_seats", "seat_chart", "seat_list", "seat_summary"]
+__all__ = ["commitments", "idle_seats", "seat_chart", "seat_list", "seat_summary", "seats_answer"]
 
 BESIDE, UNKNOWN = "seen, not on the roster", "not known"
 _UNUSED = ("idle", "never seen")
@@ -65,7 +67,7 @@ def commitments(book: Book) -> Html:
     below = ("What a plan or commitment cost to buy is in no usage API; what was drawn from it is shown here.",)
     return table(
         lines.sort("currency", "integration"), columns, order=book.currencies, name="commitments", below=below,
-        title="Plans and commitments", drop=(*have, "included_tokens"),
+        title="What was drawn from plans and commitments", drop=(*have, "included_tokens"),
     )  # fmt: skip
 
 
@@ -119,6 +121,25 @@ def _told(book: Book) -> list[str]:
     return [rule, *([] if book.seat_prices else ["No price of a seat was given (seat_prices=), so none is known."])]
 
 
+def seats_answer(book: Book) -> Html:
+    """Say how many seats there are, how many of them are used, and what the others cost a month."""
+    found, listed = seat_list(book), _roster(book) is not None
+    own = found.filter(pl.col("status") != BESIDE)
+    counts = {status: own.filter(pl.col("status") == status).height for status in ("active", *_UNUSED, UNKNOWN)}
+    said = joined(f"{number:,} {status}" for status, number in counts.items() if number)
+    if not own.height:
+        return answered(["No seat is known: no record names a person, and no roster does for a vendor with records."])
+    what = plural(own.height, "seat is on the roster", "seats are on the roster") if listed else (
+        plural(own.height, "person was seen", "people were seen"))  # fmt: skip
+    unused = own.filter(pl.col("idle_cost").fill_null(0.0) > 0).group_by("currency").agg(pl.col("idle_cost").sum())
+    amounts = [in_its_currency(cost, currency) for currency, cost in unused.sort("currency").iter_rows()]
+    costs = f" Those that nobody uses cost {joined(amounts)} a month." if amounts else ""
+    beside = found.height - own.height
+    others = f"{plural(beside, 'person was', 'people were')} seen who are not on the roster." if beside else ""
+    lost = [f"{each.what}: whether its seats are used, nobody can say." for each in book.failed]
+    return answered([f"{what}: {said}.{costs}", others, *lost])
+
+
 def idle_seats(book: Book, *, top: int | None = None) -> Html:
     """Show each seat that nobody uses, and since when."""
     known = seat_list(book)
@@ -132,7 +153,15 @@ def idle_seats(book: Book, *, top: int | None = None) -> Html:
         "vendor": text("Vendor"), "email": text("Person"), "status": text("Status"), "last_active": a_day("Last used"),
         "idle_days": count("Days idle"), "idle_cost": spend("A month"),
     }  # fmt: skip
-    return table(found, columns, order=book.currencies, name="idle", totals=("idle_cost",), top=top)
+    return table(
+        found,
+        columns,
+        order=book.currencies,
+        name="idle",
+        totals=("idle_cost",),
+        top=top,
+        drop=("last_active", "idle_days", "idle_cost"),
+    )
 
 
 def seat_chart(book: Book) -> Html:

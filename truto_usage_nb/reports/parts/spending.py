@@ -31,6 +31,7 @@ from truto_usage_nb.reports.parts.markup import (
     Html,
     TableColumn,
     a_day,
+    answered,
     as_written,
     days_name,
     dollars,
@@ -48,6 +49,7 @@ from truto_usage_nb.reports.parts.markup import (
     table,
     text,
 )
+from truto_usage_nb.reports.parts.summary import cost_sentence, doubt_sentence
 from truto_usage_nb.reports.parts.trust import uncompared_told, who
 
 __all__ = [
@@ -63,6 +65,7 @@ __all__ = [
     "pace",
     "price_chart",
     "price_check",
+    "prices_answer",
     "time_chart",
     "unusual",
 ]
@@ -452,22 +455,44 @@ def price_check(book: Book, *, top: int = 20) -> Html:
     return table(lines, columns, order=book.currencies, name="check", top=top)
 
 
+def prices_answer(book: Book) -> Html:
+    """Say how far below the vendors' own list prices was billed, and by whom most."""
+    lines = _list_lines(book, "integration")
+    said = []
+    for currency in book.currencies:
+        mine = lines.filter((pl.col("currency") == currency) & pl.col("list_").is_not_null())
+        billed, listed = float(mine["cost"].sum()), float(mine["list_"].sum())
+        if listed <= 0 or currency == UNSTATED:
+            continue
+        off = f", {percent((listed - billed) / listed)} below" if listed - billed >= _HALF_A_CENT else ", at list"
+        said.append(f"{book.money(billed, currency)} billed of {book.money(listed, currency)} at list price{off}")
+    most = lines.filter(pl.col("off") >= _HALF_A_CENT).sort(book.place(), -pl.col("off")).head(1)
+    whose = [f"{label_of(row['integration'])} gave most off: {book.money(row['off'], row['currency'])}."
+             for row in most.iter_rows(named=True)]  # fmt: skip
+    return answered([f"{book.name}: {joined(said)}. {''.join(whose)}" if said else cost_sentence(book),
+                     doubt_sentence(book)])  # fmt: skip
+
+
 def list_and_billed(book: Book, by: str, title: str, *, top: int = 15) -> Html:
     """Show what was billed beside the vendor's own list price, where it states one."""
-    billed = book.by(by).filter(pl.col("cost").is_not_null()).select(by, "currency", "cost")
-    at_list = book.costs(book.asked.plain, by, measure="list").select(by, "currency", list_="cost")
-    lines = billed.join(at_list, on=[by, "currency"], how="left", nulls_equal=True, maintain_order="left")
-    lines = lines.with_columns(off=pl.col("list_") - pl.col("cost")).with_columns(
-        off=pl.when(pl.col("off").abs() < 0.005).then(0.0).otherwise(pl.col("off")),
-        share=pl.when(pl.col("list_") > 0).then(pl.col("cost") / pl.col("list_")),
-    )
+    lines = _list_lines(book, by)
     if by == "integration":
         lines = lines.with_columns(pl.col(by).map_elements(label_of, pl.String))
     columns = {
-        by: text(title), "cost": spend("Billed"), "list_": spend("List price"), "off": spend("Discount and plan"),
+        by: text(title), "cost": spend("Billed"), "list_": spend("List price"), "off": effect("Discount and plan"),
         "share": share("Billed to list"),
     }  # fmt: skip
     below = ("A vendor that states no discount counts at list = billed.",)
     return table(
         lines, columns, order=book.currencies, name=f"list-{by}", totals=("cost", "list_", "off"), top=top, below=below
+    )
+
+
+def _list_lines(book: Book, by: str) -> pl.DataFrame:
+    billed = book.by(by).filter(pl.col("cost").is_not_null()).select(by, "currency", "cost")
+    at_list = book.costs(book.asked.plain, by, measure="list").select(by, "currency", list_="cost")
+    lines = billed.join(at_list, on=[by, "currency"], how="left", nulls_equal=True, maintain_order="left")
+    return lines.with_columns(off=pl.col("list_") - pl.col("cost")).with_columns(
+        off=pl.when(pl.col("off").abs() < 0.005).then(0.0).otherwise(pl.col("off")),
+        share=pl.when(pl.col("list_") > 0).then(pl.col("cost") / pl.col("list_")),
     )

@@ -19,6 +19,7 @@ from truto_usage_nb.reports.loading import period_before
 from truto_usage_nb.reports.parts.book import Book
 from truto_usage_nb.reports.parts.markup import (
     Html,
+    answered,
     days_name,
     fold,
     folded,
@@ -30,7 +31,6 @@ from truto_usage_nb.reports.parts.markup import (
     notes,
     pairs,
     plural,
-    span_name,
 )
 from truto_usage_nb.reports.parts.records import Comparison, of_longer
 from truto_usage_nb.reports.parts.trust import (
@@ -45,7 +45,7 @@ from truto_usage_nb.reports.parts.trust import (
     uncompared_told,
 )
 
-__all__ = ["answer", "foot", "head", "reproduce", "rule", "sentences"]
+__all__ = ["answer", "cost_sentence", "doubt_sentence", "foot", "head", "reproduce", "rule", "sentences"]
 
 
 def head(book: Book, title: str = "what {} cost") -> Html:
@@ -54,18 +54,18 @@ def head(book: Book, title: str = "what {} cost") -> Html:
     The state is FINAL, PROVISIONAL until a day, INCOMPLETE where somebody asked failed or delivered nothing, or NO
     RECORD.
     """
-    name = days_name(book.period) + (" so far" if book.running else "")
     none = ": no record came" if nothing_came(book) else ""
     accounts = _accounts(book)
     loaded = f"loaded on {book.result.fetched_at:%Y-%m-%d}{', so far' if book.running else ''}"
     vendors = _vendors(book)
     of = f" of {joined(vendors)}" if vendors else ""
-    facts = f"{plural(len(accounts), 'account')}{of}; {loaded}"
+    facts = f"{plural(len(accounts), 'account')}{of};"
     still = "; ".join(states(book))
     open_ = note(f"May still change: {still}.").markup if still else ""
+    lead = f'{_badge(book)} {escape(facts)} <span class="day">{escape(loaded)}</span>{none}'
     return Html(
-        f"<h1>{isolated(f'{name}: {title.format(_subject(book))}')}</h1>"
-        f'<p class="lead">{_badge(book)} {escape(facts)}{none}</p>{open_}{_partial(book)}{_silent(book)}'
+        f"<h1>{isolated(f'{book.name}: {title.format(_subject(book))}')}</h1>"
+        f'<p class="lead">{lead}</p>{open_}{_partial(book)}{_silent(book)}'
     )
 
 
@@ -139,20 +139,21 @@ def _listed(text: str, names: Sequence[str]) -> str:
 
 def answer(book: Book) -> Html:
     """Say what it cost, what changed, and what is most uncertain."""
-    return Html('<div class="answer">' + "".join(f"<p>{escape(each)}</p>" for each in sentences(book)) + "</div>")
+    return answered(sentences(book))
 
 
 def sentences(book: Book) -> list[str]:
     """Give the three sentences as text."""
-    return [_cost(book), _change(book), _doubt(book)]
+    return [cost_sentence(book), _change(book), doubt_sentence(book)]
 
 
-def _cost(book: Book) -> str:
+def cost_sentence(book: Book) -> str:
+    """Say what the period cost, and which vendors the largest part."""
     lost = [each for each in book.failed if not each.by_user]
     without = f" Not in it: {'; '.join(str(each) for each in lost)}." if lost else ""
     if nothing_came(book):
         of = f" of {joined(silent_names(book.silent))}" if book.silent else ""
-        return f"{span_name(book.period)}: no record came{of}, so nothing is known of what it cost.{without}"
+        return f"{days_name(book.period)}: no record came{of}, so nothing is known of what it cost.{without}"
     totals = _totals(book, book.bill)
     if not totals:
         return f"{book.name}: no record states a cost.{without}"
@@ -212,7 +213,7 @@ def _left_out(book: Book, held: Comparison, before: pl.DataFrame) -> str:
         return ""
     sums = [{(name, currency): cost for name, currency, cost in of_longer(bill).sort(pl.all()).iter_rows()}
             for bill in (book.bill, before)]  # fmt: skip
-    whole = span_name(period_before(book.period))
+    whole = days_name(period_before(book.period))
     parts = [
         f"{label_of(key[0])}, {book.money(sums[0].get(key, 0.0), key[1])} so far and "
         f"{book.money(sums[1].get(key, 0.0), key[1])} in all of {whole}"
@@ -290,7 +291,8 @@ def _gap(book: Book, integration: str) -> str:
     return f", with {joined(gaps)}" if gaps else ""
 
 
-def _doubt(book: Book) -> str:
+def doubt_sentence(book: Book) -> str:
+    """Say what is most uncertain, and how much money that concerns."""
     found = gathered(book, doubts(book))
     if not found:
         return "Nothing is known that could still change these figures."

@@ -26,6 +26,7 @@ from truto_usage_nb.reports.parts.markup import (
     a_day,
     as_written,
     count,
+    days_name,
     folded,
     identity,
     in_its_currency,
@@ -153,11 +154,11 @@ def _failed_told(book: Book, before: pl.DataFrame) -> list[str]:
     for failed, span in sides:
         for each in failed:
             if not each.by_user:
-                said.setdefault(each.what if each.account in known else str(each), []).append(span_name(span))
+                said.setdefault(each.what if each.account in known else str(each), []).append(days_name(span))
     told = [f"{' and '.join(spans)}: {text}." for text, spans in said.items()]
     mine = pl.col("integrated_account_id").is_in([each.account for failed, _ in sides for each in failed])
     stated = [
-        f"{joined(amounts)} of {span_name(span)}"
+        f"{joined(amounts)} of {days_name(span)}"
         for bill, (_, span) in zip((before, book.bill), sides, strict=True)
         if (amounts := _amounts(book, bill.filter(mine)))
     ]
@@ -177,9 +178,9 @@ def _told_of(book: Book, silent: Sequence[SilentView], there: Period, other: Per
     shown = names if len(names) <= _NAMED else [*names[: _NAMED - 1], f"{len(names) - _NAMED + 1} others"]
     mine = bill.filter(pl.col("integrated_account_id").is_in([view.account for view in views]))
     amounts = _amounts(book, mine)
-    rest = f"{joined(amounts)} of {span_name(other)}" if amounts else f"what {span_name(other)} has"
+    rest = f"{joined(amounts)} of {days_name(other)}" if amounts else f"what {days_name(other)} has"
     verb = "are" if len(amounts) > 1 else "is"
-    return f"No record came for {span_name(there)} of {joined(shown)}: {rest} {verb} not compared."
+    return f"No record came for {days_name(there)} of {joined(shown)}: {rest} {verb} not compared."
 
 
 _KEY = ("integrated_account_id", "integration", "report_type")
@@ -321,7 +322,7 @@ def _failed(book: Book) -> Iterator[Doubt]:
         mine = None if before is None else before.filter(pl.col("integrated_account_id").eq_missing(each.account))
         sums = [] if mine is None or _bills(book.bill, each.account) else _sums(mine)
         for currency, amount in sums:
-            how = f"at what it billed in {span_name(period_before(book.period))}; {each.reason}"
+            how = f"at what it billed in {days_name(period_before(book.period))}; {each.reason}"
             yield Doubt(each.what, amount, currency, how)
         if not sums:
             unknown = "who used what is not known" if each.by_user else "how much money that is nobody can say"
@@ -336,7 +337,7 @@ def _silent(book: Book) -> Iterator[Doubt]:
         mine = None if before is None else before.filter(pl.col("integrated_account_id").eq_missing(pl.lit(account)))
         sums = [] if mine is None or _bills(book.bill, account) else _sums(mine)
         for currency, amount in sums:
-            how = f"at what it billed in {span_name(period_before(book.period))}; nobody says whether there was none"
+            how = f"at what it billed in {days_name(period_before(book.period))}; nobody says whether there was none"
             yield Doubt(f"no record came of {what}", amount, currency, how, "delivered no record", what)
         if not sums:
             yield Doubt(f"no record came of {what}", None, None, _NOBODY_KNOWS, "delivered no record", what)
