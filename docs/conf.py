@@ -57,6 +57,7 @@ def setup(app):
     """Bring in what is written elsewhere before pages are looked for, and fill in tables as each page is read."""
     with ThreadPoolExecutor(2) as pool:  # a kernel is a process of its own
         list(pool.map(bringing.tutorial, bringing.running.notebooks()))
+    bringing.figure(Path(__file__).with_name("index.md"), "october.svg")
     bringing.reference()
     app.connect("source-read", lambda _, name, source: source.__setitem__(0, bringing.page(name, source[0])))
     return {"parallel_read_safe": True}

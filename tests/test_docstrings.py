@@ -15,7 +15,7 @@ from truto_usage_nb import errors, plots
 
 def face():
     """What has a docstring on the public face: by its name, the object that holds it."""
-    found = {name: getattr(tu, name) for name in tu.__all__ if name not in ("errors", "plots")}
+    found = {name: getattr(tu, name) for name in tu.__all__ if name not in tu._MODULES}
     found |= {f"plots.{name}": getattr(plots, name) for name in plots.__all__}
     found |= {f"errors.{name}": getattr(errors, name) for name in errors.__all__}
     for name, one in list(found.items()):

@@ -82,12 +82,13 @@ _HOMES = {
     "schema": ("SCHEMA", "data_dictionary"),
     "spreadsheets": ("write_csv", "write_xlsx"),
 }
-_MODULES = ("errors", "plots")
+_MODULES = ("columns", "errors", "plots")
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = ["__version__", *sorted(_HOME_OF), *_MODULES]  # noqa: PLE0604  (names, all of them)
 
 if TYPE_CHECKING:
+    from truto_usage_nb import columns as columns
     from truto_usage_nb import errors as errors
     from truto_usage_nb import plots as plots
     from truto_usage_nb.allocation import allocate as allocate

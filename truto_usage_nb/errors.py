@@ -89,11 +89,19 @@ _PACKAGE = os.path.join(os.path.dirname(__file__), "")
 
 
 class UsageWarning(UserWarning):
-    """Say something that a reader of the figures should know."""
+    """Say something that a reader of the figures should know.
+
+    The same sentence is told once in a session, wherever it comes up; a filter of one's own says otherwise.
+    """
+
+
+warnings.filterwarnings("once", category=UsageWarning, append=True)  # a caller's filters stand before it
 
 
 class UsageError(Exception):
     """Stand at the root of every error of this library.
+
+    What to do: catch it where any of them will do; the subclass and its words say more.
 
     Attributes, None where they do not apply: `status` (HTTP), `retryable` (the same request may succeed later),
     `is_remote` (the provider behind the service failed), `raw_response` (the provider's own body),
@@ -141,106 +149,174 @@ def _rebuild(kind: type[UsageError], message: str, state: dict[str, Any]) -> Usa
 
 
 class InputError(UsageError, ValueError):
-    """Refuse what was asked; nothing was sent."""
+    """Refuse what was asked; nothing was sent.
+
+    What to do: read what was refused; nothing was sent, so nothing is lost.
+    """
 
     _longest = 2_000  # whoever asked with a megabyte need not read it again
 
 
 class QueryError(InputError):
-    """Refuse a parameter: names it, the value, and what is allowed."""
+    """Refuse a parameter: names it, the value, and what is allowed.
+
+    What to do: correct the parameter that it names; `tu.PARAMETERS` lists what each takes.
+    """
 
 
 class PeriodError(InputError):
-    """Refuse a period."""
+    """Refuse a period.
+
+    What to do: give "2026-10", a pair of dates, or "last-month".
+    """
 
 
 class IntegrationUnknownError(InputError):
-    """Say that an account's integration could not be looked up."""
+    """Say that an account's integration could not be looked up.
+
+    What to do: say `integration="cursor"`, or `integration={"account": "cursor"}` for several.
+    """
 
 
 class FrameError(InputError):
-    """Refuse a frame that lacks, or misstates, what a helper needs."""
+    """Refuse a frame that lacks, or misstates, what a helper needs.
+
+    What to do: give what `load_usage` gave, with the columns that it names.
+    """
 
 
 class MixedCurrencyError(FrameError):
-    """Refuse to add amounts of several currencies."""
+    """Refuse to add amounts of several currencies.
+
+    What to do: ask for one currency's lines, or give `exchange_rates=`.
+    """
 
 
 class OverlapError(FrameError):
-    """Refuse to add one measure that two series state."""
+    """Refuse to add one measure that two series state.
+
+    What to do: drop one of the two series, or say which counts with the argument that it names, such as `keep=`.
+    """
 
 
 class DuplicateError(FrameError):
-    """Refuse a frame that holds one record twice."""
+    """Refuse a frame that holds one record twice.
+
+    What to do: `tu.deduplicate(frame)` keeps the newest; where none is newer, keep the right one by a filter.
+    """
 
 
 class OverhangError(FrameError):
-    """Refuse records that stick out of the loaded period until told what to do with them."""
+    """Refuse records that stick out of the loaded period until told what to do with them.
+
+    What to do: load with `overhang="prorate"`, or say "include" or "drop" where the cost is asked for.
+    """
 
 
 class LoopThreadError(InputError, RuntimeError):
-    """Refuse a blocking call from the thread that would have to do the work."""
+    """Refuse a blocking call from the thread that would have to do the work.
+
+    What to do: await the twin whose name begins with `a`, such as `aload_usage`.
+    """
 
 
 class ServiceError(UsageError):
-    """Carry what the service answered instead of records."""
+    """Carry what the service answered instead of records.
+
+    What to do: see the subclass; `status` and `raw_response` hold what the service said.
+    """
 
 
 class AuthenticationError(ServiceError):
-    """401: the token is missing or not accepted."""
+    """401: the token is missing or not accepted.
+
+    What to do: set `TRUTO_API_TOKEN`, without blanks or quotes around it, or pass `tu.Client(token=...)`.
+    """
 
 
 class ForbiddenError(ServiceError):
-    """403: the token may not do this."""
+    """403: the token may not do this.
+
+    What to do: ask for the scope that is missing, or say `integration=` where accounts may not be looked up.
+    """
 
 
 class NotFoundError(ServiceError):
-    """404: there is no such account or resource."""
+    """404: there is no such account or resource.
+
+    What to do: see `client.list_accounts()` for the ids there are.
+    """
 
 
 class InvalidRequestError(ServiceError):
-    """400 or 422: the service, or the provider, does not accept the request."""
+    """400 or 422: the service, or the provider, does not accept the request.
+
+    What to do: read `raw_response`: the vendor's own words say what it does not accept.
+    """
 
 
 class CursorExpiredError(ServiceError):
-    """410: the bookmark is no longer good; the walk must start again."""
+    """410: the bookmark is no longer good; the walk must start again.
+
+    What to do: load again; `tu.scan_usage` goes on from the last page that it kept.
+    """
 
 
 class RateLimitError(ServiceError):
-    """429: too many requests, also after waiting as told."""
+    """429: too many requests, also after waiting as told.
+
+    What to do: wait, or ask for less at once with `tu.Client(concurrency=2)`.
+    """
 
     retryable = True
 
 
 class ServiceUnavailableError(ServiceError):
-    """5xx and the like: the service could not answer just now."""
+    """5xx and the like: the service could not answer just now.
+
+    What to do: try again later; it was tried as often as `retries` says.
+    """
 
     retryable = True
 
 
 class ConnectionFailedError(UsageError):
-    """Say that the line broke or nobody answered in time."""
+    """Say that the line broke or nobody answered in time.
+
+    What to do: see to the line, the proxy or `TRUTO_BASE_URL`, and try again.
+    """
 
     retryable = True
 
 
 class ProtocolError(UsageError):
-    """Say that an answer is not what the service documents."""
+    """Say that an answer is not what the service documents.
+
+    What to do: try again; where it stays, report it with the words of the error.
+    """
 
 
 class CursorLoopError(ProtocolError):
-    """Say that the service handed out the same cursor twice."""
+    """Say that the service handed out the same cursor twice.
+
+    What to do: report it to the service: no page after it can be had.
+    """
 
 
 class UnreadableValueError(UsageError, ValueError):
     """Name a value that cannot be held in its column without changing it.
+
+    What to do: look at the record by its id in `details`, and report the value to the service.
 
     `details` holds `record_id`, `path` and `value`.
     """
 
 
 class PartialLoadError(UsageError):
-    """Say which accounts failed; `result` is a `UsageResult` of those that loaded, `errors` the reasons by label."""
+    """Say which accounts failed; `result` is a `UsageResult` of those that loaded, `errors` the reasons by label.
+
+    What to do: use `result` and say what is missing, or load the accounts named in `errors` again.
+    """
 
     def __init__(self, message: str, *, result: Any = None, errors: dict[str, UsageError] | None = None) -> None:
         super().__init__(message)
@@ -249,15 +325,24 @@ class PartialLoadError(UsageError):
 
 
 class DatasetError(UsageError):
-    """Refuse a directory, or a snapshot, that is not or no longer as we wrote it."""
+    """Refuse a directory, or a snapshot, that is not or no longer as we wrote it.
+
+    What to do: give a directory or file of this library's own, or scan into a new one.
+    """
 
 
 class WriteError(UsageError, OSError):
-    """Say that a file could not be written, and why; whatever stood there before still does."""
+    """Say that a file could not be written, and why; whatever stood there before still does.
+
+    What to do: see to the folder's rights and space; the old file is whole.
+    """
 
 
 class MissingExtraError(UsageError, ImportError):
-    """Name the optional part that is missing, and the line that installs it."""
+    """Name the optional part that is missing, and the line that installs it.
+
+    What to do: paste the line that it ends with.
+    """
 
 
 def did_you_mean(wrong: object, known: Iterable[str]) -> str:

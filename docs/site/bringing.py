@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -38,11 +42,10 @@ def still(output: Any) -> Any:
     """Give an output as a page without scripts shows it: no progress that has passed, no widget, no kernel's path."""
     if output.output_type == "stream":
         output.text = re.sub(r"^\S*ipykernel_\d+\S*: (UsageWarning: .*\n)(?:  .*\n)?", r"\1", output.text, flags=re.M)
-        return output
+        return output if output.text.strip() else None
     data = output.get("data", {})
-    if data.pop("application/vnd.jupyter.widget-view+json", None) is not None and "text/html" not in data:
-        return None
-    return output
+    data.pop("application/vnd.jupyter.widget-view+json", None)
+    return output if any(str(shown).strip() for shown in data.values()) else None
 
 
 def reference() -> None:
@@ -50,6 +53,9 @@ def reference() -> None:
     pages = face.pages()
     for room, text in pages.items():
         write(API / f"{room}.md", text)
+    listed = "\n".join(pages)
+    pages["index"] = f"# Every public name\n\n{face.overview()}\n\n```{{toctree}}\n:hidden:\n{listed}\n```\n"
+    write(API / "index.md", pages["index"])
     for old in set(API.glob("*.md")) - {API / f"{room}.md" for room in pages}:
         old.unlink()
 
@@ -64,7 +70,10 @@ def write(path: Path, text: str) -> None:
 def page(name: str, text: str) -> str:
     """Fill in the tables and files that a page stands for; let links and names of the face lead to the site's own."""
     text = re.sub(r"^% file: (\S+)$", _file, text, flags=re.MULTILINE)
+    text = re.sub(r"^% code: (\S+)$", _code, text, flags=re.MULTILINE)
+    text = re.sub(r"^% figure: (\S+)$", _figure, text, flags=re.MULTILINE)
     text = re.sub(r"^% table: (\w+)$", lambda found: TABLES[found[1]](), text, flags=re.MULTILINE)
+    text = re.sub(r"^!\[([^]]*)\]\(\S*?images/(\w+\.svg)\)$", _drawn, text, flags=re.MULTILINE)
     text = re.sub(r"\]\((?:\.\./)*([A-Z]+\.md)(#[^)]*)?\)", _here, text)
     text = re.sub(r"\]\((?:\.\./)+notebooks/(\w+\.ipynb)\)", r"](/tutorials/\1)", text)
     return text if name.startswith(("reference/api/", "tutorials/0")) else face.linked(text)
@@ -72,6 +81,40 @@ def page(name: str, text: str) -> str:
 
 def _file(found: re.Match[str]) -> str:
     return (running.ROOT / found[1]).read_text("utf-8")
+
+
+def _code(found: re.Match[str]) -> str:
+    language = {".py": "python", ".sh": "sh", ".yml": "yaml"}[Path(found[1]).suffix]
+    return f"```{language}\n{_file(found).strip()}\n```"
+
+
+def _figure(found: re.Match[str]) -> str:
+    return f"![What the page's code draws](/images/drawn/{found[1]})"
+
+
+def figure(page: Path, name: str) -> None:
+    """Draw what the Python code of a page draws and saves under a name; again where the page or the library changed."""
+    there = DOCS / "images" / "drawn" / name
+    mark = running.KEPT / f"{name}.key"
+    key = running.key(page)
+    if there.exists() and mark.exists() and mark.read_text("utf-8") == key:
+        return
+    code = "\n".join(re.findall(r"```python\n(.*?)```", page.read_text("utf-8"), re.DOTALL))
+    with tempfile.TemporaryDirectory() as folder:
+        known = {**os.environ, "MPLBACKEND": "agg", "PYTHONPATH": str(running.ROOT)}
+        subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", code], cwd=folder, env=known, check=True, stdout=subprocess.DEVNULL
+        )
+        write(there, (Path(folder) / name).read_text("utf-8"))
+    write(mark, key)
+
+
+def _drawn(found: re.Match[str]) -> str:
+    """Put a drawing into the page itself, where it takes the page's colours, light or dark."""
+    drawn = (
+        (DOCS / "images" / found[2]).read_text("utf-8").replace("<svg ", f'<svg role="img" aria-label="{found[1]}" ', 1)
+    )
+    return f"```{{raw}} html\n{drawn}\n```"
 
 
 def _here(found: re.Match[str]) -> str:

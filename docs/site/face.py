@@ -41,7 +41,7 @@ def rooms() -> dict[str, list[str]]:
     found: dict[str, list[str]] = {room: list(names) for room, names in tu._HOMES.items()}
     for module in tu._MODULES:
         found.setdefault(module, []).extend(f"{module}.{name}" for name in getattr(tu, module).__all__)
-    return {room: sorted(set(names) - doubled(names)) for room, names in found.items()}
+    return {room: sorted(set(found[room]) - doubled(found[room])) for room in TITLES if room in found}
 
 
 def doubled(names: list[str]) -> set[str]:
@@ -80,6 +80,30 @@ def pages() -> dict[str, str]:
     return {room: page(room, names) for room, names in rooms().items()}
 
 
+def overview() -> str:
+    """Give a table of every name with its first sentence, by room."""
+    lines = ["| name | what it does |", "|---|---|"]
+    for room, names in rooms().items():
+        lines.append(f"| **[{TITLES[room][0]}]({room}.md)** | |")
+        for name in names if room != "columns" else ():
+            said = re.split(r"(?<=[.:])\s", about(name).strip(), maxsplit=1)[0]
+            lines.append(f"| {{py:obj}}`{name} <truto_usage_nb.{name}>` | {said.replace('|', chr(92) + '|')} |")
+    return "\n".join(lines)
+
+
+def about(name: str) -> str:
+    one = resolved(name)
+    return written(one) if inspect.isroutine(one) or inspect.isclass(one) else constant(name)
+
+
+def resolved(name: str) -> Any:
+    """Give what a public name stands for."""
+    one: Any = tu
+    for part in name.split("."):
+        one = getattr(one, part)
+    return one
+
+
 def page(room: str, names: list[str]) -> str:
     title, about = TITLES[room]
     body = "\n\n".join(described(name) for name in names)
@@ -88,9 +112,7 @@ def page(room: str, names: list[str]) -> str:
 
 def described(name: str) -> str:
     """Give the directive of a public name."""
-    one: Any = tu
-    for part in name.split("."):
-        one = getattr(one, part)
+    one = resolved(name)
     if inspect.isclass(one):
         kind = "exception" if issubclass(one, BaseException) else "class"
         return directive(kind, name, of_class(one), signed(one) if kind == "class" else "", members(one))
@@ -169,9 +191,15 @@ def constant(name: str) -> str:
     """Give what stands under a constant in the code."""
     if name == "__version__":
         return "The version, stated once."
-    room = import_module(f"truto_usage_nb.{tu._HOME_OF[name]}")
-    found = re.search(rf'^{name}\b[^\n]*= .*?^"""(.*?)"""', inspect.getsource(room), re.DOTALL | re.MULTILINE)
+    module, _, own = name.rpartition(".")
+    source = source_of(module or tu._HOME_OF[name])
+    found = re.search(rf'^{own}\b[^\n]* = (?:(?!^\S+ ?[:=]).)*?^"""(.*?)"""', source, re.DOTALL | re.MULTILINE)
     return markdown(found[1]) if found else ""
+
+
+@functools.cache
+def source_of(room: str) -> str:
+    return inspect.getsource(import_module(f"truto_usage_nb.{room}"))
 
 
 def markdown(text: str) -> str:

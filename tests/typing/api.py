@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
-from typing import assert_type
+from typing import Literal, assert_type
 
 import pandas as pd
 import polars as pl
@@ -34,6 +34,13 @@ def chosen(usage: pl.DataFrame) -> None:
     tu.plots.cost_bars(usage, "model_id", **choices)
     tu.cost_per(usage, "model_id", overlap="ignore")  # type: ignore[arg-type]
     tu.cost_per(usage, "model_id", overlaps="allow")  # type: ignore[call-arg]
+
+
+def named(usage: pl.DataFrame) -> None:
+    assert_type(tu.columns.model_id, Literal["model_id"])
+    assert_type(usage.select(pl.col(tu.columns.model_id), tu.columns.charges_total), pl.DataFrame)
+    tu.cost_per(usage, [tu.columns.integration, tu.columns.model_id]).filter(pl.col(tu.columns.cost) > 0)
+    pl.col(tu.columns.modle_id)  # type: ignore[attr-defined]
 
 
 def refused(client: tu.Client) -> None:
