@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import date
 from html import escape
 
-__all__ = ["amount_at", "decimals", "escape", "money", "number", "percent", "spans_named"]
+__all__ = ["amount_at", "decimals", "digits_of", "escape", "money", "number", "percent", "spans_named"]
 
 _DUST = 5e-11
 """What ten decimals write as nothing: left over from adding floats."""
@@ -37,7 +37,7 @@ def money(amount: float | None, currency: str | None, *, digits: int | None = No
     if amount is None:
         return "–"
     if digits is None:
-        digits = _digits(abs(amount), currency)
+        digits = digits_of(abs(amount), currency)
     text = f"{abs(amount):,.{digits}f}"
     sign = "-" if amount < 0 and text.strip("0.,") else ""
     return f"{sign}{_SYMBOLS[currency]}{text}" if currency in _SYMBOLS else f"{sign}{currency or 'XXX'} {text}"
@@ -60,7 +60,12 @@ def amount_at(amount: float, currency: str | None, digits: int | None) -> str:
     return written.replace("XXX ", "") if currency is None else written
 
 
-def _digits(size: float, currency: str | None) -> int:
+def digits_of(size: float, currency: str | None) -> int:
+    """Give the decimals that an amount of a size is written with, and whatever stands beside it as the largest does.
+
+    >>> digits_of(1000, "USD"), digits_of(999, "USD"), digits_of(0.00021, "USD"), digits_of(12, "JPY")
+    (0, 2, 5, 0)
+    """
     usual = decimals(currency)
     if size >= 1000:
         return 0

@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Any
 
 from truto_usage_nb.costs.currencies import UNSTATED
-from truto_usage_nb.format import amount_at, decimals, money
+from truto_usage_nb.format import amount_at, digits_of, money
 
 __all__ = [
     "MEASURE_WORDS",
@@ -101,11 +101,8 @@ def amounts(values: Iterable[float], currency: str) -> Callable[[float], str]:
     ['€2,233', '€801', '<€1', '€0']
     """
     largest = max((abs(each) for each in values), default=0.0)
-    digits = 0 if largest >= _WHOLE else decimals(currency) if largest >= _SMALL else None
+    digits = digits_of(largest, currency)
     return lambda value: amount_at(value, None if currency == UNSTATED else currency, digits)
-
-
-_WHOLE, _SMALL = 1000, 0.01
 
 
 def currency_name(currency: str) -> str:

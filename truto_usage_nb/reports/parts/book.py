@@ -20,7 +20,7 @@ from truto_usage_nb.costs import Coverage, cost_per, estimate_costs
 from truto_usage_nb.costs.coverage import coverage_of
 from truto_usage_nb.costs.currencies import UNSTATED
 from truto_usage_nb.errors import InputError, UsageWarning, did_you_mean, hearing
-from truto_usage_nb.format import decimals
+from truto_usage_nb.format import decimals, digits_of
 from truto_usage_nb.native import Native
 from truto_usage_nb.outside import shown
 from truto_usage_nb.planning import Period
@@ -32,7 +32,7 @@ from truto_usage_nb.questions.pacing import budget_lines
 from truto_usage_nb.questions.people import roster_lines, seat_price
 from truto_usage_nb.questions.tables import DecimalMark, Table, amount_given, check_decimal, header_named, read_table
 from truto_usage_nb.reports.loading import BY_USER, Failed, failed_in, failures_in, other_gaps, period_before
-from truto_usage_nb.reports.parts.markup import WHOLE, days_name, in_its_currency, span_name
+from truto_usage_nb.reports.parts.markup import days_name, in_its_currency, span_name
 from truto_usage_nb.reports.parts.records import Comparison, Records, compare, is_running
 from truto_usage_nb.result import UsageResult, read_result
 from truto_usage_nb.unanswered import SilentView, heard, unanswered, unexplained
@@ -237,8 +237,8 @@ class Book:
 
     def money(self, amount: float, currency: str) -> str:
         """Write an amount as the bill has its currency: in whole units where the whole bill comes to 1,000 or more."""
-        whole = abs(self.totals.get(currency, 0.0)) >= WHOLE and abs(amount) >= 1
-        return in_its_currency(amount, currency, 0 if whole else None)
+        least = digits_of(max(abs(amount), abs(self.totals.get(currency, 0.0))), currency)
+        return in_its_currency(amount, currency, least if abs(amount) >= 1 or not amount else None)
 
     @cached_property
     def allocation(self) -> Allocated | None:

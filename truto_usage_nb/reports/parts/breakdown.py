@@ -86,6 +86,9 @@ def where(book: Book, by: str, title: str, *, top: int = 12) -> Html:
         lines = book.by(by).filter(pl.col("cost").is_not_null()).with_columns(integration=_vendor())
         return shares_table(book, with_shares(lines), by, title, top=top)
     named = book.by(by, bill=book.bill.filter(pl.col(by).is_not_null())).filter(pl.col("cost").is_not_null())
+    if not named.height and book.totals:
+        amounts = joined(book.money(book.totals[one], one) for one in book.currencies)
+        return note(f"By {title[:1].lower()}{title[1:]} no vendor here says anything: all {amounts} {NOBODY}.")
     known = _KNOWN_NAMES[by](book) if by in _KNOWN_NAMES else {}
     if known:
         named = named.with_columns(pl.col(by).alias(_WORD), pl.col(by).replace(known))
@@ -166,7 +169,14 @@ def shares_table(book: Book, lines: pl.DataFrame, by: str, title: str, *, top: i
         columns[_WORD] = identity("In the API")
     heading = f"By {title[:1].lower()}{title[1:]}" if headed else None
     return table(
-        lines, columns, order=book.currencies, name=f"where-{by}", title=heading, totals=("cost", "share"), top=top
+        lines,
+        columns,
+        order=book.currencies,
+        bill=book.totals,
+        name=f"where-{by}",
+        title=heading,
+        totals=("cost", "share"),
+        top=top,
     )
 
 
@@ -194,7 +204,7 @@ def unit_prices(book: Book, *, top: int = 15) -> Html:
         closing_line(book.by()),
         "A price per million is a blend: it moves with the share of cache reads as much as with the rate card.",
     )
-    return table(lines, columns, order=book.currencies, name="prices", top=top, below=below)
+    return table(lines, columns, order=book.currencies, bill=book.totals, name="prices", top=top, below=below)
 
 
 def by_product(book: Book, integrations: Sequence[str], *, top: int = 25) -> Html:
@@ -235,7 +245,9 @@ def by_product(book: Book, integrations: Sequence[str], *, top: int = 25) -> Htm
     lines = lines.sort(["currency", "cost"], descending=[False, True], nulls_last=True)
     sums = ("cost", "share", "of_days", "was", *(() if _apart(book) else ("change",)))
     totals = tuple(name for name in sums if name in columns)
-    return table(lines, columns, order=book.currencies, name="products", totals=totals, top=top, below=below)
+    return table(
+        lines, columns, order=book.currencies, bill=book.totals, name="products", totals=totals, top=top, below=below
+    )
 
 
 def _apart(book: Book) -> list[str]:
@@ -331,7 +343,9 @@ def by_person(book: Book, *, top: int | None = None) -> Html:
     columns = {"person": text("Person"), **({label: text(label.capitalize())} if label else {})}
     columns |= {"cost": spend("Cost so far" if book.running else "Cost"), "share": part("Share")}
     columns |= {"mail": identity("E-mail")} if names else {}
-    shown = table(shown_lines, columns, order=book.currencies, name="people", totals=("cost", "share"), top=top)
+    shown = table(
+        shown_lines, columns, order=book.currencies, bill=book.totals, name="people", totals=("cost", "share"), top=top
+    )
     shown = shown + csv_link(book, lines.drop(PINNED), "people")
     if label is None:
         return shown
@@ -350,7 +364,7 @@ def _names_of_people(book: Book) -> dict[str, str]:
 
 def csv_link(book: Book, lines: pl.DataFrame, what: str) -> Html:
     """Put a CSV into the page, to be saved by a click."""
-    return Html(f'<p class="download">Save as {_link(book, lines, what)}</p>')
+    return Html(f'<p class="download">Save as {_link(book, lines, what)}, in which amounts are exact</p>')
 
 
 def _link(book: Book, lines: pl.DataFrame, what: str) -> str:
@@ -382,7 +396,10 @@ def _told_by(book: Book, lines: pl.DataFrame, name: str, noun: str) -> str:
     largest = [f"{in_words(who)} {book.money(cost, currency)}" for who, cost in own.select(name, "cost").head(3).rows()]
     rest = [
         f"{book.money(cost, currency)} ({percent(cost / whole)}) {words}"
-        for mark, words in ((NOBODY, "the vendors do not tell by person"), (UNLABELLED, "is of people without one"))
+        for mark, words in (
+            (NOBODY, "the vendors do not tell by person"),
+            (UNLABELLED, f"is of people without a {noun}"),
+        )
         if (cost := float(lines.filter(pl.col(PINNED) & pl.col(name).str.starts_with(mark))["cost"].sum()))
     ]
     first = f"{book.money(told, currency)} of it ({percent(told / whole)}) is told by {noun}"
@@ -455,7 +472,8 @@ def allocation(book: Book, *, heading: bool = False) -> Html:
     chart = drawn(book, plots.allocation, stated, budgets=marks, of=lines, caption=f"Who pays, {book.name}")
     totals = (*_MONEY, "share", "tokens", "budget", "projected")
     shown = table(
-        lines, columns, order=book.currencies, name="allocation", totals=totals, drop=("shared_cost", "purchased_cost"),
+        lines, columns, order=book.currencies, bill=book.totals, name="allocation", totals=totals,
+        drop=("shared_cost", "purchased_cost"),
         below=_told_of_rules(book),
     )  # fmt: skip
     saved = csv_link(book, lines.drop(PINNED, "grows"), "allocation")
@@ -532,8 +550,8 @@ def _section(book: Book, place: int, lines: pl.DataFrame) -> Html:
     sums = lines.group_by("currency", maintain_order=True).agg(pl.col("cost").sum())
     spent = " and ".join(_spent(book, lines["target"][0], *row) for row in sums.iter_rows())
     shown = table(
-        named, columns, order=book.currencies, name=f"team-{place}", totals=(*_MONEY, "tokens"), top=_MOST,
-        title=f"What {lines['target'][0]} pays, and by which rule",
+        named, columns, order=book.currencies, bill=book.totals, name=f"team-{place}",
+        totals=(*_MONEY, "tokens"), top=_MOST, title=f"What {lines['target'][0]} pays, and by which rule",
     )  # fmt: skip
     return Html(f"<h3>{escape(lines['target'][0])}</h3><p>{escape(spent)}</p>") + shown
 
@@ -572,9 +590,9 @@ def unallocated(book: Book) -> Html:
     if not rest.height:
         return note("Every record was reached by a rule.")
     columns = {"reason": text("What no rule reached"), "cost": spend("Cost"), "tokens": millions("Tokens, millions")}
-    shown = table(rest, columns, order=book.currencies, name="unallocated", totals=("cost", "tokens"))
+    shown = table(rest, columns, order=book.currencies, bill=book.totals, name="unallocated", totals=("cost", "tokens"))
     found = suggestions(made.rest)
     if not found.height:
         return shown
     offered = {"rule": text("Rules that would catch most of it"), "cost": spend("Cost"), "share": part("Share")}
-    return shown + table(found, offered, order=book.currencies, name="suggested", totals=("cost",))
+    return shown + table(found, offered, order=book.currencies, bill=book.totals, name="suggested", totals=("cost",))

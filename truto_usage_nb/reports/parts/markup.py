@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from truto_usage_nb.costs.currencies import UNSTATED
-from truto_usage_nb.format import amount_at, decimals, money, number, percent
+from truto_usage_nb.format import amount_at, digits_of, money, number, percent
 from truto_usage_nb.integrations import INTEGRATIONS
 from truto_usage_nb.native import collect, enter
 from truto_usage_nb.planning import Period
@@ -26,7 +26,6 @@ __all__ = [
     "NOBODY",
     "PINNED",
     "UNLABELLED",
-    "WHOLE",
     "Html",
     "TableColumn",
     "a_day",
@@ -380,10 +379,12 @@ def table(
     top: int | None = None,
     below: Sequence[str] = (),
     drop: Sequence[str] = (),
+    bill: Mapping[str, float] | None = None,
 ) -> Html:
     """Show a frame's `columns`, a block a currency where there are several, with a total of `totals` under each block.
 
-    Money has one precision in a block: whole units where the largest amount is 1,000 or more. `order` says which
+    Money has one precision in a block: whole units where the largest amount, or what `bill` says of the currency, is
+    1,000 or more. `order` says which
     currency comes first; `top` keeps that many lines of each block and adds the others up in one; of `drop` those
     columns are left out in which nothing stands; `name` identifies the table in the page, `title` heads it.
     """
@@ -396,7 +397,8 @@ def table(
         f'<th scope="col" class="{_side(column)}">{escape(column.label)}</th>' for column in columns.values()
     )
     bodies = "".join(
-        _body(block, columns, some, len(columns) if headed else 0, currency) for currency, block, some in blocks
+        _body(block, columns, some, (len(columns) if headed else 0, currency), bill or {})
+        for currency, block, some in blocks
     )
     listed = ", ".join(column.label for column in columns.values())
     caption = (
@@ -410,7 +412,9 @@ def _says_something(frame: pl.DataFrame, key: str) -> bool:
     if key not in frame.columns:
         return False
     stated = frame[key].drop_nulls()
-    return bool((stated.abs() >= _NOTHING).any() if stated.dtype.is_numeric() else (stated != "").any())
+    if stated.dtype.is_numeric():
+        return bool((stated.abs() >= _NOTHING).any())
+    return bool((stated != "").any()) if stated.dtype == pl.String else bool(stated.len())
 
 
 _NOTHING = 5e-10
@@ -497,16 +501,21 @@ def _blocks(shown: pl.DataFrame, kinds: Sequence[str]) -> Iterator[tuple[str | N
 
 
 def _body(
-    block: pl.DataFrame, columns: Mapping[str, TableColumn], kinds: Sequence[str], heading: int, currency: str | None
+    block: pl.DataFrame,
+    columns: Mapping[str, TableColumn],
+    kinds: Sequence[str],
+    headed: tuple[int, str | None],
+    bill: Mapping[str, float],
 ) -> str:
-    """Write the lines of one currency; with `heading`, the number of columns, its name stands above them."""
+    """Write the lines of one currency; where it is headed, over so many columns, its name stands above them."""
+    heading, currency = headed
     above = (
         f'<tr class="block"><th scope="rowgroup" colspan="{heading}">{escape(_CURRENCY.get(currency, currency) or "")}'
         "</th></tr>" if heading else ""
     )  # fmt: skip
     held = [key for key in columns if key in block.columns]
-    digits = _precision(currency, [block[key] for key in held if columns[key].kind in _SPEND])
-    usd = _precision("USD", [block[key] for key in held if columns[key].kind == "dollars"])
+    digits = _precision(currency, [block[key] for key in held if columns[key].kind in _SPEND], bill)
+    usd = _precision("USD", [block[key] for key in held if columns[key].kind == "dollars"], bill)
     prices = [abs(value) for key in held if columns[key].kind == "price" for value in block[key].drop_nulls()]
     how = _Precision(currency, digits, usd, 2 if max(prices, default=0.0) >= 10 else 4)
     lines = []
@@ -527,21 +536,16 @@ class _Precision(NamedTuple):
     """Hold a block's currency, and the decimals of its money, its US dollars and its prices."""
 
     currency: str | None
-    money: int | None
-    dollars: int | None
+    money: int
+    dollars: int
     price: int
 
 
-WHOLE = 1000
-"""From here on an amount is written without cents, and so is whatever is compared with it."""
-
-
-def _precision(currency: str | None, amounts: Sequence[pl.Series]) -> int | None:
-    """Give the decimals that amounts beside each other are written with; None where all are smaller than a cent."""
-    largest = max((abs(value) for each in amounts for value in each.drop_nulls()), default=0.0)
-    if largest >= WHOLE:
-        return 0
-    return None if 0 < largest < 0.01 else decimals(currency)
+def _precision(currency: str | None, amounts: Sequence[pl.Series], bill: Mapping[str, float]) -> int:
+    """Give the decimals that amounts beside each other are written with: those of the largest, or of the bill."""
+    sizes = (abs(value) for each in amounts for value in each.drop_nulls())
+    largest = max((*sizes, abs(bill.get(currency or "", 0.0))), default=0.0)
+    return digits_of(largest, currency)
 
 
 def _cell(value: Any, kind: str, how: _Precision) -> str:

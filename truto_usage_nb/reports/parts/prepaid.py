@@ -18,7 +18,6 @@ from truto_usage_nb.reports.parts.markup import (
     as_written,
     count,
     figure,
-    in_its_currency,
     joined,
     label_of,
     millions,
@@ -66,8 +65,8 @@ def commitments(book: Book) -> Html:
     columns["included_tokens"] = millions("Covered tokens, millions")
     below = ("What a plan or commitment cost to buy is in no usage API; what was drawn from it is shown here.",)
     return table(
-        lines.sort("currency", "integration"), columns, order=book.currencies, name="commitments", below=below,
-        title="What was drawn from plans and commitments", drop=(*have, "included_tokens"),
+        lines.sort("currency", "integration"), columns, order=book.currencies, bill=book.totals, name="commitments",
+        below=below, title="What was drawn from plans and commitments", drop=(*have, "included_tokens"),
     )  # fmt: skip
 
 
@@ -106,7 +105,7 @@ def seat_summary(book: Book) -> Html:
     columns = {"vendor": text("Vendor"), **{kind: count(words) for kind, words in kinds.items()}}
     columns["idle_cost"] = as_written("Unused, a month")
     unused = zip(lines["idle_cost"], lines["currency"], strict=True)
-    words = [None if cost is None or of is None else in_its_currency(cost, of) for cost, of in unused]
+    words = [None if cost is None or of is None else book.money(cost, of) for cost, of in unused]
     lines = lines.drop("currency").with_columns(pl.Series("idle_cost", words, dtype=pl.String))
     return table(lines, columns, name="seats", title="Seats", drop=(UNKNOWN,), below=_told(book))
 
@@ -125,19 +124,24 @@ def seats_answer(book: Book) -> Html:
     """Say how many seats there are, how many of them are used, and what the others cost a month."""
     found, listed = seat_list(book), _roster(book) is not None
     own = found.filter(pl.col("status") != BESIDE)
-    counts = {status: own.filter(pl.col("status") == status).height for status in ("active", *_UNUSED, UNKNOWN)}
-    said = joined(f"{number:,} {status}" for status, number in counts.items() if number)
     if not own.height:
         return answered(["No seat is known: no record names a person, and no roster does for a vendor with records."])
     what = plural(own.height, "seat is on the roster", "seats are on the roster") if listed else (
         plural(own.height, "person was seen", "people were seen"))  # fmt: skip
     unused = own.filter(pl.col("idle_cost").fill_null(0.0) > 0).group_by("currency").agg(pl.col("idle_cost").sum())
-    amounts = [in_its_currency(cost, currency) for currency, cost in unused.sort("currency").iter_rows()]
+    amounts = [book.money(cost, currency) for currency, cost in unused.sort("currency").iter_rows()]
     costs = f" Those that nobody uses cost {joined(amounts)} a month." if amounts else ""
     beside = found.height - own.height
-    others = f"{plural(beside, 'person was', 'people were')} seen who are not on the roster." if beside else ""
+    others = (
+        plural(beside, "person was seen who is", "people were seen who are") + " not on the roster." if beside else ""
+    )
     lost = [f"{each.what}: whether its seats are used, nobody can say." for each in book.failed]
-    return answered([f"{what}: {said}.{costs}", others, *lost])
+    return answered([f"{what}: {_by_status(own)}.{costs}", others, *lost])
+
+
+def _by_status(seats: pl.DataFrame) -> str:
+    counts = {status: seats.filter(pl.col("status") == status).height for status in ("active", *_UNUSED, UNKNOWN)}
+    return joined(f"{number:,} {status}" for status, number in counts.items() if number)
 
 
 def idle_seats(book: Book, *, top: int | None = None) -> Html:
@@ -157,6 +161,7 @@ def idle_seats(book: Book, *, top: int | None = None) -> Html:
         found,
         columns,
         order=book.currencies,
+        bill=book.totals,
         name="idle",
         totals=("idle_cost",),
         top=top,
@@ -170,4 +175,8 @@ def seat_chart(book: Book) -> Html:
     caption = f"{'Seats' if listed else 'People seen'} by vendor and status"
     people = seat_list(book).with_columns(integration="vendor")
     drawing = book.hear(lambda: plots.seats(people, roster=listed))
-    return figure(drawing, f"{caption}: {described(drawing)}")
+    said = "; ".join(
+        f"{vendor} {_by_status(seats)}"
+        for (vendor,), seats in people.filter(pl.col("status") != BESIDE).group_by("vendor", maintain_order=True)
+    )
+    return figure(drawing, f"{caption}: {said}; {described(drawing)}")

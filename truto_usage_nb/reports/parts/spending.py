@@ -114,7 +114,9 @@ def bill(book: Book) -> Html:
     above = note("What the vendors metered: no total here is an invoice. Rounded to read; sums are of exact amounts.")
     none = "No invoice was given (invoices=), so there is none to compare with."
     below = [*([] if book.invoices is not None else [none]), *_explained(book, made), *book.not_in_it]
-    return above + table(lines, columns, order=book.currencies, name="bill", totals=totals, below=below)
+    return above + table(
+        lines, columns, order=book.currencies, bill=book.totals, name="bill", totals=totals, below=below
+    )
 
 
 def _explained(book: Book, made: pl.DataFrame) -> list[str]:
@@ -301,7 +303,7 @@ def _table(book: Book, change: pl.DataFrame, by: str, names: tuple[str, str]) ->
     columns |= {name: effect(_EFFECTS[name]) for name in moved}
     columns |= {"after": spend(names[1]), "change": spend("Change")}
     return table(
-        lines, columns, order=book.currencies, name="bridge", totals=tuple(columns)[1:],
+        lines, columns, order=book.currencies, bill=book.totals, name="bridge", totals=tuple(columns)[1:],
         below=(" ".join(_EXPLAINED[name] for name in moved),),
     )  # fmt: skip
 
@@ -337,7 +339,7 @@ def _budget(book: Book) -> Html:
         "month": text("Month"), "to_date": spend("Billed"), "budget": spend("Budget"),
         "left": spend("Left of it"), "breaks_on": a_day("Budget passed on"),
     }  # fmt: skip
-    return table(lines, columns, order=book.currencies, name="pace", below=book.not_in_it)
+    return table(lines, columns, order=book.currencies, bill=book.totals, name="pace", below=book.not_in_it)
 
 
 def _pace(book: Book) -> Html:
@@ -365,7 +367,9 @@ def _pace(book: Book) -> Html:
     )
     below = () if book.budget is not None else ("No budget was given (budget=), so there is none to hold it against.",)
     below = (*below, *book.not_in_it)
-    return chart + table(named, {"month": text("Month"), **columns}, order=book.currencies, name="pace", below=below)
+    return chart + table(
+        named, {"month": text("Month"), **columns}, order=book.currencies, bill=book.totals, name="pace", below=below
+    )
 
 
 def unusual(book: Book, by: str = "integrated_account_id", *, top: int = 12) -> Html:
@@ -394,7 +398,7 @@ def unusual(book: Book, by: str = "integrated_account_id", *, top: int = 12) -> 
         "the other weekend days: their median, give or take the larger of five times their spread and a quarter of it. "
         "What is stated for a month is held against the months before."
     )
-    return table(days, columns, order=book.currencies, name="unusual", top=top, below=(rule, *left))
+    return table(days, columns, order=book.currencies, bill=book.totals, name="unusual", top=top, below=(rule, *left))
 
 
 def _when(first: date, last: date) -> str:
@@ -452,7 +456,7 @@ def price_check(book: Book, *, top: int = 20) -> Html:
         "model_id": text("Model"), "billed": spend("Billed for tokens"), "estimate": dollars("At list price"),
         "ratio": share("Billed to list"), "reading": text("What that says"),
     }  # fmt: skip
-    return table(lines, columns, order=book.currencies, name="check", top=top)
+    return table(lines, columns, order=book.currencies, bill=book.totals, name="check", top=top)
 
 
 def prices_answer(book: Book) -> Html:
@@ -464,8 +468,11 @@ def prices_answer(book: Book) -> Html:
         billed, listed = float(mine["cost"].sum()), float(mine["list_"].sum())
         if listed <= 0 or currency == UNSTATED:
             continue
-        off = f", {percent((listed - billed) / listed)} below" if listed - billed >= _HALF_A_CENT else ", at list"
-        said.append(f"{book.money(billed, currency)} billed of {book.money(listed, currency)} at list price{off}")
+        if listed - billed < _HALF_A_CENT:
+            said.append(f"{book.money(billed, currency)} billed at list price")
+            continue
+        off = f"{percent((listed - billed) / listed)} below"
+        said.append(f"{book.money(billed, currency)} billed of {book.money(listed, currency)} at list price ({off})")
     most = lines.filter(pl.col("off") >= _HALF_A_CENT).sort(book.place(), -pl.col("off")).head(1)
     whose = [f"{label_of(row['integration'])} gave most off: {book.money(row['off'], row['currency'])}."
              for row in most.iter_rows(named=True)]  # fmt: skip
@@ -484,7 +491,14 @@ def list_and_billed(book: Book, by: str, title: str, *, top: int = 15) -> Html:
     }  # fmt: skip
     below = ("A vendor that states no discount counts at list = billed.",)
     return table(
-        lines, columns, order=book.currencies, name=f"list-{by}", totals=("cost", "list_", "off"), top=top, below=below
+        lines,
+        columns,
+        order=book.currencies,
+        bill=book.totals,
+        name=f"list-{by}",
+        totals=("cost", "list_", "off"),
+        top=top,
+        below=below,
     )
 
 

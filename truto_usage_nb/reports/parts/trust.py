@@ -239,7 +239,7 @@ _ALL_PRICED = 0.995
 
 
 def _fine(fine: int, of: int) -> str:
-    most = f"{fine} of {of}" if fine < of else f"all {fine}"
+    most = f"{fine} of {of}" if fine < of else f"any of {of}"
     return (
         f"Nothing is missing of {most} accounts and report types"
         if of > 1
@@ -252,11 +252,10 @@ def _covered(accounts: pl.DataFrame, title: str | None, name: str) -> Html:
         "vendor": text("Vendor"),
         "report_type": TableColumn("Report type", "id"),
         "missing_days": text("Days missing"),
-        "days_held": count("Days held"),
         "records": count("Records"),
         "cost": as_written("Cost stated"),
         "tokens": millions("Tokens, millions"),
-        "priced_share": share("With a price"),
+        "priced_share": share("Priced"),
         "settled_until": a_day("Final until"),
         "integrated_account_id": identity("Account"),
     }
@@ -453,7 +452,7 @@ def _doubts_table(book: Book, found: Sequence[Doubt], name: str) -> Html:
         "amount": spend("Money concerned"),
         "how": text("How it was reckoned"),
     }
-    return table(frame, columns, order=book.currencies, name=name)
+    return table(frame, columns, order=book.currencies, bill=book.totals, name=name)
 
 
 def restated(book: Book) -> Html:
@@ -474,7 +473,7 @@ def restated(book: Book) -> Html:
         "now": spend("Now"), "change": spend("Change"),
     }  # fmt: skip
     return Html(text_) + table(
-        changed, columns, order=book.currencies, name="restated", totals=("reported", "now", "change")
+        changed, columns, order=book.currencies, bill=book.totals, name="restated", totals=("reported", "now", "change")
     )
 
 
