@@ -82,7 +82,7 @@ def table():
     invoice = pl.DataFrame({"integration": ["cursor"], "month": ["2026-10"], "currency": ["USD"], "amount": ["10"]})
     load = {"what": "confluent", "period": "2026-10-05", "client": client}
     rows = tu.to_focus(usage())
-    of_month = ("pace", "unusual", "seats", "unit_costs", "reconcile", "cost_change")
+    of_month = ("pace", "forecast_costs", "unusual", "seats", "unit_costs", "reconcile", "cost_change")
     of_plots = {name: {"frame": month()} for name in plots.__all__ if name not in ("Charts", "Palette")}
     of_plots |= {"bridge": {"change": tu.cost_change(month(), every="1w")}, "colours": {"names": ["a"]}}
     of_plots |= {"seats": {"table": tu.seats(month())}, "save": {"axes": plots.token_mix(month()), "path": "x.png"}}

@@ -65,6 +65,7 @@ QUESTIONS: dict[str, Callable[[Any], Any]] = {
     "with_models": questions.with_models,
     "cost_change": lambda frame: questions.cost_change(frame, "integration"),
     "pace": lambda frame: questions.pace(frame, {"USD": 3000.0}, now="2026-10-20"),
+    "forecast_costs": lambda frame: questions.forecast_costs(frame, "integration", now="2026-10-20"),
     "unusual": lambda frame: questions.unusual(frame, "integration"),
     "unit_costs": lambda frame: questions.unit_costs(frame, "request", "integration"),
     "unit_costs people": lambda frame: questions.unit_costs(frame, "active_user"),

@@ -65,6 +65,7 @@ _HOMES = {
         "commitment_curve",
         "commitments",
         "cost_change",
+        "forecast_costs",
         "outcomes",
         "pace",
         "reconcile",
@@ -142,6 +143,7 @@ if TYPE_CHECKING:
     from truto_usage_nb.questions import commitment_curve as commitment_curve
     from truto_usage_nb.questions import commitments as commitments
     from truto_usage_nb.questions import cost_change as cost_change
+    from truto_usage_nb.questions import forecast_costs as forecast_costs
     from truto_usage_nb.questions import outcomes as outcomes
     from truto_usage_nb.questions import pace as pace
     from truto_usage_nb.questions import reconcile as reconcile

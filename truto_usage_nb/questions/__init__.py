@@ -3,6 +3,7 @@
 from truto_usage_nb.questions.caching import cache_advice
 from truto_usage_nb.questions.changes import cost_change
 from truto_usage_nb.questions.committed import commitment_curve, commitments
+from truto_usage_nb.questions.horizons import forecast_costs
 from truto_usage_nb.questions.invoicing import check_prices, reconcile
 from truto_usage_nb.questions.labelling import with_labels, with_models
 from truto_usage_nb.questions.oddities import unusual
@@ -18,6 +19,7 @@ __all__ = [
     "commitment_curve",
     "commitments",
     "cost_change",
+    "forecast_costs",
     "outcomes",
     "pace",
     "reconcile",

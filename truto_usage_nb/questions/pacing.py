@@ -33,7 +33,17 @@ from truto_usage_nb.questions.tables import (
 )
 from truto_usage_nb.result import UsageResult
 
-__all__ = ["Ahead", "GivenBudget", "Month", "Row", "budget_lines", "budgets_by_row", "pace", "paced_month"]
+__all__ = [
+    "Ahead",
+    "GivenBudget",
+    "Month",
+    "Row",
+    "budget_lines",
+    "budgets_by_row",
+    "pace",
+    "paced_month",
+    "sticks_out",
+]
 
 _COLUMNS = ("currency", "month", "to_date", "settled_to", "projected", "low", "high", "budget", "breaks_on")
 
@@ -123,7 +133,7 @@ def paced_month(
     """Look at records, of a result, as `pace` does, and work its rows out; what has no projection is told."""
     at = moment_named(now, "now") if now is not None else None
     require(native, (), "pace", also=(OVERHANG, "created_at", "updated_at"))
-    if OVERHANG in native.columns and "overhang" not in choices and _sticks_out(native):
+    if OVERHANG in native.columns and "overhang" not in choices and sticks_out(native):
         choices = {**choices, "overhang": "include"}
     days = money_days(native, by, choices, _COLUMNS)
     mark_growing(days, native)
@@ -134,7 +144,7 @@ def paced_month(
     return Month(days, view.first, view.today, settled, rows)
 
 
-def _sticks_out(native: Native) -> bool:
+def sticks_out(native: Native) -> bool:
     held = native.once("sticks out", lambda: collect(native.frame.filter(nw.col(OVERHANG).fill_null(False)).head(1)))
     return bool(held.height)
 
@@ -395,7 +405,8 @@ class Ahead:
         spent, to_come, half = growth.by_day(self._first, self.view.today, self._end)
         for day, money in spent.items():
             _add(row.spent, day, money)
-        days = self._days_from(self.view.today) or [self._end - _DAY]
+        until = min(self._end, max(growth.start + timedelta(days=growth.length), self.view.today + _DAY))
+        days = [day for day in self._days_from(self.view.today) if day < until] or [self._end - _DAY]
         for day in days if to_come else ():
             _add(row.coming, day, to_come / len(days))
         row.known &= growth.known
