@@ -144,12 +144,13 @@ _LEFT_OUT = "a page holds nothing from outside and runs no script, and says so i
 
 def _check_given(notebook: Notebook, given: Mapping[str, Any]) -> None:
     """Refuse tables and rules that a cell of ours would refuse: nobody should wait for that."""
-    if not notebook.shipped:
+    if not notebook.shipped or not given:
         return
-    from truto_usage_nb.allocation import read_rules
     from truto_usage_nb.reports.parts.book import check_given
 
     if given.get("rules"):
+        from truto_usage_nb.allocation import read_rules
+
         read_rules(given["rules"], documented=True)
     check_given(given)
     if given.get("earlier"):
@@ -177,7 +178,7 @@ def _named(period: Any) -> str:
     if period is None:
         return ""
     from truto_usage_nb.planning import Period
-    from truto_usage_nb.reports.parts.markup import days_name
+    from truto_usage_nb.reports.spans import days_name
 
     return days_name(Period.parse(period))
 

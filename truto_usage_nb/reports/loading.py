@@ -25,6 +25,7 @@ from truto_usage_nb.outside import one_line, shortened, shown
 from truto_usage_nb.planning import Period
 from truto_usage_nb.query import UsageQuery
 from truto_usage_nb.reports.notebook import Notebook
+from truto_usage_nb.reports.spans import days_name
 from truto_usage_nb.reports.steps import Loads, ShowStep
 from truto_usage_nb.unanswered import Failure, SilentView, failures, gap_of
 from truto_usage_nb.writing import is_stream
@@ -358,8 +359,6 @@ class Source:
         now = self._now()
         span = Period.parse(self.period, now=now)
         if span.start >= now:
-            from truto_usage_nb.reports.parts.markup import days_name
-
             raise PeriodError(
                 f"{days_name(span)} has not begun: where the figures come from it is {now:%Y-%m-%d} (UTC); "
                 "give a period that has begun, such as 'last-month'"

@@ -36,9 +36,9 @@ __all__ = ["main"]
 
 Say = Callable[[str, Any], None]
 
-_LEFT_OUT = ("rfc3987_syntax",)
-"""Python is told that there is none: jsonschema uses it to check texts that no notebook has, and importing it takes a
-second."""
+_LEFT_OUT = ("rfc3987_syntax", "pyarrow")
+"""Python is told that there is none: jsonschema would check texts that no notebook has, and papermill look into Hadoop.
+Importing them takes a second and more."""
 
 
 def main() -> None:

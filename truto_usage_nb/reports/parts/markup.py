@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date
 from html import escape
 from typing import Any, NamedTuple
 
@@ -19,8 +19,8 @@ from truto_usage_nb.costs.currencies import UNSTATED
 from truto_usage_nb.format import amount_at, digits_of, money, number, percent
 from truto_usage_nb.integrations import INTEGRATIONS
 from truto_usage_nb.native import collect, enter
-from truto_usage_nb.planning import Period
 from truto_usage_nb.prices import unit_prices
+from truto_usage_nb.reports.spans import days_name, span_name, stretches
 
 __all__ = [
     "NOBODY",
@@ -218,69 +218,10 @@ def plural(count: int, one: str, many: str | None = None) -> str:
     return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
-_INSTANT = timedelta(microseconds=1)
-
-
 def label_of(integration: str | None) -> str:
     """Give a vendor's name as people write it."""
     known = INTEGRATIONS.get(integration or "")
     return known.label if known is not None else integration or "unknown"
-
-
-def days_name(span: Period) -> str:
-    """Write a period as a sentence has it: a month by its name, a day with its weekday, else its first and last day.
-
-    >>> days_name(Period.parse("2026-10")), days_name(Period.parse("2026-10-04"))
-    ('October 2026', 'Sunday 4 October 2026')
-    >>> days_name(Period.parse(("2026-10-01", "2026-10-22"))), days_name(Period.parse(("2026-09-28", "2026-10-05")))
-    ('1 to 21 October 2026', '28 September to 4 October 2026')
-    """
-    named = span_name(span)
-    if not named[0].isdigit() or named.isdigit():
-        return named
-    first, last = span.start, span.end - _INSTANT
-    if first.date() == last.date():
-        return f"{first:%A} {_day_name(first)}"
-    same = (first.year == last.year, first.month == last.month)
-    return f"{_day_name(first, month=not all(same), year=not same[0])} to {_day_name(last)}"
-
-
-def span_name(span: Period) -> str:
-    """Write a period as people say it.
-
-    >>> span_name(Period.parse("2026-10")), span_name(Period.parse(("2026-10-05", "2026-10-08")))
-    ('October 2026', '2026-10-05 to 2026-10-07')
-    """
-    if span == Period.parse(f"{span.start:%Y-%m}"):
-        return f"{span.start:%B %Y}"
-    if span == Period.parse(f"{span.start:%Y}"):
-        return f"{span.start:%Y}"
-    last = span.end - _INSTANT
-    return f"{span.start:%Y-%m-%d}" if last.date() == span.start.date() else f"{span.start:%Y-%m-%d} to {last:%Y-%m-%d}"
-
-
-_STRETCH = re.compile(r"(\d{4}-\d\d-\d\d)(?:\.\.(\d{4}-\d\d-\d\d))?")
-
-
-def stretches(days: str) -> str:
-    """Write the days of a coverage as people do.
-
-    >>> stretches("2026-10-13..2026-10-14, 2026-10-20")
-    '13 to 14 October 2026, 20 October 2026'
-    """
-
-    def named(found: re.Match[str]) -> str:
-        first, last = (date.fromisoformat(each) for each in (found[1], found[2] or found[1]))
-        if first == last:
-            return _day_name(first)
-        alike = (first.year == last.year, first.month == last.month)
-        return f"{_day_name(first, month=not all(alike), year=not alike[0])} to {_day_name(last)}"
-
-    return _STRETCH.sub(named, days)
-
-
-def _day_name(moment: date, *, month: bool = True, year: bool = True) -> str:
-    return f"{moment.day}" + (f" {moment:%B}" if month or year else "") + (f" {moment:%Y}" if year else "")
 
 
 NOBODY, UNLABELLED = "(not attributed)", "(unlabelled)"
