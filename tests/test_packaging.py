@@ -61,7 +61,7 @@ def files(folder):
 
 def test_the_version_is_stated_once_and_everything_follows(source, wheel):
     assert "version" not in PROJECT
-    assert PROJECT["dynamic"] == ["version"]
+    assert PROJECT["dynamic"] == ["readme", "version"]
     assert version("truto-usage-nb") == tu.__version__, "the environment knows another version: install again"
     assert source.name == f"truto_usage_nb-{tu.__version__}"
     assert (wheel / f"truto_usage_nb-{tu.__version__}.dist-info" / "METADATA").is_file()
@@ -71,6 +71,20 @@ def test_the_wheel_holds_the_package_whole_and_nothing_else(wheel):
     assert files(wheel / "truto_usage_nb") == files(ROOT / "truto_usage_nb")
     assert {path.name for path in wheel.iterdir()} == {"truto_usage_nb", f"truto_usage_nb-{tu.__version__}.dist-info"}
     assert "py.typed" in files(wheel / "truto_usage_nb")
+
+
+def test_an_index_is_shown_nothing_that_it_lacks(wheel):
+    """Beside the README's text an index has neither pictures nor pages: what is relative stands as text."""
+    told = (wheel / f"truto_usage_nb-{tu.__version__}.dist-info" / "METADATA").read_text(encoding="utf-8")
+    head, _, shown = told.partition("\n\n")
+    assert "Description-Content-Type: text/markdown" in head
+    assert shown.startswith("# truto_usage_nb\n")
+    assert [target for target in re.findall(r"\]\(([^)]*)\)", shown) if not target.startswith("https://")] == []
+    assert "docs/costs.md, the rule and every flag" in shown
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "![" in readme
+    for line in ("tu.load_usage(accounts", "| datadog | USD |", "make report"):
+        assert line in shown
 
 
 def test_the_wheel_works_outside_the_checkout(wheel, tmp_path):
