@@ -15,7 +15,9 @@ from truto_usage_nb.nesting import end_of
 from truto_usage_nb.outside import cut, one_line
 from truto_usage_nb.secret import masked
 
-_SPACE = re.compile(r"[ \t\n\r]*")
+_SPACES = " \t\n\r"
+_SPACE = re.compile(f"[{_SPACES}]*")
+_LONELY = re.compile("[\ud800-\udfff]")
 _SHOWN_CHARACTERS = 200
 
 
@@ -68,6 +70,7 @@ def _whole(text: str) -> int | Real:
 _careful = json.JSONDecoder(
     object_pairs_hook=_once, parse_int=_whole, parse_float=Real, parse_constant=_refuse, strict=False
 )
+_unescaped = json.JSONEncoder(ensure_ascii=False).encode
 _plain = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=_refuse, strict=False)
 
 
@@ -79,6 +82,8 @@ class JsonText:
 
     def skip(self, at: int) -> int:
         """Give the place of the next character that is not white space."""
+        if self.text[at : at + 1] not in _SPACES:  # the usual case; nothing, at the end, is in any text
+            return at
         found = _SPACE.match(self.text, at)
         return found.end() if found else at
 
@@ -174,5 +179,4 @@ def dumps(value: Any) -> str:
 
 def _quoted(text: str) -> str:
     """Quote a text; half a surrogate pair, which no UTF-8 can hold, stays an escape."""
-    lonely = any("\ud800" <= letter <= "\udfff" for letter in text)
-    return json.dumps(text, ensure_ascii=lonely)
+    return json.dumps(text) if text.isascii() or _LONELY.search(text) else _unescaped(text)

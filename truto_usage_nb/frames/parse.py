@@ -37,8 +37,9 @@ def parse_page(content: bytes, source: Provenance, layout: Layout) -> ParsedPage
     table = None if quick is None else read_whole(quick, source, layout)
     try:
         if table is None:
-            return _in_proportion(_read_carefully(content, source, layout, tried=quick is not None), content)
-        return _in_proportion(ParsedPage(table, source), content)
+            return _read_carefully(content, source, layout, tried=quick is not None)
+        _check_proportion(table.height, content)
+        return ParsedPage(table, source)
     except ProtocolError as problem:
         if source.integrated_account_id is None:
             raise
@@ -46,19 +47,20 @@ def parse_page(content: bytes, source: Provenance, layout: Layout) -> ParsedPage
     raise ProtocolError(told, details=details)
 
 
-def _in_proportion(page: ParsedPage, content: bytes) -> ParsedPage:
+def _check_proportion(count: int, content: bytes) -> None:
     """Refuse an answer of so many records in so few bytes that their columns would hold next to nothing."""
-    if page.height * len(SCHEMA) > MOST_CELLS + len(content):
+    if count * len(SCHEMA) > MOST_CELLS + len(content):
         raise ProtocolError(
-            f"the answer has {page.height:,} records in {len(content):,} bytes, which nobody sends; ask for fewer at a "
-            "time (records_per_page=)"
+            f"the answer has {count:,} records in {len(content):,} bytes, which nobody sends; ask for fewer at a time "
+            "(records_per_page=)"
         )
-    return page
 
 
 def _read_carefully(content: bytes, source: Provenance, layout: Layout, *, tried: bool) -> ParsedPage:
     """Cut a body exactly, keep as text what is nested too deeply, and take the fast path only where it proves right."""
-    records = careful_cut(content)
+    cut = _cut(content)
+    _check_proportion(len(cut), content)
+    records = _as_array(cut)
     is_deep = levels_of(records) > MOST_LEVELS
     if is_deep:
         untouched = f'"{REMOTE_DATA[0]}"'.encode() if layout.documented else b""
@@ -85,11 +87,19 @@ def careful_cut(content: bytes) -> bytes:
 
     Raises `ProtocolError` for a body that is none of the documented ones.
     """
+    return _as_array(_cut(content))
+
+
+def _cut(content: bytes) -> list[str]:
     scanner = JsonText(decoded(content))
     records: list[str] = []
     at = 0
     while not scanner.at_end(at):
         at = _cut_document(scanner, at, records)
+    return records
+
+
+def _as_array(records: list[str]) -> bytes:
     return f"[{','.join(records)}]".encode("utf-8", "surrogatepass")
 
 
@@ -114,7 +124,7 @@ def pages_cut(content: bytes) -> bytes | None:
         return end
 
     scanner.array(0, keep)
-    return f"[{','.join(records)}]".encode("utf-8", "surrogatepass") if are_pages == {True} else None
+    return _as_array(records) if are_pages == {True} else None
 
 
 def _holds_records(scanner: JsonText, result: int | None) -> bool:
