@@ -94,6 +94,15 @@ def table():
     budget = {"total": "true", "amount": "5", "currency": "USD", "period": "month"}
     allocated = tu.allocate(usage(), rules)
     of_plots["allocation"] = {"allocated": allocated}
+    merged = pl.DataFrame({"day": ["2026-10-05"], "email": ["a@b.example"]})
+    of_plots |= {
+        name: {"table": one}
+        for name, one in {
+            "commitments": tu.commitments(**monthly), "commitment_curve": tu.commitment_curve(**monthly),
+            "what_if": tu.what_if(usage(), cache_hit=0.5), "cache_advice": tu.cache_advice(month(), "model_id"),
+            "forecast_costs": tu.forecast_costs(month()), "outcomes": tu.outcomes(usage(), merged),
+        }.items()
+    }  # fmt: skip
     of_plots["checks"] = {"checked": tu.check_usage(usage(), {"version": 1, "budgets": [budget]})}
     others = {
         **{name: {"usage": usage(), "rules": rules} for name in ("allocate", "check_allocation", "suggest_rules")},

@@ -10,6 +10,14 @@ the same bytes every time.
 
 from truto_usage_nb.plots.bars import allocation, billed_against_list, checks, cost_bars, seats
 from truto_usage_nb.plots.figures import Palette, colours, save
+from truto_usage_nb.plots.next_term import (
+    cache_advice,
+    commitment_curve,
+    commitments,
+    forecast_costs,
+    outcomes,
+    what_if,
+)
 from truto_usage_nb.plots.over_time import bridge, cost_over_time, pace
 from truto_usage_nb.plots.tokens import cache_savings, price_per_million, token_mix
 
@@ -18,14 +26,20 @@ __all__ = [
     "allocation",
     "billed_against_list",
     "bridge",
+    "cache_advice",
     "cache_savings",
     "checks",
     "colours",
+    "commitment_curve",
+    "commitments",
     "cost_bars",
     "cost_over_time",
+    "forecast_costs",
+    "outcomes",
     "pace",
     "price_per_million",
     "save",
     "seats",
     "token_mix",
+    "what_if",
 ]

@@ -529,7 +529,7 @@ def _held(
     if by_day and not is_day:
         notes.append("it is stated by the month, not through it")
     share = None if unused is None or not quantity else 1 - unused / quantity
-    if not whole and (term.basis == "monthly" or on_bill):
+    if not whole and (term.basis == "monthly" or on_bill) and unused:  # what is all used stays so
         unused = None
     return _row(
         term, month, day=days[0] if is_day else None, committed_quantity=quantity, used_quantity=known,
