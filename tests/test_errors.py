@@ -4,6 +4,8 @@ import asyncio
 import copy
 import pickle
 import re
+import subprocess
+import sys
 import warnings
 
 import pytest
@@ -85,3 +87,19 @@ def test_hearing_catches_what_is_told_in_this_task_alone():
         assert asyncio.run(both()) == [["one"], ["other"]]
     with pytest.warns(UsageWarning):
         tell("heard by nobody else")
+
+
+def test_a_sentence_is_told_once_in_a_session_and_as_often_as_a_filter_of_ones_own_says():
+    code = """
+import warnings
+import truto_usage_nb as tu
+def told(text):
+    with warnings.catch_warnings():  # as IPython and many libraries do, whereupon Python forgets what it told
+        pass
+    tu.errors.tell(text)
+told("one"); told("one"); told("two")
+warnings.simplefilter("always", tu.UsageWarning)
+told("one")
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert re.findall(r"UsageWarning: (\w+)", run.stderr) == ["one", "two", "one"]

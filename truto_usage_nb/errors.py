@@ -85,6 +85,7 @@ __all__ = [
 ]
 
 _heard: ContextVar[list[str] | None] = ContextVar("heard", default=None)
+_told: set[str] = set()
 _PACKAGE = os.path.join(os.path.dirname(__file__), "")
 
 
@@ -383,9 +384,26 @@ def tell(text: str) -> None:
         heard.append(text)
     else:
         line = _outer_line()
+        module = line.f_globals.get("__name__") or ""
+        if _action(text, module, line.f_lineno) == "once":
+            if text in _told:
+                return
+            _told.add(text)
         seen = line.f_globals.setdefault("__warningregistry__", {})
-        module = line.f_globals.get("__name__")
         warnings.warn_explicit(text, UsageWarning, line.f_code.co_filename, line.f_lineno, module, seen)
+
+
+def _action(text: str, module: str, number: int) -> str:
+    """Give what the filters say of a warning: Python forgets what it told once with every filter that comes or goes."""
+    for action, said, category, name, line in warnings.filters:
+        if issubclass(UsageWarning, category) and _fits(said, text) and _fits(name, module) and line in (0, number):
+            return action
+    return "default"
+
+
+def _fits(pattern: Any, text: str) -> bool:
+    """Say whether a filter's pattern, nothing, or one of Python's own plain texts fits."""
+    return pattern is None or (pattern == text if isinstance(pattern, str) else bool(pattern.match(text)))
 
 
 def _outer_line() -> FrameType:
