@@ -460,12 +460,19 @@ def hostile(snapshot, tmp_path_factory):
         "product_name": "=cmd()",
         "user_email": "\u05dc\u05d9\u05d0\u05d5\u05e8 \u202egnp.exe",
         "surface": HOSTILE,
+        "resources_workspace_name": "n" * 80,
+        "resources_workspace_id": "n" * 80,
     }
     spoilt = [
         pl.when(pl.int_range(pl.len()) % 3 == 0).then(pl.lit(text)).otherwise(pl.col(name)).alias(name)
         for name, text in names.items()
     ]
     return replace(result, polars=result.polars.with_columns(spoilt)).save(tmp_path_factory.mktemp("bad") / "x.parquet")
+
+
+UNREACHED = """() => [...document.querySelectorAll('.wide')].filter(
+  each => each.scrollWidth > each.clientWidth && each.tabIndex !== 0).map(each => each.textContent.slice(0, 80))"""
+"""What does not fit and cannot be scrolled without a mouse."""
 
 
 @kernel
@@ -483,10 +490,15 @@ def test_a_browser_shows_it_offline_without_a_request_or_a_complaint(name, hosti
         tab.on("request", lambda request: said.append(request.url))
         tab.on("console", lambda message: said.append(message.text))
         tab.on("pageerror", lambda error: said.append(str(error)))
-        for width in (1280, 700):
+        for width in (1280, 700, 390, 300):
             tab.set_viewport_size({"width": width, "height": 900})
             tab.goto(page.as_uri())
             assert tab.evaluate("document.documentElement.scrollWidth") == width  # nothing sticks out
+            assert tab.evaluate(UNREACHED) == []
+        tab.emulate_media(media="print")
+        tab.set_viewport_size({"width": 688, "height": 900})  # a sheet of A4 between its margins
+        assert tab.evaluate("document.documentElement.scrollWidth") == 688
+        tab.emulate_media(media="screen")
         anchors = tab.locator("nav.contents a").evaluate_all("all => all.map(a => a.getAttribute('href').slice(1))")
         assert anchors
         assert [tab.locator(f"[id='{anchor}']").count() for anchor in anchors] == [1] * len(anchors)
