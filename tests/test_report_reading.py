@@ -321,7 +321,8 @@ def test_seats_say_how_many_are_used_and_what_the_others_cost():
     ]
     assert answer_of(parts.seats_answer(book_of(records)))[0] == "3 people were seen: 3 active."
     alt = html.unescape(re.search(r'alt="([^"]*)"', parts.seat_chart(book).markup)[1])
-    assert alt.startswith("Seats by vendor and status: Cursor 2 active and 1 never seen; 3 seats; $40.00 for idle seats;")
+    seats = "Seats by vendor and status: Cursor 2 active and 1 never seen; 3 seats; $40.00 for idle seats;"
+    assert alt.startswith(seats)
 
 
 def test_prices_say_how_far_below_the_list_was_billed():

@@ -22,6 +22,7 @@ from truto_usage_nb.integrations import INTEGRATIONS
 from truto_usage_nb.native import Native
 from truto_usage_nb.planning import Period
 from truto_usage_nb.plots.figures import a_figure_each, add_to_title
+from truto_usage_nb.plots.over_time import over_time_of
 from truto_usage_nb.questions import check_prices, reconcile
 from truto_usage_nb.questions import pace as paced
 from truto_usage_nb.questions.oddities import judged
@@ -182,14 +183,22 @@ def described(ax: Any) -> str:
 _HALF_A_ROW = 0.3
 
 
-def time_chart(book: Book, by: str, caption: str, *, every: str = "1d") -> Html:
-    """Draw the cost of each day by one dimension."""
-    frame, column = _vendors(book.asked.lines, by)
+def time_chart(book: Book, by: str, caption: str) -> Html:
+    """Draw the cost of each day by one dimension of the bill, which has the cost of each day."""
     stated = _stated(book.bill)
+    sums = [pl.col(name).sum() for name in ("cost", "spread_cost")]
+    days = stated.filter(pl.col("currency") != UNSTATED).group_by(by, "currency", "period_start").agg(*sums)
+    column = "vendor" if by == "integration" else by
+    named = days.with_columns(pl.col(by).map_elements(label_of, pl.String).alias(column)) if column != by else days
     return drawn(
-        book, plots.cost_over_time, frame, column, every=every, of=stated, caption=_titled(book, caption),
+        book, over_time_of, named, None, column, every="1d", top=_SERIES, measure="billed", of=stated,
+        caption=_titled(book, caption),
         finding=lambda currency: _of_days(book, stated.filter(pl.col("currency") == currency), by),
     )  # fmt: skip
+
+
+_SERIES = 6
+"""So many values have a colour of their own, as in the chart itself."""
 
 
 def _of_days(book: Book, bill: pl.DataFrame, by: str) -> str:
