@@ -11,7 +11,7 @@ LAB    ?=
 PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile
 export PYTHONNOUSERSITE = 1
 
-.PHONY: help report test drills lab lint docs dist clean
+.PHONY: help report test drills lab lint pictures screenshots docs dist clean
 .DEFAULT_GOAL := help
 
 help:
@@ -21,6 +21,8 @@ help:
 	@echo 'make lab      JupyterLab on the first notebook'
 	@echo 'make lint     format, lint, types and layers'
 	@echo 'make docs     the documentation site, in build/docs/'
+	@echo 'make pictures     the pictures of README and docs, drawn anew from the sandbox'
+	@echo 'make screenshots  the screens that tests compare, drawn anew: look at them before you keep them'
 	@echo 'make dist     what is released: source distribution and wheel, in dist/'
 
 $(READY): pyproject.toml
@@ -61,6 +63,13 @@ docs: $(VENV)/.docs
 	$(BIN)/python -m sphinx -q -W --keep-going -d build/doctrees docs build/docs
 	$(BIN)/python -m docs.site.checking build/docs
 	@echo "$(CURDIR)/build/docs/index.html"
+
+pictures: $(READY)
+	$(BIN)/python docs/pictures.py
+
+screenshots: $(READY)
+	RENEW_SCREENSHOTS=1 $(BIN)/python -m pytest -q -m browser tests/test_forms_browser.py tests/test_reports_browser.py
+	@git diff --stat -- tests/screenshots 2>/dev/null || true
 
 dist: $(READY)
 	$(BIN)/python -m hatchling build --clean

@@ -1,4 +1,7 @@
-"""A JupyterLab of its own on loopback, and a notebook in it as a page of a real browser."""
+"""A Jupyter server of its own on loopback, and a notebook as a page of a real browser.
+
+JupyterLab, and beside it Notebook 7 and Voilà where they are installed: one server serves them all.
+"""
 
 from __future__ import annotations
 
@@ -39,6 +42,8 @@ class Lab:
                 "--PasswordIdentityProvider.hashed_password=", "--ServerApp.disable_check_xsrf=True",
                 "--LabApp.expose_app_in_browser=True", "--LabApp.extension_manager=readonly",
                 "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+                "--JupyterNotebookApp.expose_app_in_browser=True",
+                "--VoilaConfiguration.extension_denylist=['@jupyter-notebook/lab-extension']",  # it breaks Voilà's page
             ],
             env=_environment(home), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
@@ -57,8 +62,7 @@ class Lab:
         """Open a notebook in a page of its own and wait until its kernel is there."""
         page = browser.new_page(**options)
         page.goto(f"{self.url}/doc/tree/{name}?reset")
-        page.locator(".jp-NotebookPanel .jp-Cell").first.wait_for(timeout=60_000)
-        page.wait_for_function(f"{_KERNEL} === 'idle'", timeout=60_000)
+        wait_for_kernel(page)
         return page
 
     def _setting(self, home: Path, plugin: str, values: dict[str, object]) -> None:
@@ -77,6 +81,12 @@ class Lab:
                     break
                 time.sleep(0.1)
         raise AssertionError("JupyterLab did not start")
+
+
+def wait_for_kernel(page) -> None:
+    """Wait until a notebook is shown, in JupyterLab or Notebook 7, and its kernel is there."""
+    page.locator(".jp-NotebookPanel .jp-Cell").first.wait_for(timeout=60_000)
+    wait_until_idle(page)
 
 
 def command(page, name: str) -> None:

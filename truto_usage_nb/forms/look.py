@@ -114,8 +114,8 @@ STYLE = (
 .tu-copying button { position: absolute; right: 8px; top: 8px; border: 1px solid var(--tu-line); border-radius: 4px;
   background: var(--tu-paper); color: var(--tu-ink); padding: 3px 12px; cursor: pointer; font-size: 12px; }
 .tu-form progress { width: 260px; height: 10px; accent-color: var(--tu-accent); vertical-align: middle; }
-.tu-form :is(button, input, select, textarea, summary, [tabindex]):focus-visible { outline: 2px solid var(--tu-accent);
-  outline-offset: 1px; }
+.tu-form :is(button, input, select, textarea, summary, [tabindex]):focus-visible, .tu-form input[type=date]:focus-within {
+  outline: 2px solid var(--tu-accent) !important; outline-offset: 1px; }
 .tu-form summary { cursor: pointer; }
 .tu-form .widget-checkbox { width: auto; margin: 0; }
 .tu-form .widget-checkbox .widget-label-basic { font-size: 13px; }
@@ -124,11 +124,11 @@ STYLE = (
 [data-jp-theme-light="false"] .tu-form { color-scheme: dark; }
 @container tu-form (max-width: 600px) {
   .tu-form .widget-inline-hbox:has(> .widget-label):not(.widget-html, .widget-checkbox) { flex-direction: column;
-    align-items: stretch; height: auto; width: 100% !important; }
+    align-items: stretch; height: auto; width: calc(100% - 4px) !important; }
   .tu-form .widget-inline-hbox:not(.widget-html, .widget-checkbox) > .widget-label { width: auto !important;
     text-align: left; }
   .tu-form .widget-inline-hbox:not(.widget-html) > :is(input:not([type=checkbox]), select, textarea) { flex: none;
-    width: 100%; box-sizing: border-box; }
+    width: 100%; min-height: 28px; box-sizing: border-box; }
   .tu-field .tu-note { padding-left: 0; }
   .tu-costs, .tu-picture { flex-basis: 100%; }
 }

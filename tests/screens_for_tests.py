@@ -1,0 +1,76 @@
+"""Screens compared with those that were looked at and kept: `make screenshots` renews them.
+
+Two pictures are compared in cells of six by six pixels: how letters are smoothed differs from browser to browser and
+averages out, while a line more or less moves all that stands under it. Every text is set in DejaVu, so that no font
+decides that happens to be installed.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.conftest import IN_CI
+
+FLAGS = ["--font-render-hinting=none", "--force-color-profile=srgb", "--hide-scrollbars"]
+"""What a browser is started with, so that it draws the same everywhere."""
+RENEW = "RENEW_SCREENSHOTS"
+_KEPT = Path(__file__).parent / "screenshots"
+_BROWSER = _KEPT / "browser.txt"
+_CELL, _STEP = 6, 20
+_MOST, _MOST_ELSEWHERE = 0.01, 0.03
+_FONTS = [Path("/usr/share/fonts"), Path("/usr/local/share/fonts"), Path.home() / ".fonts"]
+_STYLE = """*:not(i, .fa) { font-family: 'DejaVu Sans' !important }
+pre, code, textarea, pre *, code * { font-family: 'DejaVu Sans Mono' !important }"""
+
+
+def check_screen(page: Any, name: str, clip: dict[str, float] | None = None) -> None:
+    """Compare what a page shows, or a part of it, with the screen that was kept under this name."""
+    if not any(list(folder.rglob("DejaVuSans.ttf")) for folder in _FONTS):
+        pytest.skip("needs the font DejaVu Sans: apt-get install fonts-dejavu-core")
+    major = page.context.browser.version.partition(".")[0]
+    recorded = _BROWSER.read_text(encoding="utf-8").strip() if _BROWSER.is_file() else ""
+    renews = bool(os.environ.get(RENEW))
+    if not renews and major != recorded and not IN_CI:
+        pytest.skip(f"the screens were drawn by version {recorded} of the browser, this is {major}")
+    page.add_style_tag(content=_STYLE)
+    page.evaluate("document.fonts.ready")
+    seen = page.screenshot(clip=clip, animations="disabled", caret="hide", scale="css")
+    kept = _KEPT / f"{name}.png"
+    if renews:
+        _keep(seen, kept)
+        _BROWSER.write_text(f"{major}\n", encoding="utf-8")
+        return
+    assert kept.is_file(), f"there is no screen {kept.name} yet: make screenshots"
+    share = differing(Image.open(io.BytesIO(seen)), Image.open(kept))
+    if share > (_MOST if major == recorded else _MOST_ELSEWHERE):
+        told = Path(os.environ.get("SCREENSHOTS", "dist/screenshots")) / kept.name
+        told.parent.mkdir(parents=True, exist_ok=True)
+        told.write_bytes(seen)
+        pytest.fail(f"{share:.1%} of {kept.name} looks different: see {told}; if it is meant, make screenshots")
+
+
+def differing(one: Image.Image, other: Image.Image) -> float:
+    """Give the share of cells that differ; screens of different sizes differ altogether."""
+    if one.size != other.size:
+        return 1.0
+    first, second = _cells(one), _cells(other)
+    return float((np.abs(first - second).max(axis=2) > _STEP).mean())
+
+
+def _cells(picture: Image.Image) -> np.ndarray[Any, Any]:
+    small = picture.convert("RGB").reduce(_CELL)
+    return np.asarray(small, dtype=np.int16)
+
+
+def _keep(png: bytes, path: Path) -> None:
+    """Keep a screen in few colours, which is small; smoothed edges need no more."""
+    path.parent.mkdir(exist_ok=True)
+    colours = Image.open(io.BytesIO(png)).convert("RGB").quantize(48, dither=Image.Dither.NONE)
+    colours.save(path, optimize=True)
