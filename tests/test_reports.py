@@ -481,6 +481,8 @@ UNREACHED = """() => [...document.querySelectorAll('.wide')].filter(
 def test_a_browser_shows_it_offline_without_a_request_or_a_complaint(name, hostile, chromium, tmp_path):
     from playwright.sync_api import sync_playwright
 
+    from tests.axe_for_tests import violations
+
     page = tu.render_report(name, tmp_path / "page.html", snapshot=hostile, period="2026-09-15", progress=False)
     said: list[str] = []
     with sync_playwright() as driver:
@@ -495,6 +497,8 @@ def test_a_browser_shows_it_offline_without_a_request_or_a_complaint(name, hosti
             tab.goto(page.as_uri())
             assert tab.evaluate("document.documentElement.scrollWidth") == width  # nothing sticks out
             assert tab.evaluate(UNREACHED) == []
+            if width in (1280, 300):
+                assert violations(tab) == []
         tab.emulate_media(media="print")
         tab.set_viewport_size({"width": 688, "height": 900})  # a sheet of A4 between its margins
         assert tab.evaluate("document.documentElement.scrollWidth") == 688

@@ -63,8 +63,15 @@ def render_report(
     `purchases`, `team_budgets` (a table of `team`, `currency`, `amount`), `checks` as `check_usage` does, and `budget`;
     `showback` takes `labels`, `label` and `rules`. `sandbox=True` brings the demo company's own tables along.
 
-    Raises `InputError` for an unknown report, parameter or file, `WriteError` for a place that cannot be written to,
-    `UsageError` with the cell's source when a cell fails, `MissingExtraError` for a library or browser that is missing.
+    A part of a report that comes with the library and fails says so in its place and at the top, and a `UsageWarning`
+    tells; of a notebook of your own only a cell tagged `raises-exception` does. That runs in the kernel it names, and
+    nothing of the page comes from outside: a picture of the network in a text is refused, and one in an output, or a
+    script, says so in its place.
+
+    Raises `InputError` for an unknown report, parameter, file or kernel, `PeriodError` for a period to come,
+    `WriteError` for a place that cannot be written to, `UsageError` with the line when a cell fails (`details` has its
+    source and traceback), `MissingExtraError` for a library or browser that is missing. Whatever stood at `to` still
+    does then.
 
     >>> import tempfile, truto_usage_nb as tu
     >>> with tempfile.TemporaryDirectory() as folder:
