@@ -108,8 +108,8 @@ def _of_product(
     """Give the rows of each commitment, or of the one that was named."""
     names = rows["product"].fill_null("credits").unique().sort().to_list()
     if product is not None:
-        named = product if isinstance(product, str) else None
-        rows = rows.filter(pl.col("product").fill_null("credits") == named)
+        is_it = pl.col("product").fill_null("credits") == product
+        rows = rows.filter(is_it) if isinstance(product, str) else rows.clear()
         if rows.is_empty():
             near = did_you_mean(product, names) if isinstance(product, str) else ""
             raise InputError(

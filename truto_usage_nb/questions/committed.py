@@ -38,10 +38,10 @@ from truto_usage_nb.questions.tables import (
 )
 from truto_usage_nb.result import UsageResult
 
-__all__ = ["UnusedPart", "commitment_curve", "commitments", "unused_of"]
+__all__ = ["COMMITTED", "UnusedPart", "commitment_curve", "commitments", "unused_of"]
 
 _WHAT = "The table of commitments"
-_NEEDED = ("account", "product", "quantity", "unit", "price", "start", "end", "currency", "basis")
+COMMITTED = ("account", "product", "quantity", "unit", "price", "start", "end", "currency", "basis")
 _BASES = ("hourly", "monthly", "prepaid")
 _NAMES = ("product_id", "product_name", "metric_name")
 _ACCOUNT = "integrated_account_id"
@@ -219,7 +219,7 @@ class _Term:
 
 
 def _terms(table: Table, decimal: DecimalMark | None) -> list[_Term]:
-    table = table.need(*_NEEDED)
+    table = table.need(*COMMITTED)
     texts = table.texts("account", "product", "unit", "start", "end", "basis")
     numbers = [read_amounts(table, name, decimal) for name in ("quantity", "price")]
     columns = zip(

@@ -27,6 +27,7 @@ from truto_usage_nb.planning import Period
 from truto_usage_nb.query import UsageQuery
 from truto_usage_nb.questions import with_models
 from truto_usage_nb.questions.changes import changed
+from truto_usage_nb.questions.committed import COMMITTED
 from truto_usage_nb.questions.invoicing import invoice_lines
 from truto_usage_nb.questions.pacing import budget_lines
 from truto_usage_nb.questions.people import roster_lines, seat_price
@@ -69,6 +70,10 @@ class Book:
     purchases: pl.DataFrame | None = None
     team_budgets: Mapping[tuple[str, str], float] = field(default_factory=dict)
     checks: Checks | None = None
+    commitments: pl.DataFrame | None = None
+    outcomes: pl.DataFrame | None = None
+    what_if: Mapping[str, Any] | None = None
+    decimal: DecimalMark | None = None
     told: list[str] = field(default_factory=list)
 
     def label_named(self, label: str) -> str:
@@ -328,6 +333,9 @@ def open_book(
     purchases: str | Path | None = None,
     team_budgets: str | Path | None = None,
     checks: Any = None,
+    commitments: str | Path | None = None,
+    outcomes: str | Path | None = None,
+    what_if: Mapping[str, Any] | None = None,
 ) -> Book:
     """Open a snapshot for a report. `period` is the one to report on: the last month of the snapshot when left out.
 
@@ -337,7 +345,8 @@ def open_book(
     {"cursor": (40, "USD")}; `budget` is an amount a month, one by currency, or a file with `currency` and `amount`.
     `decimal` says which mark stands before decimals, where an amount can be read in two ways. `rules` say who pays, as
     `allocate` takes them, with `purchases`, a file as it takes one; `team_budgets` is a file with `team`, `currency`
-    and `amount`; `checks` is what `check_usage` takes.
+    and `amount`; `checks` is what `check_usage` takes. `commitments` and `outcomes` are files as the helpers of these
+    names take them, `what_if` the arguments of that helper, such as {"batch": 0.3, "cache_hit": 0.8}.
     """
     check_decimal(decimal)
     from truto_usage_nb.result.snapshot import read_hashed
@@ -347,12 +356,14 @@ def open_book(
     given = {
         "labels": labels, "invoices": invoices, "roster": roster, "seat_prices": seat_prices, "budget": budget,
         "rules": rules, "purchases": purchases, "team_budgets": team_budgets, "checks": checks,
+        "commitments": commitments, "outcomes": outcomes, "what_if": what_if,
     }  # fmt: skip
     return Book(
         result=result,
         period=_reported(result, period),
         hash=hash_,
         earlier=read_result(earlier) if earlier else None,
+        decimal=decimal,
         **{name: _READ[name](value, decimal) for name, value in given.items()},
     )
 
@@ -453,6 +464,19 @@ def _seat_prices(given: Any) -> dict[str, tuple[float, str]] | None:
     return {name: seat_price(f"seat_prices[{name!r}]", price) for name, price in (given or {}).items()} or None
 
 
+_CASES = ("models", "prices", "batch", "cache_hit")
+
+
+def _scenario(given: Any) -> dict[str, Any] | None:
+    if given and not isinstance(given, Mapping):
+        raise InputError(f"what_if={shown(given)} is no mapping; write it like {{'cache_hit': 0.8}}")
+    for name in given or {}:
+        if name not in _CASES:
+            near = did_you_mean(str(name), _CASES)
+            raise InputError(f"what_if names {shown(name)}, which is no case.{near} Cases: {', '.join(_CASES)}")
+    return dict(given) if given else None
+
+
 _PURCHASE = ("integrated_account_id", "amount", "currency")
 _READ: dict[str, Callable[[Any, DecimalMark | None], Any]] = {
     "labels": lambda given, _: _labels(given),
@@ -464,5 +488,8 @@ _READ: dict[str, Callable[[Any, DecimalMark | None], Any]] = {
     "purchases": lambda given, _: _file("purchases", given, _PURCHASE, lambda table: table.frame),
     "team_budgets": _team_budgets,
     "checks": lambda given, _: read_checks(given) if given else None,
+    "commitments": lambda given, _: _file("commitments", given, COMMITTED, lambda table: table.frame),
+    "outcomes": lambda given, _: _file("outcomes", given, (), lambda table: table.frame),
+    "what_if": lambda given, _: _scenario(given),
 }
 """How what the reader brings is read: by the cell that opens the figures, and before that, to refuse it at once."""
