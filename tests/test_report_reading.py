@@ -9,6 +9,7 @@ import pytest
 
 from tests.test_report_parts import RTL, SETTLED, book_of, charged, record, result_of
 from truto_usage_nb.planning import Period
+from truto_usage_nb.query import UsageQuery
 from truto_usage_nb.reports import parts
 from truto_usage_nb.reports.parts.markup import NOBODY, PINNED, UNLABELLED, effect, part, price, spend, table, text
 
@@ -352,3 +353,16 @@ def test_an_allocation_says_who_pays_who_is_over_budget_and_what_no_rule_reached
         "most. $5.00 no rule reached.",
         "Over budget: red at $70.00 of $50.00.",
     ]
+
+
+def test_who_delivered_nothing_has_a_line_in_the_coverage_and_no_note_beside_it():
+    """Asked of October, and only September came: one line with no record, not the same again in small print."""
+    asked = tuple(
+        UsageQuery(integrated_account_id=name, start_date="2026-10-01", end_date="2026-11-01") for name in ("k", "e")
+    )
+    records = [record("k", "confluent", f"2026-10-{day:02}", charged(net=1)) for day in range(1, 32)]
+    known = replace(result_of(records), queries=asked, integrations={"k": "confluent", "e": "openai_codex"})
+    shown = parts.coverage(parts.Book(result=known, period=Period.parse("2026-10"), hash="0")).markup
+    before = shown.split("<details")[0]
+    assert [row[:4] for row in cells(before)[1:]] == [["OpenAI Codex", "1 to 31 October 2026", "0", "–"]]
+    assert "delivered no record" not in shown

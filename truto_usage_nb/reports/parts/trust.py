@@ -228,7 +228,9 @@ def coverage(book: Book) -> Html:
         | pl.col("integrated_account_id").is_in(lost)
     ).fill_null(value=False)
     short, fine = accounts.filter(lacking).sort(pl.col("records") > 0, maintain_order=True), accounts.filter(~lacking)
-    below = [text for text in held.notes if text not in book.result.gaps] + book.lacking
+    seen = short["records"].eq(0).any()  # who delivered nothing has a line, and need not be named again below
+    notes_ = [text for text in held.notes if not (seen and text.startswith(_NOTHING_CAME))]
+    below = [text for text in notes_ if text not in book.result.gaps] + book.lacking
     whole = "Every account has records of every day, and a price for its tokens." if not short.height else ""
     shown = note(whole) if whole else _covered(short, "What is missing, account by account", "coverage")
     rest = folded(_fine(fine.height, accounts.height), _covered(fine, None, "covered")) if fine.height else Html("")
@@ -236,6 +238,7 @@ def coverage(book: Book) -> Html:
 
 
 _ALL_PRICED = 0.995
+_NOTHING_CAME = "asked, and delivered no record"
 
 
 def _fine(fine: int, of: int) -> str:
