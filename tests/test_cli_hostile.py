@@ -83,6 +83,7 @@ def test_whatever_is_typed_it_ends_with_a_code(command, pieces, capsys, tmp_path
         ["report", "ai_spend", "-o", "nul\0.html", "--sandbox", "--period", "2026-10-05"],
         ["report", "ai_spend", "-o", "x.html", "--pdf", "nul\0.pdf", "--sandbox", "--period", "2026-10-05"],
         ["report", "ai_spend", "-o", "x.html", "--keep-snapshot", "nul\0.parquet", "--sandbox"],
+        ["sandbox", "--nothing", DEEP],
     ],
     ids=lambda line: " ".join(each[:12] for each in line).encode("ascii", "backslashreplace").decode(),
 )  # fmt: skip

@@ -7,7 +7,9 @@ import asyncio
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import NoReturn
 
+from truto_usage_nb.outside import plain, shortened
 from truto_usage_nb.sandbox.app import DEFAULT_TOKEN, DEFAULT_WORLD, create_app
 from truto_usage_nb.sandbox.ask import World
 from truto_usage_nb.sandbox.serve import bind, server_of, url_of
@@ -19,9 +21,15 @@ def _moment(text: str) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Refuse, and show of what was typed what fits on a screen."""
+        super().error(shortened(plain(message), 2_000))
+
+
 def _arguments(argv: Sequence[str] | None, prog: str) -> argparse.Namespace:
     about = "Serve the embedded service on this machine; what it prints first are the settings to reach it."
-    parser = argparse.ArgumentParser(prog=prog, description=about)
+    parser = _Parser(prog=prog, description=about)
     parser.add_argument("--port", type=int, default=0, help="0 picks a free one (default)")
     parser.add_argument("--host", default="127.0.0.1", help="a loopback address (default %(default)s)")
     parser.add_argument("--token", default=DEFAULT_TOKEN, help="the bearer token to accept (default %(default)s)")
