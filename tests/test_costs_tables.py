@@ -9,7 +9,7 @@ import pytest
 
 from tests.frames_for_tests import charge, charged, frame_of
 from truto_usage_nb.costs import closing_line, cost_per, cost_per_model, cost_per_surface, cost_per_token, total_cost
-from truto_usage_nb.errors import FrameError, InputError, MixedCurrencyError, UsageWarning
+from truto_usage_nb.errors import FrameError, InputError, MixedCurrencyError, UsageWarning, hearing
 
 M = 1_000_000
 CLAUDE, OPENAI = "claude", "openai_codex"
@@ -154,12 +154,12 @@ def test_tokens_take_the_currency_of_their_account():
         cost(100, account="claude-2", currency="EUR"),
     ]
     assert lines(cost_per_model(frame_of(records)), "model_id", "currency", "cost_per_million_tokens") == [
-        ("opus", "EUR", 2.0),
         ("opus", "USD", 3.0),
+        ("opus", "EUR", 2.0),
     ]
     # Unpriced tokens as well, where the account has one currency only.
     table = cost_per(frame_of([*records, usage(7, "haiku", account="claude-2")]))
-    assert lines(table, "currency", "unpriced_tokens") == [("EUR", 7), ("USD", 0)]
+    assert lines(table, "currency", "unpriced_tokens") == [("USD", 0), ("EUR", 7)]
 
 
 def test_a_key_charged_in_two_currencies_prices_nothing_and_says_so():
@@ -167,8 +167,8 @@ def test_a_key_charged_in_two_currencies_prices_nothing_and_says_so():
     with pytest.warns(UsageWarning, match="100,000,000 tokens of claude-1 stay unpriced"):
         table = cost_per(frame)
     assert lines(table, "currency", *MEASURES) == [
-        ("EUR", 250.0, 250.0, 0, None, 0, 0),
         ("USD", 300.0, 300.0, 0, None, 0, 0),
+        ("EUR", 250.0, 250.0, 0, None, 0, 0),
         (None, None, None, 0, None, 100 * M, 0),
     ]
 
@@ -258,7 +258,7 @@ def test_estimates_are_never_in_a_cost_table():
 def test_records_in_several_currencies_are_counted_in_each():
     both = record("k", "confluent", tokens=7, charges=[*charged(total=100), charge("tax", 19, "EUR")])
     table = cost_per(frame_of([both, record("k", "confluent", charges=charged(total=1))]), measure="payable")
-    assert lines(table, "currency", "cost", "tokens") == [("EUR", 19.0, 0), ("USD", 101.0, 7)]
+    assert lines(table, "currency", "cost", "tokens") == [("USD", 101.0, 7), ("EUR", 19.0, 0)]
 
 
 def test_currencies_stand_in_blocks_the_largest_first():
@@ -277,8 +277,8 @@ def test_exchange_rates_add_columns_and_change_none():
     assert lines(
         table, "currency", "cost", "converted_currency", "converted_cost", "exchange_rate", "exchange_source"
     ) == [
-        ("EUR", 50.0, "USD", pytest.approx(54.0), 1.08, "ECB, 30 October 2026"),
         ("USD", 100.0, "USD", 100.0, 1.0, "the same currency"),
+        ("EUR", 50.0, "USD", pytest.approx(54.0), 1.08, "ECB, 30 October 2026"),
     ]
     with pytest.raises(FrameError, match="no rate from EUR to USD"):
         cost_per(frame, exchange_rates={("GBP", "USD"): 1.3})
@@ -286,9 +286,19 @@ def test_exchange_rates_add_columns_and_change_none():
         cost_per(frame, exchange_rates={("EUR", "USD"): 1.08, ("EUR", "GBP"): 0.9})
 
 
+def test_the_currency_of_the_largest_sum_stands_first_and_what_has_none_last():
+    """In the smallest unit of each: ¥9,000 are 9,000 of it, $100 are 10,000, €95 9,500; what names none comes after."""
+    amounts = [(60, "USD"), (40, "USD"), (95, "EUR"), (9_000, "JPY"), (99_999, None)]
+    records = [cost(amount, currency=currency, account=f"a-{n}") for n, (amount, currency) in enumerate(amounts)]
+    with hearing():
+        table = cost_per(frame_of([*records, usage(5, account="a-9")]), "integrated_account_id")
+    assert table["currency"].to_list() == ["USD", "USD", "EUR", "JPY", "XXX", None]
+    assert table["cost"].to_list() == [60, 40, 95, 9_000, 99_999, None]
+
+
 def test_a_total_over_several_currencies():
     frame = frame_of([cost(100), cost(50, currency="EUR")])
-    with pytest.raises(MixedCurrencyError, match="EUR, USD has no meaning"):
+    with pytest.raises(MixedCurrencyError, match="USD, EUR has no meaning"):
         total_cost(frame)
     assert total_cost(frame, exchange_rates={("EUR", "USD"): 1.08}) == pytest.approx(154.0)
     assert total_cost(frame_of([cost(100)])) == 100.0

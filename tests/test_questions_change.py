@@ -122,9 +122,9 @@ def test_currencies_stand_in_blocks_and_the_largest_change_first():
     ])  # fmt: skip
     change = questions.cost_change(frame, "model_id", **MONTHS)
     assert change.select("currency", "model_id", "change").rows() == [
-        ("EUR", "a", 1),
-        ("USD", "b", -40),
+        ("USD", "b", -40),  # 12 dollars after, 6 euros
         ("USD", "a", 1),
+        ("EUR", "a", 1),
     ]
 
 

@@ -64,7 +64,7 @@ def test_each_currency_by_itself():
     table = questions.outcomes(
         frame_of([event("a@x.com", 5, 10), event("a@x.com", 5, 4, "EUR")]), pl.DataFrame({"day": ["2026-10-05"] * 2})
     )
-    assert table.select("currency", "cost_per_outcome").rows() == [("EUR", 2), ("USD", 5)]
+    assert table.select("currency", "cost_per_outcome").rows() == [("USD", 5), ("EUR", 2)]
 
 
 def test_what_lies_outside_and_who_is_unknown_is_told():

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from datetime import date
 from html import escape
 
-__all__ = ["amount_at", "decimals", "digits_of", "escape", "money", "number", "percent", "spans_named"]
+__all__ = ["NO_FORMULA", "amount_at", "decimals", "digits_of", "escape", "money", "number", "percent", "spans_named"]
 
+NO_FORMULA = "tex2jax_ignore mathjax_ignore"
+"""Classes that keep a notebook from setting what stands between two signs of dollars as mathematics."""
 _DUST = 5e-11
 """What ten decimals write as nothing: left over from adding floats."""
 _SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}

@@ -12,6 +12,7 @@ import polars as pl
 
 from truto_usage_nb.allocation.placing import PLACES, Piece
 from truto_usage_nb.allocation.sharing import Block, Line, amount_of
+from truto_usage_nb.costs.currencies import in_blocks
 from truto_usage_nb.costs.overlaps import NOT_ATTRIBUTED
 from truto_usage_nb.format import decimals, percent
 from truto_usage_nb.format import money as written
@@ -154,7 +155,7 @@ def _ordered(rows: list[dict[str, Any]], *, monthly: bool, explain: bool, fracti
     table = pl.DataFrame([{name: row[name] for name in names} for row in rows], schema=schema)
     largest = pl.col("cost").sum().over(*([pl.col("period_start")] if monthly else []), "currency", "target")
     time = [pl.col("period_start")] if monthly else []
-    keys = [*time, pl.col("currency"), pl.col("target").is_null(), -largest, pl.col("target")]
+    keys = [*time, in_blocks(table, "cost"), pl.col("currency"), pl.col("target").is_null(), -largest, pl.col("target")]
     table = table.sort(*keys, *([-pl.col("cost")] if explain else []), nulls_last=True, maintain_order=True)
     if monthly:
         table = table.with_columns(pl.col("period_start").cast(pl.Datetime("us")).dt.replace_time_zone("UTC"))
@@ -211,7 +212,8 @@ def suggestions(rest: Sequence[tuple[Piece, str]]) -> pl.DataFrame:
     schema = {"match": pl.String(), "currency": pl.String(), "cost": pl.Float64(), "share": pl.Float64(),
               "rule": pl.String()}  # fmt: skip
     table = pl.DataFrame(rows, schema=pl.Schema(schema), orient="row")
-    return table.sort("currency", "cost", "match", descending=[False, True, False], nulls_last=True)
+    order = [in_blocks(table, "cost"), "currency", "cost", "match"]
+    return table.sort(order, descending=[False, False, True, False], nulls_last=True)
 
 
 def _of_account(account: Any, pieces: Sequence[Piece]) -> Iterator[tuple[dict[str, str], int]]:

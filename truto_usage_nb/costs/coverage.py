@@ -15,7 +15,7 @@ from truto_usage_nb.costs.lines import cached_lines, frame_facts, rule_lines
 from truto_usage_nb.costs.matching import match
 from truto_usage_nb.costs.overlaps import settle_overlaps
 from truto_usage_nb.costs.rule import REASONS
-from truto_usage_nb.format import escape, money, number, percent
+from truto_usage_nb.format import NO_FORMULA, escape, money, number, percent
 from truto_usage_nb.integrations import INTEGRATIONS
 from truto_usage_nb.native import Native, collect, each_part, enter, suspects
 from truto_usage_nb.repeats import AT, RECORD, repeated
@@ -345,7 +345,8 @@ def _html(tables: Mapping[str, pl.DataFrame], notes: tuple[str, ...], *, partial
         f"<tr>{''.join(_cell(name, text) for name, text in zip(_HEAD, row, strict=True))}</tr>" for row in _rows(tables)
     )
     below = "".join(f"<p>{escape(note)}</p>" for note in _below(notes, partial=partial))
-    return f'<table style="border-collapse:collapse"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{below}'
+    shown = f'<table style="border-collapse:collapse"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+    return f'<div class="{NO_FORMULA}">{shown}{below}</div>'
 
 
 def _text(tables: Mapping[str, pl.DataFrame], notes: tuple[str, ...], *, partial: bool) -> str:

@@ -14,10 +14,11 @@ import polars as pl
 
 from truto_usage_nb.checks import is_number
 from truto_usage_nb.errors import FrameError, InputError, did_you_mean
+from truto_usage_nb.format import decimals
 from truto_usage_nb.outside import shown
 from truto_usage_nb.schema import folded_currency
 
-__all__ = ["CREDITS", "ISO_4217", "UNSTATED", "Rates", "check_currency", "is_virtual", "with_rates"]
+__all__ = ["CREDITS", "ISO_4217", "UNSTATED", "Rates", "check_currency", "in_blocks", "is_virtual", "with_rates"]
 
 UNSTATED = "XXX"
 
@@ -52,6 +53,19 @@ def is_virtual(currency: str | None) -> bool:
     """
     word = folded_currency(currency)
     return word is not None and word not in ISO_4217 and word != UNSTATED
+
+
+def in_blocks(table: pl.DataFrame, amount: str) -> pl.Expr:
+    """Give where the block of a line's currency stands: that of the largest amount first, one that nobody stated last.
+
+    Amounts are held against each other in the smallest unit of each, so that yen are not taken for dollars.
+    """
+    stated = table.filter(pl.col(amount).is_not_null(), pl.col("currency").is_not_null())
+    sums = dict(stated.group_by("currency").agg(pl.col(amount).sum().abs().round(6)).iter_rows())
+    order = sorted(sums, key=lambda one: (one == UNSTATED, -sums[one] * 10.0 ** decimals(one), one))
+    places = dict(zip(order, range(len(order)), strict=True))
+    known = pl.col("currency").replace_strict(places, default=len(places), return_dtype=pl.Int64) if places else 0
+    return pl.when(pl.col("currency").is_not_null()).then(known)  # what has no currency comes last
 
 
 def check_currency(name: str, currency: object) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Unpack
 import polars as pl
 
 from truto_usage_nb.costs.choices import By, Choices, Question, by_columns, check_choices, check_dims
+from truto_usage_nb.costs.currencies import in_blocks
 from truto_usage_nb.costs.digest import Digest, DigestPlan, reduced, within_period
 from truto_usage_nb.costs.matching import HEADS
 from truto_usage_nb.costs.tables import counted_once, matched
@@ -98,8 +99,8 @@ def _beside_the_bill(rows: pl.DataFrame, read: Digest, names: tuple[str, ...]) -
         pl.lit(price_source()).alias("price_source"),
     )
     says = pl.col("cost").is_not_null() | (pl.sum_horizontal("estimated_tokens", "unknown_tokens") != 0)
-    order = ["currency", "cost", "estimated_cost", *names]
-    down = [False, True, True, *[False] * len(names)]
+    order = [in_blocks(table, "cost"), "currency", "cost", "estimated_cost", *names]
+    down = [False, False, True, True, *[False] * len(names)]
     return table.filter(says).sort(order, descending=down, nulls_last=True)
 
 

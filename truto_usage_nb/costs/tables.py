@@ -17,7 +17,7 @@ import polars as pl
 from truto_usage_nb.checks import a_flag
 from truto_usage_nb.costs.buckets import with_buckets
 from truto_usage_nb.costs.choices import BUCKET, By, Choices, Measure, Question
-from truto_usage_nb.costs.currencies import Rates, with_rates
+from truto_usage_nb.costs.currencies import Rates, in_blocks, with_rates
 from truto_usage_nb.costs.digest import Digest, DigestPlan, fine_digest, reduced, within_period
 from truto_usage_nb.costs.matching import HEADS, match, one_name_a_model
 from truto_usage_nb.costs.overlaps import settle_overlaps, spans_told
@@ -55,7 +55,8 @@ def cost_per(
     Comes back as the kind of frame that came in, a row per value and currency: the dimensions, `currency`, `cost`,
     `other_cost` (the part of it that bought no tokens), `tokens` (those with a price), `cost_per_million_tokens` =
     (cost - other_cost) / tokens * 1e6, `unpriced_tokens`, `included_tokens` (covered by a plan). Currencies stand in
-    blocks, the largest cost first; a null value is a line of its own. A cost nobody stated is null, never 0.
+    blocks, that of the largest sum first, and in each the largest cost; a null value is a line of its own. A cost
+    nobody stated is null, never 0.
     `closing_line(table)` is the sentence that belongs under it.
 
     `every` ("1h", "1d", "1w" from Monday, "1mo", "1q", "1y") adds `period_start` in `time_zone`, and `spread_cost`,
@@ -299,11 +300,11 @@ def _divided(table: pl.DataFrame, met: Digest, keys: list[str], kinds: list[str]
 
 
 def _ordered(table: pl.DataFrame, question: Question) -> pl.DataFrame:
-    """Time first, then currencies in blocks, the largest cost first; ties by tokens, then by the dimensions."""
+    """Time first, then currencies in blocks, the largest cost first in each; ties by tokens, then by the dimensions."""
     first = [BUCKET] if question.every is not None else []
     rest = [c for c in question.by if table.schema[c].is_nested() is False]
-    keys = [*first, "currency", "cost", "tokens", "unpriced_tokens", *rest]
-    down = [name in ("cost", "tokens", "unpriced_tokens") for name in keys]
+    keys = [*first, in_blocks(table, "cost"), "currency", "cost", "tokens", "unpriced_tokens", *rest]
+    down = [*[False] * (len(first) + 2), True, True, True, *[False] * len(rest)]
     return table.sort(keys, descending=down, nulls_last=True)
 
 

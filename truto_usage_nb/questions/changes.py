@@ -24,6 +24,7 @@ import polars as pl
 from truto_usage_nb.checks import one_of
 from truto_usage_nb.costs.buckets import with_buckets
 from truto_usage_nb.costs.choices import BUCKET, EVERY, Choices, Measure, Question, check_dims
+from truto_usage_nb.costs.currencies import in_blocks
 from truto_usage_nb.costs.digest import Digest
 from truto_usage_nb.costs.matching import identity_of, one_name_a_model
 from truto_usage_nb.costs.tables import matched
@@ -215,8 +216,9 @@ def _compared(read: Digest, rows: pl.DataFrame, sides: Sides) -> pl.DataFrame:
     moments = zip(_COLUMNS[1:5], (*sides.before, *sides.after), strict=True)
     table = table.rename(names).with_columns(pl.lit(at, pl.Datetime("us", "UTC")).alias(name) for name, at in moments)
     table = table.with_columns(_size=pl.col("change").abs())
-    order = ["currency", "_size", *(name for name in read.by if not table.schema[name].is_nested())]
-    down = [False, True, *[False] * (len(order) - 2)]
+    flat = [name for name in read.by if not table.schema[name].is_nested()]
+    order = [in_blocks(table, "after"), "currency", "_size", *flat]
+    down = [False, False, True, *[False] * len(flat)]
     return table.sort(order, descending=down, nulls_last=True).select(*read.by, *_COLUMNS)
 
 
@@ -348,6 +350,7 @@ def _decomposed(cells: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
     return (
         sums.with_columns(change=pl.col("after") - pl.col("before"))
         .with_columns(_parts())
+        .with_columns(pl.col("change", "volume", "rate", "mix", "new", "gone").round(9) + 0.0)  # no dust of floats
         .select(*keys, "before", "after", "change", "volume", "rate", "mix", "new", "gone")
     )
 

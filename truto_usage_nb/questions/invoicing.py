@@ -10,6 +10,7 @@ from typing import Any, Unpack
 import polars as pl
 
 from truto_usage_nb.costs.choices import BUCKET, Choices, Question, by_columns, check_dims
+from truto_usage_nb.costs.currencies import in_blocks
 from truto_usage_nb.costs.digest import Digest
 from truto_usage_nb.costs.estimates import estimated, priced_by
 from truto_usage_nb.costs.matching import one_name_a_model
@@ -97,8 +98,9 @@ def _reconciled(native: Native, invoices: pl.DataFrame, choices: Any) -> pl.Data
         cannot_know=pl.col("integration").replace_strict(beyond, default="tax, purchases"),
     )
     return table.select(_COLUMNS).sort(
-        "currency", "month", "expected", "integration", descending=[False, False, True, False], nulls_last=True
-    )
+        in_blocks(table, "expected"), "currency", "month", "expected", "integration",
+        descending=[False, False, False, True, False], nulls_last=True,
+    )  # fmt: skip
 
 
 def _money(native: Native, measure: Any, choices: Any) -> pl.DataFrame:
@@ -222,8 +224,9 @@ def _table(rows: pl.DataFrame, read: Digest, names: tuple[str, ...]) -> pl.DataF
     bought = pl.col("priced") + pl.col("unpriced") + pl.col("included") > 0
     table = table.filter(bought | (pl.col("billed") != 0)).with_columns(reading=_reading())
     return table.select(*names, *_CHECKED).sort(
-        "currency", "month", "billed", *names, descending=[False, False, True, *[False] * len(names)], nulls_last=True
-    )
+        in_blocks(table, "billed"), "currency", "month", "billed", *names,
+        descending=[False, False, False, True, *[False] * len(names)], nulls_last=True,
+    )  # fmt: skip
 
 
 def _reading() -> pl.Expr:

@@ -10,6 +10,7 @@ from typing import Any, Unpack
 import polars as pl
 
 from truto_usage_nb.costs.choices import BUCKET, Choices, Question, check_choices
+from truto_usage_nb.costs.currencies import in_blocks
 from truto_usage_nb.costs.tables import build
 from truto_usage_nb.errors import FrameError, InputError, hearing, tell
 from truto_usage_nb.native import Native, enter, require
@@ -185,6 +186,5 @@ def _shared(items: pl.DataFrame, money: pl.DataFrame) -> pl.DataFrame:
         pl.col("cost", "cost_at_least", "cost_at_most").fill_null(0.0), pl.col("outcomes", "people").fill_null(0)
     )
     rows = rows.with_columns(cost_per_outcome=pl.when(pl.col("outcomes") > 0).then(pl.col("cost") / pl.col("outcomes")))
-    return rows.sort(
-        "currency", pl.col("cost").round(_DUST), "outcome", descending=[False, True, False], nulls_last=True
-    )
+    order = [in_blocks(rows, "cost"), "currency", pl.col("cost").round(_DUST), "outcome"]
+    return rows.sort(order, descending=[False, False, True, False], nulls_last=True)

@@ -10,6 +10,7 @@ import narwhals.stable.v2 as nw
 import polars as pl
 
 from truto_usage_nb.costs.choices import Choices, Question, check_dims
+from truto_usage_nb.costs.currencies import in_blocks
 from truto_usage_nb.costs.digest import DigestPlan, within_period
 from truto_usage_nb.costs.lines import COARSE, frame_facts, refuse_too_many, rule_lines
 from truto_usage_nb.costs.overlaps import Stretches
@@ -289,7 +290,8 @@ def _table(money: pl.DataFrame, counted: pl.DataFrame, per: str, by: tuple[str, 
     ratio = pl.when(pl.col("units") > 0).then(pl.col("cost") / pl.col("units"))
     table = table.with_columns(cost_per_unit=ratio, unit=pl.lit(per)).select(*by, *_COLUMNS)
     flat = [name for name in by if not table.schema[name].is_nested()]
-    return table.sort("currency", "cost", *flat, descending=[False, True, *[False] * len(flat)], nulls_last=True)
+    order = [in_blocks(table, "cost"), "currency", "cost", *flat]
+    return table.sort(order, descending=[False, False, True, *[False] * len(flat)], nulls_last=True)
 
 
 def _in_currency(counted: pl.DataFrame, money: pl.DataFrame) -> pl.DataFrame:

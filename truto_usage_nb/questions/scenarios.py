@@ -14,6 +14,7 @@ import polars as pl
 
 from truto_usage_nb.checks import a_mapping, is_number
 from truto_usage_nb.costs.choices import By, Choices, Question, by_columns, check_dims
+from truto_usage_nb.costs.currencies import in_blocks
 from truto_usage_nb.costs.digest import TIERS, Digest
 from truto_usage_nb.costs.estimates import estimated, priced_by
 from truto_usage_nb.costs.matching import HEADS, identity_of, one_name_a_model
@@ -429,8 +430,8 @@ def _table(rows: pl.DataFrame, dims: list[str], names: tuple[str, ...], assumpti
         pl.col("cost", "other_cost", "left_out_cost") != 0
     )
     flat = [name for name in names if not table.schema[name].is_nested()]
-    order = ["currency", "cost", "list_cost", *flat]
-    return table.filter(says).sort(order, descending=[False, True, True, *[False] * len(flat)], nulls_last=True)
+    order = [in_blocks(table, "cost"), "currency", "cost", "list_cost", *flat]
+    return table.filter(says).sort(order, descending=[False, False, True, True, *[False] * len(flat)], nulls_last=True)
 
 
 def _assumptions(asked: _Asked, *, knows_batch: bool) -> str:

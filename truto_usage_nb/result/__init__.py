@@ -14,6 +14,7 @@ import polars as pl
 from truto_usage_nb.checks import a_path
 from truto_usage_nb.errors import UsageError, WriteError
 from truto_usage_nb.forks import refuse_if_cut_off
+from truto_usage_nb.format import NO_FORMULA
 from truto_usage_nb.planning import Period
 from truto_usage_nb.query import UsageQuery
 from truto_usage_nb.result.snapshot import read_snapshot, write_snapshot
@@ -111,7 +112,7 @@ def _result_html(result: UsageResult) -> str:
         f'<tr><th style="{_CELL}">{escape(name)}</th><td style="{_CELL}">{value}</td></tr>'
         for name, value in _rows(result)
     )
-    return f'<table style="{_STYLE}">{rows}</table>'
+    return f'<table class="{NO_FORMULA}" style="{_STYLE}">{rows}</table>'
 
 
 def _rows(result: UsageResult) -> Iterator[tuple[str, str]]:
