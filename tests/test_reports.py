@@ -497,8 +497,11 @@ def test_a_browser_shows_it_offline_without_a_request_or_a_complaint(name, hosti
             tab.goto(page.as_uri())
             assert tab.evaluate("document.documentElement.scrollWidth") == width  # nothing sticks out
             assert tab.evaluate(UNREACHED) == []
-            if width in (1280, 300):
+            if width in (1280, 390):
                 assert violations(tab) == []
+                tab.emulate_media(color_scheme="dark")
+                assert violations(tab, only="color-contrast") == []
+                tab.emulate_media(color_scheme="light")
         tab.emulate_media(media="print")
         tab.set_viewport_size({"width": 688, "height": 900})  # a sheet of A4 between its margins
         assert tab.evaluate("document.documentElement.scrollWidth") == 688
@@ -515,8 +518,13 @@ def test_a_browser_shows_it_offline_without_a_request_or_a_complaint(name, hosti
 @kernel
 @pytest.mark.browser
 def test_a_page_is_printed_where_a_browser_is_at_hand(snapshot, chromium, tmp_path):
+    from pypdf import PdfReader
+
     assert shutil.which("chromium") or chromium
     path = notebook(tmp_path / "short.ipynb", "'printed'")
     pdf = tmp_path / "short.pdf"
     tu.render_report(path, tmp_path / "short.html", snapshot=snapshot, pdf=pdf, progress=False)
     assert pdf.read_bytes().startswith(b"%PDF-")
+    printed = PdfReader(pdf)
+    assert [each.title for each in printed.outline] == ["short"]  # a notebook without a heading has its own name
+    assert [each.extract_text().split("\n")[0] for each in printed.pages] == ["1 of 1short"]
