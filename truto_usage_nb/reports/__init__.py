@@ -99,7 +99,7 @@ def make_report(
     progress: bool | ShowStep | None = None,
 ) -> Made:
     """Render a report as `render_report` says, and give what is known to be missing of it."""
-    from truto_usage_nb.reports.worker import Order, worker
+    from truto_usage_nb.reports.worker import Order, to_pdf, worker
 
     notebook = find(name_or_path)
     printer = _browser(pdf)
@@ -128,7 +128,8 @@ def make_report(
             page = Path(to) if straight else scratch / "page.html"
             done = rendering.render(Order(notebook, {**made, **own}, page, _named(source.period)), show)
             if pdf is not None:
-                _printed(printer, page, Path(pdf), show)
+                show(Step("print", 0, 1, str(pdf)))
+                to_pdf(printer, page, Path(pdf), scratch)
             if not straight:
                 write_file(to, lambda stream: stream.write(page.read_bytes()))
     for number, what in done.left_out:
@@ -188,13 +189,6 @@ def _named(period: Any) -> str:
     from truto_usage_nb.reports.spans import days_name
 
     return days_name(Period.parse(period))
-
-
-def _printed(printer: str, page: Path, pdf: Path, show: ShowStep) -> None:
-    from truto_usage_nb.reports.worker import to_pdf
-
-    show(Step("print", 0, 1, str(pdf)))
-    to_pdf(printer, page, pdf)
 
 
 def _browser(pdf: str | Path | None) -> str:

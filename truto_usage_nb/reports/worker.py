@@ -13,7 +13,6 @@ import pickle
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -206,10 +205,10 @@ def browser() -> str:
     )
 
 
-def to_pdf(program: str, page: Path, pdf: Path) -> Path:
-    """Print a page; the file appears whole or not at all."""
-    with telling(pdf), tempfile.TemporaryDirectory(prefix="truto-print-") as scratch:
-        made = Path(scratch) / "page.pdf"
+def to_pdf(program: str, page: Path, pdf: Path, scratch: Path) -> Path:
+    """Print a page; the file appears whole or not at all. What the browser keeps is in the report's own folder."""
+    with telling(pdf):
+        made = scratch / "page.pdf"
         sandbox = ("--no-sandbox",) if hasattr(os, "geteuid") and os.geteuid() == 0 else ()  # refuses root without
         command = [program, *_FLAGS, *sandbox, f"--user-data-dir={scratch}/profile", f"--print-to-pdf={made}"]
         try:
