@@ -103,3 +103,19 @@ told("one")
 """
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert re.findall(r"UsageWarning: (\w+)", run.stderr) == ["one", "two", "one"]
+
+
+def test_a_cell_that_is_run_again_tells_again_and_no_other_cell_does():
+    code = """
+import types, IPython
+import truto_usage_nb as tu
+shell = types.SimpleNamespace()
+IPython.get_ipython = lambda: shell
+def run(cell, number, *texts):
+    shell.parent_header, shell.execution_count = {"metadata": {"cellId": cell}}, number
+    for text in texts:
+        tu.errors.tell(text)
+run("a", 1, "one", "one"); run("b", 2, "one", "two"); run("a", 3, "one", "two"); run("b", 4, "one", "two")
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert re.findall(r"UsageWarning: (\w+)", run.stderr) == ["one", "two", "one", "two"]

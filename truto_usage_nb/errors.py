@@ -85,14 +85,15 @@ __all__ = [
 ]
 
 _heard: ContextVar[list[str] | None] = ContextVar("heard", default=None)
-_told: set[str] = set()
+_told: dict[str, tuple[str | None, int | None]] = {}
 _PACKAGE = os.path.join(os.path.dirname(__file__), "")
 
 
 class UsageWarning(UserWarning):
     """Say something that a reader of the figures should know.
 
-    The same sentence is told once in a session, wherever it comes up; a filter of one's own says otherwise.
+    The same sentence is told once in a session, wherever it comes up, and anew by a cell of a notebook that is run
+    again; a filter of one's own says otherwise.
     """
 
 
@@ -385,12 +386,27 @@ def tell(text: str) -> None:
     else:
         line = _outer_line()
         module = line.f_globals.get("__name__") or ""
-        if _action(text, module, line.f_lineno) == "once":
-            if text in _told:
-                return
-            _told.add(text)
-        seen = line.f_globals.setdefault("__warningregistry__", {})
-        warnings.warn_explicit(text, UsageWarning, line.f_code.co_filename, line.f_lineno, module, seen)
+        if _action(text, module, line.f_lineno) != "once":
+            seen = line.f_globals.setdefault("__warningregistry__", {})
+            warnings.warn_explicit(text, UsageWarning, line.f_code.co_filename, line.f_lineno, module, seen)
+        elif _is_news(text, *_cell()):
+            warnings.showwarning(UsageWarning(text), UsageWarning, line.f_code.co_filename, line.f_lineno)
+
+
+def _is_news(text: str, cell: str | None, run: int) -> bool:
+    """Say whether a text was not told yet, or by this very cell, whose output a new run of it replaces."""
+    by, when = _told.get(text, (cell, None))
+    is_news = when is None or (cell is not None and by == cell and when != run)
+    if is_news:
+        _told[text] = (cell, run)
+    return is_news
+
+
+def _cell() -> tuple[str | None, int]:
+    """Give the id of the notebook's cell that runs, where the notebook's page sends it, and the number of the run."""
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    asked = getattr(shell, "parent_header", None) or {}
+    return asked.get("metadata", {}).get("cellId"), getattr(shell, "execution_count", 0)
 
 
 def _action(text: str, module: str, number: int) -> str:
