@@ -37,6 +37,7 @@ from truto_usage_nb.reports.parts.markup import (
     label_of,
     note,
     notes,
+    plural,
     share,
     spend,
     table,
@@ -179,7 +180,7 @@ def _curve_sentences(book: Book) -> list[str]:
         if above is not None and above <= 0.01:
             said.append(f"{product} of {account}: what is held costs at most 1 % more than the least; keep it.")
         else:
-            more = f", {percent(above)} below what is held" if above else ""
+            more = f"; what is held cost {percent(above)} more" if above else ""
             said.append(f"{product} of {account}: {least['quantity']:,.4g} {unit}{now} would have cost least{more}.")
     return said
 
@@ -191,11 +192,14 @@ def _coming_sentences(book: Book) -> list[str]:
         if isinstance(coming, str) or coming.is_empty():
             continue
         for currency in book.currencies:
-            of = coming.filter((pl.col("currency") == currency) & pl.col("projected").is_not_null())
+            of = coming.filter(pl.col("currency") == currency)
+            unknown = [label_of(each) for each in of.filter(pl.col("projected").is_null())["integration"]]
+            without = f" Of {joined(unknown)} too little is known: it is not in this." if unknown else ""
+            of = of.filter(pl.col("projected").is_not_null())
             if currency != UNSTATED and of.height:
                 whole = book.money(float(of["projected"].sum()), currency)
                 so_far = book.money(float(of["to_date"].sum()), currency)
-                said.append(f"{_stretch(of)} will come to {whole}, of which {so_far} is billed.")
+                said.append(f"{_stretch(of)} will come to {whole}, of which {so_far} is billed.{without}")
     return said
 
 
@@ -256,7 +260,8 @@ def commitment_use(book: Book) -> Html:
     }  # fmt: skip
     drop = ("used_share", "unused_cost", "on_demand_cost", "left", "ends_on")
     on_bill = int(held["on_the_bill"].sum())
-    below = [f"{on_bill} of them stand on the bill already: nothing of the table is added to it."] if on_bill else []
+    stand = plural(on_bill, "row stands", "rows stand")
+    below = [f"{stand} on the bill already: nothing of the table is added to it."] if on_bill else []
     said = lines.filter(pl.col("note").is_not_null()).select("product", "account", "note")
     below += [f"{product} of {account}: {words}." for product, account, words in said.iter_rows()]
     return shown + table(lines, columns, name="commitment-use", order=book.currencies, below=below, drop=drop,
