@@ -19,6 +19,7 @@ import polars as pl
 from truto_usage_nb.checks import one_of
 from truto_usage_nb.clock import month_start
 from truto_usage_nb.costs.choices import Choices, by_columns
+from truto_usage_nb.costs.currencies import in_blocks
 from truto_usage_nb.costs.digest import OVERHANG
 from truto_usage_nb.errors import InputError, hearing, tell
 from truto_usage_nb.native import Native, collect, enter, require
@@ -495,7 +496,8 @@ def _table(forecast: _Forecast, view: View, names: tuple[str, ...]) -> pl.DataFr
     schema = pl.Schema({**parts, **{name: kinds.get(name, pl.Float64()) for name in _NAMES}})
     table = pl.DataFrame(rows, schema=schema, orient="row")
     order = [*(names or parts)]
-    return table.sort("currency", "projected", *order, descending=[False, True, *[False] * len(order)], nulls_last=True)
+    keys = [in_blocks(table, "projected"), "currency", "projected", *order]
+    return table.sort(keys, descending=[False, False, True, *[False] * len(order)], nulls_last=True)
 
 
 def _tell_of_unknown(table: pl.DataFrame, names: tuple[str, ...]) -> None:

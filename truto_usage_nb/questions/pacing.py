@@ -15,6 +15,7 @@ import polars as pl
 
 from truto_usage_nb.clock import month_start
 from truto_usage_nb.costs.choices import Choices
+from truto_usage_nb.costs.currencies import in_blocks
 from truto_usage_nb.costs.digest import OVERHANG
 from truto_usage_nb.errors import FrameError, InputError, did_you_mean, tell
 from truto_usage_nb.native import Native, collect, require
@@ -120,7 +121,8 @@ class Month:
             "settled_to": pl.Date(), **money, "breaks_on": pl.Date(),
         }  # fmt: skip
         table = pl.DataFrame(rows, schema=pl.Schema(schema), orient="row")
-        return table.sort("currency", "projected", *by, descending=[False, True, *[False] * len(by)], nulls_last=True)
+        keys = [in_blocks(table, "projected"), "currency", "projected", *by]
+        return table.sort(keys, descending=[False, False, True, *[False] * len(by)], nulls_last=True)
 
 
 def paced_month(
