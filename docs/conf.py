@@ -1,7 +1,6 @@
 """The documentation site, `make docs`: warnings are errors, and nothing is fetched, neither now nor by a browser."""
 
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -55,8 +54,7 @@ copyright = author
 
 def setup(app):
     """Bring in what is written elsewhere before pages are looked for, and fill in tables as each page is read."""
-    with ThreadPoolExecutor(2) as pool:  # a kernel is a process of its own
-        list(pool.map(bringing.tutorial, bringing.running.notebooks()))
+    bringing.tutorials()
     bringing.figure(Path(__file__).with_name("index.md"), "october.svg")
     bringing.reference()
     app.connect("source-read", lambda _, name, source: source.__setitem__(0, bringing.page(name, source[0])))

@@ -27,14 +27,23 @@ _ELSEWHERE = {
 """Where the site has the pages that lie at the repository's root."""
 
 
+def tutorials() -> None:
+    """Write each notebook with what it showed, the slowest first to run."""
+    paths = running.notebooks()
+    running.run_beside(sorted(paths, key=lambda path: -path.stat().st_size))
+    for path in paths:
+        tutorial(path)
+
+
 def tutorial(path: Path) -> None:
-    """Write a notebook with what it showed, in a form that a page can hold."""
+    """Write a notebook in a form that a page can hold."""
     runs, left = running.outcome(path)
     if left:
         raise RuntimeError(f"{path.name} leaves behind {left}.")
     for cell in runs[0].cells:
         if cell.cell_type == "code":
             cell.outputs = [shown for output in cell.outputs if (shown := still(output)) is not None]
+        cell.source = cell.source.replace("](../docs/images/", "](../images/")
     write(TUTORIALS / path.name, nbformat.writes(runs[0]))
 
 

@@ -10,8 +10,10 @@ import functools
 import hashlib
 import json
 import os
+import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
@@ -60,6 +62,19 @@ def outcome(path: Path, kept: Path = KEPT) -> tuple[list[Any], list[str]]:
     return [nbformat.from_dict(run) for run in read["runs"]], read["left"]
 
 
+def run_beside(paths: list[Path]) -> None:
+    """Have notebooks run two at a time, each in a process of its own: a kernel's client leaves threads behind."""
+
+    def run(path: Path) -> None:
+        command = [sys.executable, "-m", "docs.site.running", str(path)]
+        told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        if told.returncode:  # else it is a kernel that says good-bye
+            raise RuntimeError(f"{path.name} does not run:\n{told.stderr}")
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(run, paths))
+
+
 def key(path: Path) -> str:
     """Tell a notebook and what it runs on from any other, in 16 hex digits."""
     return hashlib.sha256(path.read_bytes() + world()).hexdigest()[:16]
@@ -76,3 +91,7 @@ def world(library: Path = ROOT / "truto_usage_nb") -> bytes:
             found.update(f"{file.relative_to(ROOT) if file.is_relative_to(ROOT) else file.name}".encode())
             found.update(file.read_bytes())
     return found.digest()
+
+
+if __name__ == "__main__":
+    outcome(Path(sys.argv[1]))
