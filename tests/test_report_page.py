@@ -1,5 +1,6 @@
 """What a report's page is made of: headings in a tree, named tables, nothing from outside; on paper and telephones."""
 
+import base64
 import io
 import json
 import re
@@ -239,7 +240,8 @@ pl.Config.set_fmt_str_lengths(100)
 pd.set_option("display.max_colwidth", 100)
 """
 CELLS = (
-    text(f"# Mine\n\n![at](attachment:p.png)\n\n![data](data:image/png;base64,{PIXEL})",
+    text("# Mine\n\n![at](attachment:p.png) ![file](a%20pïcture.png) ![file](<a pïcture.png>)\n\n"
+         f"![data](data:image/png;base64,{PIXEL})",
          attachments={"p.png": {"image/png": PIXEL}}),
     code(FRAMES), code("pl.DataFrame(names)"), code("pd.DataFrame(names)"),
     code("one = 1"), code("two = 2"),
@@ -260,6 +262,7 @@ def own(tmp_path_factory):
     folder = tmp_path_factory.mktemp("a folder of one's own, é")
     result = tu.sandbox().fetch_usage("confluent", period="2026-09-15")
     path = write(folder / "own.ipynb", *CELLS)
+    (folder / "a pïcture.png").write_bytes(base64.b64decode(PIXEL))
     with pytest.warns(UsageWarning) as told:
         page = tu.render_report(
             path, folder / "own.html", snapshot=result.save(folder / "d.parquet"), progress=False, period="2026-09-15"
@@ -277,7 +280,7 @@ def test_a_notebook_of_ones_own_is_one_page_that_says_what_it_lacks(own):
     assert '<p class="failed">This part could not be made: ZeroDivisionError: division by zero.</p>' in markup
     assert "Traceback" not in markup
     assert "----&gt;" not in markup
-    assert markup.count(f"data:image/png;base64,{PIXEL}") == 2
+    assert markup.count(f"data:image/png;base64,{PIXEL}") == 4
     assert markup.count("Not shown: a picture from") == 2
     assert told == [
         "cell 9 of own.ipynb seems to show a picture from https://e.com/' + 'x.png: a page holds nothing from outside "

@@ -189,7 +189,7 @@ def _installed(name: str, path: Path) -> str:
 
 
 _CODE = re.compile(r"^ {0,3}(```+|~~~+).*?(?:^ {0,3}\1[^\n]*$|\Z)|<!--.*?-->|(`+)[^`].*?\2", re.DOTALL | re.MULTILINE)
-_PICTURE = re.compile(r"!\[[^\]]*\]\(\s*<?([^)\s>]+)")
+_PICTURE = re.compile(r"!\[[^\]]*\]\(\s*(?:<([^>\n]+)>|([^)\s]+))")
 _NAMED_PICTURE = re.compile(r"!\[([^\]]*)\](?:\[([^\]]*)\])?(?!\()")
 _ADDRESS_OF = re.compile(r"^ {0,3}\[([^\]]+)\]:\s*<?([^\s>]+)", re.MULTILINE)
 _SCHEME = re.compile(r"(?:[a-z][a-z0-9+.-]*:)?//|[a-z][a-z0-9+.-]+:", re.IGNORECASE)
@@ -200,7 +200,7 @@ def _refuse_outside(text: str, path: Path, number: int) -> None:
     """Refuse a text that shows what lies outside the notebook: a report asks nobody for it, and nobody would see it."""
     text = _CODE.sub("", text)
     named = {name.lower(): address for name, address in _ADDRESS_OF.findall(text)}
-    pictures = _PICTURE.findall(text)
+    pictures = [one or other for one, other in _PICTURE.findall(text)]
     pictures += [named.get((of or name).lower(), "") for name, of in _NAMED_PICTURE.findall(text)]
     where = f"cell {number} of {path.name}"
     remedy = "put it into the notebook, as an attachment or a data: address, or leave it out"

@@ -15,13 +15,17 @@ import shutil
 import subprocess
 import sys
 import traceback
+from base64 import b64encode
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import cache, partial
+from html import unescape
+from mimetypes import guess_type
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
+from urllib.parse import unquote
 
 from truto_usage_nb import errors
 from truto_usage_nb.errors import UsageError
@@ -273,10 +277,31 @@ def _to_html(cells: Any, told: Order) -> Done:
     resources = {"metadata": about, "page_css": css, "shipped": told.notebook.shipped}
     page, _ = exporter.from_notebook_node(_steady(cells, left_out), resources=resources)
     name = str(cells.metadata.get("title") or told.notebook.name)
-    page = finished(page, name=name, period=told.period, failed=[each.said for each in failed])
+    page = finished(
+        _with_pictures(page, told.notebook.path.parent),
+        name=name,
+        period=told.period,
+        failed=[each.said for each in failed],
+    )
     content = page.encode(errors="replace")
     write_file(told.to, lambda file: file.write(content))
     return Done(tuple(failed), tuple(left_out))
+
+
+_PICTURE = re.compile(r'(<img\b[^>]*?\bsrc=")(?!data:)([^"]*)')
+
+
+def _with_pictures(page: str, folder: Path) -> str:
+    """Take in the pictures that nbconvert did not find, since an address writes a blank as %20."""
+
+    def taken_in(found: re.Match[str]) -> str:
+        path = folder / unquote(unescape(found[2]))
+        kind = guess_type(path.name)[0] or ""
+        if not kind.startswith("image/") or not path.is_file():
+            return found[0]
+        return f"{found[1]}data:{kind};base64,{b64encode(path.read_bytes()).decode('ascii')}"
+
+    return _PICTURE.sub(taken_in, page)
 
 
 def _failed(cells: Any) -> list[FailedPart]:
