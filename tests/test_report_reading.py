@@ -366,3 +366,25 @@ def test_who_delivered_nothing_has_a_line_in_the_coverage_and_no_note_beside_it(
     before = shown.split("<details")[0]
     assert [row[:4] for row in cells(before)[1:]] == [["OpenAI Codex", "1 to 31 October 2026", "0", "–"]]
     assert "delivered no record" not in shown
+
+
+def test_a_page_without_data_shows_no_table_of_heads_alone_and_names_its_days():
+    """A day without a record, after one of $2: what is missing is put at that, and nothing looks like a result."""
+    day = Period.parse("2026-10-13")
+    asked = tuple(UsageQuery(integrated_account_id="k", start_date=d, end_date=e) for d, e in
+                  [("2026-10-12", "2026-10-13"), ("2026-10-13", "2026-10-14")])  # fmt: skip
+    known = result_of([record("k", "confluent", "2026-10-12", charged(net=2))], ("2026-10-12", "2026-10-14"))
+    book = parts.Book(result=replace(known, queries=asked, integrations={"k": "confluent"}), period=day, hash="0")
+    for shown in (
+        parts.bill(book),
+        parts.unit_prices(book),
+        parts.price_check(book),
+        parts.where(book, "surface", "S"),
+    ):
+        assert "<table" not in shown.markup
+    assert "No record states any." in parts.bill(book).markup
+    cost, change, doubt = parts.sentences(book)
+    assert cost.startswith("Tuesday 13 October 2026: no record came of k (Confluent)")
+    assert change.startswith("Nothing can be compared with Monday 12 October 2026, the day before. No record came for")
+    assert "$2.00: no record came of k (Confluent) (at what it billed on Monday 12 October 2026;" in doubt
+    assert "<strong>Confluent</strong>" in parts.not_in_these_figures(book).markup

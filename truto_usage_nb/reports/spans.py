@@ -7,7 +7,7 @@ from datetime import date, timedelta
 
 from truto_usage_nb.planning import Period
 
-__all__ = ["days_name", "span_name", "stretches"]
+__all__ = ["days_name", "during", "span_name", "stretches"]
 
 _INSTANT = timedelta(microseconds=1)
 
@@ -28,6 +28,20 @@ def days_name(span: Period) -> str:
         return f"{first:%A} {_day_name(first)}"
     same = (first.year == last.year, first.month == last.month)
     return f"{_day_name(first, month=not all(same), year=not same[0])} to {_day_name(last)}"
+
+
+def during(span: Period) -> str:
+    """Say when something was, of a period.
+
+    >>> during(Period.parse("2026-10")), during(Period.parse("2026-10-04"))
+    ('in October 2026', 'on Sunday 4 October 2026')
+    >>> during(Period.parse(("2026-10-01", "2026-10-22")))
+    'from 1 to 21 October 2026'
+    """
+    name = days_name(span)
+    if name[0].isdigit() and not name.isdigit():
+        return f"from {name}"
+    return f"on {name}" if span.end - span.start <= timedelta(days=1) else f"in {name}"
 
 
 def span_name(span: Period) -> str:

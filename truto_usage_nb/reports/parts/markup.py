@@ -331,6 +331,8 @@ def table(
     """
     columns = {key: column for key, column in columns.items() if key not in drop or _says_something(frame, key)}
     shown, kinds = _lines(_in_order(frame, order), columns, totals, top)
+    if not shown.height:
+        return note(f"{title}: no record states any." if title else "No record states any.") + notes(below)
     blocks = list(_blocks(shown, kinds))
     currencies = [currency for currency, _, _ in blocks]
     headed = "currency" in shown.columns and (len(blocks) > 1 or currencies == [UNSTATED])

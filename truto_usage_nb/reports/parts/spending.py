@@ -17,7 +17,7 @@ from truto_usage_nb.costs import cache_savings, estimate_costs
 from truto_usage_nb.costs.currencies import UNSTATED
 from truto_usage_nb.costs.lines import as_frame
 from truto_usage_nb.errors import FrameError
-from truto_usage_nb.format import percent
+from truto_usage_nb.format import digits_of, percent
 from truto_usage_nb.integrations import INTEGRATIONS
 from truto_usage_nb.native import Native
 from truto_usage_nb.planning import Period
@@ -477,11 +477,12 @@ def prices_answer(book: Book) -> Html:
         billed, listed = float(mine["cost"].sum()), float(mine["list_"].sum())
         if listed <= 0 or currency == UNSTATED:
             continue
+        digits = digits_of(listed, currency)
+        amount, whole = (in_its_currency(each, currency, digits) for each in (billed, listed))
         if listed - billed < _HALF_A_CENT:
-            said.append(f"{book.money(billed, currency)} billed at list price")
+            said.append(f"{amount} billed at list price")
             continue
-        off = f"{percent((listed - billed) / listed)} below"
-        said.append(f"{book.money(billed, currency)} billed of {book.money(listed, currency)} at list price ({off})")
+        said.append(f"{amount} billed of {whole} at list price ({percent((listed - billed) / listed)} below)")
     most = lines.filter(pl.col("off") >= _HALF_A_CENT).sort(book.place(), -pl.col("off")).head(1)
     whose = [f"{label_of(row['integration'])} gave most off: {book.money(row['off'], row['currency'])}."
              for row in most.iter_rows(named=True)]  # fmt: skip

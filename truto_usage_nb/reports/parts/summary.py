@@ -194,6 +194,7 @@ def _change(book: Book) -> str:
     name = f"{days_name(held.before)}{_which(held)}"
     if not parts:
         silent = apart or nothing_came(book)
+        name = name.rstrip(",")
         return f"Nothing can be compared with {name}. {apart}".strip() if silent else f"{name} states no cost either."
     head = f"Against {name} the same days so far are" if held.so_far else f"Against {name} that is"
     among = " for the accounts with records of both" if apart else ""

@@ -45,6 +45,7 @@ from truto_usage_nb.reports.parts.markup import (
     text,
 )
 from truto_usage_nb.reports.parts.records import starting_in
+from truto_usage_nb.reports.spans import during
 from truto_usage_nb.unanswered import SilentView
 
 __all__ = [
@@ -203,8 +204,9 @@ def not_in_these_figures(book: Book) -> Html:
 
 
 def known_vendors(book: Book) -> list[str]:
-    """The integrations with a record of the period."""
-    return [name for name in book.now["integration"].drop_nulls().unique().sort() if name in INTEGRATIONS]
+    """The integrations with a record of the period, or that were asked for some."""
+    held = {*book.now["integration"].drop_nulls(), *(view.integration for view in book.silent)}
+    return sorted(name for name in held if name in INTEGRATIONS)
 
 
 def coverage(book: Book) -> Html:
@@ -324,7 +326,7 @@ def _failed(book: Book) -> Iterator[Doubt]:
         mine = None if before is None else before.filter(pl.col("integrated_account_id").eq_missing(each.account))
         sums = [] if mine is None or _bills(book.bill, each.account) else _sums(mine)
         for currency, amount in sums:
-            how = f"at what it billed in {days_name(period_before(book.period))}; {each.reason}"
+            how = f"at what it billed {during(period_before(book.period))}; {each.reason}"
             yield Doubt(each.what, amount, currency, how)
         if not sums:
             unknown = "who used what is not known" if each.by_user else "how much money that is nobody can say"
@@ -339,7 +341,7 @@ def _silent(book: Book) -> Iterator[Doubt]:
         mine = None if before is None else before.filter(pl.col("integrated_account_id").eq_missing(pl.lit(account)))
         sums = [] if mine is None or _bills(book.bill, account) else _sums(mine)
         for currency, amount in sums:
-            how = f"at what it billed in {days_name(period_before(book.period))}; nobody says whether there was none"
+            how = f"at what it billed {during(period_before(book.period))}; nobody says whether there was none"
             yield Doubt(f"no record came of {what}", amount, currency, how, "delivered no record", what)
         if not sums:
             yield Doubt(f"no record came of {what}", None, None, _NOBODY_KNOWS, "delivered no record", what)
