@@ -20,14 +20,15 @@ from tests.conftest import IN_CI
 
 FLAGS = ["--font-render-hinting=none", "--force-color-profile=srgb", "--hide-scrollbars"]
 """What a browser is started with, so that it draws the same everywhere."""
+STYLE = """*:not(i, .fa) { font-family: 'DejaVu Sans' !important }
+pre, code, textarea, pre *, code * { font-family: 'DejaVu Sans Mono' !important }"""
+"""What sets every text in one font; `docs/pictures.py` does so too."""
 RENEW = "RENEW_SCREENSHOTS"
 _KEPT = Path(__file__).parent / "screenshots"
 _BROWSER = _KEPT / "browser.txt"
 _CELL, _STEP = 6, 20
 _MOST, _MOST_ELSEWHERE = 0.01, 0.03
 _FONTS = [Path("/usr/share/fonts"), Path("/usr/local/share/fonts"), Path.home() / ".fonts"]
-_STYLE = """*:not(i, .fa) { font-family: 'DejaVu Sans' !important }
-pre, code, textarea, pre *, code * { font-family: 'DejaVu Sans Mono' !important }"""
 
 
 def check_screen(page: Any, name: str, clip: dict[str, float] | None = None) -> None:
@@ -39,7 +40,7 @@ def check_screen(page: Any, name: str, clip: dict[str, float] | None = None) -> 
     renews = bool(os.environ.get(RENEW))
     if not renews and major != recorded and not IN_CI:
         pytest.skip(f"the screens were drawn by version {recorded} of the browser, this is {major}")
-    page.add_style_tag(content=_STYLE)
+    page.add_style_tag(content=STYLE)
     page.evaluate("document.fonts.ready")
     seen = page.screenshot(clip=clip, animations="disabled", caret="hide", scale="css")
     kept = _KEPT / f"{name}.png"

@@ -192,6 +192,27 @@ def test_the_largest_of_each_currency_are_shown_and_the_rest_is_added_up():
     assert cost_rows(table, ["model_id"], 3)[1] == ""
 
 
+def test_a_column_of_money_has_one_precision_in_each_currency():
+    """Of dollars the largest is beyond a thousand, so that none shows cents; the euros keep theirs."""
+    table = pl.DataFrame(
+        {
+            "model_id": ["a", "b", "c", "d", "e"],
+            "currency": ["USD", "USD", "USD", "EUR", "USD"],
+            "cost": [1028.4, 351.09, 0.2, 12.5, None],
+            "cost_per_million_tokens": [0.41, 5.217, None, 0.00041, None],
+        }
+    )
+    shown, _ = cost_rows(table, ["model_id"], 10)
+    cells = [re.findall(r"<td[^>]*>(.*?)</td>", row) for row in re.findall(r"<tr>(.*?)</tr>", shown)][1:]
+    assert cells == [
+        ["a", "$1,028", "$0.41"],
+        ["b", "$351", "$5.22"],
+        ["c", "&lt;$1", "–"],
+        ["d", "€12.50", "€0.00041"],
+        ["e", "–", "–"],
+    ]
+
+
 def by_day(days, values=("a", "b")):
     first = date(2026, 10, 1)
     rows = [(first + timedelta(days=n), value, 10.0 * (n + 1)) for n in range(days) for value in values]

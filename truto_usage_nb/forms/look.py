@@ -103,8 +103,8 @@ STYLE = (
 .tu-table th { vertical-align: bottom; }
 .tu-table caption { text-align: left; padding: 2px 0 4px; font-weight: 600; font-size: 13px; color: var(--tu-ink); }
 .tu-head, .tu-costs, .tu-picture, .tu-status { margin: 8px 0 0; }
-.tu-costs { flex: 1 1 400px; min-width: 0; max-width: 100%; }
-.tu-picture { flex: 1.4 1 480px; min-width: 0; max-width: 720px; }
+.tu-costs { flex: 0 1 auto; min-width: 0; max-width: 100%; }
+.tu-picture { flex: 1 1 420px; min-width: 0; max-width: 720px; }
 .tu-chart svg { max-width: 100%; height: auto; fill: currentColor; color: var(--tu-ink); }
 .tu-chart svg * { stroke-linejoin: round; stroke-linecap: butt; }
 .tu-copying { position: relative; }
@@ -114,8 +114,8 @@ STYLE = (
 .tu-copying button { position: absolute; right: 8px; top: 8px; border: 1px solid var(--tu-line); border-radius: 4px;
   background: var(--tu-paper); color: var(--tu-ink); padding: 3px 12px; cursor: pointer; font-size: 12px; }
 .tu-form progress { width: 260px; height: 10px; accent-color: var(--tu-accent); vertical-align: middle; }
-.tu-form :is(button, input, select, textarea, summary, [tabindex]):focus-visible, .tu-form input[type=date]:focus-within {
-  outline: 2px solid var(--tu-accent) !important; outline-offset: 1px; }
+.tu-form :is(button, input, select, textarea, summary, [tabindex]):focus-visible,
+.tu-form input[type=date]:focus-within { outline: 2px solid var(--tu-accent) !important; outline-offset: 1px; }
 .tu-form summary { cursor: pointer; }
 .tu-form .widget-checkbox { width: auto; margin: 0; }
 .tu-form .widget-checkbox .widget-label-basic { font-size: 13px; }

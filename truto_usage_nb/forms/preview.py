@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -17,7 +17,7 @@ import polars as pl
 
 from truto_usage_nb.costs import closing_line, cost_per_model
 from truto_usage_nb.errors import UsageError, hearing
-from truto_usage_nb.format import escape, money, number
+from truto_usage_nb.format import amount_at, digits_of, escape, money, number
 from truto_usage_nb.forms.look import listing, note_html, table_html
 from truto_usage_nb.outside import plain
 from truto_usage_nb.plots.figures import INK, RULE, SOFT
@@ -97,12 +97,7 @@ def _cell(value: Any) -> str:
 
 
 _WHEN = "period_start"
-_FORMATS: dict[str, Callable[[Any, str | None], str]] = {
-    "cost": money,
-    "other_cost": money,
-    "spread_cost": money,
-    "cost_per_million_tokens": money,
-}
+_MONEY = ("cost", "other_cost", "spread_cost", "cost_per_million_tokens")
 
 
 def cost_rows(table: pl.DataFrame, by: Sequence[str], top: int) -> tuple[str, str]:
@@ -120,15 +115,30 @@ def cost_rows(table: pl.DataFrame, by: Sequence[str], top: int) -> tuple[str, st
     ]
     when = [_WHEN] if _WHEN in table.columns else []
     names = [*when, *by, *figures]
+    digits = _digits(shown, [name for name in names if name in _MONEY])
     rows = [
-        [_FORMATS[name](row[name], row["currency"]) if name in _FORMATS else _cell(row[name]) for name in names]
+        [
+            _cell(row[name]) if name not in _MONEY or row[name] is None
+            else amount_at(row[name], row["currency"], digits[name, row["currency"]])
+            for name in names
+        ]
         for row in shown.iter_rows(named=True)
-    ]
+    ]  # fmt: skip
     right = [name in figures for name in names]
     labels = [name.replace("_", " ") for name in names]
     caption = f"Cost by {', '.join(name.removesuffix('_id').replace('_', ' ') for name in by) or 'currency'}"
     left = _left_by_time(table, largest, shown) if when else _left(table, shown, "smaller line", "smaller lines")
     return table_html(labels, rows, right, caption), left
+
+
+def _digits(table: pl.DataFrame, names: Sequence[str]) -> dict[tuple[str, str | None], int]:
+    """Give how many decimals each column of money is written with in each currency: as its largest amount needs."""
+    sizes = table.group_by("currency").agg(pl.col(name).abs().max() for name in names)
+    return {
+        (name, row["currency"]): digits_of(row[name] or 0.0, row["currency"])
+        for row in sizes.iter_rows(named=True)
+        for name in names
+    }
 
 
 def _largest(table: pl.DataFrame, by: Sequence[str], top: int) -> pl.DataFrame:
