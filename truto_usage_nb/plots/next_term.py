@@ -38,7 +38,7 @@ from truto_usage_nb.plots.figures import (
     table_of,
     with_names,
 )
-from truto_usage_nb.plots.wording import amount, amounts, currency_name, day, literal, money_ticks, wrapped
+from truto_usage_nb.plots.wording import amount, amounts, currency_name, day, literal, money_ticks, quantity, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -220,9 +220,9 @@ def _days_below(ax: Axes, at: Sequence[date], *, by_day: bool) -> None:
 def _draw_curve(ax: Axes, rows: pl.DataFrame) -> None:
     rows = rows.sort("quantity")
     first, currency = rows.row(0, named=True), rows["currency"][0]
-    quantity, total = rows["quantity"].to_list(), rows["total_cost"].to_list()
+    levels, total = rows["quantity"].to_list(), rows["total_cost"].to_list()
     flat = ax.axvspan(first["flat_from"], first["flat_to"], color=PALE, alpha=0.6, linewidth=0)
-    (line,) = ax.plot(quantity, total, color=BLUE, linewidth=2)
+    (line,) = ax.plot(levels, total, color=BLUE, linewidth=2)
     handles, words = [line, flat], ["all use of these months, together", "at most 1 % above the least"]
     least = rows.filter("is_least").row(0, named=True)
     ax.plot([least["quantity"]], [least["total_cost"]], "o", color=BLUE, markersize=8)
@@ -231,14 +231,14 @@ def _draw_curve(ax: Axes, rows: pl.DataFrame) -> None:
         handles.append(ax.axvline(held["quantity"][0], color=INK, linewidth=1, linestyle=(0, (4, 3))))
         words.append("held now")
     ax.set_ylim(0, max(total) * 1.08 or 1.0)
-    ax.set_xlim(min(quantity), max(*quantity, first["flat_to"]) * 1.02 or 1.0)
+    ax.set_xlim(min(levels), max(*levels, first["flat_to"]) * 1.02 or 1.0)
     ax.set_xlabel(f"committed quantity, {first['unit'] or 'units'}")
     ax.set_ylabel(f"total cost, {currency_name(currency)}")
     money_ticks(ax.yaxis, currency)
     grid(ax, "y")
     legend_below(ax, handles, words, columns=3)
-    said = [f"least at {least['quantity']:,.4g}: {amount(least['total_cost'], currency)}; flat from "
-            f"{first['flat_from']:,.4g} to {first['flat_to']:,.4g}{_held_said(held)}"]  # fmt: skip
+    said = [f"least at {quantity(least['quantity'])}: {amount(least['total_cost'], currency)}; flat from "
+            f"{quantity(first['flat_from'])} to {quantity(first['flat_to'])}{_held_said(held)}"]  # fmt: skip
     headline(ax, f"{_called(first)}: what another commitment would have cost", [*said, first.get("note") or ""])
 
 
@@ -247,7 +247,7 @@ def _held_said(held: pl.DataFrame) -> str:
         return ""
     above = held["above_least"][0]
     more = f", {percent(above)} above the least" if above and above > 0.0005 else ", the least within rounding"
-    return f"; {held['quantity'][0]:,.4g} is held now{more}"
+    return f"; {quantity(held['quantity'][0])} is held now{more}"
 
 
 # what if, caches, outcomes --------------------------------------------------------------------------------------------

@@ -27,6 +27,7 @@ __all__ = [
     "label",
     "literal",
     "money_ticks",
+    "quantity",
     "span",
     "wrapped",
 ]
@@ -126,6 +127,15 @@ def compact(count: float) -> str:
             digits = 1 if abs(count) < 10 * size else 0
             return f"{count / size:,.{digits}f} {unit}"
     return f"{count:,.0f}"
+
+
+def quantity(value: float) -> str:
+    """Write how much of something there is, with as many digits as say anything.
+
+    >>> quantity(16_321.4), quantity(1192.9), quantity(14.0712), quantity(6.0)
+    ('16,321', '1,193', '14.07', '6')
+    """
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:,.4g}"
 
 
 def day(moment: date, *, year: bool = False) -> str:

@@ -386,8 +386,8 @@ class Source:
         return datetime.now(UTC)
 
     def brought(self, notebook: Notebook, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Give the parameters with those of the demo company that `sandbox=True` brings along: its directory, its seats
-        and its invoices, where the notebook has a place for them and nothing was given."""
+        """Give the parameters with those of the demo company that `sandbox=True` brings along: its directory, seats,
+        commitments and invoices, where the notebook has a place for them and nothing was given."""
         if not self.sandbox or self.period is None:
             return dict(given)
         from truto_usage_nb.sandbox.answers import SEAT_PRICES
@@ -397,6 +397,7 @@ class Source:
         offered: dict[str, Callable[[], Any]] = {
             "labels": demo.people,
             "roster": demo.rosters,
+            "commitments": demo.commitments,
             "seat_prices": lambda: {name: [float(amount), of] for name, (amount, of) in SEAT_PRICES.items()},
             "invoices": lambda: _below([demo.invoices(month) for month in months]),
         }

@@ -14,7 +14,7 @@ from truto_usage_nb.client import Client
 from truto_usage_nb.errors import InputError
 from truto_usage_nb.outside import shown
 from truto_usage_nb.planning import Period
-from truto_usage_nb.sandbox.answers import AnswerKey, directory_rows, invoices, rosters
+from truto_usage_nb.sandbox.answers import AnswerKey, commitment_rows, directory_rows, invoices, rosters
 from truto_usage_nb.sandbox.app import DEFAULT_TOKEN, DEFAULT_WORLD, create_app
 from truto_usage_nb.sandbox.ask import World
 from truto_usage_nb.sandbox.faults import Fault, Faults
@@ -75,6 +75,15 @@ class SandboxClient(Client):
         18
         """
         return pl.DataFrame(rosters(), schema=["integration", "email"], orient="row")
+
+    def commitments(self) -> pl.DataFrame:
+        """Give what the company has committed to this year, as `tu.commitments` takes it, a row a commitment.
+
+        >>> import truto_usage_nb as tu
+        >>> tu.sandbox().commitments().select("account", "product", "basis").row(0)
+        ('datadog', 'infra_host', 'monthly')
+        """
+        return pl.DataFrame(commitment_rows())
 
     def invoices(self, month: str) -> pl.DataFrame:
         """Give what the vendors invoiced for a month, seats included: `integration`, `month`, `currency`, `amount`.

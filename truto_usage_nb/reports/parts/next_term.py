@@ -18,6 +18,7 @@ from truto_usage_nb.errors import FrameError, InputError
 from truto_usage_nb.format import percent
 from truto_usage_nb.planning import Period
 from truto_usage_nb.plots.figures import a_figure_each
+from truto_usage_nb.plots.wording import quantity
 from truto_usage_nb.questions import cache_advice, commitment_curve, forecast_costs
 from truto_usage_nb.questions import commitments as committed
 from truto_usage_nb.questions import outcomes as outcomes_of
@@ -85,10 +86,27 @@ def _asked(book: Book, ask: Callable[[], Any]) -> pl.DataFrame | str:
         return str(problem)
 
 
-def _held(book: Book, every: str = "1mo") -> pl.DataFrame | str:
+def _rows_of(book: Book) -> pl.DataFrame | str:
+    """The rows of the table whose accounts were loaded; of the others is told."""
     if book.commitments is None:
         return _NO_TABLE
-    made = _asked(book, lambda: committed(_whole(book), book.commitments, every=every, decimal=book.decimal))
+    loaded = book.result.polars["integrated_account_id"].unique().implode()
+    known = pl.col("account").cast(pl.String).str.strip_chars().is_in(loaded).fill_null(value=False)
+    others = book.commitments.filter(~known)["account"].cast(pl.String).fill_null("(none)").unique().sort().to_list()
+    if others:
+        text = (
+            f"the table of commitments names {', '.join(others)}, of which nothing was loaded: these rows are left out"
+        )
+        book.told.extend([text] if text not in book.told else [])
+    rows = book.commitments.filter(known)
+    return rows if rows.height else "Nothing was loaded of any account that the table of commitments names."
+
+
+def _held(book: Book, every: str = "1mo") -> pl.DataFrame | str:
+    rows = _rows_of(book)
+    if isinstance(rows, str):
+        return rows
+    made = _asked(book, lambda: committed(_whole(book), rows, every=every, decimal=book.decimal))
     if isinstance(made, str):
         return made
     first = book.period.start.date()  # credits are drawn from all that is held, and shown of the period
@@ -96,9 +114,10 @@ def _held(book: Book, every: str = "1mo") -> pl.DataFrame | str:
 
 
 def _curve(book: Book) -> pl.DataFrame | str:
-    if book.commitments is None:
-        return _NO_TABLE
-    return _asked(book, lambda: commitment_curve(_whole(book), book.commitments, decimal=book.decimal))
+    rows = _rows_of(book)
+    if isinstance(rows, str):
+        return rows
+    return _asked(book, lambda: commitment_curve(_whole(book), rows, decimal=book.decimal))
 
 
 def _forecast(book: Book, horizon: str) -> pl.DataFrame | str:
@@ -170,18 +189,20 @@ def _held_sentences(book: Book) -> list[str]:
 def _curve_sentences(book: Book) -> list[str]:
     curve = _curve(book)
     if isinstance(curve, str):
-        return [] if book.commitments is None else [curve]
+        return [] if isinstance(_rows_of(book), str) else [curve]
     said = []
     for (account, product, unit), of in curve.group_by("account", "product", "unit", maintain_order=True):
         least = of.filter("is_least").row(0, named=True)
         held = of.filter("is_held")
-        now = f" instead of {held['quantity'][0]:,.4g}" if held.height else ""
+        now = f" instead of {quantity(held['quantity'][0])}" if held.height else ""
         above = held["above_least"][0] if held.height else None
         if above is not None and above <= 0.01:
             said.append(f"{product} of {account}: what is held costs at most 1 % more than the least; keep it.")
         else:
             more = f"; what is held cost {percent(above)} more" if above else ""
-            said.append(f"{product} of {account}: {least['quantity']:,.4g} {unit}{now} would have cost least{more}.")
+            said.append(
+                f"{product} of {account}: {quantity(least['quantity'])} {unit}{now} would have cost least{more}."
+            )
     return said
 
 
