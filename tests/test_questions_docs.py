@@ -5,6 +5,7 @@ import re
 import pytest
 
 import truto_usage_nb as tu
+from truto_usage_nb.errors import hearing
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +86,25 @@ def test_commitments_on_the_page(page, answers):
     assert answers["tu.commitment_curve(datadog, table)"] == (
         f"least at {least['quantity']:,.1f}, flat to {least['flat_to']:,.1f}"
     )
+
+
+@pytest.fixture(scope="module")
+def recent():
+    with hearing():
+        return tu.sandbox().load_usage(["confluent", "datadog"], period=("2026-05-01", "2026-12-01"))
+
+
+def test_forecasts_on_the_page(answers, recent):
+    month, quarter = (code for code in answers if "forecast_costs" in code)
+    rows = {row["integration"]: row for row in eval(month, {"tu": tu, "recent": recent}).iter_rows(named=True)}
+    assert (
+        answers[month]
+        == f"Datadog {rows['datadog']['projected']:,.0f}, Confluent {rows['confluent']['projected']:,.0f}"
+    )
+    table = eval(quarter, {"tu": tu, "recent": recent})
+    off = " and ".join(f"{error:.1%}".replace("%", " %") for error in table["backtest_error"])
+    tests = table["backtests"].unique().item()
+    assert answers[quarter] == f"{table['projected'].sum():,.0f}; off by {off} in {tests} earlier stretches"
 
 
 def test_outcomes_on_the_page(page, answers):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Literal, assert_type
 
 import pandas as pd
@@ -41,6 +42,40 @@ def named(usage: pl.DataFrame) -> None:
     assert_type(usage.select(pl.col(tu.columns.model_id), tu.columns.charges_total), pl.DataFrame)
     tu.cost_per(usage, [tu.columns.integration, tu.columns.model_id]).filter(pl.col(tu.columns.cost) > 0)
     pl.col(tu.columns.modle_id)  # type: ignore[attr-defined]
+
+
+def asked(usage: pl.DataFrame, result: tu.UsageResult, table: pl.DataFrame) -> None:
+    tu.what_if(usage, {"claude-opus-5": "claude-sonnet-5"}, prices={"gpt-5": {"input": 1.0}}, batch=0.3, cache_hit=0.8)
+    tu.cache_advice(usage, ["resources_workspace_id", "model_id"], overlap="allow")
+    tu.commitments(result, "commitments.csv", every="1d", decimal=",")
+    tu.commitment_curve(usage, table)
+    tu.forecast_costs(result, "integration", horizon="quarter", now=date(2026, 11, 16))
+    tu.forecast_costs(usage, allocated=table, horizon="month")
+    tu.outcomes(usage, table, "kind")
+    tu.forecast_costs(usage, horizon="year")  # type: ignore[arg-type]
+    tu.commitments(usage, table, decimal=";")  # type: ignore[arg-type]
+    tu.commitments(usage, table, every="1w")  # type: ignore[arg-type]
+
+
+def paid(usage: pl.DataFrame, table: pl.DataFrame) -> None:
+    prices = {"cursor": (40.0, "USD")}
+    made = tu.allocate(usage, "rules.yml", seats=table, seat_prices=prices, commitments=table, every="1mo", explain=True)
+    tu.check_allocation(usage, {"version": 1, "rules": []}, commitments=table)
+    tu.suggest_rules(usage, [{"to": "web", "match": "all"}])
+    tu.allocation_change(made, made)
+    assert_type(tu.write_chargeback(made, "october.xlsx", period="2026-10"), Path)
+    tu.allocate(usage, "rules.yml", commitment=table)  # type: ignore[call-arg]
+
+
+def drawn(table: pl.DataFrame) -> None:
+    tu.plots.commitments(table, "rum")
+    tu.plots.commitment_curve(table)
+    tu.plots.what_if(table, top=5, currency="USD")
+    tu.plots.cache_advice(table)
+    tu.plots.forecast_costs(table)
+    tu.plots.outcomes(table)
+    tu.plots.allocation(table, budgets={"web": 9_000.0})
+    tu.plots.commitments(table, colour="red")  # type: ignore[call-arg]
 
 
 def refused(client: tu.Client) -> None:

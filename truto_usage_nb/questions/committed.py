@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import accumulate, pairwise
-from typing import Any, Unpack
+from typing import Any, Literal, Unpack
 
 import polars as pl
 
@@ -76,7 +76,7 @@ def commitments(
     frame: Any,
     table: Any,
     *,
-    every: str = "1mo",
+    every: Literal["1mo", "1d"] = "1mo",
     decimal: DecimalMark | None = None,
     **choices: Unpack[Choices],
 ) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import polars as pl
 
@@ -102,7 +102,7 @@ def _rows_of(book: Book) -> pl.DataFrame | str:
     return rows if rows.height else "Nothing was loaded of any account that the table of commitments names."
 
 
-def _held(book: Book, every: str = "1mo") -> pl.DataFrame | str:
+def _held(book: Book, every: Literal["1mo", "1d"] = "1mo") -> pl.DataFrame | str:
     rows = _rows_of(book)
     if isinstance(rows, str):
         return rows
