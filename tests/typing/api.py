@@ -59,7 +59,9 @@ def asked(usage: pl.DataFrame, result: tu.UsageResult, table: pl.DataFrame) -> N
 
 def paid(usage: pl.DataFrame, table: pl.DataFrame) -> None:
     prices = {"cursor": (40.0, "USD")}
-    made = tu.allocate(usage, "rules.yml", seats=table, seat_prices=prices, commitments=table, every="1mo", explain=True)
+    made = tu.allocate(
+        usage, "rules.yml", seats=table, seat_prices=prices, commitments=table, every="1mo", explain=True
+    )
     tu.check_allocation(usage, {"version": 1, "rules": []}, commitments=table)
     tu.suggest_rules(usage, [{"to": "web", "match": "all"}])
     tu.allocation_change(made, made)
