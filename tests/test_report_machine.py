@@ -21,6 +21,7 @@ from truto_usage_nb.errors import InputError, PeriodError, UsageError
 from truto_usage_nb.planning import Period
 from truto_usage_nb.reports.loading import _loaded, load
 from truto_usage_nb.reports.notebook import find
+from truto_usage_nb.reports.parts.book import _READ
 
 kernel = pytest.mark.kernel
 
@@ -251,6 +252,12 @@ def test_what_a_report_cannot_use_is_refused_before_anything_starts(name, given,
             tu.render_report(name, files / "p.html", **source, **given)
         assert words in str(told.value)
         assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize("name", tu.list_reports())
+def test_there_is_a_reader_for_each_thing_that_a_report_takes(name):
+    """Whoever adds a parameter adds what refuses it; those of the period, and of a column, are looked at elsewhere."""
+    assert set(find(name).parameters) <= {*_READ, "snapshot", "period", "earlier", "label", "decimal"}
 
 
 @pytest.mark.parametrize(

@@ -334,17 +334,19 @@ def test_leaving_ends_the_renderer_and_its_kernel_whatever_they_are_at(snapshot,
 
 @kernel
 def test_a_load_that_fails_leaves_no_process_behind(tmp_path):
-    """Its processes were told to end, and had ended, before the error came out."""
-    held = []
+    """Its processes were told to end, and had ended, before the error came out, and the report's folder was gone."""
+    held, scratch = [], tmp_path / "own"
+    scratch.mkdir()
 
     def fail():
-        with worker(tmp_path, warm=True) as rendering:
+        with worker(scratch, warm=True) as rendering:
             held.append(rendering._process)
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         fail()
     assert held[0].poll() == 0
+    assert not scratch.exists()
 
 
 # What is loaded.

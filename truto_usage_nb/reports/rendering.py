@@ -218,7 +218,8 @@ async def _execute(cells: Any, notebook: Notebook, show: ShowStep, client: Any) 
     except nbclient.exceptions.CellExecutionError as problem:
         raise _of_cell(cells, notebook, problem.traceback) from None
     except nbclient.exceptions.CellTimeoutError:
-        raise UsageError(f"a cell of the report took longer than {_SECONDS_A_CELL} seconds") from None
+        told = f"a cell of the report took longer than {_SECONDS_A_CELL} seconds; ask for a shorter period"
+        raise UsageError(told) from None
     except nbclient.exceptions.DeadKernelError:
         raise UsageError("the report's kernel died, perhaps of too little memory; ask for a shorter period") from None
 
