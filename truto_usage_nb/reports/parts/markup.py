@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from truto_usage_nb.costs.currencies import UNSTATED
-from truto_usage_nb.format import amount_at, digits_of, money, number, percent
+from truto_usage_nb.format import NO_FORMULA, amount_at, digits_of, money, number, percent
 from truto_usage_nb.integrations import INTEGRATIONS
 from truto_usage_nb.native import collect, enter
 from truto_usage_nb.prices import unit_prices
@@ -75,7 +75,7 @@ class Html:
         return Html(f"{self.markup}\n{other.markup}")
 
     def _repr_html_(self) -> str:
-        return self.markup
+        return f'<div class="{NO_FORMULA}">{self.markup}</div>' if self.markup else ""
 
     def __repr__(self) -> str:
         return "Html(...)"
