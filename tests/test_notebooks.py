@@ -69,3 +69,23 @@ def test_an_outcome_is_that_of_this_notebook_and_this_library_alone(tmp_path):
         (library / "costs.py").write_text(text, encoding="utf-8")
         worlds.add(running.world.__wrapped__(library))
     assert len(worlds) == 2
+
+
+@each
+def test_no_prose_is_typeset_as_mathematics(path):
+    """A dollar sign in Markdown, escaped or not, may begin a formula that ends at the next one."""
+    assert not [cell.source for cell in read(path).cells if cell.cell_type == "markdown" and "$" in cell.source]
+
+
+@each
+def test_a_notebook_says_a_thing_to_know_once(path):
+    """The red boxes of a notebook: no sentence twice, and none in more than half of its cells."""
+    (run, *_), _ = outcome(path)
+    boxes = [
+        [output.text for output in cell.get("outputs", ()) if output.get("name") == "stderr"]
+        for cell in run.cells
+        if cell.cell_type == "code"
+    ]
+    said = re.findall(r"UsageWarning: (.*)", "\n".join(text for box in boxes for text in box))
+    assert len(said) == len(set(said))
+    assert sum(map(bool, boxes)) <= len(boxes) // 2

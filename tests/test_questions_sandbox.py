@@ -40,7 +40,11 @@ def key(names):
 
 def said(number: int) -> str:
     return next(
-        text.replace("\\$", "$") for text, kind in CELLS if kind == "markdown" and text.startswith(f"## {number}. ")
+        re.sub(r"USD (?=\d)", "$", text).replace(
+            "EUR ", "€"
+        )  # in prose two signs of dollars make a formula of what is between
+        for text, kind in CELLS
+        if kind == "markdown" and text.startswith(f"## {number}. ")
     )
 
 
