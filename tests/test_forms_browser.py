@@ -63,7 +63,9 @@ form"""
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory, root, chromium):
     folder = tmp_path_factory.mktemp("lab")
-    shutil.copy(root / "notebooks" / "05_forms.ipynb", folder)
+    for name in ("notebooks/05_forms.ipynb", "docs/images/form.png"):  # which it shows
+        (folder / name).parent.mkdir(parents=True)
+        shutil.copy(root / name, folder / name)
     cells = [
         {"cell_type": "code", "id": f"c{n}", "source": source, "metadata": {}, "outputs": [], "execution_count": None}
         for n, source in enumerate((HOSTS, "tu.CostExplorer(usage, by=['model_id'])"))
@@ -96,7 +98,7 @@ def page(lab, browser):
     context = browser.new_context(viewport={"width": 1280, "height": 1800})
     context.grant_permissions(["clipboard-read", "clipboard-write"])
     context.set_default_timeout(20_000)
-    page = lab.open(context, "05_forms.ipynb")
+    page = lab.open(context, "notebooks/05_forms.ipynb")
     page.asked, page.failed = [], []
     page.on("request", lambda request: page.asked.append(request.url))
     page.on("pageerror", lambda problem: page.failed.append(str(problem)))
@@ -240,10 +242,12 @@ def test_the_code_is_copied_and_loads_the_same_frame(page, form):
 
 
 def test_what_is_wrong_is_said_beside_the_field_and_what_is_refused_is_a_sentence(page, form):
+    from playwright.sync_api import expect
+
     unfold(form, "What to ask")
     form.get_by_label("limit", exact=True).fill("abc")
     form.locator(".tu-field [role=alert]", has_text="limit='abc' is not allowed; give a whole number").wait_for()
-    assert form.locator("button.tu-run").is_disabled()
+    expect(form.locator("button.tu-run")).to_be_disabled()
     form.get_by_label("limit", exact=True).fill("")
     form.get_by_label("group by", exact=True).fill("no_such")
     form.locator(".tu-code textarea").filter(has_text="no_such").wait_for()
@@ -361,7 +365,7 @@ def test_a_click_is_answered_at_once_while_another_cell_runs(page, lab, form):
         form.locator(".tu-done").evaluate_all("all => all.forEach(each => each.classList.remove('tu-done'))")
         told, delay = form.locator("button.tu-run").evaluate(PRESSED)
     finally:
-        (lab.root / "go").touch()
+        (lab.root / "notebooks" / "go").touch()
     assert told == "Asked; the kernel answers when it is free."
     assert delay <= 0.05  # seconds until it is seen
     form.locator(".tu-done").wait_for(timeout=30_000)

@@ -104,7 +104,8 @@ STYLE = (
 .tu-table caption { text-align: left; padding: 2px 0 4px; font-weight: 600; font-size: 13px; color: var(--tu-ink); }
 .tu-head, .tu-costs, .tu-picture, .tu-status { margin: 8px 0 0; }
 .tu-costs { flex: 0 1 auto; min-width: 0; max-width: 100%; }
-.tu-picture { flex: 1 1 420px; min-width: 0; max-width: 720px; }
+.tu-form .tu-costs > .widget-html-content { width: min-content; min-width: min(100%, 380px); max-width: 100%; }
+.tu-picture { flex: 1 1 400px; min-width: 0; max-width: 720px; }
 .tu-chart svg { max-width: 100%; height: auto; fill: currentColor; color: var(--tu-ink); }
 .tu-chart svg * { stroke-linejoin: round; stroke-linecap: butt; }
 .tu-copying { position: relative; }
