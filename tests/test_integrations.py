@@ -21,7 +21,7 @@ from truto_usage_nb import vendors
 from truto_usage_nb.cli.options import parser
 from truto_usage_nb.direct import vendors as direct_vendors
 from truto_usage_nb.errors import UsageWarning
-from truto_usage_nb.forms.state import standing
+from truto_usage_nb.forms.state import ignored
 from truto_usage_nb.integrations import INTEGRATIONS, Integration, Window, integration_named
 from truto_usage_nb.planning import Period, plan
 from truto_usage_nb.query import PARAMETERS, UsageQuery
@@ -326,9 +326,8 @@ def test_an_invented_vendor_is_in_form_and_command_line(acme, capsys):
     assert "tu.load_usage" in form.code
     assert not form.fields["model_ids"].control.disabled
     assert form.fields["granularity"].control.disabled
-    assert "Acme ignores it." in form.fields["granularity"].note.value
     form.close()
-    assert standing(PARAMETERS["granularity"], ["acme"], has_period=True).reason == "Acme ignores it."
+    assert ignored([PARAMETERS["granularity"]], ["acme"]) == {"Acme": ("granularity",)}
     with pytest.raises(SystemExit):
         parser().parse_args(["load", "--help"])
     shown = " ".join(capsys.readouterr().out.split())
