@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import re
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -384,6 +385,31 @@ def test_on_paper_there_is_an_outline_and_heads_on_each_page_and_nothing_to_clic
     assert sum("row" in pages[number] for number in rows) >= 2  # a table of 120 lines has its head on each page
     assert outline(reader.outline) == ["Mine", ["Second", ["Deep", "Last"]]]
     assert {round(float(page.mediabox.width)) for page in reader.pages} == {595}  # A4
+
+
+CSS = (Path(tu.__file__).parent / "reports" / "template" / "page.css").read_text(encoding="utf-8")
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(("columns", "sheet"), [(8, (595, 842)), (12, (595, 842)), (20, (842, 595)), (40, (842, 595))])
+def test_no_amount_of_a_broad_frame_is_cut_on_paper(columns, sheet, browser, tmp_path):
+    from pypdf import PdfReader
+
+    frame = pl.DataFrame({f"column_{n}": [1234567.25 + n] for n in range(columns)}).to_pandas()
+    whole = f"<html><head><title><!-- title --></title><style>{CSS}/* footer */</style></head><body><main>"
+    made = finished(f"{whole}<h1>A</h1>{styled_like_ours(frame.to_html())}</main></body></html>", name="own")
+    page = tmp_path / "page.html"
+    page.write_text(made, encoding="utf-8")
+    tab = opened(browser, page)
+    reader = PdfReader(io.BytesIO(tab.pdf(prefer_css_page_size=True)))
+    tab.emulate_media(media="print")
+    between = round((sheet[0] - 28 / 25.4 * 72) / 72 * 96)  # the margins are 14 mm each
+    tab.set_viewport_size({"width": between, "height": 900})
+    assert tab.evaluate("document.documentElement.scrollWidth") == between
+    tab.context.close()
+    (printed,) = reader.pages
+    assert (round(float(printed.mediabox.width)), round(float(printed.mediabox.height))) == sheet
+    assert len(re.findall(r"\b1234\d{3}\.25\b", printed.extract_text())) == columns
 
 
 def outline(entries):

@@ -94,12 +94,13 @@ class _Reading:
         if title is None:
             title = self._named(self._heading or self.title or "table")
             inside = f'<caption class="unseen">{escape(title)}</caption>{inside}'
-        inside = _scoped(inside)
+        inside, broad = _scoped(inside), ""
         if re.search(r"class=[\"'][^\"']*\bdataframe\b", about):
             about = re.sub(r"\s+border=([\"']?)\d+\1", "", about)
             inside = _aligned(inside)
+            broad = _on_paper(inside)
         framed = self._framed(f"{title}, to be scrolled") if _columns(inside) > _NARROW else ""
-        return f'<div class="wide"{framed}><table{about}>{inside}</table></div>'
+        return f'<div class="wide{broad}"{framed}><table{about}>{inside}</table></div>'
 
     def _framed(self, title: str) -> str:
         """Give the attributes of what may have to be scrolled: the keyboard gets there, and it has a name."""
@@ -194,6 +195,30 @@ def _cell(found: re.Match[str], *, is_amount: bool, in_head: bool) -> str:
     ]
     styled = f' class="{" ".join(names)}"' if names and "class=" not in given else ""
     return f"<{name}{given}{styled}>{said}</{name}>"
+
+
+_LETTER = 0.64
+"""How wide a letter is at most, on average, in sizes of the font; what stands between two columns is one more."""
+_UPRIGHT, _SIDEWAYS = 516, 762
+"""The points between the margins of a sheet of A4, upright and on its side."""
+_USUAL, _SMALLEST = 8.5, 5.5
+
+
+def _on_paper(inside: str) -> str:
+    """Say how a frame is set that is broader than a sheet: smaller, or sideways. An amount cut short is a wrong one."""
+    columns: dict[int, float] = {}
+    for row in _ROW.finditer(inside):
+        for place, (name, given, said) in enumerate(reversed(_CELL.findall(row[1]))):
+            longest = max((len(word) for word in _words(said).split()), default=1)
+            whole = len(_words(said)) if "amount" in given else longest * 1.15 if name == "th" else min(longest, 8)
+            columns[place] = max(columns.get(place, 0), whole)
+    needed = _LETTER * (sum(columns.values()) + len(columns))
+    if needed * _USUAL <= _UPRIGHT:
+        return ""
+    sideways = needed * _SMALLEST > _UPRIGHT
+    size = (_SIDEWAYS if sideways else _UPRIGHT) / needed
+    steps = max(1, min(int(_USUAL * 4), int(size * 4)))  # a quarter of a point each
+    return f'{" sideways" if sideways else ""}" style="--on-paper: {steps / 4:g}pt'
 
 
 _STYLE = re.compile(r"<style\b[^>]*>(?P<rules>.*?)</style>\s*", re.DOTALL | re.IGNORECASE)
