@@ -158,6 +158,18 @@ def test_what_is_not_known_is_told_and_a_purchase_beside_it_is_refused() -> None
         tu.allocate(frame_of(silent), rules(), commitments=pl.DataFrame([TASKS]).drop("price"))
 
 
+def test_the_books_carry_it(tmp_path: Any) -> None:
+    """$12 of use, two seats of $40 apart: a sheet of its own, and a journal that comes to nothing."""
+    with hearing():
+        made = tu.allocate(
+            frame_of([used(ANN, 12)]), rules(seats={"idle": "apart", "to": "it"}), seats=SEATS, seat_prices=PRICES,
+            explain=True,
+        )  # fmt: skip
+    tu.write_chargeback(made, tmp_path / "x.xlsx", period="2026-10", ledger=tmp_path / "x.csv")
+    lines = (tmp_path / "x.csv").read_text(encoding="utf-8").splitlines()
+    assert [line.split(",")[2:4] for line in lines[1:]] == [["it", "80.00"], ["web", "52.00"], ['""', "-132.00"]]
+
+
 # the sections of the file ---------------------------------------------------------------------------------------------
 
 

@@ -141,6 +141,18 @@ def test_teams_have_their_share_of_the_newest_month_that_was_allocated():
     assert plain["note"].to_list() == ["no earlier month to test it on"] * 2
 
 
+def test_what_no_part_expects_goes_by_what_they_cost_so_far():
+    """A job of $70 a day, each of forty projects in turn: none is often enough to be expected, all together are."""
+    jobs = [
+        record("k", "confluent", day.isoformat(), (day + timedelta(days=1)).isoformat(), charges=charged(net=70.0))
+        | {"product": {"id": f"p{day.toordinal() % 40}"}}
+        for day in (NOW - timedelta(days=1 + i) for i in range(140))
+    ]
+    whole, parts = forecast(jobs), forecast(jobs, "product_id")
+    assert whole["projected"][0] == pytest.approx(30 * 70)
+    assert parts["projected"].sum() == pytest.approx(30 * 70)
+
+
 def test_currencies_stay_apart():
     world = by_day("k", ten) + by_day("u", ten, charges=charged("EUR", net=4))
     table = forecast(world, "integration")

@@ -160,6 +160,6 @@ def _notes(table: pl.DataFrame) -> Iterator[tuple[str, str]]:
         yield "rules", f"SHA-256 {', '.join(map(str, table['rules_sha256'].drop_nulls().unique().sort()))}"
     yield "direct_cost", "placed by a rule, after credits and tax"
     yield "shared_cost", "taken from a shared pool; below zero where a pool was handed out"
-    yield "purchased_cost", "seats and purchases that were given"
+    yield "purchased_cost", "seats and purchases that were given, and what was committed to, in no record, and not used"
     yield "cost", "the sum of the three, rounded so that all of it adds up to the bill; currencies are never added"
     yield UNALLOCATED, "what no rule reached"

@@ -259,7 +259,7 @@ def _optional(table: Table, decimal: DecimalMark | None) -> list[float | None]:
 
 def _day(where: str, name: str, value: str | None) -> date:
     try:
-        return day_named((value or "").partition(" ")[0], name)
+        return day_named((value or "").partition(" ")[0].partition("T")[0], name)
     except InputError as problem:
         raise FrameError(f"{where}: {problem}") from None
 

@@ -334,10 +334,18 @@ def _scaled(parts: dict[RowKey, _Outcome], whole: Mapping[RowKey, _Outcome]) -> 
         if total is None or total.projected is None or any(one.projected is None for one in own.values()):
             continue
         coming = math.fsum((one.projected or 0.0) - one.to_date for one in own.values())
-        factor = (total.projected - total.to_date) / coming if coming > 0 else 1.0
-        for key, one in own.items():
-            projected = one.to_date + ((one.projected or 0.0) - one.to_date) * factor
-            made[key] = replace(one, projected=projected, half=one.half * max(factor, 1.0))
+        wanted = total.projected - total.to_date
+        if coming > 0 and wanted >= 0:
+            factor = wanted / coming
+            for key, one in own.items():
+                projected = one.to_date + ((one.projected or 0.0) - one.to_date) * factor
+                made[key] = replace(one, projected=projected, half=one.half * max(factor, 1.0))
+            continue
+        weights = [max(one.to_date, 0.0) for one in own.values()]  # what no part expects goes by what they cost so far
+        weights = weights if any(weights) else [1.0] * len(own)
+        for (key, one), weight in zip(own.items(), weights, strict=True):
+            more = (wanted - coming) * weight / math.fsum(weights)
+            made[key] = replace(one, projected=(one.projected or 0.0) + more, half=one.half + abs(more))
     return made
 
 
