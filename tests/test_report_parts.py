@@ -393,9 +393,12 @@ def test_what_names_no_currency_is_told_and_not_drawn():
     assert [each[:23] for each in re.findall(r'alt="([^"]*)"', shown)] == [
         "Cost, October 2026, USD", "Cost, October 2026, EUR",
     ]  # fmt: skip
-    assert "not drawn" in shown
-    alone = parts.time_chart(book_of([nameless]), "integration", "Cost").markup
-    assert "<img" not in alone
+    assert "in no chart of this page" in shown
+    alone = book_of([nameless])
+    said = parts.time_chart(alone, "integration", "Cost").markup
+    assert "<img" not in said
+    assert "in no chart of this page" in said
+    assert "in no chart" not in parts.bars_chart(alone, "model_id", "Cost").markup  # a page says it once
 
 
 @pytest.mark.parametrize("layout", ["constrained", "tight", None])

@@ -75,6 +75,7 @@ class Book:
     what_if: Mapping[str, Any] | None = None
     decimal: DecimalMark | None = None
     told: list[str] = field(default_factory=list)
+    noted: set[str] = field(default_factory=set)
 
     def label_named(self, label: str) -> str:
         """Give the column of labels that is meant, in whatever spelling. Raises InputError, naming those there are."""
@@ -256,7 +257,7 @@ class Book:
         made = self.hear(
             lambda: allocated(
                 self.asked.now, self.rules, seats=seats if prices else None, seat_prices=prices or None,
-                purchases=self.purchases,
+                purchases=self.purchases, commitments=self.commitments,
             )
         )  # fmt: skip
         self.told.extend(text for text in made.told if text not in self.told)
@@ -287,6 +288,12 @@ class Book:
         whose = "" if of is None else f"{span_name(of)}: "
         self.told.extend(text for text in (f"{whose}{each}" for each in said) if text not in self.told)
         return answer
+
+    def once(self, text: str) -> str:
+        """Give a note the first time; what the page said already is not said again."""
+        new = text not in self.noted
+        self.noted.add(text)
+        return text if new else ""
 
     @property
     def reach(self) -> Period | None:

@@ -150,7 +150,6 @@ def drawn(
     says what is to be seen in it: what `finding` says of a currency, else what stands beside its bars.
     """
     there = set(of["currency"].drop_nulls())
-    left = note("Amounts whose currency nobody stated are in the tables and not drawn.")
     shown = Html("")
     if not there <= {UNSTATED}:
         with a_figure_each() as made:
@@ -161,7 +160,11 @@ def drawn(
                 add_to_title(made[currency], "so far")
             said = finding(currency) if finding is not None else described(made[currency])
             shown = shown + figure(made[currency], f"{caption}, {currency}: {said}")
-    return shown + left if UNSTATED in there else shown
+    left = book.once(_NOT_DRAWN) if UNSTATED in there else ""
+    return shown + note(left) if left else shown
+
+
+_NOT_DRAWN = "Amounts whose currency nobody stated are in the tables and in no chart of this page."
 
 
 _DESCRIBED = 6
