@@ -57,5 +57,6 @@ def setup(app):
     bringing.tutorials()
     bringing.figure(Path(__file__).with_name("index.md"), "october.svg")
     bringing.reference()
+    app.connect("env-get-outdated", lambda *_: bringing.standing_for_others())
     app.connect("source-read", lambda _, name, source: source.__setitem__(0, bringing.page(name, source[0])))
     return {"parallel_read_safe": True}

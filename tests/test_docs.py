@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 import truto_usage_nb as tu
-from docs.site import checking, face, tables
+from docs.site import bringing, checking, face, tables
 from truto_usage_nb import errors
 from truto_usage_nb.cli import main
 from truto_usage_nb.cli.options import parsed
@@ -221,6 +221,12 @@ def test_every_page_is_reached_from_the_start_page() -> None:
     for name in PAGES:
         path = ROOT / name
         assert path in reached or path.parent == ROOT or name == "docs/index.md", name
+
+
+def test_a_page_that_stands_for_code_is_read_at_every_build() -> None:
+    names = bringing.standing_for_others()
+    assert {"index", "reference/errors", "reference/columns", "howto/month_end", "project/changelog"} <= set(names)
+    assert "howto/real_account" not in names
 
 
 def test_drawings_take_the_readers_light_or_dark() -> None:

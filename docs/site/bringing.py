@@ -88,6 +88,12 @@ def page(name: str, text: str) -> str:
     return text if name.startswith(("reference/api/", "tutorials/0")) else face.linked(text)
 
 
+def standing_for_others() -> list[str]:
+    """Give the pages that stand for what is written elsewhere: they are read at every build, since that may differ."""
+    pages = {path.relative_to(DOCS).with_suffix("").as_posix(): path.read_text("utf-8") for path in DOCS.rglob("*.md")}
+    return [name for name, text in pages.items() if re.search(r"^% \w+: |images/\w+\.svg\)$", text, re.MULTILINE)]
+
+
 def _file(found: re.Match[str]) -> str:
     return (running.ROOT / found[1]).read_text("utf-8")
 

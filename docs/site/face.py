@@ -173,7 +173,8 @@ def of_class(one: Any) -> str:
 
 def members(one: type) -> str:
     """Give the public methods and properties of a class that are written in this library and have something to say."""
-    own = [kind for kind in inspect.getmro(one) if kind.__module__.startswith("truto_usage_nb")]
+    kinds = (one,) if issubclass(one, BaseException) else inspect.getmro(one)  # an error's are told once, at the root
+    own = [kind for kind in kinds if kind.__module__.startswith("truto_usage_nb")]
     held = {name: value for kind in reversed(own) for name, value in vars(kind).items() if not name.startswith("_")}
     return "\n\n".join(found for name, value in sorted(held.items()) for found in member(name, value))
 
