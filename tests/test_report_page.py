@@ -136,6 +136,23 @@ def test_frames_of_pandas_and_polars_look_like_ours():
     assert styled_like_ours(kept) == kept
 
 
+def test_amounts_of_any_table_stand_right_and_whole_whatever_it_says_of_itself():
+    """As pandas' Styler and great-tables write: classes of their own, and rows that span the whole table."""
+    table = (
+        '<table id="T_1"><thead><tr class="h"><th class="blank">\u00a0</th>'
+        '<th class="col">a</th><th>b</th></tr></thead><tr class="block"><th colspan="3">USD</th></tr>'
+        '<tr><th class="row">0</th><td class="data">$1,234.50</td><td>x</td></tr>'
+        '<tr><th class="row">1</th><td class="data">-3 %</td><td>2</td></tr></table>'
+    )
+    page = page_of("<h1>A</h1>", table)
+    assert re.findall(r'<td class="amount data">([^<]*)</td>', page) == ["$1,234.50", "-3 %"]
+    assert '<th class="amount col" scope="col">a</th>' in page
+    assert "<td>x</td>" in page  # one word makes a column of words
+    assert '<tr class="block"><th colspan="3" scope="rowgroup">USD</th></tr>' in page
+    ours = '<table class="figures"><tr><td>1</td><td>2</td></tr></table>'
+    assert ours.replace("<tr>", '<caption class="unseen">A</caption><tr>') in page_of("<h1>A</h1>", ours)
+
+
 def test_text_that_a_narrow_screen_cuts_off_is_reached_by_keyboard():
     page = page_of("<h1>A</h1>", f'<pre class="said">{LONG}</pre><pre class="said">short</pre>')
     assert 'role="region" tabindex="0" aria-label="printed under A">nnn' in page

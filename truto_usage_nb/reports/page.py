@@ -95,7 +95,7 @@ class _Reading:
             title = self._named(self._heading or self.title or "table")
             inside = f'<caption class="unseen">{escape(title)}</caption>{inside}'
         inside, broad = _scoped(inside), ""
-        if re.search(r"class=[\"'][^\"']*\bdataframe\b", about):
+        if not re.search(r"class=[\"'](?:figures|pairs)\b", about):  # none of ours, which knows its columns
             about = re.sub(r"\s+border=([\"']?)\d+\1", "", about)
             inside = _aligned(inside)
             broad = _on_paper(inside)
@@ -160,11 +160,11 @@ def _columns(inside: str) -> int:
 
 
 def _aligned(inside: str) -> str:
-    """Set the columns of amounts of a frame to the right, and its line of types in small print."""
+    """Set the columns of amounts of a frame to the right, and polars' line of types in small print."""
     head = _HEAD.search(inside)
     body = inside[head.end() :] if head else inside
     kinds: dict[int, list[str]] = {}
-    for line in _ROW.finditer(body):
+    for line in (each for each in _ROW.finditer(body) if not _SPANS.search(each[1])):
         for place, (name, _, said) in enumerate(reversed(_CELL.findall(line[1]))):  # an index spans rows on the left
             if name.lower() == "td":
                 kinds.setdefault(place, []).append(_words(said))
@@ -177,9 +177,14 @@ def _aligned(inside: str) -> str:
             _cell(cell, is_amount=len(cells) - 1 - place in amounts, in_head=in_head)
             for place, cell in enumerate(cells)
         ]
-        return f"<tr>{''.join(made)}</tr>"
+        opening = found[0][: found.start(1) - found.start()].replace(' style="text-align: right;"', "")
+        return f"{opening}{''.join(made)}</tr>"
 
     return _ROW.sub(row, inside)
+
+
+_SPANS = re.compile(r"\bcolspan=[\"']?(?:[2-9]|\d\d)", re.IGNORECASE)
+_CLASS = re.compile(r"\bclass=[\"']", re.IGNORECASE)
 
 
 def _is_amounts(said: list[str]) -> bool:
@@ -193,8 +198,11 @@ def _cell(found: re.Match[str], *, is_amount: bool, in_head: bool) -> str:
         *(["kind"] if in_head and name.lower() == "td" and said.strip() else []),
         *(["amount"] if is_amount else []),
     ]
-    styled = f' class="{" ".join(names)}"' if names and "class=" not in given else ""
-    return f"<{name}{given}{styled}>{said}</{name}>"
+    if names and (classed := _CLASS.search(given)):
+        given = f"{given[: classed.end()]}{' '.join(names)} {given[classed.end() :]}"
+    elif names:
+        given += f' class="{" ".join(names)}"'
+    return f"<{name}{given}>{said}</{name}>"
 
 
 _LETTER = 0.64
@@ -207,7 +215,7 @@ _USUAL, _SMALLEST = 8.5, 5.5
 def _on_paper(inside: str) -> str:
     """Say how a frame is set that is broader than a sheet: smaller, or sideways. An amount cut short is a wrong one."""
     columns: dict[int, float] = {}
-    for row in _ROW.finditer(inside):
+    for row in (each for each in _ROW.finditer(inside) if not _SPANS.search(each[1])):
         for place, (name, given, said) in enumerate(reversed(_CELL.findall(row[1]))):
             longest = max((len(word) for word in _words(said).split()), default=1)
             whole = len(_words(said)) if "amount" in given else longest * 1.15 if name == "th" else min(longest, 8)
