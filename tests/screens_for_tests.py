@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import os
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.conftest import IN_CI
+from tests.conftest import IN_CI, ROOT
 
 FLAGS = ["--font-render-hinting=none", "--force-color-profile=srgb", "--hide-scrollbars"]
 """What a browser is started with, so that it draws the same everywhere."""
@@ -31,30 +32,49 @@ _MOST, _MOST_ELSEWHERE = 0.01, 0.03
 _FONTS = [Path("/usr/share/fonts"), Path("/usr/local/share/fonts"), Path.home() / ".fonts"]
 
 
+def why_not(browser: Any) -> str:
+    """Say why no screen can be compared here; nothing where they can. CI compares whatever browser it finds."""
+    if not _has_font():
+        return "needs the font DejaVu Sans: apt-get install fonts-dejavu-core"
+    major, recorded = _major(browser), _recorded()
+    if IN_CI or major == recorded or os.environ.get(RENEW):
+        return ""
+    return f"the screens were drawn by version {recorded} of the browser, and this is {major}: make screenshots"
+
+
 def check_screen(page: Any, name: str, clip: dict[str, float] | None = None) -> None:
-    """Compare what a page shows, or a part of it, with the screen that was kept under this name."""
-    if not any(list(folder.rglob("DejaVuSans.ttf")) for folder in _FONTS):
-        pytest.skip("needs the font DejaVu Sans: apt-get install fonts-dejavu-core")
-    major = page.context.browser.version.partition(".")[0]
-    recorded = _BROWSER.read_text(encoding="utf-8").strip() if _BROWSER.is_file() else ""
-    renews = bool(os.environ.get(RENEW))
-    if not renews and major != recorded and not IN_CI:
-        pytest.skip(f"the screens were drawn by version {recorded} of the browser, this is {major}")
+    """Compare what a page shows, or a part of it, with the screen kept under this name, where that is possible."""
+    browser = page.context.browser
+    if why_not(browser):
+        return
     page.add_style_tag(content=STYLE)
     page.evaluate("document.fonts.ready")
     seen = page.screenshot(clip=clip, animations="disabled", caret="hide", scale="css")
     kept = _KEPT / f"{name}.png"
-    if renews:
+    if os.environ.get(RENEW):
         _keep(seen, kept)
-        _BROWSER.write_text(f"{major}\n", encoding="utf-8")
+        _BROWSER.write_text(f"{_major(browser)}\n", encoding="utf-8")
         return
     assert kept.is_file(), f"there is no screen {kept.name} yet: make screenshots"
     share = differing(Image.open(io.BytesIO(seen)), Image.open(kept))
-    if share > (_MOST if major == recorded else _MOST_ELSEWHERE):
-        told = Path(os.environ.get("SCREENSHOTS", "dist/screenshots")) / kept.name
+    if share > (_MOST if _major(browser) == _recorded() else _MOST_ELSEWHERE):
+        told = ROOT / "build" / "screenshots" / kept.name
         told.parent.mkdir(parents=True, exist_ok=True)
         told.write_bytes(seen)
         pytest.fail(f"{share:.1%} of {kept.name} looks different: see {told}; if it is meant, make screenshots")
+
+
+def _major(browser: Any) -> str:
+    return str(browser.version.partition(".")[0])
+
+
+def _recorded() -> str:
+    return _BROWSER.read_text(encoding="utf-8").strip() if _BROWSER.is_file() else ""
+
+
+@cache
+def _has_font() -> bool:
+    return any(True for folder in _FONTS for _ in folder.rglob("DejaVuSans.ttf"))
 
 
 def differing(one: Image.Image, other: Image.Image) -> float:
