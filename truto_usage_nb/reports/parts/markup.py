@@ -97,8 +97,15 @@ def answered(sentences: Iterable[str]) -> Html:
 
 
 def note(text: str) -> Html:
-    """Show a remark in small print."""
-    return Html(f'<p class="note">{escape(text)}</p>')
+    """Show a remark in small print; an amount that a table calls XXX is said to be without a currency.
+
+    >>> note("XXX 684.35 and $2 are left").markup
+    '<p class="note">684.35, currency not stated and $2 are left</p>'
+    """
+    return Html(f'<p class="note">{escape(_NAMELESS.sub(r"\1\2, currency not stated", text))}</p>')
+
+
+_NAMELESS = re.compile(rf"(-?)\b{UNSTATED} ([\d,.]*\d)")
 
 
 def notes(texts: Iterable[str]) -> Html:
