@@ -102,7 +102,8 @@ def note(text: str) -> Html:
     >>> note("XXX 684.35 and $2 are left").markup
     '<p class="note">684.35, currency not stated and $2 are left</p>'
     """
-    return Html(f'<p class="note">{escape(_NAMELESS.sub(r"\1\2, currency not stated", text))}</p>')
+    said = _NAMELESS.sub(r"\1\2, currency not stated", text)
+    return Html(f'<p class="note">{escape(said)}</p>')
 
 
 _NAMELESS = re.compile(rf"(-?)\b{UNSTATED} ([\d,.]*\d)")
