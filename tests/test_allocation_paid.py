@@ -119,6 +119,16 @@ def test_what_no_record_states_is_added_to_those_who_use_the_rest_or_apart() -> 
     assert held.select("allocated", "payable", "purchases", "committed_billed").row(0) == (98, 50, 48, 0)
 
 
+def test_a_price_as_text_needs_its_mark_where_it_can_be_read_in_two_ways(tmp_path: Any) -> None:
+    """24 idle hours at $1.845 are $44.28."""
+    path = tmp_path / "held.csv"
+    pl.DataFrame([CKU | {"price": "1.845"}]).write_csv(path)
+    world = [cluster("k1", 72.0, 30)]
+    with pytest.raises(FrameError, match="say which"):
+        tu.allocate(frame_of(world), rules(), commitments=path)
+    assert handed(world, rules(), commitments=path, decimal=".") == {"web": (30, 44.28)}
+
+
 def test_what_the_bill_states_only_moves() -> None:
     """$180 and $120 are on the bill for 100 tasks, of which 40 + 20 are used: $120 unused, $72 and $48 of it."""
     world, table = [job("k1", 40.0, 180), job("k2", 20.0, 120)], pl.DataFrame([TASKS])

@@ -28,10 +28,19 @@ from truto_usage_nb.native import Native, collect, enter, require
 from truto_usage_nb.outside import shown
 from truto_usage_nb.questions.committed import unused_of
 from truto_usage_nb.questions.people import months_of_use, roster_lines, seat_price
-from truto_usage_nb.questions.tables import folded, read_amounts, read_currencies, read_table
+from truto_usage_nb.questions.tables import (
+    DecimalMark,
+    check_decimal,
+    folded,
+    read_amounts,
+    read_currencies,
+    read_table,
+)
 
 __all__ = ["Allocated", "allocate", "allocated", "allocation_change", "check_allocation", "suggest_rules"]
 
+_Given = tuple[Any, DecimalMark | None]
+"""A table, and which mark stands before decimals where an amount in it can be read in two ways."""
 SeatPrices = Mapping[str, tuple[float, str]] | None
 
 
@@ -59,6 +68,7 @@ def allocate(
     seat_prices: SeatPrices = None,
     purchases: Any = None,
     commitments: Any = None,
+    decimal: DecimalMark | None = None,
     every: str | None = None,
     explain: bool = False,
     exchange_rates: Rates | None = None,
@@ -75,7 +85,7 @@ def allocate(
     taken off. `commitments` is a table as the helper of that name takes it: what was paid for and not used is handed
     out as the rules' section `commitments` says (shared among those who use the rest, or apart), as seats that nobody
     used in a month are by the section `seats` (their team's, or apart). What the bill states as committed only moves;
-    what no record states is added to `purchased_cost`.
+    what no record states is added to `purchased_cost`. `decimal` ("." or ",") is for amounts of these two as text.
 
     Comes back as the kind that came in, a row per target and currency: `target` (null for what no rule reached),
     `currency`, `direct_cost` (placed by rules, after credits and tax), `shared_cost` (taken from pools; negative where
@@ -103,7 +113,7 @@ def allocate(
     _check_every(every)
     made = allocated(
         usage, rules, roster=roster, seats=seats, seat_prices=seat_prices, purchases=purchases, commitments=commitments,
-        choices=choices,
+        decimal=decimal, choices=choices,
     )  # fmt: skip
     if made.told:
         tell(f"{'; '.join(made.told)}.")
@@ -125,10 +135,12 @@ def allocated(
     seat_prices: SeatPrices = None,
     purchases: Any = None,
     commitments: Any = None,
+    decimal: DecimalMark | None = None,
     choices: Mapping[str, Any] = MappingProxyType({}),
 ) -> Allocated:
     """Make an allocation; what is to be told is only collected."""
     check_choices(choices, "payable")
+    check_decimal(decimal)
     book = read_rules(rules).with_roster(roster)
     native = enter(usage)
     require(native, ("integrated_account_id", "integration"), "An allocation")
@@ -139,9 +151,9 @@ def allocated(
     if seats is not None or seat_prices is not None:
         _seat(ledger, list(_seats(seats, seat_prices, months, native, book)), native, book)
     if purchases is not None:
-        _purchase(ledger, purchases, months, native=native, book=book, choices=choices)
+        _purchase(ledger, (purchases, decimal), months, native=native, book=book, choices=choices)
     if commitments is not None:
-        _commit(ledger, commitments, purchases, native=native, book=book, choices=choices)
+        _commit(ledger, (commitments, decimal), purchases, native=native, book=book, choices=choices)
     ledger.splits(book)
     return Allocated(
         native,
@@ -214,10 +226,10 @@ def _seat(ledger: Ledger, pieces: list[Piece], native: Native, book: RuleBook) -
 
 
 def _commit(
-    ledger: Ledger, given: Any, purchases: Any, *, native: Native, book: RuleBook, choices: Mapping[str, Any]
+    ledger: Ledger, given: _Given, purchases: Any, *, native: Native, book: RuleBook, choices: Mapping[str, Any]
 ) -> None:
     """Hand out what was committed to and not used."""
-    found, told = unused_of(native, given, choices)
+    found, told = unused_of(native, *given, choices)
     if purchases is not None:
         bought = set(read_table(purchases, _WHAT).need("integrated_account_id").texts()["integrated_account_id"])
         twice = sorted({one.account for one in found if not one.on_the_bill} & bought)
@@ -245,12 +257,12 @@ def _commit(
 
 
 def _purchase(
-    ledger: Ledger, given: Any, months: list[date], *, native: Native, book: RuleBook, choices: Mapping[str, Any]
+    ledger: Ledger, given: _Given, months: list[date], *, native: Native, book: RuleBook, choices: Mapping[str, Any]
 ) -> None:
     """Hand the purchases out, and take off what their accounts' records state as committed."""
     accounts = collect(native.frame.select("integrated_account_id", "integration").unique())
     of = dict(accounts.drop_nulls("integrated_account_id").iter_rows())
-    bought = list(_bought(given, of, months))
+    bought = list(_bought(*given, of, months))
     paid = {(each.account, each.currency, each.month) for each in bought}
     drawn = [
         piece
@@ -271,7 +283,9 @@ def _purchase(
 _WHAT = "The table of purchases"
 
 
-def _bought(given: Any, accounts: Mapping[str, Any], months: list[date]) -> Iterator[Purchase]:
+def _bought(
+    given: Any, decimal: DecimalMark | None, accounts: Mapping[str, Any], months: list[date]
+) -> Iterator[Purchase]:
     """Read purchases, each as the parts of it that fall into the frame's months, by days."""
     table = read_table(given, _WHAT).need("integrated_account_id", "amount", "currency")
     dated = {"start_date", "end_date"} <= set(table.columns)
@@ -279,7 +293,7 @@ def _bought(given: Any, accounts: Mapping[str, Any], months: list[date]) -> Iter
         raise FrameError(f"{_WHAT} needs start_date and end_date: the frame holds {len(months)} months.")
     names = table.texts("integrated_account_id")["integrated_account_id"].to_list()
     days = [table.texts(name)[name].to_list() if dated else [None] * len(names) for name in ("start_date", "end_date")]
-    read = zip(table.rows, names, read_amounts(table, "amount", None), read_currencies(table), *days, strict=True)
+    read = zip(table.rows, names, read_amounts(table, "amount", decimal), read_currencies(table), *days, strict=True)
     for row, account, amount, currency, start, end in read:
         where = f"{_WHAT}, row {row}"
         if account not in accounts:
@@ -328,7 +342,7 @@ def _drawn(native: Native, accounts: list[str], book: RuleBook, choices: Mapping
     return [piece for piece in pieces if piece.money]
 
 
-_TABLES = ("roster", "seats", "seat_prices", "purchases", "commitments")
+_TABLES = ("roster", "seats", "seat_prices", "purchases", "commitments", "decimal")
 
 
 def check_allocation(usage: Any, rules: Any, **given: Any) -> Any:

@@ -173,12 +173,14 @@ class UnusedPart:
     on_the_bill: bool
 
 
-def unused_of(frame: Any, table: Any, choices: Mapping[str, Any]) -> tuple[list[UnusedPart], list[str]]:
+def unused_of(
+    frame: Any, table: Any, decimal: DecimalMark | None, choices: Mapping[str, Any]
+) -> tuple[list[UnusedPart], list[str]]:
     """Give what was committed to and not used, month by month, and say of what that is not known.
 
     Credits are unused when their term ends, and not before.
     """
-    _, terms, seen = _entered(frame, table, None, choices)
+    _, terms, seen = _entered(frame, table, decimal, choices)
     found, told = [], []
     for term in terms:
         ids = frozenset(names[0] for names in seen.of(term).records)

@@ -60,10 +60,10 @@ def render_report(
     `amount`), `roster` (`integration`, `email`, a row a seat); `seat_prices`, such as {"cursor": (40, "USD")}; `budget`
     (an amount a month, one by currency, or a table of these); `decimal` ("." or ",": the mark before decimals, where an
     amount as text can be read in two ways). `allocation` takes `rules` as `allocate` does, `roster`, `seat_prices`,
-    `purchases`, `team_budgets` (a table of `team`, `currency`, `amount`), `checks` as `check_usage` does, and `budget`;
-    `showback` takes `labels`, `label` and `rules`; `commitments` takes `commitments` and `outcomes` as the helpers of
-    these names do, `what_if`, a mapping of that one's arguments, `roster` and `seat_prices`. `sandbox=True` brings the
-    demo company's own tables along.
+    `purchases`, `commitments`, `team_budgets` (a table of `team`, `currency`, `amount`), `checks` as `check_usage`
+    does, and `budget`; `showback` takes `labels`, `label` and `rules`; `commitments` takes
+    `commitments` and `outcomes` as the helpers of these names do, `what_if`, a mapping of that one's arguments,
+    `roster` and `seat_prices`. `sandbox=True` brings the demo company's own tables along.
 
     A part of a report that comes with the library and fails says so in its place and at the top, and a `UsageWarning`
     tells; of a notebook of your own only a cell tagged `raises-exception` does. That runs in the kernel it names, and

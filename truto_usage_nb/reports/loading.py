@@ -397,12 +397,13 @@ class Source:
         offered: dict[str, Callable[[], Any]] = {
             "labels": demo.people,
             "roster": demo.rosters,
-            "commitments": demo.commitments,
             "seat_prices": lambda: {name: [float(amount), of] for name, (amount, of) in SEAT_PRICES.items()},
             "invoices": lambda: _below([demo.invoices(month) for month in months]),
         }
         if notebook.name == "allocation":
             offered["rules"] = demo.rules
+        if notebook.name == "commitments":
+            offered["commitments"] = demo.commitments
         if not months or self.accounts is not None:  # they are of whole months and all accounts
             del offered["invoices"]
         extra = {name: make_() for name, make_ in offered.items() if name in notebook.parameters and name not in given}

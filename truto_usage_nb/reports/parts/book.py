@@ -257,7 +257,7 @@ class Book:
         made = self.hear(
             lambda: allocated(
                 self.asked.now, self.rules, seats=seats if prices else None, seat_prices=prices or None,
-                purchases=self.purchases, commitments=self.commitments,
+                purchases=self.purchases, commitments=self.commitments, decimal=self.decimal,
             )
         )  # fmt: skip
         self.told.extend(text for text in made.told if text not in self.told)
