@@ -40,6 +40,7 @@ def tutorial(path: Path) -> None:
     runs, left = running.outcome(path)
     if left:
         raise RuntimeError(f"{path.name} leaves behind {left}.")
+    runs[0].metadata.pop("widgets", None)  # the state of forms that stand on the page as text
     for cell in runs[0].cells:
         if cell.cell_type == "code":
             cell.outputs = [shown for output in cell.outputs if (shown := still(output)) is not None]
