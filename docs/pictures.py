@@ -47,7 +47,7 @@ def report(browser: Any, folder: Path) -> bytes:
     )
     page = browser.new_context(device_scale_factor=2, viewport={"width": 1280, "height": 900}).new_page()
     page.goto(made.as_uri())
-    return _taken(page, None)
+    return _taken(page)
 
 
 def form(browser: Any, folder: Path) -> bytes:
@@ -79,14 +79,11 @@ def _in_jupyterlab(browser: Any, folder: Path, which: int, height: int) -> bytes
         wait_until_idle(page)
         shown = page.locator(".tu-form").nth(which)
         shown.locator(".tu-chart svg").first.wait_for()
-        shown.evaluate("form => form.scrollIntoView()")
-        return _taken(page, {**shown.bounding_box(), "height": height})
+        return _taken(page, shown, height)
 
 
-def _taken(page: Any, clip: dict[str, float] | None) -> bytes:
-    page.add_style_tag(content=screens.STYLE)
-    page.evaluate("document.activeElement.blur()")
-    return bytes(page.screenshot(clip=clip, animations="disabled", caret="hide"))
+def _taken(page: Any, part: Any = None, height: int = 0) -> bytes:
+    return bytes(page.screenshot(clip=screens.at_rest(page, part, height), animations="disabled", caret="hide"))
 
 
 def _kept(png: bytes, path: Path) -> None:

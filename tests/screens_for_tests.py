@@ -21,9 +21,21 @@ from tests.conftest import IN_CI, ROOT
 
 FLAGS = ["--font-render-hinting=none", "--force-color-profile=srgb", "--hide-scrollbars"]
 """What a browser is started with, so that it draws the same everywhere."""
-STYLE = """*:not(i, .fa) { font-family: 'DejaVu Sans' !important }
+_STYLE = """*:not(i, .fa) { font-family: 'DejaVu Sans' !important }
 pre, code, textarea, pre *, code * { font-family: 'DejaVu Sans Mono' !important }"""
-"""What sets every text in one font; `docs/pictures.py` does so too."""
+_DRESS = """async style => { if (!document.tuDressed) { document.tuDressed = document.createElement('style');
+  document.tuDressed.textContent = style; document.head.append(document.tuDressed) } await document.fonts.ready }"""
+_AT_REST = """async part => {
+  document.activeElement.blur();
+  part.style.marginTop = '';
+  let last, box = {};
+  for (let n = 0; n < 100 && box.top !== last || !n; n++) {
+    last = box.top;
+    part.scrollIntoView();
+    await new Promise(done => setTimeout(() => requestAnimationFrame(done), 50));
+    box = part.getBoundingClientRect() }
+  part.style.marginTop = `${Math.ceil(box.top) - box.top}px`;  // on a whole pixel, or each letter is smoothed otherwise
+  return {x: Math.round(box.left), y: Math.ceil(box.top), width: Math.round(box.width)} }"""
 RENEW = "RENEW_SCREENSHOTS"
 _KEPT = Path(__file__).parent / "screenshots"
 _BROWSER = _KEPT / "browser.txt"
@@ -42,14 +54,12 @@ def why_not(browser: Any) -> str:
     return f"the screens were drawn by version {recorded} of the browser, and this is {major}: make screenshots"
 
 
-def check_screen(page: Any, name: str, clip: dict[str, float] | None = None) -> None:
-    """Compare what a page shows, or a part of it, with the screen kept under this name, where that is possible."""
+def check_screen(page: Any, name: str, part: Any = None, height: int = 0) -> None:
+    """Compare what a page shows, or the top of a part of it, with the screen of this name, where that is possible."""
     browser = page.context.browser
     if why_not(browser):
         return
-    page.add_style_tag(content=STYLE)
-    page.evaluate("document.fonts.ready")
-    seen = page.screenshot(clip=clip, animations="disabled", caret="hide", scale="css")
+    seen = page.screenshot(clip=at_rest(page, part, height), animations="disabled", caret="hide", scale="css")
     kept = _KEPT / f"{name}.png"
     if os.environ.get(RENEW):
         _keep(seen, kept)
@@ -62,6 +72,12 @@ def check_screen(page: Any, name: str, clip: dict[str, float] | None = None) -> 
         told.parent.mkdir(parents=True, exist_ok=True)
         told.write_bytes(seen)
         pytest.fail(f"{share:.1%} of {kept.name} looks different: see {told}; if it is meant, make screenshots")
+
+
+def at_rest(page: Any, part: Any = None, height: int = 0) -> dict[str, float] | None:
+    """Set a page in the one font and wait until it moves no more; gives where the part stands, None for all of it."""
+    page.evaluate(_DRESS, _STYLE)
+    return None if part is None else {**part.evaluate(_AT_REST), "height": height}
 
 
 def _major(browser: Any) -> str:

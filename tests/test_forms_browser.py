@@ -120,13 +120,6 @@ def run(form):
     form.locator("button.tu-run").click()
 
 
-def clip(form, height):
-    """Give the top of a form as a part of the page, once it is scrolled there."""
-    form.evaluate("form => form.scrollIntoView()")
-    form.page.evaluate("document.activeElement.blur()")
-    return {**form.bounding_box(), "height": height}
-
-
 def unfold(form, title):
     """Open what a line opens, unless it is open."""
     line = form.locator("details", has=form.page.locator("summary", has_text=title))
@@ -190,10 +183,10 @@ def test_the_first_screen_is_accounts_a_period_and_run(page, form):
     assert not form.get_by_label("key by", exact=True).is_visible()
     assert form.locator("button.tu-run").bounding_box()["y"] - form.bounding_box()["y"] < 560
     slow = page.locator(".tu-form").nth(1)
-    check_screen(page, "form", clip(slow, 600))
-    check_screen(page, "form_result", clip(form, 1000))
+    check_screen(page, "form", slow, 600)
+    check_screen(page, "form_result", form, 1000)
     unfold(form, "What to ask")
-    check_screen(page, "form_open", clip(form, 1000))
+    check_screen(page, "form_open", form, 1000)
     form.locator("summary", has_text="What to ask").click()
 
 
@@ -299,7 +292,7 @@ def test_the_cost_explorer_follows_the_clicks(page):
     from playwright.sync_api import expect
 
     explorer = page.locator(".tu-form").nth(2)
-    check_screen(page, "explorer", clip(explorer, 760))
+    check_screen(page, "explorer", explorer, 760)
     explorer.get_by_label("integration", exact=True).uncheck()
     explorer.get_by_label("surface", exact=True).uncheck()
     explorer.get_by_label("model_id", exact=True).check()
@@ -383,7 +376,7 @@ def test_labels_stand_above_their_fields_where_there_is_no_room_beside_them(page
     assert [name for name, above, fits in stacked if not (above and fits)] == []
     assert form.evaluate("form => form.scrollWidth <= form.clientWidth + 1")
     if width == 390:
-        check_screen(page, "form_390", clip(form, 800))
+        check_screen(page, "form_390", form, 800)
     form.evaluate("form => form.style.width = ''")
 
 
@@ -395,7 +388,7 @@ def test_what_did_load_stands_below_what_did_not(page, form):
     for line in form.locator("details[open] > summary").all()[::-1]:
         line.click()
     page.mouse.move(0, 0)
-    check_screen(page, "form_gap", clip(form, 1000))
+    check_screen(page, "form_gap", form, 1000)
     form.get_by_label("other accounts", exact=True).fill("")
 
 
