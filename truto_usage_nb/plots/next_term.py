@@ -199,7 +199,8 @@ def _draw_credits(ax: Axes, rows: pl.DataFrame) -> None:
     ax.set_ylabel(f"credits left, {currency_name(first['currency'])}")
     money_ticks(ax.yaxis, first["currency"])
     grid(ax, "y")
-    left = amount(last["left"], first["currency"])
+    whole = "drawn from" not in (last["note"] or "")  # else what was drawn before is in no record
+    left = f"{'' if whole else 'at most '}{amount(last['left'], first['currency'])}"
     ends = last["ends_on"]
     said = f"{left} left; at the pace of the last thirty days they end on {day(ends, year=True)}" if ends else None
     if last["left"] <= 0 and ends:

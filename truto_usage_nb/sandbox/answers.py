@@ -177,11 +177,11 @@ _CENT = Decimal("0.01")
 
 
 _COMMITTED = (
-    ("datadog", "infra_host", 1_000, "host", 16.0, 20.8, "monthly"),
-    ("datadog", "logs_indexed", 12_200, "million events", 1.0, 1.5, "monthly"),
-    ("datadog", "rum", 1_000, "thousand sessions", 3.1, 4.0, "monthly"),
-    ("confluent", "KAFKA_NUM_CKUS", 7, "CKU", 1.5, 1.845, "hourly"),
-    ("confluent", None, 450_000, "USD", 1.0, None, "prepaid"),
+    ("datadog", "infra_host", 1_000, "host", 16.0, 20.8, "monthly", "2026-01-01"),
+    ("datadog", "logs_indexed", 12_200, "million events", 1.0, 1.5, "monthly", "2026-01-01"),
+    ("datadog", "rum", 1_000, "thousand sessions", 3.1, 4.0, "monthly", "2026-01-01"),
+    ("confluent", "KAFKA_NUM_CKUS", 7, "CKU", 1.5, 1.845, "hourly", "2026-01-01"),
+    ("confluent", None, 150_000, "USD", 1.0, None, "prepaid", "2026-08-01"),
 )
 """What was committed to in 2026: of Datadog's products what its bills state, at prices that no API tells."""
 
@@ -192,8 +192,8 @@ def commitment_rows() -> list[dict[str, Any]]:
     >>> commitment_rows()[0]["price"] * commitment_rows()[0]["quantity"]  # as the bill states: 11,000 + 3,600 + 1,400
     16000.0
     """
-    names = ("account", "product", "quantity", "unit", "price", "on_demand_price", "basis")
-    term = {"start": "2026-01-01", "end": "2027-01-01", "currency": "USD"}
+    names = ("account", "product", "quantity", "unit", "price", "on_demand_price", "basis", "start")
+    term = {"end": "2027-01-01", "currency": "USD"}
     return [dict(zip(names, row, strict=True)) | {"quantity": float(row[2])} | term for row in _COMMITTED]
 
 

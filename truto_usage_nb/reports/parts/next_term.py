@@ -44,6 +44,7 @@ from truto_usage_nb.reports.parts.markup import (
     table,
     text,
 )
+from truto_usage_nb.reports.parts.prepaid import seat_list
 from truto_usage_nb.reports.parts.spending import described
 from truto_usage_nb.result import UsageResult
 
@@ -232,6 +233,10 @@ def _stretch(of: pl.DataFrame) -> str:
 
 def _other_sentences(book: Book) -> list[str]:
     said, advice, case = [], _advice(book), _case(book)
+    idle = seat_list(book).filter(pl.col("idle_cost").fill_null(0.0) > 0)
+    for currency, cost, seats in idle.group_by("currency").agg(pl.col("idle_cost").sum(), pl.len()).iter_rows():
+        held = plural(seats, "seat that nobody uses costs", "seats that nobody uses cost")
+        said.append(f"{held} {book.money(cost, currency)} a month.")
     if not isinstance(advice, str):
         lost = float(advice["unearned_premium"].sum()) + float(advice["cost_of_fall"].sum())
         if lost >= _CENT:
