@@ -130,7 +130,7 @@ def _drawn(found: re.Match[str]) -> str:
     drawn = (
         (DOCS / "images" / found[2]).read_text("utf-8").replace("<svg ", f'<svg role="img" aria-label="{found[1]}" ', 1)
     )
-    return f"```{{raw}} html\n{drawn}\n```"
+    return f"```{{raw}} html\n<div class='drawing'>{drawn}</div>\n```"
 
 
 def _here(found: re.Match[str]) -> str:

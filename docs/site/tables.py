@@ -72,7 +72,9 @@ def problems() -> str:
         kind = getattr(errors, name)
         if isinstance(kind, type) and issubclass(kind, errors.UsageError):
             said, _, remedy = (inspect.getdoc(kind) or "").partition("\n\nWhat to do: ")
-            rows.append([linked(f"`tu.errors.{name}`"), flat(said), flat(remedy.partition("\n\n")[0])])
+            to_do = remedy.partition("\n\n")[0]
+            link = f"{{py:obj}}`{name} <truto_usage_nb.errors.{name}>`"
+            rows.append([link, flat(said), flat(to_do[:1].upper() + to_do[1:])])
     tree = re.search(r"^    UsageError\n(?:    .*\n)+", errors.__doc__ or "", re.MULTILINE)
     drawn = re.sub(r"^    ", "", tree[0] if tree else "", flags=re.MULTILINE)
     return f"{table(('error', 'what happened', 'what to do'), rows)}\n\n## The tree\n\n```text\n{drawn}```"
