@@ -18,6 +18,7 @@ from truto_usage_nb.errors import InputError, UsageError, did_you_mean, hearing
 from truto_usage_nb.forms.code import BUCKETS, check_cut, cut_code, cut_options, in_marimo, without_widgets
 from truto_usage_nb.forms.controls import Choice, Picker
 from truto_usage_nb.forms.look import (
+    AT_FIRST_SECONDS,
     STYLE,
     Waiting,
     code_html,
@@ -100,6 +101,7 @@ class CostExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets publishes no typ
         self._arranging = False
         ready_to_draw()
         self._follow({})
+        self._wait_at_first()
 
     @property
     def table(self) -> Any:
@@ -119,6 +121,10 @@ class CostExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets publishes no typ
         """Wait until table and chart have followed."""
         while self._running is not None and not self._running.wait(0.5):
             pass
+
+    def _wait_at_first(self) -> None:
+        if self._running is not None:
+            self._running.wait(AT_FIRST_SECONDS)
 
     def close(self) -> None:
         if getattr(self, "_running", None) is not None:

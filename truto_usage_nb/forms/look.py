@@ -12,6 +12,7 @@ from truto_usage_nb.format import escape
 from truto_usage_nb.outside import plain
 
 __all__ = [
+    "AT_FIRST_SECONDS",
     "STYLE",
     "Fold",
     "Waiting",
@@ -240,4 +241,6 @@ class Waiting:
         )
 
 
+AT_FIRST_SECONDS = 2.0
+"""How long what a form begins with may keep its cell: Voilà loses what changes between a cell's end and the page."""
 _ASKED = "Asked; the kernel answers when it is free."

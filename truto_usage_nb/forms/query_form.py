@@ -19,6 +19,7 @@ from truto_usage_nb.format import escape
 from truto_usage_nb.forms.code import Asking, first_state, in_marimo, without_widgets
 from truto_usage_nb.forms.controls import Choosing, ParameterField, Parameters, PeriodPicker, Picker, parted
 from truto_usage_nb.forms.look import (
+    AT_FIRST_SECONDS,
     STYLE,
     Fold,
     Waiting,
@@ -103,6 +104,7 @@ class QueryForm(Asking, w.VBox):  # type: ignore[misc]  # ipywidgets publishes n
         self.state = state
         self._is_made = True
         self._lookups.accounts()
+        self._lookups.wait(AT_FIRST_SECONDS)
 
     @property
     def problems(self) -> Mapping[str, str]:
