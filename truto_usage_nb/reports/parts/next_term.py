@@ -180,7 +180,12 @@ def _held_sentences(book: Book) -> list[str]:
             said.append(f"Credits of {whose}: at most {left} left; what was drawn before is not in this snapshot.")
         else:
             said.append(f"Credits of {whose}: {left} left, {ends}.")
-    renews = held.select("account", "product", "renews_on").unique().sort("renews_on").row(0, named=True)
+    renews = (
+        held.select("account", "product", "renews_on")
+        .unique()
+        .sort("renews_on", "account", "product")
+        .row(0, named=True)
+    )
     said.append(
         f"The next to renew is {renews['product'] or 'credits'} of {renews['account']}, on {renews['renews_on']}."
     )
@@ -234,7 +239,9 @@ def _stretch(of: pl.DataFrame) -> str:
 def _other_sentences(book: Book) -> list[str]:
     said, advice, case = [], _advice(book), _case(book)
     idle = seat_list(book).filter(pl.col("idle_cost").fill_null(0.0) > 0)
-    for currency, cost, seats in idle.group_by("currency").agg(pl.col("idle_cost").sum(), pl.len()).iter_rows():
+    for currency, cost, seats in (
+        idle.group_by("currency").agg(pl.col("idle_cost").sum(), pl.len()).sort("currency").iter_rows()
+    ):
         held = plural(seats, "seat that nobody uses costs", "seats that nobody uses cost")
         said.append(f"{held} {book.money(cost, currency)} a month.")
     if not isinstance(advice, str):
@@ -243,7 +250,7 @@ def _other_sentences(book: Book) -> list[str]:
             said.append(f"Caches lost {book.money(lost, 'USD')} at list price: writes that never came back, and falls.")
     if not isinstance(case, str):
         change = case.group_by("currency").agg(pl.col("difference").sum()).filter(pl.col("difference").round(2) != 0)
-        for currency, difference in change.iter_rows():
+        for currency, difference in change.sort("currency").iter_rows():
             word = "less" if difference < 0 else "more"
             amount = book.money(abs(difference), currency)
             said.append(
