@@ -88,7 +88,7 @@ def test_credits_are_drawn_down_and_end_on_a_day():
     assert (row["left"], row["used_share"], row["ends_on"]) == (380, 0.62, date(2026, 11, 19))
     (idle,) = held([cluster(day, 1.0, 1) for day in range(1, 32)], credits)  # 334 days at $1 would leave $635
     assert (idle["left"], idle["ends_on"]) == (969, None)
-    assert idle["note"] == "635.00 would lapse on 2027-10-01 at the pace of the last 30 days"
+    assert idle["note"] == "$635.00 would lapse on 2027-10-01 at the pace of the last 30 days"
     (over,) = held([cluster(day, 1.0, 100) for day in range(1, 32)], credits)
     assert (over["left"], over["ends_on"], over["on_demand_cost"]) == (0, date(2026, 10, 10), 2100)
 

@@ -233,6 +233,7 @@ def _draw_curve(ax: Axes, rows: pl.DataFrame) -> None:
         words.append("held now")
     ax.set_ylim(0, max(total) * 1.08 or 1.0)
     ax.set_xlim(min(levels), max(*levels, first["flat_to"]) * 1.02 or 1.0)
+    ax.xaxis.set_major_formatter(lambda value, _: quantity(value))
     ax.set_xlabel(f"committed quantity, {first['unit'] or 'units'}")
     ax.set_ylabel(f"total cost, {currency_name(currency)}")
     money_ticks(ax.yaxis, currency)

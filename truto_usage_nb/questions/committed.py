@@ -21,6 +21,7 @@ from truto_usage_nb.costs.choices import BUCKET, Choices, Question, check_choice
 from truto_usage_nb.costs.digest import DigestPlan, within_period
 from truto_usage_nb.costs.tables import build, counted_once
 from truto_usage_nb.errors import FrameError, InputError, did_you_mean, hearing
+from truto_usage_nb.format import money as written
 from truto_usage_nb.native import Native, collect, require, with_instants
 from truto_usage_nb.outside import shown
 from truto_usage_nb.questions.daily import opened, seen_at
@@ -646,7 +647,9 @@ def _drawn(term: _Term, use: _Use, of: tuple[date, date], until: date, first: da
     if ends is None or ends >= term.end:
         ends = None
         rest = left - pace * (term.end - until).days
-        notes.append(f"{max(0.0, rest):,.2f} would lapse on {term.end} at the pace of the last {known} days")
+        notes.append(
+            f"{written(max(0.0, rest), term.currency)} would lapse on {term.end} at the pace of the last {known} days"
+        )
     return _row(
         term, month, day=begin if by_day else None, committed_quantity=term.quantity,
         used_quantity=here / term.price if term.price else None,

@@ -218,15 +218,19 @@ def _coming_sentences(book: Book) -> list[str]:
         coming = _forecast(book, horizon)
         if isinstance(coming, str) or coming.is_empty():
             continue
+        amounts, so_far, unknown = [], [], list[str]()
         for currency in book.currencies:
             of = coming.filter(pl.col("currency") == currency)
-            unknown = [label_of(each) for each in of.filter(pl.col("projected").is_null())["integration"]]
-            without = f" Of {joined(unknown)} too little is known: it is not in this." if unknown else ""
+            unknown += [label_of(each) for each in of.filter(pl.col("projected").is_null())["integration"]]
             of = of.filter(pl.col("projected").is_not_null())
             if currency != UNSTATED and of.height:
-                whole = book.money(float(of["projected"].sum()), currency)
-                so_far = book.money(float(of["to_date"].sum()), currency)
-                said.append(f"{_stretch(of)} will come to {whole}, of which {so_far} is billed.{without}")
+                amounts.append(book.money(float(of["projected"].sum()), currency))
+                so_far.append(book.money(float(of["to_date"].sum()), currency))
+        if amounts:
+            verb = "is" if len(so_far) == 1 else "are"
+            said.append(f"{_stretch(coming)} will come to {joined(amounts)}, of which {joined(so_far)} {verb} billed.")
+        if amounts and unknown:
+            said[-1] += f" Of {joined(list(dict.fromkeys(unknown)))} too little is known: it is not in this."
     return said
 
 
@@ -280,7 +284,10 @@ def commitment_use(book: Book) -> Html:
         return note(held if isinstance(held, str) else str(daily))
     if held.is_empty():
         return note(f"No commitment of the table is held in {book.name}.")
-    shown = _figures(book, lambda: plots.commitments(daily), "Commitments")
+    many = daily.filter(
+        pl.len().over("account", "product", "unit", "currency", "basis") > 1
+    )  # one bar says no more than its line
+    drawn = _figures(book, lambda: plots.commitments(many), "Commitments") if many.height else Html("")
     lines = held.with_columns(
         pl.col("product").fill_null("credits"),
         committed_quantity=pl.when(pl.col("basis") == "prepaid").then(None).otherwise(pl.col("committed_quantity")),
@@ -297,8 +304,9 @@ def commitment_use(book: Book) -> Html:
     below = [f"{stand} on the bill already: nothing of the table is added to it."] if on_bill else []
     said = lines.filter(pl.col("note").is_not_null()).select("product", "account", "note")
     below += [f"{product} of {account}: {words}." for product, account, words in said.iter_rows()]
-    return shown + table(lines, columns, name="commitment-use", order=book.currencies, below=below, drop=drop,
-                         title="Commitments of the period")  # fmt: skip
+    shown = table(lines, columns, name="commitment-use", order=book.currencies, below=below, drop=drop,
+                  title="Commitments of the period")  # fmt: skip
+    return shown + drawn
 
 
 def commitment_curves(book: Book) -> Html:
