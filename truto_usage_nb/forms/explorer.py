@@ -201,7 +201,7 @@ class CostExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets publishes no typ
 
     def _arranged(self) -> list[Any]:
         row = w.HBox([self.bucket, self.measured, self.most], layout={"flex_flow": "row wrap"})
-        beside = w.HBox([self.shown, self.chart], layout={"flex_flow": "row wrap", "grid_gap": "4px 28px"})
+        beside = w.HBox([self.chart, self.shown], layout={"flex_flow": "row wrap", "grid_gap": "4px 28px"})
         return [
             markup(STYLE), heading("Cost by"), self.dimensions.widget, row, self.waiting.widget,
             heading("What it comes to"), beside, heading("Code to keep"), self.kept,

@@ -335,7 +335,7 @@ class _Pages:
         self.head, self.costs, self.chart = markup("", "tu-head"), markup("", "tu-costs"), markup("", "tu-picture")
         self.told, self.code, self.report = markup("", "tu-attention"), markup("", "tu-code"), markup("", "tu-report")
         as_report = Fold("The same as a report", "one page to hand on", [self.report])
-        beside = w.HBox([self.costs, self.chart], layout={"flex_flow": "row wrap", "grid_gap": "4px 28px"})
+        beside = w.HBox([self.chart, self.costs], layout={"flex_flow": "row wrap", "grid_gap": "4px 28px"})
         self.widget = w.VBox([self.told, beside, self.head, heading("Code to keep"), self.code, as_report.widget])
 
     def clear(self) -> None:
