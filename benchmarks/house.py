@@ -6,7 +6,7 @@
 Code is what the tokenizer finds without blank lines, comments and docstrings; templates and tables in files of their
 own count by their lines. A name is public where it has no underscore in front and stands at the top of a module. Names
 that one declared protocol asks of every vendor are no second meaning, nor is the chart or the part of a report that
-shows a thing and bears its name: `plots.pace` draws `pace`.
+shows a thing and bears its name (`plots.pace` draws `pace`), nor the constant of a column, which is its name.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ LAYOUT = {tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, token
 A_MODULE_A_VENDOR = ("vendors", "sandbox.vendors", "direct.vendors")
 """Packages with a module a vendor: each holds what one protocol asks of all."""
 COMMAND_LINE = {"main"}
+NAMED = {"columns"}
+"""Modules whose names are texts: a column's."""
 SHOWN = ("plots", "reports.parts")
 """Packages whose public functions show a thing, under its name."""
 
@@ -121,8 +123,8 @@ def _imported(node: ast.AST) -> Iterator[str]:
 def names_of_several(trees: dict[str, ast.Module]) -> dict[str, list[str]]:
     """Give the public names that several modules define, with those modules."""
     found: dict[str, list[str]] = defaultdict(list)
-    for module, tree in trees.items():
-        for name in {name for node in tree.body for name in _defined(node) if not name.startswith("_")}:
+    for module in trees.keys() - NAMED:
+        for name in {name for node in trees[module].body for name in _defined(node) if not name.startswith("_")}:
             found[name].append(module)
     asked = {name for tree in trees.values() for name in _asked(tree)}
     shows = {(package, name) for package in SHOWN for name in _faces(trees[package])}

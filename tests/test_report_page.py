@@ -12,7 +12,7 @@ import pytest
 import truto_usage_nb as tu
 from truto_usage_nb.errors import InputError, UsageWarning
 from truto_usage_nb.reports.notebook import find
-from truto_usage_nb.reports.page import finished, styled_like_ours, without_outside
+from truto_usage_nb.reports.page import finished_page, styled_like_ours, without_outside
 
 kernel = pytest.mark.kernel
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -21,7 +21,7 @@ LONG = "n" * 80
 
 def page_of(*cells, name="own", period="October 2026", failed=()):
     page = "<title><!-- title --></title><style>/* footer */</style><main>\n" + "\n".join(cells) + "</main>"
-    return finished(page, name=name, period=period, failed=failed)
+    return finished_page(page, name=name, period=period, failed=failed)
 
 
 def headings(page):
@@ -414,7 +414,7 @@ def test_no_amount_of_a_broad_frame_is_cut_on_paper(columns, sheet, browser, tmp
 
     frame = pl.DataFrame({f"column_{n}": [1234567.25 + n] for n in range(columns)}).to_pandas()
     whole = f"<html><head><title><!-- title --></title><style>{CSS}/* footer */</style></head><body><main>"
-    made = finished(f"{whole}<h1>A</h1>{styled_like_ours(frame.to_html())}</main></body></html>", name="own")
+    made = finished_page(f"{whole}<h1>A</h1>{styled_like_ours(frame.to_html())}</main></body></html>", name="own")
     page = tmp_path / "page.html"
     page.write_text(made, encoding="utf-8")
     tab = opened(browser, page)

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable
 from html import escape, unescape
 
-__all__ = ["finished", "styled_like_ours", "without_outside"]
+__all__ = ["finished_page", "styled_like_ours", "without_outside"]
 
 _ATTRIBUTES = r"(?:[^>\"']|\"[^\"]*\"|'[^']*')*"
 _PIECE = re.compile(
@@ -24,7 +24,7 @@ _TAG = re.compile(rf"<{_ATTRIBUTES}>")
 _ID = re.compile(r"""\s+id=(?:"[^"]*"|'[^']*'|[^\s>]+)""", re.IGNORECASE)
 
 
-def finished(page: str, *, name: str, period: str = "", failed: Iterable[str] = ()) -> str:
+def finished_page(page: str, *, name: str, period: str = "", failed: Iterable[str] = ()) -> str:
     """Finish a page. `name` is its title where it has none, `period` stands in the title, `failed` begins the page."""
     if not re.search(r"<h1\b", page, re.IGNORECASE):
         page = page.replace("<main>", f"<main>\n<h1>{escape(name)}</h1>", 1)

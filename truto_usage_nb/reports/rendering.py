@@ -31,7 +31,7 @@ from truto_usage_nb import errors
 from truto_usage_nb.errors import UsageError
 from truto_usage_nb.outside import one_line, shortened
 from truto_usage_nb.reports.notebook import Notebook, library
-from truto_usage_nb.reports.page import finished, styled_like_ours, without_outside
+from truto_usage_nb.reports.page import finished_page, styled_like_ours, without_outside
 from truto_usage_nb.reports.steps import ShowStep, Step
 from truto_usage_nb.reports.worker import Done, FailedPart, Order, ended, packed, quiet_environment, unpacked
 from truto_usage_nb.writing import write_file
@@ -278,7 +278,7 @@ def _to_html(cells: Any, told: Order) -> Done:
     resources = {"metadata": about, "page_css": css, "shipped": told.notebook.shipped}
     page, _ = exporter.from_notebook_node(_steady(cells, left_out), resources=resources)
     name = str(cells.metadata.get("title") or told.notebook.name)
-    page = finished(
+    page = finished_page(
         _with_pictures(page, told.notebook.path.parent),
         name=name,
         period=told.period,

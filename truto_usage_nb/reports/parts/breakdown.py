@@ -35,7 +35,7 @@ from truto_usage_nb.reports.parts.markup import (
     days_name,
     effect,
     figure,
-    identity,
+    id_text,
     in_words,
     joined,
     label_of,
@@ -50,7 +50,7 @@ from truto_usage_nb.reports.parts.markup import (
     table,
     text,
 )
-from truto_usage_nb.reports.parts.spending import described, drawn
+from truto_usage_nb.reports.parts.spending import alt_text, drawn
 from truto_usage_nb.reports.parts.summary import cost_sentence, doubt_sentence
 from truto_usage_nb.reports.parts.trust import silent_names, uncompared_told
 from truto_usage_nb.spreadsheets import csv_text
@@ -166,7 +166,7 @@ def shares_table(book: Book, lines: pl.DataFrame, by: str, title: str, *, top: i
     """Show cost and share by a column of names; one that stands under a heading of its own needs no other."""
     columns = {by: text(title), "cost": spend("Cost so far" if book.running else "Cost"), "share": part("Share")}
     if _WORD in lines.columns:
-        columns[_WORD] = identity("In the API")
+        columns[_WORD] = id_text("In the API")
     heading = f"By {title[:1].lower()}{title[1:]}" if headed else None
     return table(
         lines,
@@ -342,7 +342,7 @@ def by_person(book: Book, *, top: int | None = None) -> Html:
     )
     columns = {"person": text("Person"), **({label: text(label.capitalize())} if label else {})}
     columns |= {"cost": spend("Cost so far" if book.running else "Cost"), "share": part("Share")}
-    columns |= {"mail": identity("E-mail")} if names else {}
+    columns |= {"mail": id_text("E-mail")} if names else {}
     shown = table(
         shown_lines, columns, order=book.currencies, bill=book.totals, name="people", totals=("cost", "share"), top=top
     )
@@ -576,7 +576,7 @@ def checks(book: Book) -> Html:
     lines = found.sort(order, maintain_order=True).with_columns(what=pl.format("{} {}", "check", "name"))
     columns = {"status": text("State"), "what": text("What"), "message": text("How it stands")}
     drawing = plots.checks(found)
-    chart = figure(drawing, f"What was agreed on, {book.name}: {described(drawing)}")
+    chart = figure(drawing, f"What was agreed on, {book.name}: {alt_text(drawing)}")
     shown = table(lines.drop("currency"), columns, name="checks", below=[f"As {asked.what} has it."])
     return Html("<h2>What was agreed on</h2>") + chart + shown
 

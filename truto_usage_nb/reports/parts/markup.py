@@ -31,17 +31,17 @@ __all__ = [
     "a_day",
     "answered",
     "as_written",
+    "code_lines",
     "count",
     "days_name",
     "dollars",
     "effect",
     "figure",
     "fold",
-    "folded",
-    "identity",
+    "id_text",
     "in_its_currency",
     "in_words",
-    "isolated",
+    "isolated_html",
     "joined",
     "label_of",
     "millions",
@@ -84,7 +84,7 @@ class Html:
 def pairs(rows: Mapping[str, str]) -> Html:
     """Show names and values in two columns."""
     body = "".join(
-        f'<tr><th scope="row">{escape(name)}</th><td>{isolated(value)}</td></tr>' for name, value in rows.items()
+        f'<tr><th scope="row">{escape(name)}</th><td>{isolated_html(value)}</td></tr>' for name, value in rows.items()
     )
     caption = f'<caption class="unseen">{escape(", ".join(rows))}</caption>'
     return Html(f'<table class="pairs">{caption}<tbody>{body}</tbody></table>')
@@ -114,14 +114,13 @@ def notes(texts: Iterable[str]) -> Html:
     return Html("".join(note(text).markup for text in dict.fromkeys(texts)))
 
 
-def fold(summary: str, lines: Iterable[str]) -> Html:
-    """Fold lines of code under a summary."""
-    body = "".join(f"<code>{escape(line)}</code>" for line in lines)
-    return Html(f'<details class="fold"><summary>{escape(summary)}</summary>{body}</details>')
+def code_lines(lines: Iterable[str]) -> Html:
+    """Set lines of code, one below the other."""
+    return Html("".join(f"<code>{escape(line)}</code>" for line in lines))
 
 
-def folded(summary: str, inside: Html) -> Html:
-    """Fold what is fine, or was said, under a summary."""
+def fold(summary: str, inside: Html) -> Html:
+    """Fold what is fine, was said, or is code, under a summary."""
     return Html(f'<details class="fold"><summary>{escape(summary)}</summary>{inside.markup}</details>')
 
 
@@ -132,10 +131,10 @@ _TURNS = re.compile(
 _ISOLATES = str.maketrans("", "", "\u2066\u2067\u2068\u2069")
 
 
-def isolated(text: str) -> str:
+def isolated_html(text: str) -> str:
     r"""Escape a text that stands for itself, such as a cell's: one that turns the direction of writing turns no other.
 
-    >>> isolated("a<b"), isolated("exe.\u202egpj")
+    >>> isolated_html("a<b"), isolated_html("exe.\u202egpj")
     ('a&lt;b', '<bdi>exe.\u202egpj</bdi>')
     """
     return f"<bdi>{escape(text)}</bdi>" if _TURNS.search(text) else escape(text)
@@ -253,7 +252,7 @@ def text(label: str) -> TableColumn:
     return TableColumn(label)
 
 
-def identity(label: str) -> TableColumn:
+def id_text(label: str) -> TableColumn:
     """An id, or the API's own word: small, for whoever looks it up there; what has none stays empty."""
     return TableColumn(label, "id")
 
@@ -353,7 +352,7 @@ def table(
     )
     listed = ", ".join(column.label for column in columns.values())
     caption = (
-        f"<caption>{isolated(title)}</caption>" if title else f'<caption class="unseen">{escape(listed)}</caption>'
+        f"<caption>{isolated_html(title)}</caption>" if title else f'<caption class="unseen">{escape(listed)}</caption>'
     )
     head = f"<thead><tr>{heads}</tr></thead>"
     return Html(f'<table class="figures" id="{_id(name)}">{caption}{head}{bodies}</table>') + notes(below)
@@ -505,7 +504,7 @@ def _cell(value: Any, kind: str, how: _Precision) -> str:
     if isinstance(value, float):
         value = round(value, 9)  # what lies beyond comes of adding in another order, and must not show
     if kind in _LEFT:
-        return isolated(str(value))
+        return isolated_html(str(value))
     if kind in _WRITERS:
         return escape(_WRITERS[kind](value))
     if kind == "effect" and value == 0:

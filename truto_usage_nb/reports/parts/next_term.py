@@ -33,7 +33,7 @@ from truto_usage_nb.reports.parts.markup import (
     days_name,
     effect,
     figure,
-    identity,
+    id_text,
     joined,
     label_of,
     note,
@@ -45,7 +45,7 @@ from truto_usage_nb.reports.parts.markup import (
     text,
 )
 from truto_usage_nb.reports.parts.prepaid import seat_list
-from truto_usage_nb.reports.parts.spending import described
+from truto_usage_nb.reports.parts.spending import alt_text
 from truto_usage_nb.result import UsageResult
 
 __all__ = [
@@ -273,7 +273,7 @@ def _figures(book: Book, draw: Callable[[], Any], caption: str) -> Html:
     shown = Html("")
     for ax in list(apart.values()) or (drawn if isinstance(drawn, list) else [drawn]):
         title = ax.get_title(loc="left").replace("\\$", "$") or caption
-        shown = shown + figure(ax, f"{title}: {described(ax)}")
+        shown = shown + figure(ax, f"{title}: {alt_text(ax)}")
     return shown
 
 
@@ -293,7 +293,7 @@ def commitment_use(book: Book) -> Html:
         committed_quantity=pl.when(pl.col("basis") == "prepaid").then(None).otherwise(pl.col("committed_quantity")),
     )
     columns = {
-        "product": identity("Commitment"), "account": identity("Account"), "basis": text("Basis"),
+        "product": id_text("Commitment"), "account": id_text("Account"), "basis": text("Basis"),
         "committed_cost": spend("Paid for"), "used_share": share("Used"), "unused_cost": spend("Not used"),
         "on_demand_cost": spend("On demand"), "left": spend("Left"), "ends_on": a_day("Ends"),
         "renews_on": a_day("Renews"),
@@ -361,7 +361,7 @@ def scenario(book: Book) -> Html:
     if isinstance(case, str):
         return note(case)
     columns = {
-        "model_id": identity("Model"), "cost": spend("As billed"), "what_if_cost": spend("In this case"),
+        "model_id": id_text("Model"), "cost": spend("As billed"), "what_if_cost": spend("In this case"),
         "difference": effect("Difference"), "left_out_cost": spend("Not compared"),
     }  # fmt: skip
     lines = case.with_columns(pl.col("model_id").fill_null("(no model)"), pl.col("left_out").fill_null(""))
@@ -386,7 +386,7 @@ def cache_losses(book: Book) -> Html:
     if lines.is_empty():
         return note("No cache lost money here, as far as list prices tell.")
     columns = {
-        "vendor": text("Vendor"), "model_id": identity("Model"), "cache_hit_rate": share("Read from cache"),
+        "vendor": text("Vendor"), "model_id": id_text("Model"), "cache_hit_rate": share("Read from cache"),
         "cache_savings": effect("Saved"), "unearned_premium": spend("Writes that never came back"),
         "cost_of_fall": spend("Cost of a fall"),
     }  # fmt: skip
@@ -417,7 +417,7 @@ def outcome_costs(book: Book) -> Html:
         return note(made)
     made = made.filter(pl.col("currency") != UNSTATED)
     columns = {
-        "outcome": identity("Outcome"), "outcomes": count("How many"), "people": count("People"),
+        "outcome": id_text("Outcome"), "outcomes": count("How many"), "people": count("People"),
         "cost": spend("Cost"), "cost_per_outcome": spend("Each"), "cost_at_least": spend("Theirs alone"),
         "cost_at_most": spend("With all they shared"),
     }  # fmt: skip

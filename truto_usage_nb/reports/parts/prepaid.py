@@ -28,7 +28,7 @@ from truto_usage_nb.reports.parts.markup import (
     table,
     text,
 )
-from truto_usage_nb.reports.parts.spending import described
+from truto_usage_nb.reports.parts.spending import alt_text
 from truto_usage_nb.reports.parts.trust import silent_names
 
 __all__ = ["commitments", "idle_seats", "seat_chart", "seat_list", "seat_summary", "seats_answer"]
@@ -179,4 +179,4 @@ def seat_chart(book: Book) -> Html:
         f"{vendor} {_by_status(seats)}"
         for (vendor,), seats in people.filter(pl.col("status") != BESIDE).group_by("vendor", maintain_order=True)
     )
-    return figure(drawing, f"{caption}: {said}; {described(drawing)}")
+    return figure(drawing, f"{caption}: {said}; {alt_text(drawing)}")

@@ -51,14 +51,14 @@ from truto_usage_nb.reports.parts.markup import (
     text,
 )
 from truto_usage_nb.reports.parts.summary import cost_sentence, doubt_sentence
-from truto_usage_nb.reports.parts.trust import uncompared_told, who
+from truto_usage_nb.reports.parts.trust import account_named, uncompared_told
 
 __all__ = [
+    "alt_text",
     "bars_chart",
     "bill",
     "bill_table",
     "bridge",
-    "described",
     "drawn",
     "estimates",
     "list_and_billed",
@@ -158,7 +158,7 @@ def drawn(
         for currency in sorted(made, key=lambda one: (places.get(one, len(places)), one)):
             if book.running:
                 add_to_title(made[currency], "so far")
-            said = finding(currency) if finding is not None else described(made[currency])
+            said = finding(currency) if finding is not None else alt_text(made[currency])
             shown = shown + figure(made[currency], f"{caption}, {currency}: {said}")
     left = book.once(_NOT_DRAWN) if UNSTATED in there else ""
     return shown + note(left) if left else shown
@@ -170,7 +170,7 @@ _NOT_DRAWN = "Amounts whose currency nobody stated are in the tables and in no c
 _DESCRIBED = 6
 
 
-def described(ax: Any) -> str:
+def alt_text(ax: Any) -> str:
     """Say in words what a chart shows: the line under its title, and what stands beside each of its bars."""
     under = [each.get_text() for each in ax.texts if getattr(each, "xycoords", "") == "axes fraction"]
     beside = [each for each in ax.texts if hasattr(each, "xy") and getattr(each, "xycoords", "") == "data"]
@@ -399,7 +399,7 @@ def unusual(book: Book, by: str = "integrated_account_id", *, top: int = 12) -> 
     if not days.height:
         return notes(["No day of this period cost far more or less than such days of its account usually do.", *left])
     if by == "integrated_account_id":
-        names = {each: who(book, each) for each in days[by].unique()}
+        names = {each: account_named(book, each) for each in days[by].unique()}
         days = days.with_columns(pl.Series(by, [names[each] for each in days[by]], dtype=pl.String))
     columns = {
         "when": text("Day (UTC)"), by: text("Account"), "cost": spend("Cost"), "usual_low": spend("Usual at least"),

@@ -20,11 +20,11 @@ from truto_usage_nb.reports.parts.book import Book
 from truto_usage_nb.reports.parts.markup import (
     Html,
     answered,
+    code_lines,
     days_name,
     fold,
-    folded,
     in_words,
-    isolated,
+    isolated_html,
     joined,
     label_of,
     note,
@@ -64,7 +64,7 @@ def head(book: Book, title: str = "what {} cost") -> Html:
     open_ = note(f"May still change: {still}.").markup if still else ""
     lead = f'{_badge(book)} {escape(facts)} <span class="day">{escape(loaded)}</span>{none}'
     return Html(
-        f"<h1>{isolated(f'{book.name}: {title.format(_subject(book))}')}</h1>"
+        f"<h1>{isolated_html(f'{book.name}: {title.format(_subject(book))}')}</h1>"
         f'<p class="lead">{lead}</p>{open_}{_partial(book)}{_silent(book)}'
     )
 
@@ -133,7 +133,7 @@ def _listed(text: str, names: Sequence[str]) -> str:
         return ""
     few, rest = (names, []) if len(names) <= _FEW + 1 else (names[:_FEW], names[_FEW:])
     lines, more = ("".join(f"<li>{escape(each)}</li>" for each in some) for some in (few, rest))
-    others = folded(f"and {plural(len(rest), 'other')}", Html(f"<ul>{more}</ul>")).markup if rest else ""
+    others = fold(f"and {plural(len(rest), 'other')}", Html(f"<ul>{more}</ul>")).markup if rest else ""
     return f'<div class="aside act"><p><strong>{text}</strong></p><ul>{lines}</ul>{others}</div>'
 
 
@@ -329,8 +329,9 @@ def foot(book: Book) -> Html:
         "versions": ", ".join(f"{name} {version(name)}" for name in _PACKAGES),
     }
     told = _each_once([*(text for text in result.told if text not in result.gaps), *result.notes, *book.told])
-    queries = fold(f"{plural(len(result.queries), 'query', 'queries')} sent", (repr(query) for query in result.queries))
-    failed = [fold(f"{plural(len(result.gaps), 'query', 'queries')} failed", result.gaps)] if result.gaps else []
+    asked, gaps = code_lines(map(repr, result.queries)), code_lines(result.gaps)
+    queries = fold(f"{plural(len(result.queries), 'query', 'queries')} sent", asked)
+    failed = [fold(f"{plural(len(result.gaps), 'query', 'queries')} failed", gaps)] if result.gaps else []
     return sum([queries, *failed], start=pairs(rows) + notes(told))
 
 
@@ -364,4 +365,4 @@ def reproduce(book: Book, name: str) -> Html:
         '# usage.parquet: what render_report(..., keep_snapshot="usage.parquet") kept; its hash is the one above.',
         "# From the same snapshot and versions the page comes out the same, byte for byte.",
     ]
-    return fold("the code that makes this page again", lines)
+    return fold("the code that makes this page again", code_lines(lines))

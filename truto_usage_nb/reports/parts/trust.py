@@ -27,8 +27,8 @@ from truto_usage_nb.reports.parts.markup import (
     as_written,
     count,
     days_name,
-    folded,
-    identity,
+    fold,
+    id_text,
     in_its_currency,
     in_words,
     joined,
@@ -49,6 +49,7 @@ from truto_usage_nb.reports.spans import during
 from truto_usage_nb.unanswered import SilentView
 
 __all__ = [
+    "account_named",
     "compared",
     "coverage",
     "doubts",
@@ -64,7 +65,6 @@ __all__ = [
     "states",
     "uncertainty",
     "uncompared_told",
-    "who",
 ]
 
 _DAY = timedelta(days=1)
@@ -199,7 +199,7 @@ def not_in_these_figures(book: Book) -> Html:
     listed = Html(f"<ul>{lines}</ul>")
     general = "What an invoice may hold that no usage API tells, and so no figure here"
     end = "Tax counts where a record states it. No total here is an invoice: it is what was metered."
-    said = folded(general, listed) if book.invoices is not None else Html(f"<p>{general}:</p>") + listed
+    said = fold(general, listed) if book.invoices is not None else Html(f"<p>{general}:</p>") + listed
     return Html(f'{failed}<div class="aside">{said.markup}<p>{end}</p></div>')
 
 
@@ -235,7 +235,7 @@ def coverage(book: Book) -> Html:
     below = [text for text in notes_ if text not in book.result.gaps] + book.lacking
     whole = "Every account has records of every day, and a price for its tokens." if not short.height else ""
     shown = note(whole) if whole else _covered(short, "What is missing, account by account", "coverage")
-    rest = folded(_fine(fine.height, accounts.height), _covered(fine, None, "covered")) if fine.height else Html("")
+    rest = fold(_fine(fine.height, accounts.height), _covered(fine, None, "covered")) if fine.height else Html("")
     return shown + rest + notes(below)
 
 
@@ -262,7 +262,7 @@ def _covered(accounts: pl.DataFrame, title: str | None, name: str) -> Html:
         "tokens": millions("Tokens, millions"),
         "priced_share": share("Priced"),
         "settled_until": a_day("Final until"),
-        "integrated_account_id": identity("Account"),
+        "integrated_account_id": id_text("Account"),
     }
     return table(accounts, columns, name=name, title=title, drop=("report_type",))
 
@@ -312,7 +312,7 @@ def _place_of(book: Book) -> Callable[[Doubt], tuple[int, str, float, str]]:
     return place
 
 
-def who(book: Book, account: str | None) -> str:
+def account_named(book: Book, account: str | None) -> str:
     """Name an account with its vendor, as it may stand in a sentence."""
     sides = book.now.filter(pl.col("integrated_account_id").eq_missing(pl.lit(account)))["integration"].drop_nulls()
     return in_words(SilentView(account, sides[0] if sides.len() else None, None).label)
@@ -373,7 +373,7 @@ def _missing(book: Book, held: Coverage) -> Iterator[Doubt]:
         for currency, amount in _sums(book.bill.filter(pl.col("integrated_account_id") == account)):
             stretch = str(missing).replace("..", " to ")
             how = f"{plural(days, 'day')} without a record ({stretch}), at the account's mean of the days held"
-            name = who(book, account)
+            name = account_named(book, account)
             yield Doubt(
                 f"{name} has a gap",
                 amount / days_held * days,
@@ -391,7 +391,7 @@ def _unpriced(book: Book) -> Iterator[Doubt]:
         account = row["integrated_account_id"]
         if account in unpriced:
             how = f"{unpriced[account]:,} tokens that no bill states, at list price ({row['price_source']})"
-            name, kind = who(book, account), "have tokens without a price"
+            name, kind = account_named(book, account), "have tokens without a price"
             yield Doubt(
                 f"{name} has tokens without a price", row["estimated_cost"], row["estimate_currency"], how, kind, name
             )
@@ -402,7 +402,7 @@ def _positive_credits(book: Book, held: Coverage) -> Iterator[Doubt]:
     flagged = held.flags.filter((pl.col("cost_flag") == "credit_sign") & (pl.col("cost") != 0))
     for account, currency, credit in flagged.select("integrated_account_id", "currency", "cost").iter_rows():
         how = "a positive credit was read as a reduction; if it takes back an earlier one, so much more is payable"
-        name, kind = who(book, account), "state a credit of unclear sign"
+        name, kind = account_named(book, account), "state a credit of unclear sign"
         yield Doubt(f"{name} states a credit of unclear sign", 2 * abs(credit), currency, how, kind, name)
 
 
@@ -446,7 +446,7 @@ def uncertainty(book: Book) -> Html:
         return note("Nothing is known that could change these figures.")
     few = gathered(book, found)
     shown = _doubts_table(book, few, "doubts")
-    return shown if len(few) == len(found) else shown + folded("Account by account", _doubts_table(book, found, "each"))
+    return shown if len(few) == len(found) else shown + fold("Account by account", _doubts_table(book, found, "each"))
 
 
 def _doubts_table(book: Book, found: Sequence[Doubt], name: str) -> Html:
