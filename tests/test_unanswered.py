@@ -231,8 +231,10 @@ def test_an_outage_of_the_period_before_is_no_rise():
 def test_a_period_without_any_record_says_so_first():
     book = book_of(SEPTEMBER, "ab")
     head = parts.head(book).markup
-    assert head.startswith('<p class="lead">October 2026: no record came')
-    assert ">NO RECORD<" in head
+    title, _, lead = head.partition("</h1>")
+    assert title.startswith("<h1>October 2026: ")
+    assert lead.startswith('<p class="lead"><span class="state act">NO RECORD</span> ')
+    assert ": no record came</p>" in lead
     assert parts.sentences(book) == [
         "October 2026: no record came of a (Cursor) and b (OpenAI Codex), so nothing is known of what it cost.",
         "Nothing can be compared with September 2026. No record came for October 2026 of a (Cursor) and b (OpenAI "
