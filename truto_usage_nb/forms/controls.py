@@ -18,12 +18,12 @@ from truto_usage_nb.forms.state import (
     acts,
     and_,
     ignored,
-    label,
     last_word,
     period_words,
     presets,
     read_field,
     read_period,
+    spoken,
     write_field,
     write_period,
 )
@@ -33,7 +33,7 @@ from truto_usage_nb.jobs.period_cut import OVERHANGS
 from truto_usage_nb.planning import DATED, Period
 from truto_usage_nb.query import Parameter
 
-__all__ = ["Choice", "Choosing", "ParameterField", "Parameters", "PeriodPicker", "Picker", "parted"]
+__all__ = ["Choice", "Choosing", "Fields", "ParameterField", "PeriodPicker", "Picker", "in_folds"]
 
 _ADVANCED = {"remote_query", "cursor", "page", "page_size"}
 _DATES = {"start_date", "end_date", "date"}
@@ -42,7 +42,9 @@ _HINTS = {"texts": "one or several, with commas between", "number": "a whole num
           "moment": "2026-10-01 or 2026-10-01T00:00:00Z", "day": "2026-10-01"}  # fmt: skip
 
 
-def parted(fields: Iterable[ParameterField]) -> tuple[list[ParameterField], list[ParameterField], list[ParameterField]]:
+def in_folds(
+    fields: Iterable[ParameterField],
+) -> tuple[list[ParameterField], list[ParameterField], list[ParameterField]]:
     """Part fields into what to ask, the service's own envelope, and the dates of which a period takes the place."""
     held = list(fields)
     dates = [each for each in held if each.parameter.name in _DATES]
@@ -107,7 +109,7 @@ class ParameterField:
 
 def _control(parameter: Parameter) -> Any:
     common = {
-        "description": label(parameter.name),
+        "description": spoken(parameter.name),
         "tooltip": f"{parameter.name}: {parameter.help}",
         "style": {"description_width": "140px"},
         "layout": {"width": "auto"},
@@ -122,7 +124,7 @@ def _control(parameter: Parameter) -> Any:
     return (w.Combobox if parameter.kind in ("text", "texts") else w.Text)(**common)
 
 
-class Parameters:
+class Fields:
     """Hold parameters side by side, and over them once what of them means nothing, and for whom."""
 
     def __init__(self, fields: Sequence[ParameterField]) -> None:
@@ -141,7 +143,7 @@ class Parameters:
     def held(self, problems: Mapping[str, str]) -> tuple[str, bool]:
         """Say in a line what is wrong, else what is set, so that nothing acts unseen; and whether it is wrong."""
         wrong = [problems[each.parameter.name] for each in self.fields if each.parameter.name in problems]
-        held = [label(each.parameter.name) for each in self.fields if each.control.value != ""]
+        held = [spoken(each.parameter.name) for each in self.fields if each.control.value != ""]
         return "; ".join(wrong) or (f"Set: {', '.join(held)}." if held else ""), bool(wrong)
 
 

@@ -17,7 +17,7 @@ from truto_usage_nb.client import Client
 from truto_usage_nb.errors import InputError, PartialLoadError, UsageError, hearing
 from truto_usage_nb.format import escape
 from truto_usage_nb.forms.code import Asking, first_state, in_marimo, without_widgets
-from truto_usage_nb.forms.controls import Choosing, ParameterField, Parameters, PeriodPicker, Picker, parted
+from truto_usage_nb.forms.controls import Choosing, Fields, ParameterField, PeriodPicker, Picker, in_folds
 from truto_usage_nb.forms.look import (
     AT_FIRST_SECONDS,
     STYLE,
@@ -89,7 +89,7 @@ class QueryForm(Asking, w.VBox):  # type: ignore[misc]  # ipywidgets publishes n
         self.row = _RunRow()
         self.choosing = Choosing(self.row.backend, self._edited)
         self.pages = _Pages()
-        asking, advanced, dates = map(Parameters, parted(self.fields.values()))
+        asking, advanced, dates = map(Fields, in_folds(self.fields.values()))
         self._dates = dates
         self._folds = {
             Fold("What to ask", _ASK, [asking.widget]): asking,
