@@ -23,7 +23,7 @@ from truto_usage_nb.forms.state import (
     presets,
     read_field,
     read_period,
-    spoken,
+    worded,
     write_field,
     write_period,
 )
@@ -109,7 +109,7 @@ class ParameterField:
 
 def _control(parameter: Parameter) -> Any:
     common = {
-        "description": spoken(parameter.name),
+        "description": worded(parameter.name),
         "tooltip": f"{parameter.name}: {parameter.help}",
         "style": {"description_width": "140px"},
         "layout": {"width": "auto"},
@@ -143,7 +143,7 @@ class Fields:
     def held(self, problems: Mapping[str, str]) -> tuple[str, bool]:
         """Say in a line what is wrong, else what is set, so that nothing acts unseen; and whether it is wrong."""
         wrong = [problems[each.parameter.name] for each in self.fields if each.parameter.name in problems]
-        held = [spoken(each.parameter.name) for each in self.fields if each.control.value != ""]
+        held = [worded(each.parameter.name) for each in self.fields if each.control.value != ""]
         return "; ".join(wrong) or (f"Set: {', '.join(held)}." if held else ""), bool(wrong)
 
 

@@ -38,7 +38,7 @@ __all__ = [
     "presets",
     "read_field",
     "read_period",
-    "spoken",
+    "worded",
     "write_field",
     "write_period",
 ]
@@ -399,16 +399,16 @@ def ignored(parameters: Sequence[Parameter], integrations: Sequence[str | None])
     """
     deaf: dict[tuple[str, ...], list[str]] = {}
     for name in dict.fromkeys(each for each in integrations if each is not None):
-        labels = tuple(spoken(each.name) for each in parameters if name not in each.integrations)
+        labels = tuple(worded(each.name) for each in parameters if name not in each.integrations)
         if labels:
             deaf.setdefault(labels, []).append(INTEGRATIONS[name].label if name in INTEGRATIONS else name)
     return {and_(names): labels for labels, names in deaf.items()}
 
 
-def spoken(name: str) -> str:
+def worded(name: str) -> str:
     """Give a parameter's name as a person reads it: the API's own word, without its underscores.
 
-    >>> spoken("truto_key_by")
+    >>> worded("truto_key_by")
     'key by'
     """
     return name.removeprefix("truto_").replace("_", " ")
