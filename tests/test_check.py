@@ -260,6 +260,36 @@ def test_the_command_hands_a_bill_out(tmp_path: Path, capsys: Any) -> None:
     assert pl.read_parquet(tmp_path / "y.parquet")["cost"].to_list() == [957.52]
 
 
+def test_the_command_adds_seats_and_commitments_and_reads_them_first(tmp_path: Path, capsys: Any) -> None:
+    """A day of Confluent is 957.52; one seat of Cursor is 40 a month and there is one month: 997.52 in all.
+
+    7 CKU held at 1.50 an hour are 168 CKU-hours a day, of which 144 are used: 24 x 1.50 = 36 are in no record.
+    """
+    rules, seats = tmp_path / "rules.csv", tmp_path / "seats.csv"
+    rules.write_text("to,account\n00420,confluent\n", encoding="utf-8")
+    seats.write_text("integration,email\ncursor,someone@example.com\n", encoding="utf-8")
+    typed = ["allocate", str(rules), "--sandbox", "-q", "--period", "2026-10-05", "--accounts", "confluent"]
+    out = tmp_path / "made.parquet"
+    prices = ["--seat-prices", '{"cursor": [40, "USD"]}']
+    assert main([*typed, "--seats", str(seats), *prices, "-o", str(out)]) == 0
+    assert round(pl.read_parquet(out)["cost"].sum(), 2) == 997.52
+    held = tmp_path / "held.csv"
+    names = "account,product,quantity,unit,price,start,end,currency,basis"
+    held.write_text(f"{names}\nconfluent,KAFKA_NUM_CKUS,7,CKU,1.5,2026-01-01,2027-01-01,USD,hourly\n", encoding="utf-8")
+    assert main([*typed, "--commitments", str(held), "-o", str(out)]) == 0
+    assert round(pl.read_parquet(out)["cost"].sum(), 2) == 993.52
+    capsys.readouterr()
+    for wrong, said in (
+        (["--seats", str(seats)], "--seats says whose seats there are"),
+        (["--seats", str(seats), "--seat-prices", "40"], "--seat-prices '40' is no JSON of prices"),
+        (["--commitments", str(tmp_path / "none.csv")], "none.csv"),
+    ):
+        assert (
+            main(["allocate", str(rules), "--period", "2026-10-05", *wrong]) == 2
+        )  # there is no token, and none is missed
+        assert said in capsys.readouterr().err
+
+
 def test_a_chart_of_checks_draws_shares_of_limits_and_counts_the_others() -> None:
     table = tu.check_usage(
         FRAME, {"version": 1, "missing": True, "budgets": [budget(total=True), budget(vendor="datadog")]}

@@ -101,6 +101,8 @@ def resolved(name: str) -> Any:
     one: Any = tu
     for part in name.split("."):
         one = getattr(one, part)
+    if inspect.ismodule(one) and name not in tu._MODULES:  # `sandbox`, once its package was imported: both are called
+        one = getattr(one, name)
     return one
 
 

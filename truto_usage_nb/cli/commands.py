@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from truto_usage_nb.cli.codes import DONE, INCOMPLETE
 from truto_usage_nb.errors import InputError, UsageError, did_you_mean, tell
-from truto_usage_nb.outside import one_line, plain
+from truto_usage_nb.outside import one_line, plain, shown
 from truto_usage_nb.planning import Period
 from truto_usage_nb.query import PARAMETERS
 from truto_usage_nb.writing import check_target, is_stream, write_file, write_stdout
@@ -292,11 +292,11 @@ def run_allocate(arguments: argparse.Namespace) -> int:
     for target in (output, arguments.ledger):
         if target is not None:
             check_target(target)
-    book = read_rules(arguments.file).with_roster(arguments.roster)
+    book, paid = read_rules(arguments.file).with_roster(arguments.roster), _paid_for(arguments)
     wanted = _period_of(arguments.period) or _MONTH
     result, period = _loaded_for(arguments, wanted, arguments.accounts, users=book.names_people)
     explain = arguments.explain or (output is not None and output.suffix.lower() == ".xlsx")
-    table = handed_out(_of_period(result, period), book, explain=explain, overhang="include")
+    table = handed_out(_of_period(result, period), book, explain=explain, overhang="include", **paid)
     if output is None:
         write_stdout(f"{period}, rules {book.sha256[:12]}\n{_every_line(table)}\n")
     elif output.suffix.lower() == ".xlsx":
@@ -311,6 +311,32 @@ def run_allocate(arguments: argparse.Namespace) -> int:
     if result.partial:
         tell("something is known to be missing: what is handed out is less than the bill")
     return INCOMPLETE if result.partial else DONE
+
+
+def _paid_for(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Read what was paid for beside usage, before anything is loaded: tables, and prices of seats as JSON."""
+    from truto_usage_nb.questions.tables import read_table
+
+    tables = {name: getattr(arguments, name) for name in ("seats", "purchases", "commitments")}
+    made: dict[str, Any] = {
+        name: read_table(path, f"--{name} {path}").frame for name, path in tables.items() if path is not None
+    }
+    if (arguments.seats is None) != (arguments.seat_prices is None):
+        raise InputError("--seats says whose seats there are, and --seat-prices what each costs: give both or neither")
+    if arguments.seat_prices is not None:
+        try:
+            prices = json.loads(arguments.seat_prices)
+        except (ValueError, RecursionError):
+            prices = None
+        if not isinstance(prices, dict):
+            written = '{"cursor": [40, "USD"]}'
+            raise InputError(
+                f"--seat-prices {shown(arguments.seat_prices)} is no JSON of prices; write it like {written}"
+            )
+        made["seat_prices"] = {name: tuple(one) if isinstance(one, list) else one for name, one in prices.items()}
+    if arguments.decimal is not None:
+        made["decimal"] = arguments.decimal
+    return made
 
 
 def _every_line(table: pl.DataFrame) -> str:
