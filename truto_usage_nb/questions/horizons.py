@@ -88,7 +88,7 @@ def forecast_costs(
     >>> usage = tu.sandbox().load_usage("cursor", period=("2026-10-01", "2026-11-09"))
     >>> table = tu.forecast_costs(usage, "integration")
     >>> table.select("integration", "period_start", "backtests").row(0)
-    ('cursor', datetime.date(2026, 11, 1), 0)
+    ('cursor', datetime.date(2026, 11, 1), 1)
     """
     one_of("horizon", horizon, ("month", "quarter"))
     names = by_columns(by)

@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import NoReturn
 
-from truto_usage_nb.outside import plain, shortened
 from truto_usage_nb.sandbox.app import DEFAULT_TOKEN, DEFAULT_WORLD, create_app
 from truto_usage_nb.sandbox.ask import World
 from truto_usage_nb.sandbox.serve import bind, server_of, url_of
+
+_SHOWN = 2_000  # characters of what was typed
 
 
 def _moment(text: str) -> datetime:
@@ -24,7 +25,8 @@ def _moment(text: str) -> datetime:
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Refuse, and show of what was typed what fits on a screen."""
-        super().error(shortened(plain(message), 2_000))
+        shown = "".join(each if each.isprintable() else "?" for each in message[:_SHOWN])
+        super().error(shown + ("…" if len(message) > _SHOWN else ""))
 
 
 def _arguments(argv: Sequence[str] | None, prog: str) -> argparse.Namespace:
