@@ -8,7 +8,8 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 REPORT := october.html
 LAB    ?=
-PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile
+WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2) + 1) # one waits for a kernel, a browser or a disk
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 8 --dist loadfile
 export PYTHONNOUSERSITE = 1
 
 .PHONY: help report test drills lab lint pictures screenshots docs dist clean
