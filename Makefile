@@ -9,7 +9,7 @@ READY  := $(VENV)/.ready
 REPORT := october.html
 LAB    ?=
 WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2) + 1) # one waits for a kernel, a browser or a disk
-PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 8 --dist loadfile
+PYTEST := $(BIN)/python -m pytest --maxprocesses 8 --dist loadfile
 export PYTHONNOUSERSITE = 1
 
 .PHONY: help report test drills lab lint pictures screenshots docs dist clean
@@ -38,10 +38,10 @@ report: $(READY)
 	@echo "$(CURDIR)/$(REPORT)"
 
 test: $(READY)
-	$(PYTEST) -m 'not cluster and not drill'
+	$(PYTEST) -n $(WORKERS) -m 'not cluster and not drill'
 
 drills: $(READY)
-	$(PYTEST) -m 'cluster or drill'
+	$(PYTEST) -n auto -m 'cluster or drill'
 
 lab: $(READY)
 	@test "$$(id -u)" != 0 || { \
